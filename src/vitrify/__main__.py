@@ -1,0 +1,6 @@
+"""`python -m vitrify`."""
+
+from vitrify.cli.main import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Turn resources into an image."""

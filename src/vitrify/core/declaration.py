@@ -1,0 +1,149 @@
+"""A declaration, validated: what is wished for, as values. Loading is `project`'s work; nothing here reads a file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Mapping
+
+from vitrify.core.diagnostic import Location
+from vitrify.core.digest import JSONObject, digest_of
+from vitrify.core.resource import Address, Resource
+
+
+class Lifecycle(Enum):
+    """How a server changes: patched in place, or replaced."""
+
+    MUTABLE = "mutable"
+    IMMUTABLE = "immutable"
+
+
+@dataclass(frozen=True)
+class Host:
+    """Where a server lives: `local` or `root:DIR` (`folder` is then absolute)."""
+
+    name: str
+    folder: str = ""
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether the host is a folder treated as a server's root."""
+        return bool(self.folder)
+
+
+@dataclass(frozen=True)
+class Health:
+    """How to tell that an instance serves. One of http (a path), tcp (a port; 0 = the instance's own), command. Seconds."""
+
+    http: str = ""
+    tcp: int | None = None
+    command: tuple[str, ...] = ()
+    status: int = 200
+    passes: int = 2
+    interval: float = 0.2
+    timeout: float = 2.0
+    grace: float = 30.0
+
+    def to_json(self) -> JSONObject:
+        """The form that is sent and kept with a release."""
+        return {
+            "http": self.http,
+            "tcp": self.tcp,
+            "command": list(self.command),
+            "status": self.status,
+            "passes": self.passes,
+            "interval_ms": round(self.interval * 1000),
+            "timeout_ms": round(self.timeout * 1000),
+            "grace_ms": round(self.grace * 1000),
+        }
+
+
+@dataclass(frozen=True)
+class Router:
+    """A traffic switch: `kind` caddy, listening on `listen` (`host:port` or `:port`)."""
+
+    name: str
+    kind: str
+    listen: str
+    tls: str = "off"
+
+
+@dataclass(frozen=True)
+class Route:
+    """What traffic reaches a server: through `router`, for requests to `host` (empty: any) below `path`."""
+
+    router: Router
+    host: str = ""
+    path: str = "/"
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """How a release goes into service. Times in seconds; `retain` counts releases kept for rollback."""
+
+    strategy: str = "blue-green"
+    drain: float = 30.0
+    probation: float = 0.0
+    keep_warm: float = 600.0
+    retain: int = 5
+
+
+@dataclass(frozen=True)
+class Base:
+    """What an image stands on: `scratch`, `host` or `rootfs` with an absolute `folder`."""
+
+    kind: str
+    folder: str = ""
+
+    def __str__(self) -> str:
+        return f"rootfs:{self.folder}" if self.folder else self.kind
+
+
+@dataclass(frozen=True)
+class Content:
+    """Bytes that a resource names by digest: held here, or in a file of the project that is read when needed."""
+
+    data: bytes | None = None
+    path: str | None = None
+    secret: bool = False
+
+
+@dataclass(frozen=True)
+class Server:
+    """One declared role with the keys of both lifecycles, profiles expanded, variables filled in, resources in order."""
+
+    name: str
+    lifecycle: Lifecycle
+    hosts: tuple[Host, ...]
+    resources: tuple[Resource, ...]
+    where: Location
+    base: Base | None = None
+    runtime: str = "bubblewrap"
+    replicas: int = 1
+    writable: tuple[str, ...] = ()
+    health: Health | None = None
+    route: Route | None = None
+    rollout: Rollout = field(default_factory=Rollout)
+    contents: Mapping[str, Content] = field(default_factory=dict)
+    """Digest -> content, for every digest that a resource names."""
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Secret name -> value, for process environments alone; never printed, stored or hashed without a key."""
+
+    @property
+    def digest(self) -> str:
+        """The identity of the wishes: equal digests, equal servers."""
+        return digest_of([resource.to_json() for resource in self.resources])
+
+    def resource(self, address: Address) -> Resource | None:
+        """The wish with this address."""
+        return next((resource for resource in self.resources if resource.address == address), None)
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """Everything wished for in one project."""
+
+    project: str
+    folder: str
+    servers: tuple[Server, ...]
+    routers: tuple[Router, ...] = ()

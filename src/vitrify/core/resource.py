@@ -1,0 +1,196 @@
+"""A resource is one wish about a target; a kind knows how to look at it and how to make it true."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from typing import TYPE_CHECKING, ClassVar, Dict, FrozenSet, Iterable, Mapping, Optional, Tuple
+
+from vitrify.core.diagnostic import Location, VitrifyError
+from vitrify.core.digest import JSON, JSONObject, digest_of
+from vitrify.core.schema import Schema
+
+if TYPE_CHECKING:
+    from vitrify.core.difference import Change
+    from vitrify.core.system import System
+
+Properties = Mapping[str, JSON]
+"""What a resource looks like, or shall look like: property name -> JSON value. `{"type": "missing"}` is nothing there."""
+
+MISSING: Properties = {"type": "missing"}
+
+
+@dataclass(frozen=True, order=True)
+class Address:
+    """The name of a resource within one server, written `kind:name`, as in `file:/etc/motd`."""
+
+    kind: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.name}"
+
+    @classmethod
+    def parse(cls, text: str) -> Address:
+        """Read `kind:name`; raises VitrifyError where there is no colon or a side is empty."""
+        kind, colon, name = text.partition(":")
+        if not (kind and colon and name):
+            raise VitrifyError(f"{text!r} is not an address", hint="write kind:name, as in file:/etc/motd")
+        return cls(kind, name)
+
+
+class Phase(Enum):
+    """When a resource can act: while an image is baked, when an instance starts, on a live host."""
+
+    BAKE = "bake"
+    BOOT = "boot"
+    LIVE = "live"
+
+
+class OnLeave(Enum):
+    """What becomes of a created thing whose resource left the declaration."""
+
+    REMOVE = "remove"
+    KEEP = "keep"
+    PURGE = "purge"
+
+
+@dataclass(frozen=True)
+class Resource:
+    """One wish. `fields` passed the kind's schema; contents are digests, so a resource never holds a secret."""
+
+    address: Address
+    fields: Mapping[str, JSON]
+    after: Tuple[Address, ...] = ()
+    absent: bool = False
+    on_leave: OnLeave = OnLeave.REMOVE
+    protect: bool = False
+    tags: Tuple[str, ...] = ()
+    secret: bool = False
+    where: Optional[Location] = field(default=None, compare=False)
+
+    @property
+    def digest(self) -> str:
+        """The identity of the wish; where it was written does not count."""
+        return digest_of(self.to_json())
+
+    def to_json(self) -> JSONObject:
+        """The form that is sent, planned and remembered."""
+        return {
+            "address": str(self.address),
+            "fields": dict(self.fields),
+            "after": [str(address) for address in self.after],
+            "absent": self.absent,
+            "on_leave": self.on_leave.value,
+            "protect": self.protect,
+            "tags": list(self.tags),
+            "secret": self.secret,
+        }
+
+    @classmethod
+    def from_json(cls, data: JSONObject) -> Resource:
+        """Read what `to_json` wrote; a KeyError or TypeError means that it was not written by us."""
+        fields, after, tags = data["fields"], data["after"], data["tags"]
+        if not isinstance(fields, dict) or not isinstance(after, list) or not isinstance(tags, list):
+            raise TypeError("not a resource")
+        return cls(
+            address=Address.parse(str(data["address"])),
+            fields=fields,
+            after=tuple(Address.parse(str(name)) for name in after),
+            absent=data["absent"] is True,
+            on_leave=OnLeave(data["on_leave"]),
+            protect=data["protect"] is True,
+            tags=tuple(str(tag) for tag in tags),
+            secret=data["secret"] is True,
+        )
+
+    def gone(self) -> Resource:
+        """The same resource, wished absent: how a removal is written."""
+        return replace(self, absent=True)
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What one resource looks like now. `body` is the old text for a diff, given only where everybody may read it."""
+
+    address: Address
+    properties: Properties
+    body: Optional[str] = None
+
+    def to_json(self) -> JSONObject:
+        """The form that is sent."""
+        return {"address": str(self.address), "properties": dict(self.properties), "body": self.body}
+
+    @classmethod
+    def from_json(cls, data: JSONObject) -> Observation:
+        """Read what `to_json` wrote."""
+        properties, body = data["properties"], data.get("body")
+        if not isinstance(properties, dict):
+            raise TypeError("not an observation")
+        return cls(Address.parse(str(data["address"])), properties, str(body) if body is not None else None)
+
+
+class Kind(ABC):
+    """One type of resource. Stateless; pure but for `observe` and `enact`, which act through the `System` alone."""
+
+    name: ClassVar[str]
+    schema: ClassVar[Schema]
+    phases: ClassVar[FrozenSet[Phase]]
+    short: ClassVar[str] = ""
+    """The field that the short form fills, as `package` in `package: curl`; empty where there is none."""
+
+    @abstractmethod
+    def identity(self, fields: Mapping[str, JSON]) -> str:
+        """The name in the address, from validated fields."""
+
+    @abstractmethod
+    def desired(self, resource: Resource) -> Properties:
+        """The properties that were declared, and no others; `MISSING` for an absent resource."""
+
+    @abstractmethod
+    def observe(self, resource: Resource, system: System) -> Observation:
+        """What is there now; changes nothing. May tell more properties than `desired`."""
+
+    @abstractmethod
+    def enact(self, change: Change, system: System) -> None:
+        """Make it so: afterwards `observe` agrees with `change.after` on every property in it. Safe to repeat."""
+
+    def affected(self, change: Change) -> Tuple[str, ...]:
+        """Every path the change may write, outermost first: before-images of these make it undoable."""
+        return ()
+
+    def owned_paths(self, resource: Resource) -> Tuple[str, ...]:
+        """Every path that belongs to the resource once applied (for parity and baselines)."""
+        return ()
+
+    def undoable(self, change: Change) -> bool:
+        """Whether before-images of `affected` give everything back."""
+        return True
+
+    def settle(self, resource: Resource, system: System) -> None:  # noqa: B027  most kinds have nothing to settle
+        """Called after `affected` paths were put back by an undo: reload what must notice."""
+
+    def implied(self, resource: Resource, others: Iterable[Resource]) -> Tuple[Address, ...]:
+        """Which of the others must come first because of what they are (a file after its folder)."""
+        return ()
+
+
+class Kinds:
+    """The kinds in reach, by name. A value that is passed, never a global."""
+
+    def __init__(self, kinds: Iterable[Kind]) -> None:
+        self._by_name: Dict[str, Kind] = {kind.name: kind for kind in kinds}
+
+    def __getitem__(self, name: str) -> Kind:
+        try:
+            return self._by_name[name]
+        except KeyError:
+            raise VitrifyError(f"there is no kind {name!r}", hint=f"known kinds: {', '.join(self.names())}") from None
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._by_name
+
+    def names(self) -> Tuple[str, ...]:
+        """All names, sorted."""
+        return tuple(sorted(self._by_name))

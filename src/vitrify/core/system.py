@@ -1,0 +1,112 @@
+"""All that a resource may ask of a target: a live host, a folder treated as a root, or an image being baked.
+
+Paths are absolute *within the target*. Implementations resolve them without ever following a link out of it, write
+atomically (temporary file in the same folder, 0600, owner, mode, fsync, rename, fsync of the folder) and never give a
+value to a shell.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Mapping, Optional, Protocol, Sequence, Tuple
+
+from vitrify.core.digest import JSONObject
+
+
+class Target(Enum):
+    """What is being changed."""
+
+    HOST = "host"
+    FOLDER = "folder"
+    IMAGE = "image"
+
+
+@dataclass(frozen=True)
+class Stat:
+    """One directory entry, never followed. `mode` is four octal digits; owner and group are names where known, else numbers."""
+
+    type: str
+    """`file`, `directory`, `link` or `other`."""
+    mode: str
+    owner: str
+    group: str
+    size: int
+    mtime_ns: int
+    link: str = ""
+
+
+@dataclass(frozen=True)
+class Attributes:
+    """Mode, owner and group to set; None leaves that one as it is (or as the default, on creation)."""
+
+    mode: Optional[str] = None
+    owner: Optional[str] = None
+    group: Optional[str] = None
+
+
+@dataclass(frozen=True)
+class Command:
+    """A program to run: a list, never a shell string. `timeout` in seconds."""
+
+    argv: Tuple[str, ...]
+    cwd: str = "/"
+    environment: Mapping[str, str] = field(default_factory=dict)
+    user: str = ""
+    timeout: float = 600.0
+
+
+@dataclass(frozen=True)
+class Completed:
+    """How a program ended. Output is decoded with replacement and cut to the last 64 KiB."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+
+class System(Protocol):
+    """The target, as a kind sees it. Every failure is a `TargetFailed` with path and reason."""
+
+    @property
+    def target(self) -> Target:
+        """What kind of target this is."""
+
+    def stat(self, path: str) -> Optional[Stat]:
+        """The entry at `path`, not followed; None where there is none."""
+
+    def read(self, path: str) -> bytes:
+        """The content of a regular file."""
+
+    def digest(self, path: str, *, keyed: bool) -> str:
+        """`sha256:…` of a file's content, or its keyed digest where it may hold a secret."""
+
+    def names(self, path: str) -> Tuple[str, ...]:
+        """The names in a folder, sorted."""
+
+    def write(self, path: str, content: bytes, *, attributes: Attributes, validate: Sequence[str] = ()) -> None:
+        """Replace or create a regular file, atomically; the `validate` command (`%s` = the new file) must succeed first."""
+
+    def make_directory(self, path: str, *, attributes: Attributes) -> None:
+        """Create one folder (its parent exists), mode 0755 where none is given."""
+
+    def make_link(self, path: str, *, to: str) -> None:
+        """Create or atomically replace a symbolic link."""
+
+    def set_attributes(self, path: str, attributes: Attributes) -> None:
+        """Set mode, owner and group of a file or folder."""
+
+    def remove(self, path: str) -> None:
+        """Remove a file, a link or an empty folder; nothing there is fine."""
+
+    def run(self, command: Command) -> Completed:
+        """Run a program inside the target; a program that cannot be started is a `TargetFailed`."""
+
+    def blob(self, digest: str) -> bytes:
+        """The content that a resource names by digest, asked for from the control machine only when needed."""
+
+    def service_manager(self) -> bool:
+        """Whether systemd is running on this target, so that units can be started now."""
+
+    def facts(self) -> JSONObject:
+        """What the target is: os, arch, hostname, python."""

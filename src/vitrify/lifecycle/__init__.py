@@ -1,0 +1,1 @@
+"""The stories, each readable aloud."""

@@ -1,0 +1,250 @@
+"""The seams: what the stories ask of the world. Each promise here is checked by a suite in `vitrify.testing`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from vitrify.core.declaration import Content, Health, Host, Route
+from vitrify.core.digest import JSONObject
+from vitrify.core.event import Emit, silence
+
+
+class Session(Protocol):
+    """One open channel to the payload on a target."""
+
+    async def call(
+        self, name: str, arguments: JSONObject, *, contents: Mapping[str, Content] | None = None, emit: Emit = silence
+    ) -> JSONObject:
+        """Run one of the payload's calls and return its answer.
+
+        Contents are sent only when the target asks for a digest it lacks. Raises the `VitrifyError` that the target
+        raised, or `TargetUnreachable` where the channel broke (a started apply may then be half done: call again).
+        """
+
+    async def close(self) -> None:
+        """End the payload; repeating it is harmless."""
+
+
+class Transport(Protocol):
+    """Reaches targets."""
+
+    async def connect(self, host: Host) -> Session:
+        """A session on this host; `TargetUnreachable` with the reason otherwise."""
+
+
+class Clock(Protocol):
+    """Time, from outside."""
+
+    def now(self) -> float:
+        """Seconds since the epoch, UTC."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Let this much time pass."""
+
+
+@dataclass(frozen=True)
+class Image:
+    """A baked image: `digest` is the manifest over uncompressed layers; `config` its OCI process settings."""
+
+    digest: str
+    size: int
+    base: str
+    config: JSONObject
+
+
+@dataclass(frozen=True)
+class BakeRequest:
+    """What to bake: resources (in order) upon a base. `base` is `scratch`, `host` or `rootfs:DIR`."""
+
+    server: str
+    base: str
+    resources: Sequence[JSONObject]
+    contents: Mapping[str, Content]
+    labels: Mapping[str, str]
+
+
+class Builder(Protocol):
+    """Turns resources into an image."""
+
+    async def bake(self, request: BakeRequest, *, emit: Emit = silence) -> Image:
+        """The image of this request.
+
+        Equal requests over equal bases give equal digests, on any machine; baking what is here already costs next to nothing.
+        """
+
+
+@dataclass(frozen=True)
+class InstanceSpec:
+    """What to launch. `id` is given by the caller and makes launching repeatable: an id that exists is adopted.
+
+    `environment` may hold secrets: it is written to a 0600 file beside the instance and never passed as an argument.
+    """
+
+    id: str
+    image: str
+    argv: tuple[str, ...]
+    labels: Mapping[str, str]
+    environment: Mapping[str, str]
+    workdir: str = "/"
+    user: str = ""
+    writable: tuple[str, ...] = ()
+    port: int | None = None
+
+
+@dataclass(frozen=True)
+class Instance:
+    """One running (or ended) copy. `state` is starting, running, restarting, stopping, stopped or lost; `port` on 127.0.0.1."""
+
+    id: str
+    image: str
+    state: str
+    port: int | None
+    labels: Mapping[str, str]
+    started_at: float = 0.0
+    restarts: int = 0
+    exit_code: int | None = None
+    stop_at: float | None = None
+
+
+class Runtime(Protocol):
+    """Keeps instances alive. Whatever vitrify dies of, the instances go on and are found again by their labels."""
+
+    async def launch(self, spec: InstanceSpec) -> Instance:
+        """Start this instance, or adopt the one of the same id; returns once its process runs (not yet: once healthy)."""
+
+    async def instances(self, labels: Mapping[str, str]) -> tuple[Instance, ...]:
+        """All instances, running or not, that carry these labels; oldest first."""
+
+    async def healthy(self, instance: str, health: Health) -> str:
+        """One look: "" where the instance passes, else the reason in words."""
+
+    async def stop(self, instance: str, *, grace: float) -> None:
+        """Ask it to end, and after `grace` seconds make it; its files stay. Repeating it is harmless."""
+
+    async def stop_later(self, instance: str, *, at: float | None) -> None:
+        """Let its own keeper stop it at this time (seconds since the epoch, target's clock), or never."""
+
+    async def discard(self, instance: str) -> None:
+        """Remove a stopped instance and its files; repeating it is harmless."""
+
+    async def logs(self, instance: str, *, lines: int) -> str:
+        """The last lines it wrote."""
+
+    async def altered(self, instance: str) -> tuple[JSONObject, ...]:
+        """Every difference between its root and its image: path, change (added, changed, removed), details; empty where none."""
+
+
+@dataclass(frozen=True)
+class Backends:
+    """Where a route leads: a name for the set and the addresses (`127.0.0.1:port`) in it."""
+
+    name: str
+    addresses: tuple[str, ...]
+
+
+class Router(Protocol):
+    """Moves traffic."""
+
+    async def ensure(self, route: Route, *, server: str) -> None:
+        """The router runs and knows this server's route; changes nothing where it does already."""
+
+    async def switch(self, server: str, *, to: Backends) -> JSONObject:
+        """Send all new requests to `to`. Atomic: each request goes wholly to the old or the new set; repeating it is harmless.
+
+        Returns `intended_at` and `switched_at` in seconds by the target's clock.
+        """
+
+    async def live(self, server: str) -> Backends | None:
+        """Where requests go now; None before the first switch."""
+
+    async def in_flight(self, addresses: Sequence[str]) -> int:
+        """Requests that these addresses are still answering."""
+
+    async def address(self, route: Route) -> str:
+        """The URL under which a client on this machine reaches the route."""
+
+
+class Secrets(Protocol):
+    """Resolves `secret:NAME`."""
+
+    def resolve(self, name: str) -> str:
+        """The value; a `VitrifyError` that names the secret and never its value, where it cannot be had."""
+
+
+@dataclass(frozen=True)
+class Release:
+    """One image plus run settings put forward for one server; numbered from 1, never edited but for its `state`.
+
+    `state` is prepared, live, warm, stopped, discarded or aborted. `resources` maps address -> digest of the wish.
+    """
+
+    server: str
+    number: int
+    image: str
+    settings: JSONObject
+    resources: Mapping[str, str]
+    created_at: float
+    state: str
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One rollout under way: `kind` release, rollback or replace; `step` the last one whose outcome is durable."""
+
+    id: str
+    server: str
+    kind: str
+    release: int
+    step: str
+    data: JSONObject
+
+
+@dataclass(frozen=True)
+class Slots:
+    """Which release is live and which was before it; None where there is none."""
+
+    live: int | None = None
+    previous: int | None = None
+
+
+class StateStore(Protocol):
+    """Remembers releases and rollouts of one project. Every write is durable and atomic once it returns."""
+
+    def releases(self, server: str) -> tuple[Release, ...]:
+        """All releases of a server, newest first."""
+
+    def release(self, server: str, number: int) -> Release | None:
+        """One release."""
+
+    def begin(self, release: Release, operation: Operation) -> tuple[Release, Operation]:
+        """Open an operation, atomically with its release where that is new (number 0 asks for the next number).
+
+        Raises `Busy` where another operation of this server is open.
+        """
+
+    def advance(self, operation: str, *, step: str, data: JSONObject) -> Operation:
+        """Note that a step's outcome is durable; `data` replaces what was kept."""
+
+    def finish(self, operation: str, *, slots: Slots | None, states: Mapping[int, str]) -> None:
+        """Close an operation, atomically with the slots and release states that it led to."""
+
+    def open_operation(self, server: str) -> Operation | None:
+        """The operation that has not been closed, if any."""
+
+    def slots(self, server: str) -> Slots:
+        """Live and previous."""
+
+    def servers(self) -> tuple[str, ...]:
+        """Every server that has a release."""
+
+
+class ImageStore(Protocol):
+    """Keeps images by digest."""
+
+    def folder(self, image: str) -> str:
+        """Path of the OCI layout that holds this image; `VitrifyError` where it is gone."""
+
+    def has(self, image: str) -> bool:
+        """Whether the image is here, whole."""

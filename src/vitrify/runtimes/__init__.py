@@ -1,0 +1,1 @@
+"""Keep instances alive."""

@@ -1,0 +1,1 @@
+"""Keep blobs, images and state."""

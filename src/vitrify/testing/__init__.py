@@ -1,0 +1,1 @@
+"""Public: memory adapters and conformance suites for every port."""
