@@ -7,7 +7,7 @@ from enum import Enum
 from typing import Optional, Tuple
 
 from vitrify.core.digest import JSONObject
-from vitrify.core.resource import MISSING, Observation, Properties, Resource
+from vitrify.core.resource import MISSING, Observation, Properties, Resource, Sureness
 
 
 class Action(Enum):
@@ -18,14 +18,6 @@ class Action(Enum):
     REPLACE = "replace"
     REMOVE = "remove"
     NONE = "none"
-
-
-class Sureness(Enum):
-    """How sure a plan line is: seen, concluded from an earlier line, or a command whose effect nobody can foresee."""
-
-    CERTAIN = "certain"
-    ASSUMED = "assumed"
-    OPAQUE = "opaque"
 
 
 @dataclass(frozen=True)

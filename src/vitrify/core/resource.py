@@ -48,6 +48,14 @@ class Phase(Enum):
     LIVE = "live"
 
 
+class Sureness(Enum):
+    """How sure a plan line is: seen, concluded from an earlier line, or a command whose effect nobody can foresee."""
+
+    CERTAIN = "certain"
+    ASSUMED = "assumed"
+    OPAQUE = "opaque"
+
+
 class OnLeave(Enum):
     """What becomes of a created thing whose resource left the declaration."""
 
@@ -167,6 +175,10 @@ class Kind(ABC):
     def undoable(self, change: Change) -> bool:
         """Whether before-images of `affected` give everything back."""
         return True
+
+    def sureness(self, change: Change) -> Sureness:
+        """How sure a plan can be of this change."""
+        return Sureness.CERTAIN
 
     def settle(self, resource: Resource, system: System) -> None:  # noqa: B027  most kinds have nothing to settle
         """Called after `affected` paths were put back by an undo: reload what must notice."""

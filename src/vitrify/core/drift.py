@@ -1,0 +1,92 @@
+"""Reality against what was declared and what was authorised: findings, each with its class and its evidence. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+from vitrify.core.digest import JSONObject
+
+SCHEMA = "vitrify.dev/audit/v1"
+
+
+class Class(Enum):
+    """Whether a difference was allowed, and by whom."""
+
+    AUTHORISED = "authorised"
+    PACKAGE_MANAGER = "package manager"
+    NOISE = "declared noise"
+    UNAUTHORISED = "unauthorised"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One difference between what is and what should be."""
+
+    server: str
+    where: str
+    """The host's name, or the instance's id."""
+    path: str
+    """A path, or the address of a resource that is not a path."""
+    change: str
+    """added, changed or removed."""
+    details: tuple[str, ...]
+    """What differs, in words: `mode 0644 -> 0666`."""
+    classed: Class
+    evidence: str
+    """resource, sweep or overlay."""
+    entry: int | None = None
+    """The ledger entry that authorised it."""
+    modified_at: int | None = None
+    """Seconds since the epoch by the target's clock: the newest time that the file itself carries."""
+    owner: str = ""
+    """Who owns the file now: a hint at who, not a proof."""
+    answer: str = ""
+    """What `apply` would do about it: re-converge, replace, or nothing."""
+
+    def to_json(self) -> JSONObject:
+        """The form of `-o json` and of the ledger."""
+        return {
+            "server": self.server,
+            "where": self.where,
+            "path": self.path,
+            "change": self.change,
+            "details": list(self.details),
+            "class": self.classed.value,
+            "evidence": self.evidence,
+            "entry": self.entry,
+            "modified_at": self.modified_at,
+            "owner": self.owner,
+            "answer": self.answer,
+        }
+
+
+@dataclass(frozen=True)
+class Audit:
+    """All findings of one look, and how much was looked at."""
+
+    findings: tuple[Finding, ...]
+    resources: int
+    """Resources compared."""
+    entries: int
+    """Files, folders and links fingerprinted."""
+    instances: int
+    """Instances walked."""
+    seconds: float = field(default=0.0, compare=False)
+
+    @property
+    def unauthorised(self) -> tuple[Finding, ...]:
+        """The findings that nobody allowed."""
+        return tuple(finding for finding in self.findings if finding.classed is Class.UNAUTHORISED)
+
+    def to_json(self) -> JSONObject:
+        """The document of `audit -o json`."""
+        return {
+            "schema": SCHEMA,
+            "findings": [finding.to_json() for finding in self.findings],
+            "unauthorised": len(self.unauthorised),
+            "resources": self.resources,
+            "entries": self.entries,
+            "instances": self.instances,
+            "ms": round(self.seconds * 1000),
+        }

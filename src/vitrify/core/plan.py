@@ -1,0 +1,220 @@
+"""A plan is a document: what would change, why, how sure that is, and what it rests on. Pure; nothing here acts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from vitrify.core.difference import Action, Change, difference
+from vitrify.core.digest import JSONObject, digest_of
+from vitrify.core.resource import MISSING, Address, Kinds, Observation, OnLeave, Resource
+
+SCHEMA = "vitrify.dev/plan/v1"
+
+Diff = Callable[[Resource, Observation], str]
+"""Renders the unified diff of a change, or "" where it must not or cannot be shown."""
+
+
+@dataclass(frozen=True)
+class Owned:
+    """What a host remembers of one resource: whether vitrify `created` or `adopted` it, and the values it last applied."""
+
+    resource: Resource
+    created: bool
+    applied: Mapping[str, object]
+    run: str
+
+    @classmethod
+    def from_json(cls, data: JSONObject) -> Owned:
+        """Read a host's answer."""
+        resource, applied = data["resource"], data["applied"]
+        if not isinstance(resource, dict) or not isinstance(applied, dict):
+            raise TypeError("not an owned resource")
+        return cls(Resource.from_json(resource), data["created"] is True, applied, str(data["run"]))
+
+
+@dataclass(frozen=True)
+class HostPlan:
+    """Changes to one host of a mutable server, in the order in which they would be made."""
+
+    server: str
+    host: str
+    changes: tuple[Change, ...]
+    settled: tuple[Resource, ...]
+    """Resources that already are as wished: they come under management without being touched."""
+    forgotten: tuple[Resource, ...]
+    """Owned resources that left the declaration and stay on the host: adopted, kept or protected ones."""
+    expect: str
+    """Digest of the observations that this plan rests on."""
+    run: str = ""
+    """The unfinished run that an apply would continue."""
+    notices: tuple[str, ...] = ()
+
+    @property
+    def empty(self) -> bool:
+        """Whether an apply would change nothing."""
+        return not self.changes and not self.run
+
+    def to_json(self) -> JSONObject:
+        """The document."""
+        return {
+            "lifecycle": "mutable",
+            "server": self.server,
+            "host": self.host,
+            "changes": [change.to_json() for change in self.changes],
+            "settled": [resource.to_json() for resource in self.settled],
+            "forgotten": [resource.to_json() for resource in self.forgotten],
+            "expect": self.expect,
+            "run": self.run,
+            "notices": list(self.notices),
+        }
+
+
+@dataclass(frozen=True)
+class ReleasePlan:
+    """What an apply would do to one immutable server. `kind` is none, release, replace (same release, new instances) or resume."""
+
+    server: str
+    host: str
+    kind: str
+    release: int
+    live: int | None
+    because: tuple[str, ...]
+    resources: tuple[tuple[str, str], ...] = ()
+    """(address, create | update | remove) against the live release."""
+    launch: int = 0
+    replace: tuple[str, ...] = ()
+    """Ids of the instances that go out of traffic."""
+    declared: str = ""
+    """Digest of image inputs and run settings; an apply of this plan refuses any other."""
+    bytes_to_read: int = 0
+    last_seconds: float | None = None
+    notices: tuple[str, ...] = ()
+
+    @property
+    def empty(self) -> bool:
+        """Whether an apply would change nothing."""
+        return self.kind == "none"
+
+    def to_json(self) -> JSONObject:
+        """The document."""
+        return {
+            "lifecycle": "immutable",
+            "server": self.server,
+            "host": self.host,
+            "kind": self.kind,
+            "release": self.release,
+            "live": self.live,
+            "because": list(self.because),
+            "resources": [[address, action] for address, action in self.resources],
+            "launch": self.launch,
+            "replace": list(self.replace),
+            "declared": self.declared,
+            "bytes_to_read": self.bytes_to_read,
+            "last_ms": None if self.last_seconds is None else round(self.last_seconds * 1000),
+            "notices": list(self.notices),
+        }
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that one `vitrify apply` would do. `declaration` is the digest of what was declared."""
+
+    project: str
+    declaration: str
+    servers: tuple[HostPlan | ReleasePlan, ...]
+    made_at: int = field(default=0, compare=False)
+    """Seconds since the epoch."""
+
+    @property
+    def empty(self) -> bool:
+        """Whether an apply would change nothing."""
+        return all(server.empty for server in self.servers)
+
+    @property
+    def digest(self) -> str:
+        """The plan's identity: what it would do, not when it was made."""
+        return digest_of([server.to_json() for server in self.servers])
+
+    def to_json(self) -> JSONObject:
+        """The document that is shown, saved and approved."""
+        return {
+            "schema": SCHEMA,
+            "project": self.project,
+            "declaration": self.declaration,
+            "digest": self.digest,
+            "made_at": self.made_at,
+            "servers": [server.to_json() for server in self.servers],
+        }
+
+
+@dataclass(frozen=True)
+class Counts:
+    """The last line of every plan."""
+
+    add: int = 0
+    change: int = 0
+    remove: int = 0
+    replace: int = 0
+
+
+def counts(plan: Plan) -> Counts:
+    """How many resources are added, changed and removed in place, and how many instances replaced."""
+    changes = [change.action for server in plan.servers if isinstance(server, HostPlan) for change in server.changes]
+    instances = sum(server.launch for server in plan.servers if isinstance(server, ReleasePlan) and not server.empty)
+    return Counts(
+        add=changes.count(Action.CREATE),
+        change=changes.count(Action.UPDATE) + changes.count(Action.REPLACE),
+        remove=changes.count(Action.REMOVE),
+        replace=instances,
+    )
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a host answered: one observation for each wish and for each owned resource, what it owns, what is unfinished."""
+
+    observations: Mapping[Address, Observation]
+    owned: Sequence[Owned]
+    unfinished: str = ""
+
+
+def expectation(observations: Iterable[Observation]) -> str:
+    """The digest that a plan rests on: every observed property, in order of address."""
+    return digest_of({str(seen.address): dict(seen.properties) for seen in observations})
+
+
+def plan_host(
+    wishes: Sequence[Resource], seen: Seen, *, kinds: Kinds, diff: Diff
+) -> tuple[tuple[Change, ...], tuple[Resource, ...], tuple[Resource, ...]]:
+    """Changes (wishes in order, then removals, youngest first), resources settled already, and owned ones to forget."""
+    changes: list[Change] = []
+    settled: list[Resource] = []
+    for wish in wishes:
+        change = _change(wish, seen.observations[wish.address], kinds=kinds, diff=diff)
+        if change:
+            changes.append(change)
+        elif not wish.absent:
+            settled.append(wish)
+    wished = {wish.address for wish in wishes}
+    left = [owned for owned in seen.owned if owned.resource.address not in wished]
+    leaving = [owned for owned in left if _to_remove(owned)]
+    for owned in reversed(leaving):
+        change = _change(owned.resource.gone(), seen.observations[owned.resource.address], kinds=kinds, diff=diff)
+        if change:
+            changes.append(replace(change, because=("left the declaration",)))
+    removed = {change.resource.address for change in changes}
+    return tuple(changes), tuple(settled), tuple(owned.resource for owned in left if owned.resource.address not in removed)
+
+
+def _change(wish: Resource, seen: Observation, *, kinds: Kinds, diff: Diff) -> Change | None:
+    kind = kinds[wish.address.kind]
+    change = difference(wish, desired=MISSING if wish.absent else kind.desired(wish), seen=seen)
+    if change is None:
+        return None
+    return replace(change, sureness=kind.sureness(change), undoable=kind.undoable(change), diff=diff(wish, seen))
+
+
+def _to_remove(owned: Owned) -> bool:
+    resource = owned.resource
+    return owned.created and resource.on_leave is not OnLeave.KEEP and not resource.protect and not resource.absent

@@ -1,0 +1,146 @@
+"""What the stories tell when they end: values that `cli/render.py` shows as tables or JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from vitrify.core.digest import JSONObject
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one change ended: done, failed or skipped (because an earlier one failed)."""
+
+    address: str
+    outcome: str
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Converged:
+    """The end of an apply (or an undo) on one host of a mutable server."""
+
+    server: str
+    host: str
+    run: str
+    outcomes: tuple[Outcome, ...]
+    not_undone: tuple[str, ...] = ()
+    """Addresses whose changes cannot be undone."""
+    seconds: float = 0.0
+
+    @property
+    def failed(self) -> tuple[Outcome, ...]:
+        """What failed."""
+        return tuple(outcome for outcome in self.outcomes if outcome.outcome == "failed")
+
+
+@dataclass(frozen=True)
+class Released:
+    """The end of a rollout or rollback of an immutable server. Times in seconds."""
+
+    server: str
+    kind: str
+    """release, replace, rollback or none."""
+    release: int
+    previous: int | None
+    image: str
+    instances: tuple[str, ...]
+    url: str = ""
+    warm: bool = False
+    """Whether a rollback found its instances still running."""
+    switch_seconds: float = 0.0
+    """From the durable intent to the switch."""
+    answer_seconds: float | None = None
+    """From the durable intent to the first answer of the release switched to, through the router."""
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Applied:
+    """The end of one `vitrify apply`."""
+
+    hosts: tuple[Converged, ...] = ()
+    releases: tuple[Released, ...] = ()
+
+
+@dataclass(frozen=True)
+class InstanceStatus:
+    """One instance as `status` and `releases` show it."""
+
+    id: str
+    release: int
+    slot: str
+    """live, previous, next or empty."""
+    state: str
+    address: str
+    age_seconds: float
+    restarts: int
+    health: str
+    """ok, or the reason why not; empty where not asked."""
+
+
+@dataclass(frozen=True)
+class ServerStatus:
+    """One server as `status` shows it."""
+
+    name: str
+    lifecycle: str
+    hosts: tuple[str, ...]
+    owned: int = 0
+    last_run: str = ""
+    last_by: str = ""
+    last_at: float | None = None
+    unfinished: str = ""
+    live: int | None = None
+    previous: int | None = None
+    url: str = ""
+    instances: tuple[InstanceStatus, ...] = ()
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class ReleaseStatus:
+    """One row of `releases`."""
+
+    server: str
+    number: int
+    state: str
+    slot: str
+    image: str
+    created_at: float
+    running: int
+    """Instances that run."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One line of `doctor`: `state` is ok, missing or note."""
+
+    name: str
+    state: str
+    found: str
+    hint: str = ""
+
+
+@dataclass(frozen=True)
+class EntryView:
+    """One ledger entry as `ledger show` lists it."""
+
+    sequence: int
+    at: str
+    author: str
+    kind: str
+    body: Mapping[str, object]
+
+
+@dataclass(frozen=True)
+class Verified:
+    """What `ledger verify` established."""
+
+    origin: str
+    size: int
+    root: str
+    signed_by: tuple[str, ...]
+    problems: tuple[str, ...] = ()
+    details: JSONObject = field(default_factory=dict)
