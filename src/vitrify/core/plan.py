@@ -41,7 +41,7 @@ class HostPlan:
     host: str
     changes: tuple[Change, ...]
     settled: tuple[Resource, ...]
-    """Resources that already are as wished: they come under management without being touched."""
+    """Resources that already are as wished and come under management, or change their declaration, without being touched."""
     forgotten: tuple[Resource, ...]
     """Owned resources that left the declaration and stay on the host: adopted, kept or protected ones."""
     expect: str
@@ -52,8 +52,13 @@ class HostPlan:
 
     @property
     def empty(self) -> bool:
-        """Whether an apply would change nothing."""
+        """Whether an apply would change nothing on the host."""
         return not self.changes and not self.run
+
+    @property
+    def bookkeeping(self) -> bool:
+        """Whether an apply would change what the host remembers."""
+        return bool(self.settled or self.forgotten or self.run)
 
     def to_json(self) -> JSONObject:
         """The document."""
@@ -184,27 +189,33 @@ def expectation(observations: Iterable[Observation]) -> str:
     return digest_of({str(seen.address): dict(seen.properties) for seen in observations})
 
 
-def plan_host(
-    wishes: Sequence[Resource], seen: Seen, *, kinds: Kinds, diff: Diff
-) -> tuple[tuple[Change, ...], tuple[Resource, ...], tuple[Resource, ...]]:
-    """Changes (wishes in order, then removals, youngest first), resources settled already, and owned ones to forget."""
+def plan_host(wishes: Sequence[Resource], seen: Seen, *, kinds: Kinds, diff: Diff) -> HostChanges:
+    """Changes (wishes in order, then removals, youngest first), what comes under management as it is, and what is forgotten."""
+    owned = {item.resource.address: item for item in seen.owned}
     changes: list[Change] = []
     settled: list[Resource] = []
     for wish in wishes:
+        before = owned.pop(wish.address, None)
         change = _change(wish, seen.observations[wish.address], kinds=kinds, diff=diff)
         if change:
-            changes.append(change)
-        elif not wish.absent:
+            changes.append(_tell_drift(change, before))
+        elif not wish.absent and (before is None or before.resource.digest != wish.digest):
             settled.append(wish)
-    wished = {wish.address for wish in wishes}
-    left = [owned for owned in seen.owned if owned.resource.address not in wished]
-    leaving = [owned for owned in left if _to_remove(owned)]
-    for owned in reversed(leaving):
-        change = _change(owned.resource.gone(), seen.observations[owned.resource.address], kinds=kinds, diff=diff)
+    for left in [item for item in reversed(owned.values()) if _to_remove(item)]:
+        change = _change(left.resource.gone(), seen.observations[left.resource.address], kinds=kinds, diff=diff)
         if change:
             changes.append(replace(change, because=("left the declaration",)))
-    removed = {change.resource.address for change in changes}
-    return tuple(changes), tuple(settled), tuple(owned.resource for owned in left if owned.resource.address not in removed)
+            del owned[left.resource.address]
+    return HostChanges(tuple(changes), tuple(settled), tuple(item.resource for item in owned.values()))
+
+
+@dataclass(frozen=True)
+class HostChanges:
+    """What `plan_host` decided."""
+
+    changes: tuple[Change, ...]
+    settled: tuple[Resource, ...]
+    forgotten: tuple[Resource, ...]
 
 
 def _change(wish: Resource, seen: Observation, *, kinds: Kinds, diff: Diff) -> Change | None:
@@ -213,6 +224,14 @@ def _change(wish: Resource, seen: Observation, *, kinds: Kinds, diff: Diff) -> C
     if change is None:
         return None
     return replace(change, sureness=kind.sureness(change), undoable=kind.undoable(change), diff=diff(wish, seen))
+
+
+def _tell_drift(change: Change, before: Owned | None) -> Change:
+    """Say which differences nobody declared: the value was applied once, and is still wished, but is not there any more."""
+    if before is None:
+        return change
+    drifted = [name for name in sorted(before.applied) if change.after.get(name) == before.applied[name] != change.before.get(name)]
+    return replace(change, because=(*change.because, "changed outside vitrify")) if drifted else change
 
 
 def _to_remove(owned: Owned) -> bool:

@@ -1,0 +1,238 @@
+"""The audit: what runs against what was declared, and against what vitrify itself was authorised to do. Changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from vitrify.core.declaration import Host, Lifecycle, Server
+from vitrify.core.digest import JSON, JSONObject, digest_of
+from vitrify.core.drift import Audit, Class, Finding
+from vitrify.core.plan import Owned, Seen
+from vitrify.core.resource import MISSING, Kinds
+from vitrify.lifecycle import record
+from vitrify.lifecycle.mutable import DONE, scope, seen_from
+from vitrify.lifecycle.rollout import GONE
+from vitrify.lifecycle.world import World
+
+_KNOWN_WINDOW = 2000
+_MOVING = frozenset({"mtime_ns", "ctime_ns", "dev", "ino", "nlink"})
+"""What tells that a file was touched but is no difference by itself."""
+
+
+async def audit(servers: Sequence[Server], world: World, *, full: bool) -> Audit:
+    """Look at every host and every instance of these servers; each new unauthorised finding goes into the ledger."""
+    started = world.clock.now()
+    looks = [look for server in servers for host in server.hosts for look in [await _look(server, host, world, full=full)]]
+    findings = tuple(finding for look in looks for finding in look.findings)
+    _record_new([finding for finding in findings if finding.classed is Class.UNAUTHORISED], world)
+    return Audit(
+        findings=findings,
+        resources=sum(look.resources for look in looks),
+        entries=sum(look.entries for look in looks),
+        instances=sum(look.instances for look in looks),
+        seconds=world.clock.now() - started,
+    )
+
+
+async def _look(server: Server, host: Host, world: World, *, full: bool) -> Audit:
+    if server.lifecycle is Lifecycle.MUTABLE:
+        return await audit_host(server, host, world, full=full)
+    return await audit_instances(server, host, world)
+
+
+async def audit_host(server: Server, host: Host, world: World, *, full: bool) -> Audit:
+    """Owned resources against the values last applied, and the declared folders against their baseline."""
+    folders = declared_folders(server)
+    arguments: JSONObject = {
+        "scope": scope(server.name, host, world),
+        "resources": [resource.to_json() for resource in server.resources],
+        "folders": list(folders),
+        "full": full,
+    }
+    async with world.session(host) as session:
+        answer = await session.call("audit", arguments, emit=world.emit)
+    seen = seen_from(answer)
+    baseline, sweep = _fingerprints(answer, "baseline"), _fingerprints(answer, "sweep")
+    swept = tuple(_tree_findings(server.name, host.name, baseline, sweep))
+    explained = {finding.path for finding in swept}
+    known = record.last(world.ledger, server=server.name, host=host.name, kinds=(DONE,))
+    owned = _resource_findings(server, host, seen, world.kinds, entry=known.sequence if known else None)
+    return Audit(
+        findings=(*swept, *(finding for finding in owned if finding.path not in explained)),
+        resources=len(seen.owned),
+        entries=len(sweep),
+        instances=0,
+    )
+
+
+def declared_folders(server: Server) -> tuple[str, ...]:
+    """The folders that are the server's own: what trees are copied to, and declared folders, without those inside others."""
+    fields = [(resource.address.kind, resource.fields) for resource in server.resources if not resource.absent]
+    found = {str(values["to"]) for kind, values in fields if kind == "tree"}
+    found |= {str(values["path"]) for kind, values in fields if kind == "directory"}
+    return tuple(path for path in sorted(found) if not any(path.startswith(f"{other.rstrip('/')}/") for other in found))
+
+
+def _fingerprints(answer: JSONObject, name: str) -> dict[str, dict[str, JSON]]:
+    entries = answer.get(name)
+    return {path: entry for path, entry in entries.items() if isinstance(entry, dict)} if isinstance(entries, dict) else {}
+
+
+def _tree_findings(
+    server: str, where: str, baseline: Mapping[str, dict[str, JSON]], sweep: Mapping[str, dict[str, JSON]]
+) -> Iterable[Finding]:
+    for path in sorted({*baseline, *sweep}):
+        before, now = baseline.get(path), sweep.get(path)
+        details = _details(before, now)
+        if before is not None and now is not None and not details:
+            continue
+        yield Finding(
+            server=server,
+            where=where,
+            path=path,
+            change="added" if before is None else "removed" if now is None else "changed",
+            details=details,
+            classed=Class.UNAUTHORISED,
+            evidence="sweep",
+            modified_at=_modified(now),
+            owner=str((now or {}).get("uid", "")),
+            answer="re-converge" if before is not None else "report",
+        )
+
+
+def _details(before: Mapping[str, JSON] | None, now: Mapping[str, JSON] | None) -> tuple[str, ...]:
+    if before is None or now is None:
+        entry = now or before or {}
+        return (str(entry.get("type", "")),) if entry.get("type") else ()
+    names = sorted({*before, *now} - _MOVING)
+    return tuple(
+        _spoken(name, before.get(name), now.get(name))
+        for name in names
+        if before.get(name) != now.get(name) and not _folder_size(name, now)
+    )
+
+
+def _folder_size(name: str, entry: Mapping[str, JSON]) -> bool:
+    return name == "size" and entry.get("type") == "directory"
+
+
+def _spoken(name: str, before: JSON, now: JSON) -> str:
+    if name in ("sha256", "content", "xattrs"):
+        return f"{'content' if name == 'sha256' else name} differs"
+    return f"{name} {before} -> {now}"
+
+
+def _modified(entry: Mapping[str, JSON] | None) -> int | None:
+    stamp = (entry or {}).get("mtime_ns")
+    return stamp // 1_000_000_000 if isinstance(stamp, int) else None
+
+
+def _resource_findings(server: Server, host: Host, seen: Seen, kinds: Kinds, *, entry: int | None) -> Iterable[Finding]:
+    for owned in seen.owned:
+        observation = seen.observations.get(owned.resource.address)
+        if observation is None or owned.resource.address.kind not in kinds:
+            continue
+        now = observation.properties
+        drifted = [name for name in sorted(owned.applied) if now.get(name) != owned.applied[name]]
+        if drifted:
+            yield _drifted(server, host, owned, now, drifted)
+        elif _declared_otherwise(server, owned, now, kinds):
+            yield Finding(
+                server=server.name,
+                where=host.name,
+                path=owned.resource.address.name,
+                change="changed",
+                details=("the declaration changed after it was applied",),
+                classed=Class.AUTHORISED,
+                evidence="resource",
+                entry=entry,
+                answer="re-converge",
+            )
+
+
+def _drifted(server: Server, host: Host, owned: Owned, now: Mapping[str, JSON], names: list[str]) -> Finding:
+    removed = now.get("type") == MISSING["type"]
+    return Finding(
+        server=server.name,
+        where=host.name,
+        path=owned.resource.address.name if owned.resource.address.name.startswith("/") else str(owned.resource.address),
+        change="removed" if removed else "changed",
+        details=() if removed else tuple(_spoken(name, _short(owned.applied[name]), _short(now.get(name))) for name in names),
+        classed=Class.UNAUTHORISED,
+        evidence="resource",
+        answer="re-converge",
+    )
+
+
+def _short(value: object) -> JSON:
+    return value if isinstance(value, (str, int, bool)) or value is None else "…"
+
+
+def _declared_otherwise(server: Server, owned: Owned, now: Mapping[str, JSON], kinds: Kinds) -> bool:
+    wish = server.resource(owned.resource.address)
+    if wish is None or wish.digest == owned.resource.digest:
+        return False
+    desired = MISSING if wish.absent else kinds[wish.address.kind].desired(wish)
+    return any(now.get(name) != value for name, value in desired.items())
+
+
+async def audit_instances(server: Server, host: Host, world: World) -> Audit:
+    """Every running instance against its image: a read-only root means that anything in the upper layer is a finding."""
+    findings: list[Finding] = []
+    slots = world.state.slots(server.name)
+    kept = {str(number) for number in (slots.live, slots.previous) if number}
+    walked = 0
+    async with world.site(host) as site:
+        for instance in await site.runtime.instances({"project": world.project_id, "server": server.name}):
+            if instance.state in GONE:
+                continue
+            walked += 1
+            findings += [_altered(server.name, instance.id, found) for found in await site.runtime.altered(instance.id)]
+            if instance.labels.get("release") not in kept and world.state.open_operation(server.name) is None:
+                findings.append(_orphan(server.name, instance.id))
+    return Audit(tuple(findings), resources=0, entries=0, instances=walked)
+
+
+def _altered(server: str, instance: str, found: JSONObject) -> Finding:
+    details, modified = found.get("details"), found.get("modified_at")
+    return Finding(
+        server=server,
+        where=instance,
+        path=str(found["path"]),
+        change=str(found["change"]),
+        details=tuple(str(detail) for detail in details) if isinstance(details, list) else (),
+        classed=Class.UNAUTHORISED,
+        evidence="overlay",
+        modified_at=modified if isinstance(modified, int) else None,
+        owner=str(found.get("owner", "")),
+        answer="replace",
+    )
+
+
+def _orphan(server: str, instance: str) -> Finding:
+    return Finding(
+        server=server,
+        where=instance,
+        path=f"instance:{instance}",
+        change="added",
+        details=("runs, but belongs to no release that is live or kept warm",),
+        classed=Class.UNAUTHORISED,
+        evidence="resource",
+        answer="replace",
+    )
+
+
+def _record_new(findings: Sequence[Finding], world: World) -> None:
+    """One entry for each finding that was not told since the last change to its server: a repeated look adds nothing."""
+    if not findings:
+        return
+    told: set[str] = set()
+    for entry in world.ledger.entries(max(0, world.ledger.size - _KNOWN_WINDOW)):
+        if entry.kind in ("apply.done", "undo.done", "release.done", "replace.done", "rollback.done"):
+            told.clear()
+        elif entry.kind == "finding":
+            told.add(str(entry.body.get("finding")))
+    for finding in findings:
+        identity = digest_of(finding.to_json())
+        if identity not in told:
+            world.ledger.append("finding", {**finding.to_json(), "finding": identity})

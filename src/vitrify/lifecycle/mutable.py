@@ -1,0 +1,220 @@
+"""The mutable lifecycle: look at a live host, plan, converge it in place, undo."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from pathlib import Path
+
+from vitrify.core.declaration import Content, Host, Server
+from vitrify.core.diagnostic import TargetFailed
+from vitrify.core.digest import JSON, JSONObject
+from vitrify.core.plan import HostPlan, Owned, Seen, expectation, plan_host
+from vitrify.core.report import Converged, Outcome
+from vitrify.core.resource import Observation, Resource
+from vitrify.lifecycle import record
+from vitrify.lifecycle.world import World
+
+INTENDED, DONE, FAILED = "apply.intended", "apply.done", "apply.failed"
+
+
+def scope(server: str, host: Host, world: World) -> JSONObject:
+    """Which target a call is about, and where it keeps its memory."""
+    root = host.folder or "/"
+    return {
+        "target": "folder" if host.is_folder else "host",
+        "root": root,
+        "lower": [],
+        "project": world.project_id,
+        "server": server,
+        "memory": f"{root.rstrip('/')}/var/lib/vitrify",
+        "bwrap": world.bubblewrap,
+        "key": world.key,
+    }
+
+
+async def plan(server: Server, host: Host, world: World) -> HostPlan:
+    """What an apply would change on this host; changes nothing."""
+    seen = await look(server, host, world)
+    decided = plan_host(server.resources, seen, kinds=world.kinds, diff=Diffs(server).between)
+    return HostPlan(
+        server=server.name,
+        host=host.name,
+        changes=decided.changes,
+        settled=decided.settled,
+        forgotten=decided.forgotten,
+        expect=expectation(seen.observations.values()),
+        run=seen.unfinished,
+    )
+
+
+async def look(server: Server, host: Host, world: World) -> Seen:
+    """One round trip: every wish and everything owned, as it is now."""
+    async with world.session(host) as session:
+        answer = await session.call("observe", {"scope": scope(server.name, host, world), "resources": _sent(server.resources)})
+    return seen_from(answer)
+
+
+def seen_from(answer: JSONObject) -> Seen:
+    """What a host answered, as values."""
+    observations = [Observation.from_json(item) for item in _objects(answer, "observations")]
+    return Seen(
+        observations={observation.address: observation for observation in observations},
+        owned=tuple(Owned.from_json(item) for item in _objects(answer, "owned")),
+        unfinished=str(answer.get("unfinished", "")),
+    )
+
+
+async def apply(server: Server, host: Host, planned: HostPlan, world: World) -> Converged:
+    """Carry out exactly this plan, journal first; a run that was cut short is continued under its own name."""
+    started = world.clock.now()
+    since, run = _run_of(server, host, planned, world)
+    intent: JSONObject = {
+        "operation": run,
+        "server": server.name,
+        "host": host.name,
+        "changes": _pairs((str(change.resource.address), change.action.value) for change in planned.changes),
+        "declaration": server.digest,
+    }
+    since = record.once(world.ledger, INTENDED, intent, since=since)
+    world.reached("apply.intent")
+    answer = await _enact(server, host, planned, run, world)
+    world.reached("apply.act")
+    outcomes = tuple(_outcome(item) for item in _objects(answer, "results"))
+    failed = [outcome for outcome in outcomes if outcome.outcome == "failed"]
+    body: JSONObject = {
+        "operation": run,
+        "server": server.name,
+        "host": host.name,
+        "results": _pairs((outcome.address, outcome.outcome) for outcome in outcomes),
+        "baseline": str(answer.get("baseline", "")),
+    }
+    record.once(world.ledger, FAILED if failed else DONE, body, since=since)
+    world.reached("apply.outcome")
+    return Converged(server.name, host.name, run, outcomes, seconds=world.clock.now() - started)
+
+
+async def _enact(server: Server, host: Host, planned: HostPlan, run: str, world: World) -> JSONObject:
+    arguments: JSONObject = {
+        "scope": scope(server.name, host, world),
+        "run": run,
+        "by": world.author,
+        "changes": [change.to_json() for change in planned.changes],
+        "settled": _sent(planned.settled),
+        "forgotten": [str(resource.address) for resource in planned.forgotten],
+        "expect": planned.expect,
+        "resources": _sent(server.resources),
+    }
+    async with world.session(host) as session:
+        return await session.call("enact", arguments, contents=server.contents, emit=world.emit)
+
+
+def _run_of(server: Server, host: Host, planned: HostPlan, world: World) -> tuple[int, str]:
+    """Where to look for this run's entries, and its name: the one of an intent that has no outcome yet, else a new one."""
+    newest = record.last(world.ledger, server=server.name, host=host.name, kinds=(INTENDED, DONE, FAILED))
+    if newest is not None and newest.kind == INTENDED:
+        return newest.sequence, planned.run or str(newest.body["operation"])
+    return world.ledger.size, planned.run or world.identify()
+
+
+def unrecorded(server: Server, host: Host, world: World) -> bool:
+    """Whether an apply was intended whose outcome the ledger does not know: the process ended before it could say."""
+    newest = record.last(world.ledger, server=server.name, host=host.name, kinds=(INTENDED, DONE, FAILED))
+    return newest is not None and newest.kind == INTENDED
+
+
+async def undo(server: str, host: Host, world: World, *, run: str = "", force: bool = False) -> Converged:
+    """Put back what a run found before it changed it: contents, modes, owners, times. "" means the last run not undone yet."""
+    started = world.clock.now()
+    since = world.ledger.size
+    operation = world.identify()
+    record.once(world.ledger, "undo.intended", {"operation": operation, "server": server, "host": host.name, "run": run}, since=since)
+    async with world.session(host) as session:
+        arguments: JSONObject = {"scope": scope(server, host, world), "run": run, "force": force, "by": world.author}
+        answer = await session.call("undo", arguments, emit=world.emit)
+    outcomes = tuple(_outcome(item) for item in _objects(answer, "results"))
+    undone = str(answer["run"])
+    body: JSONObject = {
+        "operation": operation,
+        "server": server,
+        "host": host.name,
+        "run": undone,
+        "results": _pairs((outcome.address, outcome.outcome) for outcome in outcomes),
+    }
+    record.once(world.ledger, "undo.done", body, since=since)
+    skipped = answer.get("skipped")
+    return Converged(
+        server,
+        host.name,
+        undone,
+        outcomes,
+        not_undone=tuple(str(address) for address in skipped) if isinstance(skipped, list) else (),
+        seconds=world.clock.now() - started,
+    )
+
+
+class Diffs:
+    """Renders unified diffs between what a host shows and what a server declares; secrets and hidden contents give none."""
+
+    def __init__(self, server: Server) -> None:
+        self._contents = server.contents
+
+    def between(self, wish: Resource, seen: Observation) -> str:
+        """The diff of a file's text, or "" where old or new must not or cannot be shown."""
+        digest = wish.fields.get("content")
+        if wish.secret or wish.absent or not isinstance(digest, str) or digest not in self._contents:
+            return ""
+        old = seen.body if seen.body is not None else ("" if seen.properties.get("type") == "missing" else None)
+        new = _text(self._contents[digest])
+        if old is None or new is None or old == new or not _world_readable(wish, seen):
+            return ""
+        name = wish.address.name
+        return "".join(difflib.unified_diff(_lines(old), _lines(new), f"{name} (now)", f"{name} (declared)", n=2))
+
+
+def _world_readable(wish: Resource, seen: Observation) -> bool:
+    mode = str(wish.fields.get("mode") or seen.properties.get("mode") or "0644")
+    return int(mode[-1], 8) & 4 != 0
+
+
+def _lines(text: str) -> list[str]:
+    return [line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in text.splitlines(keepends=True)]
+
+
+_LARGEST_SHOWN = 64 * 1024
+
+
+def _text(content: Content) -> str | None:
+    if content.secret:
+        return None
+    path = Path(content.path) if content.path else None
+    if path and path.stat().st_size > _LARGEST_SHOWN:
+        return None
+    data = path.read_bytes() if path else content.data or b""
+    try:
+        return data.decode() if len(data) <= _LARGEST_SHOWN and b"\0" not in data else None
+    except UnicodeDecodeError:
+        return None
+
+
+def _sent(resources: Iterable[Resource]) -> list[JSON]:
+    return [resource.to_json() for resource in resources]
+
+
+_MOST_TOLD = 500
+
+
+def _pairs(pairs: Iterable[tuple[str, str]]) -> list[JSON]:
+    """For the ledger, whose entries hold 64 KiB at most."""
+    return [[first, second] for first, second in pairs][:_MOST_TOLD]
+
+
+def _outcome(data: JSONObject) -> Outcome:
+    return Outcome(str(data["address"]), str(data["outcome"]), str(data.get("error") or ""))
+
+
+def _objects(answer: JSONObject, name: str) -> list[JSONObject]:
+    items = answer.get(name)
+    if not isinstance(items, list):
+        raise TargetFailed(f"the host's answer lacks {name!r}", hint="the payload and this program differ; run the command again")
+    return [item for item in items if isinstance(item, dict)]

@@ -1,0 +1,46 @@
+"""What the stories write into the ledger, and how they find it again after a crash."""
+
+from __future__ import annotations
+
+from vitrify.core.digest import JSONObject
+from vitrify.ledger.entry import Entry
+from vitrify.lifecycle.world import Ledger
+
+_STRIDE = 256
+
+
+def once(ledger: Ledger, kind: str, body: JSONObject, *, since: int) -> int:
+    """Append an entry unless this operation wrote one of this kind already (entries from `since` on); returns its number.
+
+    A process may die between the append and the note that it was done: then the same step is carried out again, and
+    the ledger must not tell it twice.
+    """
+    for entry in ledger.entries(since):
+        if entry.kind == kind and entry.body.get("operation") == body["operation"]:
+            return entry.sequence
+    return ledger.append(kind, body).sequence
+
+
+def last(ledger: Ledger, *, server: str, kinds: tuple[str, ...], host: str | None = None) -> Entry | None:
+    """The newest entry of one of these kinds about a server (on a host), or None."""
+    end = ledger.size
+    while end > 0:
+        start = max(0, end - _STRIDE)
+        found = [entry for entry in _upto(ledger, start, end) if entry.kind in kinds and _about(entry, server, host)]
+        if found:
+            return found[-1]
+        end = start
+    return None
+
+
+def _upto(ledger: Ledger, start: int, end: int) -> list[Entry]:
+    entries: list[Entry] = []
+    for entry in ledger.entries(start):
+        if entry.sequence >= end:
+            break
+        entries.append(entry)
+    return entries
+
+
+def _about(entry: Entry, server: str, host: str | None) -> bool:
+    return entry.body.get("server") == server and (host is None or entry.body.get("host") == host)

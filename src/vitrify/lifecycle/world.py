@@ -1,0 +1,71 @@
+"""Everything that a story needs from outside, in one value that is passed on: nothing here is ambient."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from vitrify.core.declaration import Host
+from vitrify.core.digest import JSONObject
+from vitrify.core.event import Emit, Event, Stage
+from vitrify.core.resource import Kinds
+from vitrify.core.step import Reached
+from vitrify.ledger.entry import Entry
+from vitrify.ports import Builder, Clock, Router, Runtime, Session, StateStore
+
+
+class Ledger(Protocol):
+    """What the stories ask of the log; `vitrify.ledger.log.Log` is it."""
+
+    @property
+    def size(self) -> int:
+        """How many entries there are."""
+
+    def append(self, kind: str, body: JSONObject) -> Entry:
+        """Add an entry; it is durable and signed for once this returns."""
+
+    def entries(self, start: int = 0) -> Iterable[Entry]:
+        """The entries from `start` on, in order."""
+
+
+@dataclass(frozen=True)
+class Site:
+    """A place where instances run, reached over one session."""
+
+    session: Session
+    builder: Builder
+    runtime: Runtime
+    router: Router
+
+
+@dataclass(frozen=True)
+class World:
+    """The project's surroundings."""
+
+    project: str
+    project_id: str
+    author: str
+    ledger: Ledger
+    state: StateStore
+    clock: Clock
+    kinds: Kinds
+    emit: Emit
+    reached: Reached
+    key: str
+    """The digest key, in hex: sent to targets, so that secrets are compared without being known."""
+    bubblewrap: str
+    """Path of the bubblewrap program, or "" where there is none."""
+    identify: Callable[[], str]
+    """A new name for a run or an operation: unique, sortable by time."""
+    claim: Callable[[str], AbstractContextManager[None]]
+    """The exclusive right to change one server, given back even by a process that is killed; `Busy` where it is taken."""
+    session: Callable[[Host], AbstractAsyncContextManager[Session]]
+    site: Callable[[Host], AbstractAsyncContextManager[Site]]
+    first_answer: Callable[[str], Awaitable[None]]
+    """Returns once this URL gave a complete answer."""
+
+    def say(self, what: str, subject: str, detail: str = "", *, stage: Stage = Stage.NOTICE) -> None:
+        """Tell that something happened."""
+        self.emit(Event(what, stage, subject, detail))
