@@ -1,0 +1,363 @@
+"""The wiring: the only file that picks adapters, and the facade that the command line calls."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import json
+import os
+import secrets
+import socket
+import time
+from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vitrify.core.declaration import Declaration, Host, Lifecycle, Server
+from vitrify.core.diagnostic import Busy, PlanStale, UsageInvalid
+from vitrify.core.drift import Audit
+from vitrify.core.event import Emit
+from vitrify.core.plan import HostPlan, Plan, ReleasePlan
+from vitrify.core.report import Applied, Check, Converged, EntryView, Released, ReleaseStatus, ServerStatus, Verified
+from vitrify.onhost.failpoint import from_environment
+
+if TYPE_CHECKING:
+    from vitrify.lifecycle.world import Site, World
+    from vitrify.project.identity import Identity
+
+LOCAL = Host("local")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the global flags said."""
+
+    folder: str = "."
+    limit: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    overrides: Mapping[str, str] = field(default_factory=dict)
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> float:
+        """Seconds since the epoch."""
+        return time.time()
+
+    async def sleep(self, seconds: float) -> None:
+        """Let time pass."""
+        await asyncio.sleep(seconds)
+
+
+class App:
+    """One command's view of a project. Everything is opened when it is first needed, and nothing twice."""
+
+    def __init__(self, options: Options, *, emit: Emit, environ: Mapping[str, str]) -> None:
+        self._options = options
+        self._emit = emit
+        self._environ = environ
+
+    def plan(self) -> Plan:
+        """What an apply would do; told to the ledger unless the last entry says the same."""
+        plan = asyncio.run(self._plan())
+        self._record_plan(plan)
+        return plan
+
+    def save(self, plan: Plan, path: str) -> None:
+        """Write the plan as a document; the file is replaced atomically."""
+        target = Path(path)
+        temporary = target.with_name(f".{target.name}.{os.getpid()}")
+        temporary.write_text(json.dumps(plan.to_json(), indent=2) + "\n")
+        temporary.replace(target)
+
+    def saved(self, path: str) -> Plan:
+        """The plan in this file, if an apply would still do exactly that; `PlanStale` otherwise."""
+        try:
+            document = json.loads(Path(path).read_text())
+        except (OSError, ValueError) as error:
+            raise UsageInvalid(f"{path} is not a saved plan", why=str(error), hint=f"`vitrify plan -o {path}` writes one") from None
+        now = asyncio.run(self._plan())
+        if not isinstance(document, dict) or document.get("digest") != now.digest:
+            raise PlanStale(
+                f"{path} does not describe what an apply would do now", why=_moved(document, now), hint="plan again, and look at it"
+            )
+        return now
+
+    def apply(self, plan: Plan) -> Applied:
+        """Carry out the plan, server by server; stops at the first that fails."""
+        return asyncio.run(self._apply(plan))
+
+    def undo(self, server: str, *, run: str = "", force: bool = False) -> tuple[Converged, ...]:
+        """Take back the last apply (or the named run) of a mutable server, on each of its hosts."""
+        return asyncio.run(self._undo(self._server(server), run=run, force=force))
+
+    def status(self) -> tuple[ServerStatus, ...]:
+        """Every server of the declaration, as it is now."""
+        from vitrify.lifecycle.status import status
+
+        return asyncio.run(status(self._chosen(), self._world))
+
+    def bake(self, server: str) -> tuple[str, int]:
+        """Bake a server's image; returns its digest and size in bytes."""
+        from vitrify.lifecycle import immutable
+
+        image = asyncio.run(immutable.bake(self._server(server), LOCAL, self._world))
+        return image.digest, image.size
+
+    def releases(self, server: str = "") -> tuple[ReleaseStatus, ...]:
+        """The releases of one server, or of all, newest first."""
+        from vitrify.lifecycle.status import releases
+
+        names = (server,) if server else self._world.state.servers()
+        return asyncio.run(releases(names, LOCAL, self._world))
+
+    def rollback_plan(self, server: str, *, to: int | None = None) -> tuple[int | None, int]:
+        """From which release to which a rollback would go."""
+        from vitrify.lifecycle.immutable import rollback_target
+
+        target = rollback_target(server, self._world, to=to)
+        return self._world.state.slots(server).live, target.number
+
+    def rollback(self, server: str, *, to: int | None = None) -> Released:
+        """Make a former release live again. Does not need the declaration, but for the secrets of a release that runs no more."""
+        from vitrify.lifecycle.immutable import rollback
+
+        return asyncio.run(rollback(server, LOCAL, self._world, to=to, secret=lambda name: self._server(server).secrets[name]))
+
+    def logs(self, name: str, *, lines: int) -> str:
+        """The last lines of an instance, or of each live instance of a server."""
+        from vitrify.lifecycle.status import logs
+
+        return asyncio.run(logs(name, LOCAL, self._world, lines=lines))
+
+    def audit(self, *, full: bool = False) -> Audit:
+        """Compare what runs with what was declared and authorised; changes nothing."""
+        from vitrify.lifecycle.audit import audit
+
+        return asyncio.run(audit(self._chosen(), self._world, full=full))
+
+    def entries(self, *, last: int) -> tuple[EntryView, ...]:
+        """The newest entries of the ledger, oldest first."""
+        ledger = self._world.ledger
+        found = ledger.entries(max(0, ledger.size - last))
+        return tuple(EntryView(entry.sequence, entry.at, entry.author, entry.kind, dict(entry.body)) for entry in found)
+
+    def verify(self, path: str = "") -> Verified:
+        """Check the project's ledger, or a copy of it, by code that shares nothing with the writer."""
+        from vitrify.ledger.verify import verify_folder
+
+        identity = self._known_identity()
+        return verify_folder(path or str(self._project_home(identity) / "ledger"), keys=identity.authors, origin=_origin(identity))
+
+    def doctor(self) -> tuple[Check, ...]:
+        """What this machine has, and the line that mends what it lacks."""
+        from vitrify.project.doctor import doctor
+
+        return doctor(self._environ, home=self._home)
+
+    def init(self, folder: str, *, name: str) -> tuple[str, ...]:
+        """Write a commented, valid declaration and a small example app; never over a file that is there."""
+        from vitrify.project.starter import write
+
+        return write(folder, name)
+
+    # -- the project ---------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _home(self) -> Path:
+        if chosen := self._environ.get("VITRIFY_HOME"):
+            return Path(chosen).absolute()
+        import platformdirs
+
+        return platformdirs.user_data_path("vitrify")
+
+    @cached_property
+    def _folder(self) -> Path:
+        from vitrify.project.find import find
+
+        return find(self._options.folder).parent
+
+    @cached_property
+    def _declaration(self) -> Declaration:
+        from vitrify.project.load import load
+
+        world = self._world
+        key = bytes.fromhex(world.key)
+        return load(str(self._folder), environ=self._environ, overrides=self._options.overrides, kinds=world.kinds, key=key)
+
+    def _chosen(self) -> tuple[Server, ...]:
+        from fnmatch import fnmatch
+
+        known = self._declaration.servers
+        for pattern in (*self._options.limit, *self._options.exclude):
+            if not any(fnmatch(server.name, pattern) for server in known):
+                raise UsageInvalid(f"no server is called {pattern!r}", hint=f"servers: {', '.join(server.name for server in known)}")
+        limit, exclude = self._options.limit or ("*",), self._options.exclude
+        wanted = [server for server in known if any(fnmatch(server.name, pattern) for pattern in limit)]
+        return tuple(server for server in wanted if not any(fnmatch(server.name, pattern) for pattern in exclude))
+
+    def _server(self, name: str) -> Server:
+        found = next((server for server in self._declaration.servers if server.name == name), None)
+        if found is None:
+            names = ", ".join(server.name for server in self._declaration.servers)
+            raise UsageInvalid(f"there is no server {name!r}", hint=f"servers: {names}")
+        return found
+
+    def _known_identity(self) -> Identity:
+        from vitrify.project import identity
+
+        known = identity.read(str(self._folder))
+        if known is None:
+            raise UsageInvalid("this project has no ledger yet", hint="the first plan or apply begins one")
+        return known
+
+    def _project_home(self, identity: Identity) -> Path:
+        return self._home / "projects" / identity.project_id
+
+    # -- the world -----------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _world(self) -> World:
+        from vitrify.ledger.keys import author_key, digest_key
+        from vitrify.ledger.log import Log
+        from vitrify.lifecycle.world import World
+        from vitrify.project import identity
+        from vitrify.project.binaries import find_bubblewrap
+        from vitrify.resources.registry import all_kinds
+        from vitrify.stores.directory import LedgerFolder
+        from vitrify.stores.sqlite import SqliteStateStore
+
+        author = f"{getpass.getuser()}@{socket.gethostname()}"
+        signer = author_key(self._home / "keys", name=author)
+        known = identity.ensure(str(self._folder), author=signer.verifier)
+        home = self._project_home(known)
+        clock, reached = SystemClock(), from_environment(self._environ)
+        store = LedgerFolder(home / "ledger")
+        return World(
+            project=self._folder.name,
+            project_id=known.project_id,
+            author=author,
+            ledger=Log(store, origin=_origin(known), signer=signer, clock=clock, reached=reached),
+            state=SqliteStateStore(home / "state.db"),
+            clock=clock,
+            kinds=all_kinds(),
+            emit=self._emit,
+            reached=reached,
+            key=digest_key(self._home / "keys").hex(),
+            bubblewrap=find_bubblewrap(),
+            identify=_identify,
+            claim=lambda server: _claim(home / "claims" / f"{server}.lock", server),
+            session=self._session,
+            site=self._site,
+            first_answer=_first_answer,
+        )
+
+    @asynccontextmanager
+    async def _session(self, host: Host) -> AsyncIterator[object]:
+        from vitrify.transports.local import LocalTransport
+
+        session = await LocalTransport(self._home, environ=self._environ).connect(host)
+        try:
+            yield session
+        finally:
+            await session.close()
+
+    @asynccontextmanager
+    async def _site(self, host: Host) -> AsyncIterator[Site]:
+        from vitrify.builders.oci import OciBuilder
+        from vitrify.lifecycle.world import Site
+        from vitrify.routers.caddy import CaddyRouter
+        from vitrify.runtimes.bubblewrap import BubblewrapRuntime
+        from vitrify.stores.layout import LayoutStore
+
+        store, run = LayoutStore(self._home / "store"), str(self._home / "run")
+        async with self._session(LOCAL) as session:
+            yield Site(
+                session=session,
+                builder=OciBuilder(session, store),
+                runtime=BubblewrapRuntime(session, home=run, images=store),
+                router=CaddyRouter(session, home=run),
+            )
+
+    # -- stories over all chosen servers -------------------------------------------------------------------------
+
+    async def _plan(self) -> Plan:
+        from vitrify.lifecycle import immutable, mutable
+
+        planned: list[HostPlan | ReleasePlan] = []
+        for server in self._chosen():
+            if server.lifecycle is Lifecycle.IMMUTABLE:
+                planned.append(await immutable.plan(server, server.hosts[0], self._world))
+            else:
+                planned += [await mutable.plan(server, host, self._world) for host in server.hosts]
+        from vitrify.core.digest import digest_of
+
+        declared = digest_of({server.name: server.digest for server in self._chosen()})
+        return Plan(self._declaration.project, declared, tuple(planned), made_at=round(time.time()))
+
+    def _record_plan(self, plan: Plan) -> None:
+        ledger = self._world.ledger
+        newest = next(iter(ledger.entries(ledger.size - 1)), None) if ledger.size else None
+        if newest is None or newest.kind != "plan" or newest.body.get("plan") != plan.digest:
+            ledger.append("plan", {"plan": plan.digest, "declaration": plan.declaration, "empty": plan.empty})
+
+    async def _apply(self, plan: Plan) -> Applied:
+        from vitrify.lifecycle import immutable, mutable
+
+        hosts: list[Converged] = []
+        releases: list[Released] = []
+        for planned in plan.servers:
+            server = self._server(planned.server)
+            host = next(host for host in server.hosts if host.name == planned.host)
+            if isinstance(planned, ReleasePlan):
+                if not planned.empty:
+                    releases.append(await immutable.apply(server, host, planned, self._world))
+            elif not planned.empty or planned.bookkeeping or mutable.unrecorded(server, host, self._world):
+                hosts.append(await mutable.apply(server, host, planned, self._world))
+        return Applied(tuple(hosts), tuple(releases))
+
+    async def _undo(self, server: Server, *, run: str, force: bool) -> tuple[Converged, ...]:
+        from vitrify.lifecycle import mutable
+
+        return tuple([await mutable.undo(server.name, host, self._world, run=run, force=force) for host in server.hosts])
+
+
+def _origin(identity: Identity) -> str:
+    """The ledger's name: what its checkpoints begin with."""
+    return f"vitrify.dev/ledger/{identity.project_id}"
+
+
+def _identify() -> str:
+    return f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{secrets.token_hex(4)}"
+
+
+def _first_answer(url: str) -> Awaitable[None]:
+    from vitrify.routers.answer import first_answer
+
+    return first_answer(url)
+
+
+@contextmanager
+def _claim(path: Path, server: str) -> Iterator[None]:
+    """The kernel gives a claim back when its holder dies, so nothing needs unlocking by hand."""
+    from filelock import FileLock, Timeout
+
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise Busy(f"somebody else is changing {server}", hint="run the command again when that has ended") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _moved(document: object, now: Plan) -> str:
+    saved = document.get("declaration") if isinstance(document, dict) else None
+    return "the declaration changed" if saved != now.declaration else "the servers changed"

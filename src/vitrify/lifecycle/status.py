@@ -1,0 +1,124 @@
+"""What stands where: servers, releases, instances and their logs. Changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from vitrify.core.declaration import Host, Lifecycle, Server
+from vitrify.core.diagnostic import UsageInvalid, VitrifyError
+from vitrify.core.digest import JSON
+from vitrify.core.report import InstanceStatus, ReleaseStatus, ServerStatus
+from vitrify.lifecycle.mutable import scope
+from vitrify.lifecycle.rollout import GONE
+from vitrify.lifecycle.settings import RunSettings, from_json
+from vitrify.lifecycle.world import Site, World
+from vitrify.ports import Instance
+
+
+async def status(servers: Sequence[Server], world: World) -> tuple[ServerStatus, ...]:
+    """One row for each server; a host that cannot be asked is a row with a problem, not an error."""
+    rows: list[ServerStatus] = []
+    for server in servers:
+        try:
+            rows.append(await (_mutable(server, world) if server.lifecycle is Lifecycle.MUTABLE else _immutable(server, world)))
+        except VitrifyError as error:
+            hosts = tuple(host.name for host in server.hosts)
+            rows.append(ServerStatus(server.name, server.lifecycle.value, hosts, problem=error.diagnostics[0].summary))
+    return tuple(rows)
+
+
+async def _mutable(server: Server, world: World) -> ServerStatus:
+    owned, unfinished, newest = 0, "", {}
+    for host in server.hosts:
+        async with world.session(host) as session:
+            answer = await session.call("observe", {"scope": scope(server.name, host, world), "resources": []})
+        owned += len(_list(answer.get("owned")))
+        unfinished = unfinished or str(answer.get("unfinished", ""))
+        runs = [run for run in _list(answer.get("runs")) if isinstance(run, dict)]
+        newest = max([newest, *runs], key=lambda run: str(run.get("run", "")))
+    at = newest.get("at")
+    return ServerStatus(
+        server.name,
+        server.lifecycle.value,
+        tuple(host.name for host in server.hosts),
+        owned=owned,
+        last_run=str(newest.get("run", "")),
+        last_by=str(newest.get("by", "")),
+        last_at=float(at) if isinstance(at, (int, float)) else None,
+        unfinished=unfinished,
+    )
+
+
+async def _immutable(server: Server, world: World) -> ServerStatus:
+    slots = world.state.slots(server.name)
+    live = world.state.release(server.name, slots.live) if slots.live else None
+    settings = from_json(live.settings) if live else None
+    async with world.site(server.hosts[0]) as site:
+        found = await site.runtime.instances({"project": world.project_id, "server": server.name})
+        running = [instance for instance in found if instance.state not in GONE]
+        instances = tuple([await _instance(instance, slots.live, slots.previous, site, settings, world) for instance in running])
+        url = await site.router.address(settings.route) if settings and settings.route else ""
+    operation = world.state.open_operation(server.name)
+    return ServerStatus(
+        server.name,
+        server.lifecycle.value,
+        tuple(host.name for host in server.hosts),
+        last_at=live.created_at if live else None,
+        unfinished=f"{operation.kind} of release {operation.release}" if operation else "",
+        live=slots.live,
+        previous=slots.previous,
+        url=url,
+        instances=instances,
+    )
+
+
+async def _instance(  # noqa: PLR0913  one value for each column
+    instance: Instance, live: int | None, previous: int | None, site: Site, settings: RunSettings | None, world: World
+) -> InstanceStatus:
+    release = int(instance.labels.get("release", "0"))
+    slot = "live" if release == live else "previous" if release == previous else "next"
+    health = "" if settings is None or settings.health is None else await site.runtime.healthy(instance.id, settings.health) or "ok"
+    return InstanceStatus(
+        id=instance.id,
+        release=release,
+        slot=slot,
+        state=instance.state,
+        address=f"127.0.0.1:{instance.port}" if instance.port else "",
+        age_seconds=max(0.0, world.clock.now() - instance.started_at),
+        restarts=instance.restarts,
+        health=health,
+    )
+
+
+async def releases(servers: Sequence[str], host: Host, world: World) -> tuple[ReleaseStatus, ...]:
+    """Every release of these servers, newest first, with how many of its instances run."""
+    rows: list[ReleaseStatus] = []
+    async with world.site(host) as site:
+        for server in servers:
+            slots = world.state.slots(server)
+            found = await site.runtime.instances({"project": world.project_id, "server": server})
+            running = [instance.labels.get("release") for instance in found if instance.state not in GONE]
+            for release in world.state.releases(server):
+                slot = "live" if release.number == slots.live else "previous" if release.number == slots.previous else ""
+                count = running.count(str(release.number))
+                state = "stopped" if release.state == "warm" and not count else release.state
+                rows.append(ReleaseStatus(server, release.number, state, slot, release.image, release.created_at, count))
+    return tuple(rows)
+
+
+async def logs(name: str, host: Host, world: World, *, lines: int) -> str:
+    """The last lines of the instance of this id, or of each running instance of the server of this name."""
+    async with world.site(host) as site:
+        found = await site.runtime.instances({"project": world.project_id})
+        wanted = [instance for instance in found if instance.id == name] or [
+            instance for instance in found if instance.labels.get("server") == name and instance.state not in GONE
+        ]
+        if not wanted:
+            known = ", ".join(instance.id for instance in found) or "there is none"
+            raise UsageInvalid(f"no server or instance is called {name!r}, or none of its instances runs", hint=f"instances: {known}")
+        parts = [(instance.id, await site.runtime.logs(instance.id, lines=lines)) for instance in wanted]
+    return "".join(f"==> {identity} <==\n{text}" if len(parts) > 1 else text for identity, text in parts)
+
+
+def _list(value: JSON) -> list[JSON]:
+    return value if isinstance(value, list) else []
