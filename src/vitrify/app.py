@@ -26,6 +26,7 @@ from vitrify.onhost.failpoint import from_environment
 
 if TYPE_CHECKING:
     from vitrify.lifecycle.world import Site, World
+    from vitrify.ports import Session
     from vitrify.project.identity import Identity
 
 LOCAL = Host("local")
@@ -257,7 +258,7 @@ class App:
         )
 
     @asynccontextmanager
-    async def _session(self, host: Host) -> AsyncIterator[object]:
+    async def _session(self, host: Host) -> AsyncIterator[Session]:
         from vitrify.transports.local import LocalTransport
 
         session = await LocalTransport(self._home, environ=self._environ).connect(host)

@@ -206,7 +206,8 @@ _MOST_TOLD = 500
 
 def _pairs(pairs: Iterable[tuple[str, str]]) -> list[JSON]:
     """For the ledger, whose entries hold 64 KiB at most."""
-    return [[first, second] for first, second in pairs][:_MOST_TOLD]
+    told: list[JSON] = [[first, second] for first, second in pairs]
+    return told[:_MOST_TOLD]
 
 
 def _outcome(data: JSONObject) -> Outcome:

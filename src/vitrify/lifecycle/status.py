@@ -12,7 +12,7 @@ from vitrify.lifecycle.mutable import scope
 from vitrify.lifecycle.rollout import GONE
 from vitrify.lifecycle.settings import RunSettings, from_json
 from vitrify.lifecycle.world import Site, World
-from vitrify.ports import Instance
+from vitrify.ports import Instance, Slots
 
 
 async def status(servers: Sequence[Server], world: World) -> tuple[ServerStatus, ...]:
@@ -28,7 +28,8 @@ async def status(servers: Sequence[Server], world: World) -> tuple[ServerStatus,
 
 
 async def _mutable(server: Server, world: World) -> ServerStatus:
-    owned, unfinished, newest = 0, "", {}
+    owned, unfinished = 0, ""
+    newest: dict[str, JSON] = {}
     for host in server.hosts:
         async with world.session(host) as session:
             answer = await session.call("observe", {"scope": scope(server.name, host, world), "resources": []})
@@ -56,7 +57,7 @@ async def _immutable(server: Server, world: World) -> ServerStatus:
     async with world.site(server.hosts[0]) as site:
         found = await site.runtime.instances({"project": world.project_id, "server": server.name})
         running = [instance for instance in found if instance.state not in GONE]
-        instances = tuple([await _instance(instance, slots.live, slots.previous, site, settings, world) for instance in running])
+        instances = tuple([await _instance(instance, slots, site, settings, world) for instance in running])
         url = await site.router.address(settings.route) if settings and settings.route else ""
     operation = world.state.open_operation(server.name)
     return ServerStatus(
@@ -72,11 +73,9 @@ async def _immutable(server: Server, world: World) -> ServerStatus:
     )
 
 
-async def _instance(  # noqa: PLR0913  one value for each column
-    instance: Instance, live: int | None, previous: int | None, site: Site, settings: RunSettings | None, world: World
-) -> InstanceStatus:
+async def _instance(instance: Instance, slots: Slots, site: Site, settings: RunSettings | None, world: World) -> InstanceStatus:
     release = int(instance.labels.get("release", "0"))
-    slot = "live" if release == live else "previous" if release == previous else "next"
+    slot = "live" if release == slots.live else "previous" if release == slots.previous else "next"
     health = "" if settings is None or settings.health is None else await site.runtime.healthy(instance.id, settings.health) or "ok"
     return InstanceStatus(
         id=instance.id,
