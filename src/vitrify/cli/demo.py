@@ -36,7 +36,7 @@ class DemoFailed(VitrifyError):
 )
 @click.option("--keep", is_flag=True, show_envvar=True, help="Leave the project folder behind, to look around in.")
 def command(app: str | None, keep: bool) -> None:  # noqa: FBT001  click passes flags by name
-    """Show the whole idea in under a minute.
+    r"""Show the whole idea in under a minute.
 
     Converges a folder as if it were a server, finds and undoes a change that nobody authorised, flips one word, and then
     replaces releases of a real web application under load without losing a request. Needs no root and no network; works
@@ -224,7 +224,7 @@ def _rollback(stage: Stage) -> None:
     stage.screen.scene(5, "Back to release 1", "Its instances are still warm: nothing is built, nothing is started.")
     started = time.monotonic()
     stage.vitrify("rollback", "web", "-y", most=8)
-    stage.check(True, f"the whole command took {time.monotonic() - started:.2f} s")
+    stage.screen.fact(f"the whole command took {time.monotonic() - started:.2f} s")
 
 
 def _reckon(stage: Stage, report: dict[str, object]) -> None:
@@ -248,7 +248,7 @@ def _intruder(stage: Stage) -> None:
         "An intruder in a running instance",
         "A program enters an instance's namespaces, makes its read-only root writable and changes the application.",
     )
-    instance = sorted((stage.home / "run" / "instances").glob("*"), key=_started, reverse=True)[0]
+    instance = max((stage.home / "run" / "instances").glob("*"), key=_started)
     pid = _inside(instance)
     result = subprocess.run(
         [sys.executable, str(SHOWCASE / "intruder.py"), str(pid), "/srv/app/serve.py", "\n# was here\n"],
@@ -271,7 +271,7 @@ def _ledger(stage: Stage) -> None:
     (ledger,) = (stage.home / "projects").glob("*/ledger")
     copy = stage.project.parent / "copy"
     shutil.copytree(ledger, copy)
-    bundle = sorted(path for path in (copy / "tile" / "entries").rglob("*") if path.is_file())[-1]
+    bundle = max(path for path in (copy / "tile" / "entries").rglob("*") if path.is_file())
     content = bytearray(bundle.read_bytes())
     content[len(content) // 2] ^= 1
     bundle.chmod(0o600)
@@ -333,17 +333,21 @@ def fingerprint(folder: Path) -> str:
         if name.parts[:3] == ("var", "lib", "vitrify") or name.parts in (("var",), ("var", "lib")):
             continue
         status = path.lstat()
-        content = os.readlink(path) if path.is_symlink() else "" if path.is_dir() else hashlib.sha256(path.read_bytes()).hexdigest()
+        content = str(path.readlink()) if path.is_symlink() else "" if path.is_dir() else hashlib.sha256(path.read_bytes()).hexdigest()
         digest.update(f"{name}\0{status.st_mode:o}\0{status.st_mtime_ns}\0{content}\0".encode())
     return f"sha256:{digest.hexdigest()}"
 
 
 def released(url: str) -> str:
     """Which release answers now."""
-    import urllib.request
+    import http.client
 
-    with urllib.request.urlopen(f"{url}/status/200", timeout=5) as answer:
-        return str(answer.headers["X-Release"])
+    connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=5)
+    try:
+        connection.request("GET", "/status/200")
+        return connection.getresponse().headers["X-Release"] or ""
+    finally:
+        connection.close()
 
 
 def _append(path: Path, text: str) -> None:

@@ -1,0 +1,29 @@
+"""Projects that end with their test."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from shop import Shop  # noqa: E402  found beside this file
+
+BuildShop = Callable[..., Shop]
+
+
+@pytest.fixture
+def build_shop(tmp_path: Path) -> Iterator[BuildShop]:
+    """Builds a project; whatever it started is ended afterwards."""
+    built: list[Shop] = []
+
+    def build(**more: str) -> Shop:
+        built.append(Shop.build(tmp_path / f"shop{len(built)}" / "project", **more))
+        return built[-1]
+
+    yield build
+    for shop in built:
+        shop.clear()

@@ -1,0 +1,133 @@
+"""A small project for end-to-end tests: one server, a web application of the standard library, the real command line."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import socket
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+APPLICATION = """
+import http.server, os, pathlib, sys
+GREETING = pathlib.Path("/srv/app/greeting.txt").read_text().strip()
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def answer(self):
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        healthy = GREETING != "ill"
+        body = GREETING.encode()
+        self.send_response(200 if healthy else 500)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+    do_GET = do_POST = answer
+http.server.ThreadingHTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()
+"""
+
+DECLARATION = """
+version: 1
+project: shop
+vars: {{greeting: "{greeting}"}}
+routers:
+  edge: {{kind: caddy, listen: "127.0.0.1:{port}", tls: "off"}}
+servers:
+  web:
+    lifecycle: {lifecycle}
+    hosts: ["root:./machine"]
+    base: host
+    replicas: {replicas}
+    resources:
+      - directory: /srv
+      - directory: /srv/app
+      - file: {{path: /srv/app/serve.py, source: ./serve.py}}
+      - file: {{path: /srv/app/greeting.txt, content: "${{var.greeting}}\\n"}}
+      - process: {{name: web, command: [/usr/bin/python3, -I, /srv/app/serve.py], workdir: /srv/app, port: 8000}}
+    health: {{http: /, passes: 1, interval: 50ms, grace: {grace}}}
+    route: {{router: edge}}
+    rollout: {{drain: 2s, probation: {probation}, keep_warm: 5m}}
+"""
+
+
+@dataclass
+class Shop:
+    """The project in a folder, with a home of its own."""
+
+    folder: Path
+    port: int
+    lifecycle: str = "immutable"
+    greeting: str = "one"
+    replicas: int = 1
+    grace: str = "10s"
+    probation: str = "0s"
+
+    @classmethod
+    def build(cls, folder: Path, **more: str) -> Shop:
+        """A new project; nothing of it runs yet."""
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        folder.mkdir(parents=True)
+        (folder / "machine").mkdir()
+        (folder / "serve.py").write_text(APPLICATION)
+        shop = cls(folder, port, **more)  # type: ignore[arg-type]
+        shop.declare()
+        return shop
+
+    @property
+    def home(self) -> Path:
+        """Where vitrify keeps its state."""
+        return self.folder.parent / "home"
+
+    def declare(self, **changed: object) -> None:
+        """Write the declaration, with these values changed."""
+        for name, value in changed.items():
+            setattr(self, name, value)
+        values = {name: getattr(self, name) for name in ("port", "lifecycle", "greeting", "replicas", "grace", "probation")}
+        (self.folder / "vitrify.yaml").write_text(DECLARATION.format(**values))
+
+    def run(self, *words: str, expect: int | None = 0, **environment: str) -> subprocess.CompletedProcess[str]:
+        """The command line, as a person would use it."""
+        result = subprocess.run(
+            [sys.executable, "-m", "vitrify", *words],
+            cwd=self.folder,
+            env={**os.environ, "VITRIFY_HOME": str(self.home), "VITRIFY_YES": "1", **environment},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=90,
+        )
+        assert expect is None or result.returncode == expect, f"{words}: {result.returncode}\n{result.stdout}\n{result.stderr}"
+        return result
+
+    def document(self, *words: str, expect: int = 0) -> dict[str, object]:
+        """The JSON document that a command prints."""
+        document: dict[str, object] = json.loads(self.run(*words, "-o", "json", expect=expect).stdout)
+        return document
+
+    def get(self) -> tuple[int, str]:
+        """Status and body of a request through the router."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+        try:
+            connection.request("GET", "/")
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode()
+        finally:
+            connection.close()
+
+    def running(self) -> list[str]:
+        """Ids of the instances whose processes are alive, as the kernel says, not as vitrify remembers."""
+        found = []
+        for state in (self.home / "run" / "instances").glob("*/state.json"):
+            data = json.loads(state.read_text())
+            pid = (data.get("child") or {}).get("pid")
+            if pid and data.get("status") == "running" and Path(f"/proc/{pid}").exists():
+                found.append(state.parent.name)
+        return sorted(found)
+
+    def clear(self) -> None:
+        """End everything that runs."""
+        self.run("retire", "web", expect=None)
