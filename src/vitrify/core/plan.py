@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from vitrify.core.difference import Action, Change, difference
 from vitrify.core.digest import JSONObject, digest_of
-from vitrify.core.resource import MISSING, Address, Kinds, Observation, OnLeave, Resource
+from vitrify.core.resource import Address, Kinds, Observation, OnLeave, Resource
 
 SCHEMA = "vitrify.dev/plan/v1"
 
@@ -190,7 +190,9 @@ def plan_host(
     """Changes (wishes in order, then removals, youngest first), resources settled already, and owned ones to forget."""
     changes: list[Change] = []
     settled: list[Resource] = []
-    for wish in wishes:
+    before = {owned.resource.address: owned.resource for owned in seen.owned}
+    for declared in wishes:
+        wish = kinds[declared.address.kind].inherit(declared, before[declared.address]) if declared.address in before else declared
         change = _change(wish, seen.observations[wish.address], kinds=kinds, diff=diff)
         if change:
             changes.append(change)
@@ -202,17 +204,18 @@ def plan_host(
     for owned in reversed(leaving):
         change = _change(owned.resource.gone(), seen.observations[owned.resource.address], kinds=kinds, diff=diff)
         if change:
-            changes.append(replace(change, because=("left the declaration",)))
+            changes.append(replace(change, because=("left the declaration", *change.because[1:])))
     removed = {change.resource.address for change in changes}
     return tuple(changes), tuple(settled), tuple(owned.resource for owned in left if owned.resource.address not in removed)
 
 
 def _change(wish: Resource, seen: Observation, *, kinds: Kinds, diff: Diff) -> Change | None:
     kind = kinds[wish.address.kind]
-    change = difference(wish, desired=MISSING if wish.absent else kind.desired(wish), seen=seen)
+    change = difference(wish, desired=kind.desired(wish), seen=seen)
     if change is None:
         return None
-    return replace(change, sureness=kind.sureness(change), undoable=kind.undoable(change), diff=diff(wish, seen))
+    because, sureness, undoable = kind.because(change), kind.sureness(change), kind.undoable(change)
+    return replace(change, because=because, sureness=sureness, undoable=undoable, diff=diff(wish, seen))
 
 
 def _to_remove(owned: Owned) -> bool:
