@@ -10,7 +10,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from shop import Shop  # noqa: E402  found beside this file
+from shop import Shop
 
 BuildShop = Callable[..., Shop]
 

@@ -66,9 +66,11 @@ class Change:
 
 def difference(resource: Resource, *, desired: Properties, seen: Observation) -> Optional[Change]:
     """What must change so that every wished property holds; None where nothing must."""
-    differing = tuple(name for name in sorted(desired) if desired[name] != seen.properties.get(name))
+    differing = tuple(name for name in sorted(desired) if not _agrees(name, desired, seen.properties))
     if not differing:
         return None
+    if "type" in differing:  # what a thing of another type has for a mode or an owner is no reason any more
+        differing = ("type",)
     return Change(
         resource=resource,
         action=_action(desired, seen.properties),
@@ -76,6 +78,10 @@ def difference(resource: Resource, *, desired: Properties, seen: Observation) ->
         after=desired,
         because=tuple(_reason(name, desired, seen.properties) for name in differing),
     )
+
+
+def _agrees(name: str, desired: Properties, seen: Properties) -> bool:
+    return desired[name] == seen.get(name) or (name in seen and seen[name] is None)
 
 
 def _action(desired: Properties, seen: Properties) -> Action:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from vitrify.core.difference import Action, Change, difference
 from vitrify.core.digest import JSONObject, digest_of
-from vitrify.core.resource import MISSING, Address, Kinds, Observation, OnLeave, Resource
+from vitrify.core.resource import Address, Kinds, Observation, OnLeave, Resource
 
 SCHEMA = "vitrify.dev/plan/v1"
 
@@ -194,16 +194,18 @@ def plan_host(wishes: Sequence[Resource], seen: Seen, *, kinds: Kinds, diff: Dif
     owned = {item.resource.address: item for item in seen.owned}
     changes: list[Change] = []
     settled: list[Resource] = []
-    for wish in wishes:
-        before = owned.pop(wish.address, None)
+    for declared in wishes:
+        before = owned.pop(declared.address, None)
+        wish = kinds[declared.address.kind].inherit(declared, before.resource) if before else declared
         change = _change(wish, seen.observations[wish.address], kinds=kinds, diff=diff)
         if change:
             changes.append(_tell_drift(change, before))
-        elif not wish.absent and (before is None or before.resource.digest != wish.digest):
-            settled.append(wish)
+        elif not declared.absent and (before is None or before.resource.digest != declared.digest):
+            settled.append(declared)
     for left in [item for item in reversed(owned.values()) if _to_remove(item)]:
         change = _change(left.resource.gone(), seen.observations[left.resource.address], kinds=kinds, diff=diff)
         if change:
+<<<<<<< HEAD
             changes.append(replace(change, because=("left the declaration",)))
             del owned[left.resource.address]
     return HostChanges(tuple(changes), tuple(settled), tuple(item.resource for item in owned.values()))
@@ -216,14 +218,20 @@ class HostChanges:
     changes: tuple[Change, ...]
     settled: tuple[Resource, ...]
     forgotten: tuple[Resource, ...]
+=======
+            changes.append(replace(change, because=("left the declaration", *change.because[1:])))
+    removed = {change.resource.address for change in changes}
+    return tuple(changes), tuple(settled), tuple(owned.resource for owned in left if owned.resource.address not in removed)
+>>>>>>> kinds
 
 
 def _change(wish: Resource, seen: Observation, *, kinds: Kinds, diff: Diff) -> Change | None:
     kind = kinds[wish.address.kind]
-    change = difference(wish, desired=MISSING if wish.absent else kind.desired(wish), seen=seen)
+    change = difference(wish, desired=kind.desired(wish), seen=seen)
     if change is None:
         return None
-    return replace(change, sureness=kind.sureness(change), undoable=kind.undoable(change), diff=diff(wish, seen))
+    because, sureness, undoable = kind.because(change), kind.sureness(change), kind.undoable(change)
+    return replace(change, because=because, sureness=sureness, undoable=undoable, diff=diff(wish, seen))
 
 
 def _tell_drift(change: Change, before: Owned | None) -> Change:

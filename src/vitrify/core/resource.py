@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import TYPE_CHECKING, ClassVar, Dict, FrozenSet, Iterable, Mapping, Optional, Tuple
+from typing import TYPE_CHECKING, Callable, ClassVar, Dict, FrozenSet, Iterable, Mapping, Optional, Tuple
 
 from vitrify.core.diagnostic import Location, VitrifyError
 from vitrify.core.digest import JSON, JSONObject, digest_of
@@ -158,7 +158,10 @@ class Kind(ABC):
 
     @abstractmethod
     def observe(self, resource: Resource, system: System) -> Observation:
-        """What is there now; changes nothing. May tell more properties than `desired`."""
+        """What is there now; changes nothing. May tell more properties than `desired`.
+
+        A property that has no meaning on this target (`running` in a folder) is told as None and agrees with every wish.
+        """
 
     @abstractmethod
     def enact(self, change: Change, system: System) -> None:
@@ -183,9 +186,24 @@ class Kind(ABC):
     def settle(self, resource: Resource, system: System) -> None:  # noqa: B027  most kinds have nothing to settle
         """Called after `affected` paths were put back by an undo: reload what must notice."""
 
-    def implied(self, resource: Resource, others: Iterable[Resource]) -> Tuple[Address, ...]:
-        """Which of the others must come first because of what they are (a file after its folder)."""
+    def implied(self, resource: Resource, others: Mapping[Address, Resource]) -> Tuple[Address, ...]:
+        """Which of the others must come first because of what they are (a file after its folder).
+
+        A mapping, so that a kind looks up the few it could follow: ten thousand resources are ordered in linear time.
+        """
         return ()
+
+    def inherit(self, resource: Resource, previous: Resource) -> Resource:
+        """The wish, told what it must know of the version of it that was applied before; most need not know anything."""
+        return resource
+
+    def because(self, change: Change) -> Tuple[str, ...]:
+        """The reasons in words; by default those that `difference` found."""
+        return change.because
+
+    def text(self, resource: Resource, seen: Observation, blob: Callable[[str], bytes]) -> Optional[str]:
+        """The text that would be in place of `seen.body`, for a diff; None where there is none or it is not for all to see."""
+        return None
 
 
 class Kinds:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import json
 import re
+import shlex
 from dataclasses import dataclass
 from enum import Enum
 from typing import Callable, Dict, Iterable, List, Mapping, Optional, Tuple
@@ -27,7 +29,11 @@ class Type(Enum):
 
 @dataclass(frozen=True)
 class Field:
-    """One field of a kind. `secret` says that it may hold a secret; `control` that it is resolved before it travels."""
+    """One field of a kind. `secret` says that it may hold a secret.
+
+    A `control` field is declared and resolved away before the resource travels; a `resolved` one is what stands for it then,
+    and nobody may declare it.
+    """
 
     type: Type
     doc: str
@@ -35,6 +41,7 @@ class Field:
     choices: Tuple[str, ...] = ()
     secret: bool = False
     control: bool = False
+    resolved: bool = False
 
 
 @dataclass(frozen=True)
@@ -46,6 +53,10 @@ class Problem:
     hint: str = ""
 
 
+Rule = Callable[[Mapping[str, JSON]], List[Problem]]
+"""What one field alone cannot tell; asked only where every field by itself is right."""
+
+
 @dataclass(frozen=True)
 class Schema:
     """All fields of a kind, and which of them exclude each other or are needed together."""
@@ -55,25 +66,45 @@ class Schema:
     """Groups of fields of which at most one may be given."""
     needs_one_of: Tuple[Tuple[str, ...], ...] = ()
     """Groups of fields of which one must be given, unless the resource is absent."""
+    rules: Tuple[Rule, ...] = ()
+    removable: bool = True
+    """Whether `absent: true` has a meaning."""
 
-    def problems(self, values: Mapping[str, JSON], *, absent: bool = False) -> List[Problem]:
-        """Everything that is wrong, not only the first thing; empty means valid."""
-        found = [self._unknown(name) for name in values if name not in self.fields]
-        for name, field in self.fields.items():
+    def problems(self, values: Mapping[str, JSON], *, absent: bool = False, resolved: bool = False) -> List[Problem]:
+        """Everything that is wrong, not only the first thing; empty means valid. `resolved` is the form that travels."""
+        known = {name: field for name, field in self.fields.items() if not (field.control if resolved else field.resolved)}
+        found = [_unknown(name, known) for name in values if name not in known]
+        for name, field in known.items():
             if name in values:
                 found += check(field, values[name], path=(name,))
             elif field.required:
-                found.append(Problem((), f"the field `{name}` is missing", f"`{name}`: {field.doc}"))
+                found.append(_missing(name, field))
         for group in self.one_of:
             given = [name for name in group if name in values]
             found += [Problem((name,), f"`{name}` cannot stand beside `{given[0]}`") for name in given[1:]]
-        for group in self.needs_one_of:
-            if not absent and not any(name in values for name in group):
-                found.append(Problem((), f"one of {', '.join(f'`{name}`' for name in group)} is needed"))
-        return found
+        if not absent:
+            found += self._needed(values, known)
+        elif not self.removable:
+            found.append(Problem((), "this kind cannot be absent", "nobody can tell from outside what it did"))
+        return found or [problem for rule in self.rules for problem in rule(values)]
 
-    def _unknown(self, name: str) -> Problem:
-        return Problem((name,), f"there is no field `{name}`", near(name, self.fields) or f"fields: {', '.join(sorted(self.fields))}")
+    def _needed(self, values: Mapping[str, JSON], known: Mapping[str, Field]) -> List[Problem]:
+        groups = [[name for name in group if name in known] for group in self.needs_one_of]
+        lacking = [group for group in groups if not any(name in values for name in group)]
+        return [
+            _missing(group[0], known[group[0]])
+            if len(group) == 1
+            else Problem((), f"one of {', '.join(f'`{name}`' for name in group)} is needed")
+            for group in lacking
+        ]
+
+
+def _unknown(name: str, known: Mapping[str, Field]) -> Problem:
+    return Problem((name,), f"there is no field `{name}`", near(name, known) or f"fields: {', '.join(sorted(known))}")
+
+
+def _missing(name: str, field: Field) -> Problem:
+    return Problem((), f"the field `{name}` is missing", f"`{name}`: {field.doc}")
 
 
 def near(word: str, known: Iterable[str]) -> str:
@@ -154,10 +185,21 @@ _SCALARS: Dict[Type, Callable[[JSON], Complaint]] = {
 
 def _check_texts(value: JSON, path: Tuple[str, ...]) -> List[Problem]:
     if not isinstance(value, list):
-        return [Problem(path, f"expected a list, not {_spoken(value)}", "write [one, two]")]
+        return [Problem(path, f"expected a list, not {_spoken(value)}", _as_list(value))]
     if not value:
         return [Problem(path, "the list is empty")]
     return [Problem((*path, str(index)), *complaint) for index, item in enumerate(value) for complaint in [_check_text(item)] if complaint]
+
+
+def _as_list(value: JSON) -> str:
+    if not isinstance(value, str) or not value.strip():
+        return "write [one, two]"
+    if any(sign in value for sign in "|&;<>$`*"):
+        return f"there is no shell; to ask for one, write {json.dumps(['/bin/sh', '-c', value], ensure_ascii=False)}"
+    try:
+        return f"write {json.dumps(shlex.split(value), ensure_ascii=False)}"
+    except ValueError:
+        return "write [one, two]"
 
 
 def _check_map(value: JSON, path: Tuple[str, ...]) -> List[Problem]:

@@ -6,12 +6,12 @@ import difflib
 from collections.abc import Iterable
 from pathlib import Path
 
-from vitrify.core.declaration import Content, Host, Server
+from vitrify.core.declaration import Host, Server
 from vitrify.core.diagnostic import TargetFailed
 from vitrify.core.digest import JSON, JSONObject
 from vitrify.core.plan import HostPlan, Owned, Seen, expectation, plan_host
 from vitrify.core.report import Converged, Outcome
-from vitrify.core.resource import Observation, Resource
+from vitrify.core.resource import Kinds, Observation, Resource
 from vitrify.lifecycle import record
 from vitrify.lifecycle.world import World
 
@@ -36,7 +36,7 @@ def scope(server: str, host: Host, world: World) -> JSONObject:
 async def plan(server: Server, host: Host, world: World) -> HostPlan:
     """What an apply would change on this host; changes nothing."""
     seen = await look(server, host, world)
-    decided = plan_host(server.resources, seen, kinds=world.kinds, diff=Diffs(server).between)
+    decided = plan_host(server.resources, seen, kinds=world.kinds, diff=Diffs(server, world.kinds).between)
     return HostPlan(
         server=server.name,
         host=host.name,
@@ -156,20 +156,24 @@ async def undo(server: str, host: Host, world: World, *, run: str = "", force: b
 class Diffs:
     """Renders unified diffs between what a host shows and what a server declares; secrets and hidden contents give none."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, kinds: Kinds) -> None:
         self._contents = server.contents
+        self._kinds = kinds
 
     def between(self, wish: Resource, seen: Observation) -> str:
-        """The diff of a file's text, or "" where old or new must not or cannot be shown."""
-        digest = wish.fields.get("content")
-        if wish.secret or wish.absent or not isinstance(digest, str) or digest not in self._contents:
+        """The diff of a resource's text, or "" where old or new must not or cannot be shown."""
+        if wish.secret or wish.absent or not _world_readable(wish, seen):
             return ""
         old = seen.body if seen.body is not None else ("" if seen.properties.get("type") == "missing" else None)
-        new = _text(self._contents[digest])
-        if old is None or new is None or old == new or not _world_readable(wish, seen):
+        new = self._kinds[wish.address.kind].text(wish, seen, self._shown)
+        if old is None or new is None or old == new:
             return ""
         name = wish.address.name
         return "".join(difflib.unified_diff(_lines(old), _lines(new), f"{name} (now)", f"{name} (declared)", n=2))
+
+    def _shown(self, digest: str) -> bytes:
+        content = self._contents[digest]
+        return Path(content.path).read_bytes() if content.path else content.data or b""
 
 
 def _world_readable(wish: Resource, seen: Observation) -> bool:
@@ -179,22 +183,6 @@ def _world_readable(wish: Resource, seen: Observation) -> bool:
 
 def _lines(text: str) -> list[str]:
     return [line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in text.splitlines(keepends=True)]
-
-
-_LARGEST_SHOWN = 64 * 1024
-
-
-def _text(content: Content) -> str | None:
-    if content.secret:
-        return None
-    path = Path(content.path) if content.path else None
-    if path and path.stat().st_size > _LARGEST_SHOWN:
-        return None
-    data = path.read_bytes() if path else content.data or b""
-    try:
-        return data.decode() if len(data) <= _LARGEST_SHOWN and b"\0" not in data else None
-    except UnicodeDecodeError:
-        return None
 
 
 def _sent(resources: Iterable[Resource]) -> list[JSON]:
