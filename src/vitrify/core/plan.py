@@ -205,8 +205,7 @@ def plan_host(wishes: Sequence[Resource], seen: Seen, *, kinds: Kinds, diff: Dif
     for left in [item for item in reversed(owned.values()) if _to_remove(item)]:
         change = _change(left.resource.gone(), seen.observations[left.resource.address], kinds=kinds, diff=diff)
         if change:
-<<<<<<< HEAD
-            changes.append(replace(change, because=("left the declaration",)))
+            changes.append(replace(change, because=("left the declaration", *change.because[1:])))
             del owned[left.resource.address]
     return HostChanges(tuple(changes), tuple(settled), tuple(item.resource for item in owned.values()))
 
@@ -218,11 +217,6 @@ class HostChanges:
     changes: tuple[Change, ...]
     settled: tuple[Resource, ...]
     forgotten: tuple[Resource, ...]
-=======
-            changes.append(replace(change, because=("left the declaration", *change.because[1:])))
-    removed = {change.resource.address for change in changes}
-    return tuple(changes), tuple(settled), tuple(owned.resource for owned in left if owned.resource.address not in removed)
->>>>>>> kinds
 
 
 def _change(wish: Resource, seen: Observation, *, kinds: Kinds, diff: Diff) -> Change | None:

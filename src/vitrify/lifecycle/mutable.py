@@ -162,7 +162,7 @@ class Diffs:
 
     def between(self, wish: Resource, seen: Observation) -> str:
         """The diff of a resource's text, or "" where old or new must not or cannot be shown."""
-        if wish.secret or wish.absent or not _world_readable(wish, seen):
+        if wish.secret or wish.absent:
             return ""
         old = seen.body if seen.body is not None else ("" if seen.properties.get("type") == "missing" else None)
         new = self._kinds[wish.address.kind].text(wish, seen, self._shown)
@@ -174,11 +174,6 @@ class Diffs:
     def _shown(self, digest: str) -> bytes:
         content = self._contents[digest]
         return Path(content.path).read_bytes() if content.path else content.data or b""
-
-
-def _world_readable(wish: Resource, seen: Observation) -> bool:
-    mode = str(wish.fields.get("mode") or seen.properties.get("mode") or "0644")
-    return int(mode[-1], 8) & 4 != 0
 
 
 def _lines(text: str) -> list[str]:
