@@ -66,7 +66,7 @@ class Change:
 
 def difference(resource: Resource, *, desired: Properties, seen: Observation) -> Optional[Change]:
     """What must change so that every wished property holds; None where nothing must."""
-    differing = tuple(name for name in sorted(desired) if not _agrees(name, desired, seen.properties))
+    differing = tuple(name for name in sorted(desired) if not agrees(name, desired, seen.properties))
     if not differing:
         return None
     if "type" in differing:  # what a thing of another type has for a mode or an owner is no reason any more
@@ -80,7 +80,8 @@ def difference(resource: Resource, *, desired: Properties, seen: Observation) ->
     )
 
 
-def _agrees(name: str, desired: Properties, seen: Properties) -> bool:
+def agrees(name: str, desired: Properties, seen: Properties) -> bool:
+    """Whether one wished property holds; a property that has no meaning on this target (None) agrees with every wish."""
     return desired[name] == seen.get(name) or (name in seen and seen[name] is None)
 
 

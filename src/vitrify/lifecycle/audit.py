@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from vitrify.core.declaration import Host, Lifecycle, Server
+from vitrify.core.difference import agrees
 from vitrify.core.digest import JSON, JSONObject, digest_of
 from vitrify.core.drift import Audit, Class, Finding
 from vitrify.core.plan import Owned, Seen
@@ -133,7 +134,7 @@ def _resource_findings(server: Server, host: Host, seen: Seen, kinds: Kinds, *, 
         if observation is None or owned.resource.address.kind not in kinds:
             continue
         now = observation.properties
-        drifted = [name for name in sorted(owned.applied) if now.get(name) != owned.applied[name]]
+        drifted = [name for name in sorted(owned.applied) if not agrees(name, owned.applied, now)]
         if drifted:
             yield _drifted(server, host, owned, now, drifted)
         elif _declared_otherwise(server, owned, now, kinds):
@@ -172,8 +173,8 @@ def _declared_otherwise(server: Server, owned: Owned, now: Mapping[str, JSON], k
     wish = server.resource(owned.resource.address)
     if wish is None or wish.digest == owned.resource.digest:
         return False
-    desired = MISSING if wish.absent else kinds[wish.address.kind].desired(wish)
-    return any(now.get(name) != value for name, value in desired.items())
+    desired = kinds[wish.address.kind].desired(wish)
+    return not all(agrees(name, desired, now) for name in desired)
 
 
 async def audit_instances(server: Server, host: Host, world: World) -> Audit:

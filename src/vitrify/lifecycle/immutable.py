@@ -312,3 +312,19 @@ async def _clear(server: str, site: Site, world: World, *, secret: SecretValue, 
         await carry_out(rollout)
     else:
         await abort(rollout, reason="another command took its place")
+
+
+async def retire(server: str, host: Host, world: World) -> int:
+    """Stop and discard every instance of a server; its images and its history stay. Returns how many instances there were."""
+    with world.claim(server):
+        async with world.site(host) as site:
+            operation = world.identify()
+            world.ledger.append("retire.intended", {"operation": operation, "server": server})
+            found = await site.runtime.instances({"project": world.project_id, "server": server})
+            for instance in found:
+                if instance.state not in GONE:
+                    await site.runtime.stop(instance.id, grace=5.0)
+                await site.runtime.discard(instance.id)
+            world.state.retire(server)
+            world.ledger.append("retire.done", {"operation": operation, "server": server, "instances": len(found)})
+            return len(found)
