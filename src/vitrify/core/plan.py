@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from vitrify.core.difference import Action, Change, difference
-from vitrify.core.digest import JSONObject, digest_of
+from vitrify.core.digest import JSON, JSONObject, digest_of
 from vitrify.core.resource import Address, Kinds, Observation, OnLeave, Resource
 
 SCHEMA = "vitrify.dev/plan/v1"
@@ -21,7 +21,7 @@ class Owned:
 
     resource: Resource
     created: bool
-    applied: Mapping[str, object]
+    applied: Mapping[str, JSON]
     run: str
 
     @classmethod
