@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 from dataclasses import dataclass
 from enum import Enum
-from typing import Optional, Tuple
+from typing import List, Optional, Tuple
 
 from vitrify.core.digest import JSONObject
 from vitrify.core.resource import MISSING, Observation, Properties, Resource, Sureness
@@ -101,3 +102,15 @@ def _reason(name: str, desired: Properties, seen: Properties) -> str:
     if isinstance(wished, str) and isinstance(found, str) and ":" not in wished + found:
         return f"{name} {found} -> {wished}"
     return f"{name} differs" if found is not None else f"{name} is not set"
+
+
+def unified(before: str, after: str, *, name: str) -> str:
+    """The unified diff of two texts; a missing final newline is said in words."""
+    lines = difflib.unified_diff(_lines(before), _lines(after), fromfile=name, tofile=name)
+    return "".join(line if line.endswith("\n") else f"{line}\n\\ no newline at the end\n" for line in lines)
+
+
+def _lines(text: str) -> List[str]:
+    """Lines with their newline; a form feed or another exotic break ends no line."""
+    *complete, rest = text.split("\n")
+    return [f"{line}\n" for line in complete] + ([rest] if rest else [])

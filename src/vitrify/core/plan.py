@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from vitrify.core.difference import Action, Change, difference
+from vitrify.core.difference import Action, Change, difference, unified
 from vitrify.core.digest import JSONObject, digest_of
 from vitrify.core.resource import Address, Kinds, Observation, OnLeave, Resource
 
@@ -217,6 +217,17 @@ class HostChanges:
     changes: tuple[Change, ...]
     settled: tuple[Resource, ...]
     forgotten: tuple[Resource, ...]
+
+
+def text_diff(kinds: Kinds, blob: Callable[[str], bytes]) -> Diff:
+    """A `Diff` by what the kinds say of texts; `blob` is asked for contents that everybody may read, and only for those."""
+
+    def diff(wish: Resource, seen: Observation) -> str:
+        before = "" if seen.properties.get("type") == "missing" and seen.body is None else seen.body
+        after = kinds[wish.address.kind].text(wish, seen, blob) if before is not None else None
+        return "" if before is None or after is None else unified(before, after, name=wish.address.name)
+
+    return diff
 
 
 def _change(wish: Resource, seen: Observation, *, kinds: Kinds, diff: Diff) -> Change | None:
