@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 from enum import Enum
-from typing import List, Optional, Tuple
+from typing import Optional, Tuple
 
 from vitrify.core.digest import JSONObject
 from vitrify.core.resource import MISSING, Observation, Properties, Resource, Sureness
@@ -82,8 +81,8 @@ def difference(resource: Resource, *, desired: Properties, seen: Observation) ->
 
 
 def agrees(name: str, desired: Properties, seen: Properties) -> bool:
-    """Whether one wished property holds; a property that has no meaning on this target (None) agrees with every wish."""
-    return desired[name] == seen.get(name) or (name in seen and seen[name] is None)
+    """Whether one wished property holds."""
+    return desired[name] == seen.get(name)
 
 
 def _action(desired: Properties, seen: Properties) -> Action:
@@ -102,15 +101,3 @@ def _reason(name: str, desired: Properties, seen: Properties) -> str:
     if isinstance(wished, str) and isinstance(found, str) and ":" not in wished + found:
         return f"{name} {found} -> {wished}"
     return f"{name} differs" if found is not None else f"{name} is not set"
-
-
-def unified(before: str, after: str, *, name: str) -> str:
-    """The unified diff of two texts; a missing final newline is said in words."""
-    lines = difflib.unified_diff(_lines(before), _lines(after), fromfile=name, tofile=name)
-    return "".join(line if line.endswith("\n") else f"{line}\n\\ no newline at the end\n" for line in lines)
-
-
-def _lines(text: str) -> List[str]:
-    """Lines with their newline; a form feed or another exotic break ends no line."""
-    *complete, rest = text.split("\n")
-    return [f"{line}\n" for line in complete] + ([rest] if rest else [])
