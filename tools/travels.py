@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parent.parent / "src" / "vitrify"
-CORE = ("resource", "schema", "system", "difference", "digest", "event", "diagnostic", "wire", "step")
+CORE = ("resource", "schema", "system", "place", "unit", "difference", "digest", "event", "diagnostic", "wire", "step")
 FOLDERS = ("resources", "onhost")
 
 

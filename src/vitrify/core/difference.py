@@ -81,8 +81,8 @@ def difference(resource: Resource, *, desired: Properties, seen: Observation) ->
 
 
 def agrees(name: str, desired: Properties, seen: Properties) -> bool:
-    """Whether one wished property holds; a property that has no meaning on this target (None) agrees with every wish."""
-    return desired[name] == seen.get(name) or (name in seen and seen[name] is None)
+    """Whether one wished property holds."""
+    return desired[name] == seen.get(name)
 
 
 def _action(desired: Properties, seen: Properties) -> Action:

@@ -196,14 +196,13 @@ def plan_host(wishes: Sequence[Resource], seen: Seen, *, kinds: Kinds, diff: Dif
     settled: list[Resource] = []
     for declared in wishes:
         before = owned.pop(declared.address, None)
-        wish = kinds[declared.address.kind].inherit(declared, before.resource) if before else declared
-        change = _change(wish, seen.observations[wish.address], kinds=kinds, diff=diff)
+        change = _change(declared, before, seen.observations[declared.address], kinds=kinds, diff=diff)
         if change:
             changes.append(_tell_drift(change, before))
         elif not declared.absent and (before is None or before.resource.digest != declared.digest):
             settled.append(declared)
     for left in [item for item in reversed(owned.values()) if _to_remove(item)]:
-        change = _change(left.resource.gone(), seen.observations[left.resource.address], kinds=kinds, diff=diff)
+        change = _change(left.resource.gone(), None, seen.observations[left.resource.address], kinds=kinds, diff=diff)
         if change:
             changes.append(replace(change, because=("left the declaration", *change.because[1:])))
             del owned[left.resource.address]
@@ -219,9 +218,13 @@ class HostChanges:
     forgotten: tuple[Resource, ...]
 
 
-def _change(wish: Resource, seen: Observation, *, kinds: Kinds, diff: Diff) -> Change | None:
-    kind = kinds[wish.address.kind]
-    change = difference(wish, desired=kind.desired(wish), seen=seen)
+def _change(declared: Resource, before: Owned | None, seen: Observation, *, kinds: Kinds, diff: Diff) -> Change | None:
+    kind = kinds[declared.address.kind]
+    wish = kind.inherit(declared, before.resource) if before else declared
+    desired = kind.desired(wish)
+    change = difference(wish, desired=desired, seen=seen)
+    if change is None and wish is not declared and not wish.absent:
+        change = Change(wish, Action.UPDATE, before=seen.properties, after=desired)
     if change is None:
         return None
     because, sureness, undoable = kind.because(change), kind.sureness(change), kind.undoable(change)

@@ -158,10 +158,7 @@ class Kind(ABC):
 
     @abstractmethod
     def observe(self, resource: Resource, system: System) -> Observation:
-        """What is there now; changes nothing. May tell more properties than `desired`.
-
-        A property that has no meaning on this target (`running` in a folder) is told as None and agrees with every wish.
-        """
+        """What is there now; changes nothing. May tell more properties than `desired`."""
 
     @abstractmethod
     def enact(self, change: Change, system: System) -> None:
@@ -194,7 +191,10 @@ class Kind(ABC):
         return ()
 
     def inherit(self, resource: Resource, previous: Resource) -> Resource:
-        """The wish, told what it must know of the version of it that was applied before; most need not know anything."""
+        """The wish, told what an earlier version of it left behind.
+
+        The very same resource where there is nothing to tell; any other is a change even if all that it wishes for is there.
+        """
         return resource
 
     def because(self, change: Change) -> Tuple[str, ...]:

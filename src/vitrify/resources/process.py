@@ -15,9 +15,10 @@ from vitrify.core.system import Attributes, Command, Stat, System, Target
 UNITS = "/etc/systemd/system"
 WANTS = f"{UNITS}/multi-user.target.wants"
 SECRETS = "/etc/vitrify/env"
-OWED = "/run/vitrify/restart"
+RESTARTS = "/run/vitrify/restart"
 """Holds one empty file for each process whose restart is owed: it outlives a killed run, and rightly not a reboot."""
 PORT = "${instance.port}"
+AS_WISHED, DOWN, OWED = "as wished", "does not run", "owes a restart"
 
 
 def _process_rules(values: Mapping[str, JSON]) -> List[Problem]:
@@ -72,12 +73,12 @@ class Process(Kind):
         return str(fields["name"])
 
     def desired(self, resource: Resource) -> Properties:
-        """The unit as declared, enabled and running, and the file of secrets (or none)."""
+        """The unit as declared, enabled and in service, and the file of secrets (or none)."""
         if resource.absent:
             return MISSING
         secrets = resource.fields.get("environment_file")
         found: Dict[str, JSON] = {"type": "process", "unit": digest_bytes(unit_text(resource).encode()), "mode": "0644"}
-        found.update({"enabled": True, "running": True, "environment": secrets if secrets is not None else "none"})
+        found.update({"enabled": True, "service": AS_WISHED, "environment": secrets if secrets is not None else "none"})
         return {**found, "environment_mode": "0600"} if secrets is not None else found
 
     def observe(self, resource: Resource, system: System) -> Observation:
@@ -88,7 +89,8 @@ class Process(Kind):
         if not any(stats) and not running:
             return Observation(resource.address, dict(MISSING))
         at_unit, at_link, at_secrets = stats
-        found: Dict[str, JSON] = {"type": "process", "running": running, "enabled": _enables(at_link, resource)}
+        found: Dict[str, JSON] = {"type": "process", "service": _service_state(resource, system, running=running)}
+        found["enabled"] = _enables(at_link, resource)
         found["unit"] = _digest(path, at_unit, system, keyed=False)
         found["environment"] = _digest(secrets, at_secrets, system, keyed=True)
         found.update({"mode": at_unit.mode} if at_unit else {})
@@ -135,9 +137,9 @@ class Process(Kind):
 
     def because(self, change: Change) -> Tuple[str, ...]:
         """In words that fit a service."""
-        running = change.before.get("running")
+        state = str(change.before.get("service"))
         words = {
-            "running differs": "a restart is owed" if running == "restart owed" else "does not run",
+            f"service {state} -> {AS_WISHED}": state,
             "enabled differs": "is not enabled",
             "unit differs": "the unit differs",
             "environment differs": "the secret environment differs",
@@ -209,7 +211,7 @@ def _paths(resource: Resource) -> Tuple[str, str, str]:
 
 
 def _owed(resource: Resource) -> str:
-    return f"{OWED}/{resource.fields['name']}"
+    return f"{RESTARTS}/{resource.fields['name']}"
 
 
 def _live(system: System) -> bool:
@@ -227,18 +229,23 @@ def _enables(stat: Optional[Stat], resource: Resource) -> bool:
     return stat is not None and stat.type == "link" and stat.link in (f"{UNITS}/{service}", f"../{service}")
 
 
-def _running(resource: Resource, system: System) -> JSON:
-    if system.stat(_owed(resource)) is not None:
-        return "restart owed"
+def _running(resource: Resource, system: System) -> bool:
     answer = system.run(Command(("systemctl", "show", "--property=ActiveState,SubState", _service(resource))))
     told = dict(line.split("=", 1) for line in answer.stdout.splitlines() if "=" in line)
     # A service between two crashes is `activating`, too, but it does not run.
     return told.get("ActiveState") in ("active", "reloading", "activating") and told.get("SubState") != "auto-restart"
 
 
+def _service_state(resource: Resource, system: System, *, running: Optional[bool]) -> str:
+    """Where nothing can run nothing is left to wish for."""
+    if running is not None and system.stat(_owed(resource)) is not None:
+        return OWED
+    return DOWN if running is False else AS_WISHED
+
+
 def _needs_restart(change: Change) -> bool:
     before, after = change.before, change.after
-    return before.get("running") == "restart owed" or any(before.get(name) != after.get(name) for name in ("unit", "environment"))
+    return before.get("service") == OWED or any(before.get(name) != after.get(name) for name in ("unit", "environment"))
 
 
 def _owe(resource: Resource, system: System) -> None:
@@ -271,7 +278,7 @@ def _write(change: Change, system: System) -> None:
 def _make_folders(path: str, system: System) -> None:
     for folder in place.ancestors(path):
         if system.stat(folder) is None:
-            private = folder in (SECRETS, OWED)
+            private = folder in (SECRETS, RESTARTS)
             system.make_directory(folder, attributes=Attributes(mode="0700" if private else "0755"))
 
 

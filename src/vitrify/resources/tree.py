@@ -51,11 +51,10 @@ class Tree(Kind):
         return str(fields["to"])
 
     def desired(self, resource: Resource) -> Properties:
-        """One digest over all entries, and that nothing of an earlier version is left."""
+        """One digest over all entries, and whom the folder belongs to."""
         if resource.absent:
             return MISSING
-        found: Dict[str, JSON] = {"type": "directory", "entries": digest_of(_wishes(resource)), **place.wished(resource.fields)}
-        return {**found, "outdated": []} if "outdated" in resource.fields else found
+        return {"type": "directory", "entries": digest_of(_wishes(resource)), **place.wished(resource.fields)}
 
     def observe(self, resource: Resource, system: System) -> Observation:
         """All entries in one pass: the digest over them, and the ones that differ by name."""
@@ -69,8 +68,6 @@ class Tree(Kind):
         differing: Dict[str, JSON] = {name: seen for name, seen in real.items() if seen != wishes[name]}
         if differing:
             found["differing"] = differing
-        if "outdated" in resource.fields:
-            found["outdated"] = [name for name in _outdated(resource) if system.stat(f"{top}/{name}") is not None]
         return Observation(resource.address, found)
 
     def enact(self, change: Change, system: System) -> None:
@@ -118,7 +115,7 @@ class Tree(Kind):
 
     def because(self, change: Change) -> Tuple[str, ...]:
         """Names the first few entries that differ."""
-        reasons = [reason for reason in change.because if not reason.startswith(("entries ", "outdated "))]
+        reasons = [reason for reason in change.because if not reason.startswith("entries ")]
         differing = change.before.get("differing")
         if isinstance(differing, dict) and change.action is Action.UPDATE:
             reasons.append(_counted(sorted(differing), one="differs", many="differ"))
