@@ -1,0 +1,49 @@
+"""The commands in the documents do what the documents say, with the output that they show."""
+
+from __future__ import annotations
+
+import doctest
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from pages import Block, Page, wishing
+
+SAME = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+
+
+@pytest.mark.e2e
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("page", wishing("run"), ids=lambda page: page.name)
+def test_a_page_can_be_followed_from_top_to_bottom(page: Page, tmp_path: Path) -> None:
+    folder = tmp_path / "reader"
+    folder.mkdir()
+
+    for block in page.blocks:
+        if block.wish.startswith("file "):
+            path = folder / block.wish.removeprefix("file ")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(block.text, encoding="utf-8")
+        elif block.wish.startswith("run"):
+            _follow(block, folder, home=tmp_path / "home")
+
+
+def _follow(block: Block, folder: Path, *, home: Path) -> None:
+    ending = re.fullmatch(r"run(?:, exit (\d+))?", block.wish)
+    assert ending, f"unknown wish {block.wish!r}"
+    *most, last = [(command, shown, 0) for command, shown in block.steps]
+    for command, shown, code in [*most, (last[0], last[1], int(ending[1] or 0))]:
+        done = subprocess.run(["/bin/sh", "-ec", command], cwd=folder, env=_reader(home), check=False, capture_output=True, text=True)
+        said = done.stdout + done.stderr
+        assert done.returncode == code, f"$ {command}{said}"
+        assert not shown.strip() or doctest.OutputChecker().check_output(shown, done.stdout, SAME), f"$ {command}{said}"
+
+
+def _reader(home: Path) -> dict[str, str]:
+    """A fresh user's environment, with this vitrify first on PATH."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+    kept = {name: os.environ[name] for name in ("LANG", "TMPDIR", "USER", "LOGNAME") if name in os.environ}
+    return {**kept, "PATH": path, "HOME": str(home), "VITRIFY_HOME": str(home / "vitrify"), "NO_COLOR": "1", "COLUMNS": "120"}

@@ -1,0 +1,89 @@
+"""What the documents say is so: links lead somewhere, commands exist, declarations load."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+from pages import ROOT, Page, pages, wishing
+
+LINK = re.compile(r"\]\((?P<to>[^)\s]+)\)")
+LINE_NUMBER = re.compile(r"#L\d+|\.(?:py|sh|toml)(?:#|:)\d+")
+PROMISES = 12
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)
+def test_every_link_within_the_repository_leads_to_a_file(page: Page) -> None:
+    targets = [link["to"].partition("#")[0] for link in LINK.finditer(page.text) if not re.match(r"[a-z]+:|#", link["to"])]
+
+    assert not [target for target in targets if not (page.path.parent / target).exists()]
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)
+def test_no_page_names_a_line_number(page: Page) -> None:
+    assert not LINE_NUMBER.findall(page.text), "lines move; name the thing instead"
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)
+def test_every_run_command_in_a_page_exists(page: Page) -> None:
+    offered = subprocess.run([ROOT / "run", "help"], check=True, capture_output=True, text=True).stdout
+
+    commands = set(re.findall(r"\./run ([a-z]+)", page.text))
+
+    assert not {name for name in commands if not re.search(rf"^  {name}\b", offered, re.MULTILINE)}
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)
+def test_every_vitrify_command_in_a_page_exists(page: Page) -> None:
+    from vitrify.cli.main import cli
+
+    blocks = "\n".join(command for block in page.blocks if block.language == "console" for command, _ in block.steps)
+    commands = {found for found in re.findall(r"\bvitrify (?:-\S+ )*([a-z]+)\b", blocks)}
+
+    assert not commands - set(cli.commands)
+
+
+@pytest.mark.parametrize("page", wishing("load"), ids=lambda page: page.name)
+def test_every_whole_declaration_in_a_page_loads(page: Page, tmp_path: Path) -> None:
+    from vitrify.project.load import load
+    from vitrify.resources import KINDS
+
+    files = [block for block in page.blocks if block.wish.startswith("file ")]
+    for block in files:
+        _write(tmp_path / block.wish.removeprefix("file "), block.text)
+    for block in [block for block in page.blocks if block.wish == "load"]:
+        _write(tmp_path / "vitrify.yaml", block.text)
+        declaration = load(str(tmp_path), environ={}, overrides={}, kinds=KINDS, key=bytes(32))
+        assert declaration.servers
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+
+
+def test_every_promise_in_the_readme_says_how_it_is_shown_and_what_came_out() -> None:
+    rows = [line.strip("|").split("|") for line in (ROOT / "README.md").read_text(encoding="utf-8").splitlines() if re.match(r"\| P\d+ ", line)]
+
+    assert [row[0].strip() for row in rows] == [f"P{number}" for number in range(1, PROMISES + 1)]
+    assert all(cell.strip() for row in rows for cell in row)
+
+
+def test_every_decision_has_the_same_four_parts_and_its_place_in_the_order() -> None:
+    decisions = sorted((ROOT / "docs" / "decisions").glob("[0-9]*.md"))
+
+    assert [int(path.name[:4]) for path in decisions] == list(range(1, len(decisions) + 1))
+    for path in decisions:
+        headings = re.findall(r"^## (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+        assert headings[:3] == ["Context", "Choice", "What we gave up"], path.name
+
+
+def test_the_index_leads_to_every_page_of_the_docs() -> None:
+    index = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+    linked = {(ROOT / "docs" / link["to"].partition("#")[0]).resolve() for link in LINK.finditer(index)}
+
+    docs = {page.path for page in pages() if ROOT / "docs" in page.path.parents and page.path.name != "index.md"}
+
+    assert not {str(path.relative_to(ROOT)) for path in docs - linked}
