@@ -73,7 +73,9 @@ def _with_uv(uv: str) -> bool:
     done = (
         _run([uv, "venv", "--quiet", "--no-python-downloads", "--python", sys.executable, str(VENV)])
         and _run([uv, "pip", "install", "--quiet", "--python", str(python), "--require-hashes", "-r", str(LOCK)])
-        and _run([uv, "pip", "install", "--quiet", "--offline", "--python", str(python), "--no-deps", "--no-build-isolation", "-e", str(ROOT)])
+        and _run(
+            [uv, "pip", "install", "--quiet", "--offline", "--python", str(python), "--no-deps", "--no-build-isolation", "-e", str(ROOT)]
+        )
     )
     if not done:
         print("./run: uv did not manage; trying with pip", file=sys.stderr)

@@ -65,7 +65,7 @@ class Run:
 def checks() -> dict[str, list[str]]:
     """Name -> command of everything that is checked without running vitrify."""
     layers = "import sys; from importlinter.cli import lint_imports; sys.exit(lint_imports())"
-    floor = [PYTHON, "-m", "vermin", "--target=3.9-", "--violations", "--no-tips", *map(str, travelling_files())]
+    floor = [PYTHON, "-c", "from vermin import main; main()", "--target=3.9-", "--violations", "--no-tips", *map(str, travelling_files())]
     return {
         "format": [PYTHON, "-m", "ruff", "format", "--check", "."],
         "lint": [PYTHON, "-m", "ruff", "check", "."],

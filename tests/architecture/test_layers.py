@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
-from source import ROOT, Module, module, package
 from tools.travels import travelling_files
+
+from source import ROOT, Module, module, package
 
 LINT_IMPORTS = "import sys; from importlinter.cli import lint_imports; sys.exit(lint_imports())"
 TRAVELLERS = {module(path).name for path in travelling_files()}
@@ -20,8 +22,8 @@ def test_imports_only_ever_point_down() -> None:
 
 
 @pytest.mark.parametrize("path", travelling_files(), ids=lambda path: path.stem)
-def test_what_travels_imports_the_standard_library_and_itself_only(path: object) -> None:
-    traveller = module(path)  # type: ignore[arg-type]
+def test_what_travels_imports_the_standard_library_and_itself_only(path: Path) -> None:
+    traveller = module(path)
 
     strangers = {name for name in traveller.imports() if not _may_travel(name)}
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Final
 
 import pytest
+
 from source import PACKAGE, ROOT, module
 
 SUITES: Final[Mapping[str, str]] = {
@@ -39,7 +40,10 @@ def test_every_port_has_a_suite_or_a_reason() -> None:
 
 @pytest.mark.parametrize(("port", "suite"), sorted(SUITES.items()))
 def test_the_suite_of_a_port_is_public_and_speaks_of_it(port: str, suite: str) -> None:
-    found = module(PACKAGE / "testing" / f"{suite}.py")
+    path = PACKAGE / "testing" / f"{suite}.py"
+    assert path.is_file(), f"the port {port} has no suite"
+
+    found = module(path)
 
     assert f"vitrify.ports.{port}" in set(found.imports())
 

@@ -8,8 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from source import module
 from tools.travels import travelling_files
+
+from source import module
 
 TRAVELLERS = [path for path in travelling_files() if module(path).text.strip()]
 
@@ -20,7 +21,7 @@ def test_a_travelling_file_is_written_in_the_grammar_of_python_3_9(path: Path) -
 
 
 def test_nothing_that_travels_needs_a_library_newer_than_python_3_9() -> None:
-    command = [sys.executable, "-m", "vermin", "--target=3.9-", "--violations", "--no-tips", *map(str, TRAVELLERS)]
+    command = [sys.executable, "-c", "from vermin import main; main()", "--target=3.9-", "--violations", "--no-tips", *map(str, TRAVELLERS)]
 
     done = subprocess.run(command, check=False, capture_output=True, text=True)
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from source import PACKAGE, ROOT, texts, tracked
 from tools.lanes import LANES
+
+from source import PACKAGE, ROOT, texts, tracked
 
 SELF = Path(__file__)
 MACHINE_PATH = re.compile(r"(?<![\w.$~-])/(?:work|root/\.|home/(?!you\b|admin\b)\w+/|Users/\w+/|tmp/(?:wt|venv)\b)")
-INDEX_ADDRESS = re.compile(r"(?:pypi\.org|pythonhosted\.org|--(?:extra-)?index-url|--find-links|--trusted-host|\bPIP_INDEX_URL\b|\bUV_INDEX)", re.IGNORECASE)
+INDEX_ADDRESS = re.compile(
+    r"(?:pypi\.org|pythonhosted\.org|--(?:extra-)?index-url|--find-links|--trusted-host|\bPIP_INDEX_URL\b|\bUV_INDEX)", re.IGNORECASE
+)
 
 
 def test_no_lock_names_an_index() -> None:
@@ -29,11 +32,15 @@ def test_every_locked_package_is_pinned_and_hashed() -> None:
 
 
 def test_no_tracked_file_names_a_package_index() -> None:
-    assert not {f"{path.relative_to(ROOT)}: {found.group()}" for path, text in texts() if path != SELF for found in INDEX_ADDRESS.finditer(text)}
+    assert not {
+        f"{path.relative_to(ROOT)}: {found.group()}" for path, text in texts() if path != SELF for found in INDEX_ADDRESS.finditer(text)
+    }
 
 
 def test_no_tracked_file_names_a_path_of_one_machine() -> None:
-    assert not {f"{path.relative_to(ROOT)}: {found.group()}" for path, text in texts() if path != SELF for found in MACHINE_PATH.finditer(text)}
+    assert not {
+        f"{path.relative_to(ROOT)}: {found.group()}" for path, text in texts() if path != SELF for found in MACHINE_PATH.finditer(text)
+    }
 
 
 def test_no_folder_of_the_package_is_without_an_inhabitant() -> None:
@@ -45,7 +52,9 @@ def test_no_folder_of_the_package_is_without_an_inhabitant() -> None:
 
 
 def test_every_folder_of_tests_is_a_lane() -> None:
-    folders = {path.relative_to(ROOT / "tests").parts[0] for path in tracked() if ROOT / "tests" in path.parents and path.parent != ROOT / "tests"}
+    folders = {
+        path.relative_to(ROOT / "tests").parts[0] for path in tracked() if ROOT / "tests" in path.parents and path.parent != ROOT / "tests"
+    }
 
     assert {folder for folder in folders if not folder.startswith("__")} <= {lane.name for lane in LANES} | {"kinds"}
 

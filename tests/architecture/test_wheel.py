@@ -11,7 +11,9 @@ from source import PACKAGE, ROOT, tracked
 
 
 def test_the_wheel_holds_every_file_of_the_package_and_no_other(tmp_path: Path) -> None:
-    subprocess.run([sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)], cwd=ROOT, check=True, capture_output=True)
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)], cwd=ROOT, check=True, capture_output=True
+    )
 
     (wheel,) = tmp_path.glob("vitrify-*.whl")
     held = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from pages import Block, Page, wishing
 
 SAME = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE

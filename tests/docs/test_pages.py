@@ -7,11 +7,12 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
 from pages import ROOT, Page, pages, wishing
 
 LINK = re.compile(r"\]\((?P<to>[^)\s]+)\)")
 LINE_NUMBER = re.compile(r"#L\d+|\.(?:py|sh|toml)(?:#|:)\d+")
-PROMISES = 12
+CELLS = 4
 
 
 @pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)
@@ -40,7 +41,7 @@ def test_every_vitrify_command_in_a_page_exists(page: Page) -> None:
     from vitrify.cli.main import cli
 
     blocks = "\n".join(command for block in page.blocks if block.language == "console" for command, _ in block.steps)
-    commands = {found for found in re.findall(r"\bvitrify (?:-\S+ )*([a-z]+)\b", blocks)}
+    commands = set(re.findall(r"\bvitrify (?:-\S+ )*([a-z]+)\b", blocks))
 
     assert not commands - set(cli.commands)
 
@@ -48,14 +49,16 @@ def test_every_vitrify_command_in_a_page_exists(page: Page) -> None:
 @pytest.mark.parametrize("page", wishing("load"), ids=lambda page: page.name)
 def test_every_whole_declaration_in_a_page_loads(page: Page, tmp_path: Path) -> None:
     from vitrify.project.load import load
-    from vitrify.resources import KINDS
+    from vitrify.resources.registry import all_kinds
 
     files = [block for block in page.blocks if block.wish.startswith("file ")]
     for block in files:
         _write(tmp_path / block.wish.removeprefix("file "), block.text)
-    for block in [block for block in page.blocks if block.wish == "load"]:
+    for block in [block for block in page.blocks if block.wish.startswith("load")]:
+        if "with " in block.wish:
+            _write(tmp_path / block.wish.partition("with ")[2], "")
         _write(tmp_path / "vitrify.yaml", block.text)
-        declaration = load(str(tmp_path), environ={}, overrides={}, kinds=KINDS, key=bytes(32))
+        declaration = load(str(tmp_path), environ={}, overrides={}, kinds=all_kinds(), key=bytes(32))
         assert declaration.servers
 
 
@@ -65,10 +68,28 @@ def _write(path: Path, text: str) -> None:
 
 
 def test_every_promise_in_the_readme_says_how_it_is_shown_and_what_came_out() -> None:
-    rows = [line.strip("|").split("|") for line in (ROOT / "README.md").read_text(encoding="utf-8").splitlines() if re.match(r"\| P\d+ ", line)]
+    rows = [
+        line.strip("|").split("|") for line in (ROOT / "README.md").read_text(encoding="utf-8").splitlines() if re.match(r"\| P\d+ ", line)
+    ]
 
-    assert [row[0].strip() for row in rows] == [f"P{number}" for number in range(1, PROMISES + 1)]
+    assert rows
+    assert all(len(row) == CELLS for row in rows)
     assert all(cell.strip() for row in rows for cell in row)
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)
+def test_every_proof_that_a_page_cites_exists(page: Page) -> None:
+    from tools.prove import PROOFS
+
+    assert not {name for name in re.findall(r"\./run prove ([a-z_]+)", page.text) if name not in PROOFS}
+
+
+def test_every_test_that_the_architecture_page_cites_exists() -> None:
+    cited = set(re.findall(r"`(test_\w+)`", (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")))
+    source = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
+
+    assert cited
+    assert not {name for name in cited if f"def {name}(" not in source}
 
 
 def test_every_decision_has_the_same_four_parts_and_its_place_in_the_order() -> None:
