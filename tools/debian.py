@@ -22,7 +22,8 @@ def main(names: list[str]) -> int:
     if not lacking:
         return 0
     if not shutil.which("apt-get") or os.geteuid() != 0:
-        print(f"{len(lacking)} missing; install with:\n  {shlex.join([*_sudo(), *INSTALL[:2], *lacking])}", file=sys.stderr)
+        print(f"Debian packages are missing: {', '.join(lacking)}. Install them, as root, with", file=sys.stderr)
+        print(f"  {shlex.join([*_sudo(), *INSTALL[:2], *lacking])}", file=sys.stderr)
         return 1
     print(f"installing the Debian packages {', '.join(lacking)}", file=sys.stderr)
     if _apt([*INSTALL, *lacking], quiet=True) or (_apt(["apt-get", "update"]) and _apt([*INSTALL, *lacking])):
@@ -50,7 +51,7 @@ def _installed(name: str) -> bool:
 
 
 def _sudo() -> list[str]:
-    return [] if os.geteuid() == 0 else ["sudo"]
+    return ["sudo"] if shutil.which("sudo") and os.geteuid() != 0 else []
 
 
 def _apt(command: list[str], *, quiet: bool = False) -> bool:
