@@ -2,6 +2,7 @@
 
 Started by a bare Python: the standard library alone. A stamp is written last, so an interrupted installation is never
 taken for a whole one, and a lock on the repository's folder lets the second of two callers wait for the first.
+`environment.py demo` also fetches the application that the demonstration serves, into a folder of its own.
 """
 
 from __future__ import annotations
@@ -17,65 +18,80 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
-STAMP = VENV / "made-from"
+PYTHON = VENV / "bin" / "python"
+STAMP = "made-from"
 LOCK = ROOT / "requirements" / "dev.lock"
+DEMO_LOCK = ROOT / "requirements" / "demo.lock"
+DEMO_APP = VENV / "demo"
+PIP = (str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input")
 
 
-def main() -> int:
+def main(arguments: list[str]) -> int:
     """Leave a `.venv` that fits, or say what is missing; 0 where it fits."""
-    if not fits():
-        folder = os.open(ROOT, os.O_RDONLY)
-        fcntl.flock(folder, fcntl.LOCK_EX)
-        if not fits():  # the one we waited for may have made it
-            return make()
+    wanted = [(VENV, key(LOCK, ROOT / "pyproject.toml"), make)]
+    if "demo" in arguments:
+        wanted.append((DEMO_APP, key(DEMO_LOCK), make_demo))
+    if all(_fits(folder, stamp) for folder, stamp, _ in wanted):
+        return 0
+    repository = os.open(ROOT, os.O_RDONLY)
+    # Whatever we start inherits the lock: it ends with the last of them, even where we are killed.
+    os.set_inheritable(repository, True)
+    fcntl.flock(repository, fcntl.LOCK_EX)
+    for folder, stamp, maker in wanted:
+        if not _fits(folder, stamp):  # the one we waited for may have made it
+            if not maker():
+                print(f"./run: {folder} could not be made; the reason stands above. The same command tries again.", file=sys.stderr)
+                return 1
+            _stamp(folder, stamp)
     return 0
 
 
-def fits() -> bool:
-    """Whether `.venv` was made from just these inputs."""
+def key(*inputs: Path) -> str:
+    """What a folder depends on: these files, the Python, and the place (scripts name it)."""
+    parts = [*(path.read_bytes() for path in inputs), f"{sys.executable} {sys.version}".encode(), bytes(VENV)]
+    return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).hexdigest() + "\n"
+
+
+def _fits(folder: Path, stamp: str) -> bool:
     try:
-        return STAMP.read_text(encoding="utf-8") == key() and (VENV / "bin" / "python").exists()
+        return (folder / STAMP).read_text(encoding="utf-8") == stamp and PYTHON.exists()
     except OSError:
         return False
 
 
-def key() -> str:
-    """What `.venv` depends on: the lock, the project's settings, the Python, and the folder (scripts name it)."""
-    inputs = [LOCK.read_bytes(), (ROOT / "pyproject.toml").read_bytes(), f"{sys.executable} {sys.version}".encode(), bytes(VENV)]
-    return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in inputs)).hexdigest() + "\n"
+def _stamp(folder: Path, stamp: str) -> None:
+    fresh = folder / f"{STAMP}.new"
+    fresh.write_text(stamp, encoding="utf-8")
+    fresh.replace(folder / STAMP)
 
 
-def make() -> int:
-    """Build `.venv` from nothing and stamp it."""
+def make() -> bool:
+    """Build `.venv` from nothing: with uv where there is one, with pip otherwise, and where uv does not manage."""
     uv = shutil.which("uv")
-    if not uv and importlib.util.find_spec("ensurepip") is None and not _venv_installed():
-        return 1
+    if not uv and not _venv_can_be_made():
+        return False
     print(f"./run: making .venv with Python {sys.version.split()[0]} (once; a minute or so)", file=sys.stderr)
-    if not ((uv and _with_uv(uv)) or _with_pip()):
-        print("./run: .venv could not be made; the reason stands above. The same command tries again.", file=sys.stderr)
-        return 1
-    fresh = STAMP.with_suffix(".new")
-    fresh.write_text(key(), encoding="utf-8")
-    fresh.replace(STAMP)
-    return 0
+    if uv and _with_uv(uv):
+        return True
+    return _venv_can_be_made() and _with_pip()
 
 
-def _venv_installed() -> bool:
+def _venv_can_be_made() -> bool:
+    if importlib.util.find_spec("ensurepip"):
+        return True
     if Path(sys.executable).parent != Path("/usr/bin") or not shutil.which("apt-get"):
         print(f"./run: {sys.executable} cannot make virtual environments: it has no ensurepip module", file=sys.stderr)
         return False
-    return subprocess.run([sys.executable, "-I", ROOT / "tools" / "debian.py", "python3-venv"], check=False).returncode == 0
+    return _run([sys.executable, "-I", str(ROOT / "tools" / "debian.py"), "python3-venv"])
 
 
 def _with_uv(uv: str) -> bool:
-    python = VENV / "bin" / "python"
-    _remove()
+    install = [uv, "pip", "install", "--quiet", "--python", str(PYTHON)]
+    _remove(VENV)
     done = (
         _run([uv, "venv", "--quiet", "--no-python-downloads", "--python", sys.executable, str(VENV)])
-        and _run([uv, "pip", "install", "--quiet", "--python", str(python), "--require-hashes", "-r", str(LOCK)])
-        and _run(
-            [uv, "pip", "install", "--quiet", "--offline", "--python", str(python), "--no-deps", "--no-build-isolation", "-e", str(ROOT)]
-        )
+        and _run([*install, "--require-hashes", "-r", str(LOCK)])
+        and _run([*install, "--offline", "--no-deps", "--no-build-isolation", "--editable", str(ROOT)])
     )
     if not done:
         print("./run: uv did not manage; trying with pip", file=sys.stderr)
@@ -83,28 +99,34 @@ def _with_uv(uv: str) -> bool:
 
 
 def _with_pip() -> bool:
-    if importlib.util.find_spec("ensurepip") is None and not _venv_installed():
-        return False
-    python = str(VENV / "bin" / "python")
-    install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
-    _remove()
+    _remove(VENV)
     return (
         _run([sys.executable, "-m", "venv", str(VENV)])
-        and _run([*install, "--require-hashes", "-r", str(LOCK)])
-        and _run([*install, "--no-index", "--no-deps", "--no-build-isolation", "--editable", str(ROOT)])
+        and _run([*PIP, "--require-hashes", "-r", str(LOCK)])
+        and _run([*PIP, "--no-index", "--no-deps", "--no-build-isolation", "--editable", str(ROOT)])
     )
 
 
-def _remove() -> None:
+def make_demo() -> bool:
+    """Install what the demonstration serves, apart from everything else: it is baked into images."""
+    print("./run: fetching the application that the demonstration serves (once)", file=sys.stderr)
+    _remove(DEMO_APP)
+    wanted = ["--target", str(DEMO_APP), "--require-hashes", "-r", str(DEMO_LOCK)]
+    if (VENV / "bin" / "pip").exists():
+        return _run([*PIP, *wanted])
+    return _run([shutil.which("uv") or "uv", "pip", "install", "--quiet", "--python", str(PYTHON), *wanted])
+
+
+def _remove(folder: Path) -> None:
     # The stamp goes first: if we are stopped half way, what is left must not look whole.
-    STAMP.unlink(missing_ok=True)
-    shutil.rmtree(VENV, ignore_errors=True)
+    (folder / STAMP).unlink(missing_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _run(command: list[str]) -> bool:
     environment = {name: value for name, value in os.environ.items() if name not in {"PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV"}}
-    return subprocess.run(command, check=False, cwd=ROOT, env=environment, stdout=sys.stderr).returncode == 0
+    return subprocess.run(command, check=False, cwd=ROOT, env=environment, stdout=sys.stderr, close_fds=False).returncode == 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))
