@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Dict, List, Literal, Mapping, Tuple
 
 MountKind = Literal["overlay", "bind", "symlink", "tmpfs", "dev", "proc"]
@@ -53,7 +54,7 @@ def entries(folder: str = "/") -> Dict[str, str]:
     with os.scandir(folder) as listing:
         for entry in listing:
             if entry.is_symlink():
-                found[entry.name] = os.readlink(entry.path)
+                found[entry.name] = str(Path(entry.path).readlink())
             else:
                 found[entry.name] = "directory" if entry.is_dir() else "file"
     return found
