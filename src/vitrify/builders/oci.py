@@ -1,0 +1,197 @@
+"""Bakes resources into an OCI image: asks the payload to apply them to an empty folder, packs that, publishes it whole."""
+
+from __future__ import annotations
+
+import asyncio
+import platform
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Protocol
+
+from vitrify.builders.base import HOST, ROOTFS, Base, rootfs_tree, stat_fingerprint, system_fingerprint, touched_fingerprint
+from vitrify.builders.gate import refuse_secrets
+from vitrify.builders.layer import pack
+from vitrify.builders.manifest import Documents, documents, process
+from vitrify.builders.tree import Tree, stamps
+from vitrify.core.diagnostic import Denied, TargetFailed, VitrifyError
+from vitrify.core.digest import JSON, JSONObject, digest_of
+from vitrify.core.event import Emit, Event, Stage, silence
+from vitrify.onhost.layout import LABEL_BASE, LABEL_FINGERPRINT, LABEL_SECRETS, LAYER, Descriptor
+from vitrify.ports import BakeRequest, Image, Session
+
+FORMAT: Final = 1
+"""Counts up when equal inputs would give other bytes; part of every cache key."""
+
+_SECOND_NS: Final = 10**9
+_ARCHITECTURES: Final = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "i686": "386"}
+
+
+class Shelf(Protocol):
+    """Where images and what is known about them are kept."""
+
+    def work(self) -> AbstractContextManager[Path]:
+        """A fresh folder for one bake, gone afterwards; what killed bakes left behind is cleared first."""
+
+    def adopt(self, file: Path, *, digest: str) -> None:
+        """Keep a finished file of the work folder as a blob; durable, and whole or not at all."""
+
+    def holds(self, blob: Descriptor) -> bool:
+        """Whether this blob is here with its full size."""
+
+    def publish(self, config: bytes, manifest: bytes) -> Image:
+        """Make an image known, its layers being here: after this, and never before, `image` finds it."""
+
+    def image(self, digest: str) -> Image | None:
+        """An image that is here, whole."""
+
+    def recall(self, topic: str, key: str) -> JSONObject | None:
+        """What `remember` was told under this key."""
+
+    def remember(self, topic: str, key: str, value: JSONObject) -> None:
+        """Note something that can be found out again."""
+
+
+@dataclass(frozen=True)
+class Engine:
+    """What bakes: `open` gives a session when a bake has work to do (its giver closes it), `version` names the program behind it.
+
+    `bwrap` is the program that runs declared commands inside the image's root.
+    """
+
+    open: Callable[[], Awaitable[Session]]
+    version: str
+    bwrap: str = ""
+
+
+@dataclass(frozen=True)
+class _Ground:
+    """A base, looked at: its identity, its layer where it is packed, and the labels that it gives."""
+
+    base: Base
+    identity: str
+    labels: Mapping[str, str]
+    layers: tuple[Descriptor, ...] = ()
+
+
+class OciBuilder:
+    """The builder of OCI images. Equal requests over equal bases give equal digests; several may bake at once."""
+
+    def __init__(self, engine: Engine, store: Shelf, *, system: str = "/", machine: str = "") -> None:
+        self._engine = engine
+        self._store = store
+        self._system = system
+        machine = machine or platform.machine()
+        self._architecture = _ARCHITECTURES.get(machine, machine)
+
+    async def bake(self, request: BakeRequest, *, emit: Emit = silence) -> Image:
+        """The image of this request; one that is here already is found without opening a session."""
+        _refuse_secret_contents(request.resources)
+        emit(Event("bake.start", Stage.STARTED, request.server, data={"base": request.base}))
+        ground = await asyncio.to_thread(self._look_at, request, emit)
+        key = self._key(request, ground)
+        image = self._known(key)
+        cached = image is not None
+        if image is None:
+            image = await self._bake(request, ground, emit)
+            self._store.remember("bakes", key, {"image": image.digest})
+        emit(Event("bake.done", Stage.DONE, request.server, data={"image": image.digest, "bytes": image.size, "cached": cached}))
+        return image
+
+    def _look_at(self, request: BakeRequest, emit: Emit) -> _Ground:
+        base = Base.parse(request.base, system=self._system)
+        if base.kind == HOST:
+            system = system_fingerprint(base.folder)
+            identity = digest_of([system, touched_fingerprint(base.folder, request.resources)])
+            return _Ground(base, identity, {LABEL_BASE: HOST, LABEL_FINGERPRINT: system})
+        if base.kind == ROOTFS:
+            layer = self._base_layer(base, request, emit)
+            return _Ground(base, layer.digest, {LABEL_BASE: ROOTFS, LABEL_FINGERPRINT: layer.digest}, (layer,))
+        return _Ground(base, base.kind, {LABEL_BASE: base.kind})
+
+    def _base_layer(self, base: Base, request: BakeRequest, emit: Emit) -> Descriptor:
+        tree = rootfs_tree(base.folder)
+        fingerprint, newest = stat_fingerprint(tree)
+        known = self._store.recall("bases", fingerprint)
+        if known is not None:
+            layer = Descriptor(LAYER, str(known["digest"]), int(str(known["size"])))
+            if self._store.holds(layer):
+                return layer
+        with self._store.work() as work:
+            layer, finished = self._pack(tree, work / "base.tar", gated=False)
+        emit(Event("bake.layer", Stage.DONE, request.server, "base", {"digest": layer.digest, "bytes": layer.size}))
+        if stat_fingerprint(tree)[0] != fingerprint:
+            raise TargetFailed(f"{base.folder} changed while it was packed", hint="bake again once nothing writes there")
+        # A file written within the clock's grain of our reading it could change once more and look the same: do not remember.
+        if newest < finished - _SECOND_NS:
+            self._store.remember("bases", fingerprint, {"digest": layer.digest, "size": layer.size})
+        return layer
+
+    def _pack(self, tree: Tree, into: Path, *, gated: bool) -> tuple[Descriptor, int]:
+        """Pack a tree and keep the layer; also when that was, by the clock of the file system."""
+        try:
+            with into.open("xb") as file:
+                layer = pack(tree, file, inspect=refuse_secrets) if gated else pack(tree, file)
+            finished = into.stat().st_mtime_ns
+            self._store.adopt(into, digest=layer.digest)
+        except OSError as error:
+            raise VitrifyError("the image store cannot be written", why=str(error), hint="make room, then bake again") from error
+        return layer, finished
+
+    def _key(self, request: BakeRequest, ground: _Ground) -> str:
+        made_by: list[JSON] = [FORMAT, self._engine.version, self._architecture]
+        labels: JSONObject = {**request.labels, **ground.labels}
+        return digest_of({"made_by": made_by, "base": ground.identity, "labels": labels, "resources": list(request.resources)})
+
+    def _known(self, key: str) -> Image | None:
+        noted = self._store.recall("bakes", key)
+        return self._store.image(str(noted["image"])) if noted else None
+
+    async def _bake(self, request: BakeRequest, ground: _Ground, emit: Emit) -> Image:
+        settings = process(request.resources)
+        session = await self._engine.open()
+        with self._store.work() as work:
+            upper = work / "upper"
+            upper.mkdir(mode=0o755)
+            arguments: JSONObject = {"scope": self._scope(request, ground, upper), "resources": list(request.resources)}
+            answer = await session.call("bake", arguments, contents=request.contents, emit=emit)
+            _refuse_failures(answer)
+            sidecar = answer.get("attributes")
+            tree = Tree(str(upper), stamps(sidecar if isinstance(sidecar, dict) else {}), overlay=True)
+            layer, _ = await asyncio.to_thread(self._pack, tree, work / "layer.tar", gated=True)
+        emit(Event("bake.layer", Stage.DONE, request.server, "resources", {"digest": layer.digest, "bytes": layer.size}))
+        labels = {**request.labels, **ground.labels}
+        if settings.secrets:
+            labels[LABEL_SECRETS] = ",".join(settings.secrets)
+        made: Documents = documents(settings, layers=(*ground.layers, layer), labels=labels, architecture=self._architecture)
+        return self._store.publish(made.config, made.manifest)
+
+    def _scope(self, request: BakeRequest, ground: _Ground, upper: Path) -> JSONObject:
+        return {
+            "target": "image",
+            "root": str(upper),
+            "lower": ground.base.lowers,
+            "project": request.labels.get("dev.vitrify.project", ""),
+            "server": request.server,
+            "memory": "",
+            "bwrap": self._engine.bwrap,
+            "key": "",
+        }
+
+
+def _refuse_secret_contents(resources: Sequence[JSONObject]) -> None:
+    for resource in resources:
+        if resource.get("secret"):
+            raise Denied(
+                f"{resource['address']} holds a secret and cannot be in an image",
+                why="an image is copied and kept; what is in it is known to all who can read it",
+                hint="give it to the process instead: `env: {NAME: secret:NAME}`",
+            )
+
+
+def _refuse_failures(answer: JSONObject) -> None:
+    results = answer.get("results")
+    for result in results if isinstance(results, list) else []:
+        if isinstance(result, dict) and result.get("outcome") == "failed":
+            raise TargetFailed(f"{result.get('address')} could not be baked", why=str(result.get("error", "")))
