@@ -1,0 +1,67 @@
+"""`vitrify apply`: make it so."""
+
+from __future__ import annotations
+
+import click
+
+from vitrify.cli import documents
+from vitrify.cli.confirm import confirm
+from vitrify.cli.exits import Exit
+from vitrify.cli.invocation import Invocation
+from vitrify.cli.options import shared
+from vitrify.cli.render_plan import plan_lines
+from vitrify.cli.render_report import applied_lines
+from vitrify.cli.verb import verb
+from vitrify.core.diagnostic import UsageInvalid
+from vitrify.core.plan import Plan
+from vitrify.core.report import Applied
+
+EXAMPLES = {
+    "vitrify apply": "Show the plan, ask, and carry it out.",
+    "vitrify apply -y -l web": "Only the server web, without asking.",
+    "vitrify apply plan.json": "Carry out a saved plan exactly, or refuse it.",
+}
+
+
+@verb(
+    "apply",
+    examples=EXAMPLES,
+    exits=(
+        Exit.HOSTS_FAILED,
+        Exit.UNREACHABLE,
+        Exit.DENIED,
+        Exit.BUSY,
+        Exit.STILL_SERVING,
+        Exit.INTEGRITY,
+        Exit.DECLARATION,
+    ),
+)
+@click.argument("file", required=False)
+@shared("project", "limit", "exclude", "var", "yes")
+def apply(invocation: Invocation, file: str | None) -> Exit:
+    """Show the plan, ask, and carry it out: mutable servers are converged in place, immutable ones get a new release that
+    takes over once it is healthy. FILE is a saved plan. Interrupted or killed, the same command finishes what was begun.
+    """  # noqa: D205  the whole paragraph is the help
+    plan = _plan(invocation, file)
+    screen = invocation.screen
+    screen.preview(plan.to_json, lambda look: plan_lines(plan, look))
+    if not plan.empty:
+        confirm(invocation, "Apply these changes?")
+    # An empty plan is applied as well, unasked: what is as declared already comes under management, and the ledger hears of it.
+    applied = invocation.app.apply(plan)
+    screen.show(lambda: documents.applied(applied), lambda look: applied_lines(applied, look))
+    return _ended(applied)
+
+
+def _plan(invocation: Invocation, file: str | None) -> Plan:
+    if file is None:
+        return invocation.app.plan()
+    if invocation.scope.limit or invocation.scope.exclude:
+        raise UsageInvalid(
+            "a saved plan is applied as it is", why="--limit and --exclude belong to `vitrify plan`", hint="leave them out here"
+        )
+    return invocation.app.saved(file)
+
+
+def _ended(applied: Applied) -> Exit:
+    return Exit.HOSTS_FAILED if any(host.failed for host in applied.hosts) else Exit.DONE

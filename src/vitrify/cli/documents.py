@@ -1,0 +1,164 @@
+"""The JSON form of every result. These are an interface: fields are added, never changed; each document names its schema."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from vitrify.core.report import (
+    Applied,
+    Check,
+    Converged,
+    EntryView,
+    InstanceStatus,
+    Released,
+    ReleaseStatus,
+    ServerStatus,
+    Verified,
+)
+
+if TYPE_CHECKING:
+    from vitrify.core.digest import JSON, JSONObject
+
+
+def document(name: str, /, **parts: JSON) -> JSONObject:
+    """A document of the schema `vitrify.dev/NAME/v1`."""
+    return {"schema": f"vitrify.dev/{name}/v1", **parts}
+
+
+def applied(result: Applied) -> JSONObject:
+    """The document of `apply`."""
+    hosts: list[JSON] = [_converged(host) for host in result.hosts]
+    releases: list[JSON] = [_released(release) for release in result.releases]
+    return document("applied", hosts=hosts, releases=releases)
+
+
+def undone(hosts: Sequence[Converged]) -> JSONObject:
+    """The document of `undo`."""
+    return document("undone", hosts=[_converged(host) for host in hosts])
+
+
+def rolled_back(release: Released) -> JSONObject:
+    """The document of `rollback`."""
+    return document("rollback", **_released(release))
+
+
+def status(servers: Sequence[ServerStatus]) -> JSONObject:
+    """The document of `status`."""
+    return document("status", servers=[_server(server) for server in servers])
+
+
+def releases(found: Sequence[ReleaseStatus]) -> JSONObject:
+    """The document of `releases`."""
+    return document("releases", releases=[_release(release) for release in found])
+
+
+def entries(found: Sequence[EntryView]) -> JSONObject:
+    """The document of `ledger show`."""
+    return document("entries", entries=[_entry(entry) for entry in found])
+
+
+def verified(result: Verified) -> JSONObject:
+    """The document of `ledger verify`."""
+    return document(
+        "verified",
+        origin=result.origin,
+        size=result.size,
+        root=result.root,
+        signed_by=[*result.signed_by],
+        problems=[*result.problems],
+        holds=not result.problems,
+        details=result.details,
+    )
+
+
+def checks(found: Sequence[Check]) -> JSONObject:
+    """The document of `doctor`."""
+    return document("doctor", checks=[{"name": each.name, "state": each.state, "found": each.found, "hint": each.hint} for each in found])
+
+
+def _converged(host: Converged) -> JSONObject:
+    return {
+        "server": host.server,
+        "host": host.host,
+        "run": host.run,
+        "outcomes": [{"address": each.address, "outcome": each.outcome, "error": each.error} for each in host.outcomes],
+        "not_undone": [*host.not_undone],
+        "ms": _ms(host.seconds),
+    }
+
+
+def _released(release: Released) -> JSONObject:
+    return {
+        "server": release.server,
+        "kind": release.kind,
+        "release": release.release,
+        "previous": release.previous,
+        "image": release.image,
+        "instances": [*release.instances],
+        "url": release.url,
+        "warm": release.warm,
+        "switch_ms": _ms(release.switch_seconds),
+        "answer_ms": None if release.answer_seconds is None else _ms(release.answer_seconds),
+        "ms": _ms(release.seconds),
+    }
+
+
+def _server(server: ServerStatus) -> JSONObject:
+    return {
+        "name": server.name,
+        "lifecycle": server.lifecycle,
+        "hosts": [*server.hosts],
+        "owned": server.owned,
+        "last_run": server.last_run,
+        "last_by": server.last_by,
+        "last_at": server.last_at,
+        "unfinished": server.unfinished,
+        "live": server.live,
+        "previous": server.previous,
+        "url": server.url,
+        "instances": [_instance(instance) for instance in server.instances],
+        "problem": server.problem,
+    }
+
+
+def _instance(instance: InstanceStatus) -> JSONObject:
+    return {
+        "id": instance.id,
+        "release": instance.release,
+        "slot": instance.slot,
+        "state": instance.state,
+        "address": instance.address,
+        "age_ms": _ms(instance.age_seconds),
+        "restarts": instance.restarts,
+        "health": instance.health,
+    }
+
+
+def _release(release: ReleaseStatus) -> JSONObject:
+    return {
+        "server": release.server,
+        "number": release.number,
+        "state": release.state,
+        "slot": release.slot,
+        "image": release.image,
+        "created_at": release.created_at,
+        "running": release.running,
+    }
+
+
+def _entry(entry: EntryView) -> JSONObject:
+    return {"sequence": entry.sequence, "at": entry.at, "author": entry.author, "kind": entry.kind, "body": _json(entry.body)}
+
+
+def _json(value: object) -> JSON:
+    """A body as JSON values; what JSON cannot say becomes text."""
+    if isinstance(value, Mapping):
+        return {str(name): _json(part) for name, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_json(part) for part in value]
+    return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)
+
+
+def _ms(seconds: float) -> float:
+    return round(seconds * 1000, 3)

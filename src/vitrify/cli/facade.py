@@ -1,0 +1,87 @@
+"""What the command line asks of the application, so that a test can answer in its place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:  # help and usage errors are told before any of these is needed
+    from vitrify.core.drift import Audit
+    from vitrify.core.event import Emit
+    from vitrify.core.plan import Plan
+    from vitrify.core.report import Applied, Check, Converged, EntryView, Released, ReleaseStatus, ServerStatus, Verified
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Which project, which of its servers, and the variables given on the command line."""
+
+    folder: str = "."
+    limit: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    overrides: Mapping[str, str] = field(default_factory=dict)
+
+
+class Application(Protocol):
+    """Every verb's story. Each method raises a `VitrifyError` where it cannot keep its promise."""
+
+    def plan(self) -> Plan:
+        """What an apply would do."""
+
+    def save(self, plan: Plan, path: str) -> None:
+        """Write the plan to a file."""
+
+    def saved(self, path: str) -> Plan:
+        """The plan in this file, if it still describes what an apply would do."""
+
+    def apply(self, plan: Plan) -> Applied:
+        """Carry out the plan."""
+
+    def undo(self, server: str, *, run: str, force: bool) -> tuple[Converged, ...]:
+        """Take back a run ("" is the last one) on each host of a mutable server."""
+
+    def status(self) -> tuple[ServerStatus, ...]:
+        """Every server as it is now."""
+
+    def bake(self, server: str) -> tuple[str, int]:
+        """Bake a server's image: its digest and its size in bytes."""
+
+    def releases(self, server: str) -> tuple[ReleaseStatus, ...]:
+        """The releases of one server, or of all where `server` is empty; newest first."""
+
+    def rollback_plan(self, server: str, *, to: int | None) -> tuple[int | None, int]:
+        """From which release to which a rollback would go."""
+
+    def rollback(self, server: str, *, to: int | None) -> Released:
+        """Make a former release live again."""
+
+    def logs(self, name: str, *, lines: int) -> str:
+        """The last lines of an instance, or of each live instance of a server."""
+
+    def audit(self, *, full: bool) -> Audit:
+        """All differences between what runs and what was declared and authorised."""
+
+    def entries(self, *, last: int) -> tuple[EntryView, ...]:
+        """The newest entries of the ledger, oldest first."""
+
+    def verify(self, path: str) -> Verified:
+        """Check the project's ledger ("") or a copy of it."""
+
+    def doctor(self) -> tuple[Check, ...]:
+        """What this machine has and lacks."""
+
+    def init(self, folder: str, *, name: str) -> tuple[str, ...]:
+        """Write a starting declaration; returns the files written."""
+
+
+Open = Callable[[Scope, "Emit", Mapping[str, str]], Application]
+"""Opens the application on a scope, telling its events to `Emit`, in an environment."""
+
+
+def open_app(scope: Scope, emit: Emit, environ: Mapping[str, str]) -> Application:
+    """The real application."""
+    from vitrify.app import App, Options
+
+    options = Options(folder=scope.folder, limit=scope.limit, exclude=scope.exclude, overrides=scope.overrides)
+    return App(options, emit=emit, environ=environ)

@@ -1,0 +1,72 @@
+"""The table of verbs. A verb's module is imported when the verb is used: help and version must not wait for the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+
+import click
+
+from vitrify import __version__
+from vitrify.cli.exits import MEANINGS
+from vitrify.cli.options import shared
+from vitrify.cli.verb import PREFIX
+
+VERBS: Mapping[str, str] = {
+    "init": "Begin a project: write a declaration to start from.",
+    "plan": "Show what apply would do, and why; change nothing.",
+    "apply": "Make it so: converge mutable servers, release immutable ones.",
+    "undo": "Take back the last apply of a mutable server.",
+    "status": "Show each server: what is live, what was applied when.",
+    "bake": "Bake the image of an immutable server.",
+    "releases": "List the releases of immutable servers.",
+    "rollback": "Make a former release of an immutable server live again.",
+    "logs": "Show what instances wrote.",
+    "audit": "Find every difference from what was declared and authorised.",
+    "ledger": "Read and verify the tamper-evident record.",
+    "doctor": "Check what this machine has and lacks.",
+    "version": "Show the version.",
+}
+"""Name -> short help, in the order of a project's life. `NAME` is the command `NAME` in the module of that name."""
+
+
+class Verbs(click.Group):
+    """A group that knows its verbs by name and imports the one that is used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All verbs, in the table's order."""
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The verb; None where there is none of this name."""
+        if cmd_name not in VERBS:
+            return None
+        found = getattr(import_module(f"vitrify.cli.{cmd_name}"), cmd_name)
+        assert isinstance(found, click.Command)  # noqa: S101  the table of verbs is tested
+        return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The table, without importing what it lists."""
+        with formatter.section("Verbs"):
+            formatter.write_dl(list(VERBS.items()))
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The exit codes of all verbs."""
+        with formatter.section("Exit codes"):
+            formatter.write_dl([(str(int(code)), meaning) for code, meaning in MEANINGS.items()])
+
+
+@click.group(
+    "vitrify",
+    cls=Verbs,
+    context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": PREFIX, "max_content_width": 100},
+    no_args_is_help=True,
+    subcommand_metavar="VERB [ARGS]...",
+)
+@shared("project", "limit", "exclude", "var", "yes")
+@click.version_option(__version__, "-V", "--version", prog_name="vitrify", message="%(prog)s %(version)s")
+def vitrify(**_: object) -> None:
+    """Converge live servers in place, or bake the same declaration into images and replace instances.
+
+    Flags may stand before or after the verb. `vitrify VERB -h` explains a verb.
+    """

@@ -1,0 +1,173 @@
+"""A plan as a person reads and approves it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from vitrify.cli.text import BLANK, Line, Span, Style, faint, lasted, line, many, size, strong
+from vitrify.core.difference import Action, Change
+from vitrify.core.plan import HostPlan, Plan, ReleasePlan, counts
+from vitrify.core.resource import Sureness
+
+if TYPE_CHECKING:
+    from vitrify.cli.render import Look
+
+LONGEST_DIFF = 200
+"""Lines of a diff shown without -v."""
+
+_SYMBOLS = {
+    Action.CREATE: ("  +", Style.ADDED),
+    Action.UPDATE: ("  ~", Style.CHANGED),
+    Action.REPLACE: ("-/+", Style.CHANGED),
+    Action.REMOVE: ("  -", Style.REMOVED),
+    Action.NONE: ("   ", Style.PLAIN),
+}
+_MARGIN = " " * 14
+
+
+def plan_lines(plan: Plan, look: Look) -> Iterator[Line]:
+    """Each server with its changes and their reasons, and the line that sums it up."""
+    for number, server in enumerate(plan.servers):
+        if number:
+            yield BLANK
+        yield from _release(server, look) if isinstance(server, ReleasePlan) else _host(server, look)
+    if plan.servers:
+        yield BLANK
+    yield from _legend(plan)
+    yield summary(plan)
+
+
+def summary(plan: Plan) -> Line:
+    """The last line of every plan."""
+    if plan.empty:
+        return line(strong("No changes."), " What runs is what is declared.")
+    found = counts(plan)
+    ongoing = [server for server in plan.servers if isinstance(server, HostPlan) and server.run]
+    return line(
+        strong("Plan: "),
+        f"{found.add:,} to add, {found.change:,} to change, {found.remove:,} to remove, {many(found.replace, 'instance')} to replace",
+        f", {many(len(ongoing), 'unfinished run')} to continue" if ongoing else "",
+    )
+
+
+def _header(server: HostPlan | ReleasePlan, told: str) -> Line:
+    return line(strong(server.server), " on ", Span(server.host, Style.PLACE), faint(f"  {told}"))
+
+
+def _host(plan: HostPlan, look: Look) -> Iterator[Line]:
+    yield _header(plan, "mutable, changed in place" if not plan.empty else "mutable, as declared")
+    if plan.run:
+        yield line(Span("  ~ ", Style.CHANGED), f"continues the unfinished run {plan.run}")
+    for change in plan.changes:
+        yield from _change(change, look)
+    for resource in plan.forgotten:
+        yield line("    ", faint("kept"), f"    {resource.address}", faint("  left the declaration; stays on the host, no longer managed"))
+    if plan.settled:
+        yield line("    ", faint("as is"), f"   {many(len(plan.settled), 'resource')} as declared already, to be managed from now on")
+        if look.verbose:
+            yield from (line(_MARGIN, faint(str(resource.address))) for resource in plan.settled)
+    yield from _notices(plan.notices)
+
+
+def _change(change: Change, look: Look) -> Iterator[Line]:
+    symbol, style = _SYMBOLS[change.action]
+    marks = ", ".join(_marks(change))
+    yield line(
+        Span(f"{symbol} {change.action.value:9}", style),
+        " ",
+        strong(str(change.resource.address)),
+        Span(f"  [{marks}]" if marks else "", Style.CHANGED),
+    )
+    yield from (line(_MARGIN, reason) for reason in change.because)
+    if change.resource.secret:
+        yield line(_MARGIN, faint("secret: its content is never shown"))
+    elif change.diff:
+        yield from _diff(change.diff, whole=look.verbose > 0)
+
+
+def _marks(change: Change) -> Iterator[str]:
+    if change.sureness is not Sureness.CERTAIN:
+        yield change.sureness.value
+    if not change.undoable:
+        yield "cannot be undone"
+    if change.resource.protect:
+        yield "protected"
+
+
+_DIFF_STYLES = {"+": Style.ADDED, "-": Style.REMOVED, "@": Style.PLACE}
+
+
+def _diff(diff: str, *, whole: bool) -> Iterator[Line]:
+    """A unified diff, line by line; only a newline ends a line, whatever else the content holds."""
+    found = diff.removesuffix("\n").split("\n")
+    shown = found if whole else found[:LONGEST_DIFF]
+    for each in shown:
+        style = Style.STRONG if each.startswith(("--- ", "+++ ")) else _DIFF_STYLES.get(each[:1], Style.PLAIN)
+        yield line(_MARGIN, Span(each, style))
+    if len(found) > len(shown):
+        yield line(_MARGIN, faint(f"... {many(len(found) - len(shown), 'more line')} (-v shows all)"))
+
+
+def _release(plan: ReleasePlan, look: Look) -> Iterator[Line]:
+    yield _header(plan, "immutable, replaced as a whole" if not plan.empty else f"immutable, release {plan.live} is live as declared")
+    if not plan.empty:
+        symbol, style = _SYMBOLS[Action.REPLACE if plan.live else Action.CREATE]
+        yield line(Span(f"{symbol} {plan.kind:9}", style), " ", strong(f"release {plan.release}"), f"  {_in_place_of(plan)}")
+        yield from (line(_MARGIN, reason) for reason in plan.because)
+        yield from _resources(plan, look)
+        yield from _instances(plan)
+        if plan.bytes_to_read:
+            yield line(_MARGIN, faint(f"reads {size(plan.bytes_to_read)}{_last_time(plan)}"))
+        elif plan.last_seconds is not None:
+            yield line(_MARGIN, faint(_last_time(plan).removeprefix("; ")))
+    yield from _notices(plan.notices)
+
+
+def _in_place_of(plan: ReleasePlan) -> str:
+    if plan.kind == "replace":
+        return "same release, new instances"
+    begun = "its rollout was interrupted and goes on" if plan.kind == "resume" else ""
+    instead = f"in place of release {plan.live}" if plan.live else "the first one"
+    return f"{instead}; {begun}" if begun else instead
+
+
+def _resources(plan: ReleasePlan, look: Look) -> Iterator[Line]:
+    first_release = plan.live is None
+    if first_release and not look.verbose and plan.resources:
+        yield line(_MARGIN, f"{many(len(plan.resources), 'resource')} in its image", faint(" (-v lists them)"))
+        return
+    for address, action in plan.resources:
+        symbol, style = _SYMBOLS.get(_ACTIONS.get(action, Action.NONE), _SYMBOLS[Action.NONE])
+        yield line(_MARGIN, Span(f"{symbol.strip()} {action:6}", style), f" {address}")
+
+
+_ACTIONS = {action.value: action for action in Action}
+
+
+def _instances(plan: ReleasePlan) -> Iterator[Line]:
+    if plan.launch:
+        yield line(_MARGIN, Span("+", Style.ADDED), f" {many(plan.launch, 'instance')} to launch")
+    yield from (line(_MARGIN, Span("-", Style.REMOVED), f" {instance}", faint("  out of traffic")) for instance in plan.replace)
+
+
+def _last_time(plan: ReleasePlan) -> str:
+    return f"; the last rollout took {lasted(plan.last_seconds)}" if plan.last_seconds is not None else ""
+
+
+def _notices(notices: tuple[str, ...]) -> Iterator[Line]:
+    yield from (line(Span("  ! notice ", Style.CHANGED), "  ", notice) for notice in notices)
+
+
+_EXPLAINED = {
+    Sureness.OPAQUE: "opaque: a command runs; what it changes cannot be foreseen",
+    Sureness.ASSUMED: "assumed: concluded from an earlier line of this plan, not seen",
+}
+
+
+def _legend(plan: Plan) -> Iterator[Line]:
+    found = {change.sureness for server in plan.servers if isinstance(server, HostPlan) for change in server.changes}
+    told = [text for sureness, text in _EXPLAINED.items() if sureness in found]
+    yield from (line(faint(text)) for text in told)
+    if told:
+        yield BLANK

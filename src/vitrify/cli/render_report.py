@@ -1,0 +1,195 @@
+"""Reports as a person reads them: what was applied, how servers stand, releases, ledger entries, checks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from vitrify.cli.text import BLANK, Line, Span, Style, ago, faint, lasted, line, many, strong, table
+from vitrify.core.report import (
+    Applied,
+    Check,
+    Converged,
+    EntryView,
+    InstanceStatus,
+    Released,
+    ReleaseStatus,
+    ServerStatus,
+    Verified,
+)
+
+if TYPE_CHECKING:
+    from vitrify.cli.render import Look
+
+
+def applied_lines(applied: Applied, look: Look) -> Iterator[Line]:
+    """How each host and each rollout ended."""
+    for host in applied.hosts:
+        if host.outcomes:
+            yield from converged_lines(host)
+    for release in applied.releases:
+        yield from released_lines(release, look)
+
+
+def converged_lines(host: Converged) -> Iterator[Line]:
+    """How one apply or undo ended on one host: a line of counts, what failed and why, what was skipped."""
+    counted = {word: sum(outcome.outcome == word for outcome in host.outcomes) for word in ("done", "failed", "skipped")}
+    told = ", ".join(f"{count:,} {word}" for word, count in counted.items() if count or word == "done")
+    yield line(
+        _mark(not host.failed),
+        " ",
+        strong(host.server),
+        " on ",
+        Span(host.host, Style.PLACE),
+        f": {told}",
+        faint(_run(host.run, host.seconds)),
+    )
+    for outcome in host.outcomes:
+        if outcome.outcome == "failed":
+            yield line("     ", Span("failed  ", Style.ALARM), outcome.address)
+            yield from (line(" " * 13, each) for each in outcome.error.split("\n") if each)
+        elif outcome.outcome == "skipped":
+            yield line("     ", faint("skipped "), outcome.address)
+    yield from (line("     ", Span("cannot be undone ", Style.CHANGED), address) for address in host.not_undone)
+
+
+def _mark(good: bool) -> Span:  # noqa: FBT001  one word in, one word out
+    return Span("ok  ", Style.ADDED) if good else Span("x   ", Style.ALARM)
+
+
+def _run(run: str, seconds: float) -> str:
+    parts = [f"run {run}" if run else "", lasted(seconds) if seconds else ""]
+    told = ", ".join(part for part in parts if part)
+    return f"  ({told})" if told else ""
+
+
+def released_lines(release: Released, look: Look) -> Iterator[Line]:
+    """Which release is live now, since when, and how fast that went."""
+    before = f", before it release {release.previous}" if release.previous else ""
+    yield line(_mark(good=True), " ", strong(release.server), f": release {release.release} is live{before}", faint(_took(release)))
+    yield line("     ", faint("image     "), release.image if look.verbose else short(release.image))
+    if release.instances:
+        yield line("     ", faint("instances "), ", ".join(release.instances))
+    if release.url:
+        yield line("     ", faint("url       "), Span(release.url, Style.PLACE))
+    if release.kind == "rollback":
+        yield line("     ", faint("instances were "), "still warm" if release.warm else "started again")
+
+
+def _took(release: Released) -> str:
+    parts = [f"switched in {lasted(release.switch_seconds)}" if release.switch_seconds else ""]
+    parts += [f"first answer after {lasted(release.answer_seconds)}" if release.answer_seconds is not None else ""]
+    parts += [f"{lasted(release.seconds)} in all" if release.seconds else ""]
+    told = ", ".join(part for part in parts if part)
+    return f"  ({told})" if told else ""
+
+
+def short(digest: str) -> str:
+    """A digest that can be told from others by eye; -v and JSON give all of it."""
+    algorithm, colon, digits = digest.partition(":")
+    return f"{algorithm}:{digits[:12]}" if colon else digest
+
+
+def status_lines(servers: Sequence[ServerStatus], look: Look) -> Iterator[Line]:
+    """Each server, how it stands, and its instances."""
+    if not servers:
+        yield line("No servers are declared.")
+    for number, server in enumerate(servers):
+        if number:
+            yield BLANK
+        yield line(strong(server.name), " on ", Span(", ".join(server.hosts), Style.PLACE), faint(f"  {server.lifecycle}"))
+        yield from (line("  ", part) for part in _standing(server, look))
+        if server.unfinished:
+            yield line("  ", Span("unfinished ", Style.CHANGED), server.unfinished, faint("  (`vitrify apply` ends it)"))
+        if server.problem:
+            yield line("  ", Span("problem ", Style.ALARM), server.problem)
+        if server.instances:
+            rows = [_instance(instance) for instance in server.instances]
+            headings = ("instance", "release", "slot", "state", "address", "age", "restarts", "health")
+            yield from (line("  ", *each) for each in table(headings, rows, width=look.width - 2 if look.width else None))
+
+
+def _standing(server: ServerStatus, look: Look) -> Iterator[str | Span]:
+    if server.lifecycle == "immutable":
+        live = f"release {server.live} is live" if server.live else "no release is live yet"
+        yield f"{live}, before it release {server.previous}" if server.previous else live
+        if server.url:
+            yield Span(server.url, Style.PLACE)
+    if server.lifecycle == "mutable" or server.owned:
+        yield f"{many(server.owned, 'resource')} managed"
+    if server.last_at is not None:
+        by = f" by {server.last_by}" if server.last_by else ""
+        run = f"  run {server.last_run}" if server.last_run else ""
+        yield f"last changed {ago(look.now - server.last_at)} ago{by}{run}"
+    elif server.lifecycle == "mutable" and not server.problem:
+        yield "never applied"
+
+
+_GOOD_STATES = {"running", "live", "ok"}
+
+
+def _instance(instance: InstanceStatus) -> tuple[str | Span, ...]:
+    state = Span(instance.state, Style.ADDED if instance.state in _GOOD_STATES else Style.CHANGED)
+    health = Span(instance.health or "-", Style.ADDED if instance.health == "ok" else Style.ALARM if instance.health else Style.FAINT)
+    slot = instance.slot or "-"
+    age, restarts = ago(instance.age_seconds), str(instance.restarts)
+    return instance.id, str(instance.release), slot, state, instance.address or "-", age, restarts, health
+
+
+def release_lines(releases: Sequence[ReleaseStatus], look: Look) -> Iterator[Line]:
+    """One row for each release."""
+    if not releases:
+        yield line("No releases yet.")
+    rows: list[tuple[str | Span, ...]] = []
+    for release in releases:
+        state = Span(release.state, Style.ADDED if release.state in _GOOD_STATES else Style.PLAIN)
+        image = release.image if look.verbose else short(release.image)
+        age = f"{ago(look.now - release.created_at)} ago"
+        rows.append((release.server, str(release.number), state, release.slot or "-", str(release.running), age, image))
+    yield from table(("server", "release", "state", "slot", "running", "made", "image"), rows, width=look.width)
+
+
+def check_lines(checks: Sequence[Check]) -> Iterator[Line]:
+    """One line for each check, and the command that mends what is missing."""
+    styles = {"ok": Style.ADDED, "missing": Style.ALARM, "note": Style.CHANGED}
+    wide = max((len(check.name) for check in checks), default=0)
+    for check in checks:
+        yield line(Span(f"{check.state:8}", styles.get(check.state, Style.PLAIN)), f"{check.name:{wide}}  ", check.found)
+        if check.hint:
+            yield line(" " * (10 + wide), faint("hint: "), check.hint)
+    missing = sum(check.state == "missing" for check in checks)
+    yield BLANK
+    yield line(strong("All that vitrify needs is here." if not missing else f"{many(missing, 'thing')} missing."))
+
+
+def entry_lines(entries: Sequence[EntryView], look: Look) -> Iterator[Line]:
+    """One row for each entry, oldest first."""
+    if not entries:
+        yield line("The ledger is empty.")
+    rows = [(str(entry.sequence), entry.at, entry.author, strong(entry.kind), _body(entry, whole=look.verbose > 0)) for entry in entries]
+    yield from table(("entry", "at", "author", "kind", "body"), rows, width=None if look.verbose else look.width)
+
+
+def _body(entry: EntryView, *, whole: bool) -> str:
+    if whole:
+        return json.dumps(entry.body, sort_keys=True, default=str)
+    parts = [f"{name}={_value(value)}" for name, value in sorted(entry.body.items()) if not isinstance(value, (dict, list, tuple))]
+    return " ".join(parts)
+
+
+def _value(value: object) -> str:
+    text = json.dumps(value) if not isinstance(value, str) else value
+    return short(text) if text.startswith(("sha256:", "hmac-sha256:")) else text
+
+
+def verified_lines(verified: Verified) -> Iterator[Line]:
+    """What was established about a ledger."""
+    yield line(faint("ledger    "), verified.origin)
+    yield line(faint("entries   "), f"{verified.size:,}")
+    yield line(faint("root      "), verified.root)
+    yield line(faint("signed by "), ", ".join(verified.signed_by) or "nobody")
+    if verified.problems:
+        yield from (line(Span("x broken  ", Style.ALARM), problem) for problem in verified.problems)
+    else:
+        yield line(Span("ok ", Style.ADDED), "Every entry is where it was put, and nothing was taken away or rewritten.")

@@ -1,0 +1,158 @@
+"""Lines of styled text that are safe to show: whatever a name or a file holds, a terminal sees only what can be read."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Style(Enum):
+    """What a piece of text means; the value is the colour a terminal gives it. A word or symbol always says the same."""
+
+    PLAIN = ""
+    STRONG = "1"
+    FAINT = "2"
+    ADDED = "32"
+    CHANGED = "33"
+    REMOVED = "31"
+    PLACE = "36"
+    ALARM = "1;31"
+
+
+@dataclass(frozen=True)
+class Span:
+    """Some text in one style."""
+
+    text: str
+    style: Style = Style.PLAIN
+
+
+Line = tuple[Span, ...]
+
+BLANK: Line = ()
+
+
+def line(*parts: str | Span) -> Line:
+    """One line from pieces; a bare string is plain."""
+    return tuple(Span(part) if isinstance(part, str) else part for part in parts)
+
+
+def strong(text: str) -> Span:
+    """Something to be read first."""
+    return Span(text, Style.STRONG)
+
+
+def faint(text: str) -> Span:
+    """Something to be read last."""
+    return Span(text, Style.FAINT)
+
+
+def indented(lines: Sequence[Line], *, by: int) -> list[Line]:
+    """The same lines, further right."""
+    return [(Span(" " * by), *each) if each else each for each in lines]
+
+
+# Control characters (escape sequences start with one), direction overrides (they show text in another order than it
+# is in), characters without width (they hide), line separators and halves of surrogate pairs. A tab stays: it only moves.
+_HOSTILE = re.compile(
+    "[\x00-\x08\x0a-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
+)
+
+
+def neutral(text: str) -> str:
+    """The text with everything that a terminal would obey or hide written out as its number in hex."""
+    return _HOSTILE.sub(_written_out, text)
+
+
+def _written_out(found: re.Match[str]) -> str:
+    code = ord(found.group())
+    if code <= 0xFF:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
+
+
+def painted(spans: Line, *, colour: bool) -> str:
+    """The characters for a terminal or a file: neutralised, then coloured where wanted."""
+    if not colour:
+        return "".join(neutral(span.text) for span in spans).rstrip()
+    return "".join(f"\x1b[{span.style.value}m{neutral(span.text)}\x1b[0m" if span.style.value else neutral(span.text) for span in spans)
+
+
+def columns(text: str) -> int:
+    """How many columns the text takes once neutralised: wide East Asian characters take two, combining ones none."""
+    shown = neutral(text)
+    if shown.isascii():
+        return len(shown)
+    return sum(0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in shown)
+
+
+def shortened(text: str, *, to: int) -> str:
+    """The text in at most this many columns, cut in its middle."""
+    if columns(text) <= to:
+        return text
+    kept = max(to - 3, 2)
+    head, tail = _prefix(text, columns_wide=kept - kept // 2), _prefix(text[::-1], columns_wide=kept // 2)[::-1]
+    return f"{head}...{tail}"
+
+
+def _prefix(text: str, *, columns_wide: int) -> str:
+    used = 0
+    for place, char in enumerate(text):
+        used += columns(char)
+        if used > columns_wide:
+            return text[:place]
+    return text
+
+
+def table(headings: Sequence[str], rows: Sequence[Sequence[str | Span]], *, width: int | None = None) -> list[Line]:
+    """Aligned columns under faint headings. Where they are wider than `width`, the widest column is shortened in its middle."""
+    cells = [[Span(cell) if isinstance(cell, str) else cell for cell in row] for row in rows]
+    widths = [max(columns(heading), *(columns(row[at].text) for row in cells)) for at, heading in enumerate(headings)] if cells else []
+    excess = sum(widths) + 2 * (len(widths) - 1) - width if width and widths else 0
+    if excess > 0:
+        widest = widths.index(max(widths))
+        widths[widest] = max(widths[widest] - excess, 12)
+    return [_row([faint(heading) for heading in headings], widths), *(_row(row, widths) for row in cells)] if cells else []
+
+
+def _row(cells: Sequence[Span], widths: Sequence[int]) -> Line:
+    spans: list[Span] = []
+    for cell, wide in zip(cells, widths, strict=True):
+        text = shortened(cell.text, to=wide)
+        spans += [Span(text, cell.style), Span(" " * (wide - columns(text) + 2))]
+    return tuple(spans[:-1])
+
+
+def ago(seconds: float) -> str:
+    """An age for a person: one number, one unit."""
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds // size:.0f} {unit}"
+    return f"{max(seconds, 0):.0f} s"
+
+
+def lasted(seconds: float) -> str:
+    """A measured time, with as many digits as matter."""
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms" if seconds >= 0.01 else f"{seconds * 1000:.1f} ms"
+    return f"{seconds:.1f} s" if seconds < 120 else ago(seconds)
+
+
+def size(count: int) -> str:
+    """A number of bytes, in binary units."""
+    amount = float(count)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if amount < 1024:
+            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
+        amount /= 1024
+    return f"{amount:.1f} TiB"
+
+
+def many(count: int, noun: str) -> str:
+    """A count and its noun: `1 host`, `2 hosts`, `3 entries`."""
+    if count == 1:
+        return f"1 {noun}"
+    return f"{count:,} {noun[:-1]}ies" if noun.endswith("y") else f"{count:,} {noun}s"

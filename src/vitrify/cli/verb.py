@@ -1,0 +1,73 @@
+"""A verb of the command line: it promises, shows examples, tells its exit codes, and turns every known error into one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import click
+
+from vitrify.cli.exits import MEANINGS, Exit, exit_for
+from vitrify.cli.facade import Scope
+from vitrify.cli.invocation import Invocation, Run, Surroundings
+from vitrify.cli.options import FORMATS, taken_from_group
+from vitrify.cli.render import Format, Screen, Settings
+from vitrify.core.diagnostic import VitrifyError
+
+PREFIX = "VITRIFY"
+"""Every flag of every verb has the variable `VITRIFY_<FLAG>`, whatever the verb."""
+
+_SHARED = ("project", "limit", "exclude", "var", "output", "color", "quiet", "verbose", "yes")
+_ALWAYS = (Exit.DONE, Exit.FAILED, Exit.USAGE, Exit.INTERRUPTED, Exit.TERMINATED)
+
+
+class Verb(click.Command):
+    """A click command with examples and exit codes, run with an `Invocation` in place of the shared flags."""
+
+    def __init__(self, *arguments: Any, examples: Mapping[str, str], exits: Sequence[Exit], **attributes: Any) -> None:  # noqa: ANN401  click's own
+        super().__init__(*arguments, **attributes)
+        self.examples = examples
+        self.exits = tuple(sorted({*_ALWAYS, *exits}))
+        self.context_settings = {**self.context_settings, "auto_envvar_prefix": PREFIX}
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Examples and exit codes."""
+        with formatter.section("Examples"):
+            for command, what in self.examples.items():
+                formatter.write(f"{'':{formatter.current_indent}}{command}\n")
+                formatter.write_text(f"    {what}")
+        with formatter.section("Exit codes"):
+            formatter.write_dl([(str(int(code)), MEANINGS[code]) for code in self.exits])
+
+    def invoke(self, ctx: click.Context) -> Exit:
+        """Run the verb; every `VitrifyError` is shown and becomes its exit code."""
+        given = taken_from_group(ctx)
+        invocation = _invocation(ctx, given)
+        ctx.obj, ctx.params = invocation, {name: value for name, value in given.items() if name not in _SHARED}
+        try:
+            ended: Exit = super().invoke(ctx)
+        except VitrifyError as error:
+            invocation.screen.fail(error, folder=invocation.scope.folder)
+            return exit_for(error)
+        finally:
+            invocation.screen.close()
+        return ended
+
+
+def verb(name: str, *, examples: Mapping[str, str], exits: Sequence[Exit] = ()) -> Callable[[Run], Verb]:
+    """Make a function the verb of this name. Its docstring is the help: the promise, in one paragraph."""
+
+    def decorate(function: Run) -> Verb:
+        return click.command(name, cls=Verb, examples=examples, exits=exits)(click.pass_obj(function))
+
+    return decorate
+
+
+def _invocation(ctx: click.Context, given: Mapping[str, Any]) -> Invocation:
+    surroundings = ctx.find_root().obj
+    assert isinstance(surroundings, Surroundings)  # noqa: S101  main passes it, and nobody else makes a root context
+    asked = str(given["output"])
+    settings = Settings(Format(asked) if asked in FORMATS else Format.TABLE, given["color"], given["quiet"], given["verbose"])
+    scope = Scope(given.get("project", "."), given.get("limit", ()), given.get("exclude", ()), given.get("var", {}))
+    screen = Screen(surroundings.streams, settings, environ=surroundings.environ, clock=surroundings.clock)
+    return Invocation(screen, scope, surroundings, yes=given.get("yes", False), output=asked, again=ctx.command_path)
