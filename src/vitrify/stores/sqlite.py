@@ -1,0 +1,302 @@
+"""State in one SQLite file: releases, slots and open operations of one project, each write durable and atomic."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import stat
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from vitrify.core.diagnostic import Busy, IntegrityFailed, VitrifyError
+from vitrify.core.digest import JSONObject
+from vitrify.ports import Operation, Release, Slots
+
+PATIENCE = 5.0
+"""Seconds to wait for another process that writes."""
+
+_OURS = 0x56495452
+"""Marks the file as ours (`PRAGMA application_id`), so that a stray database is never migrated."""
+
+_MIGRATIONS = (
+    """
+    CREATE TABLE releases (
+        server TEXT NOT NULL,
+        number INTEGER NOT NULL CHECK (number > 0),
+        image TEXT NOT NULL,
+        settings TEXT NOT NULL,
+        resources TEXT NOT NULL,
+        created_at REAL NOT NULL,
+        state TEXT NOT NULL CHECK (state IN ('prepared', 'live', 'warm', 'stopped', 'discarded', 'aborted')),
+        PRIMARY KEY (server, number)
+    ) WITHOUT ROWID;
+    CREATE TABLE operations (
+        id TEXT PRIMARY KEY NOT NULL,
+        server TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        release INTEGER NOT NULL,
+        step TEXT NOT NULL,
+        data TEXT NOT NULL,
+        open INTEGER NOT NULL CHECK (open IN (0, 1)),
+        FOREIGN KEY (server, release) REFERENCES releases (server, number)
+    ) WITHOUT ROWID;
+    CREATE UNIQUE INDEX one_open_operation ON operations (server) WHERE open = 1;
+    CREATE TABLE slots (
+        server TEXT PRIMARY KEY NOT NULL,
+        live INTEGER,
+        previous INTEGER,
+        FOREIGN KEY (server, live) REFERENCES releases (server, number),
+        FOREIGN KEY (server, previous) REFERENCES releases (server, number)
+    ) WITHOUT ROWID;
+    """,
+)
+"""One script for each version of the format; a script that was released is never edited."""
+
+_ADD_RELEASE = "INSERT INTO releases (server, number, image, settings, resources, created_at, state) VALUES (?, ?, ?, ?, ?, ?, ?)"
+_ADD_OPERATION = "INSERT INTO operations (id, server, kind, release, step, data, open) VALUES (?, ?, ?, ?, ?, ?, 1)"
+
+
+class SqliteStateStore:
+    """The StateStore on a file, which is made where there is none: mode 0600, in a folder of mode 0700.
+
+    Any number of processes and threads may have it open. One that must wait for another's write longer than `patience`
+    seconds gets `Busy`.
+    """
+
+    def __init__(self, path: Path, *, patience: float = PATIENCE) -> None:
+        self._path = path
+        self._patience = patience
+        self._turn = threading.Lock()
+        with self._translated():
+            _make_private(path)
+            self._connection = sqlite3.connect(path, timeout=patience, isolation_level=None, check_same_thread=False)
+        self._connection.row_factory = sqlite3.Row
+        try:
+            with self._translated():
+                self._prepare()
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file; repeating it is harmless."""
+        with self._turn:
+            self._connection.close()
+
+    def releases(self, server: str) -> tuple[Release, ...]:
+        """All releases of a server, newest first."""
+        with self._reading() as database:
+            rows = database.execute("SELECT * FROM releases WHERE server = ? ORDER BY number DESC", (server,))
+            return tuple(map(_release, rows))
+
+    def release(self, server: str, number: int) -> Release | None:
+        """One release."""
+        with self._reading() as database:
+            return _find_release(database, server, number)
+
+    def begin(self, release: Release, operation: Operation) -> tuple[Release, Operation]:
+        """Open an operation, atomically with its release where that is new (number 0 asks for the next number)."""
+        with self._writing() as database:
+            running = _open_operation(database, release.server)
+            if running is not None and running.id == operation.id:
+                return _known_release(database, release.server, running.release), running
+            if running is not None:
+                raise Busy(
+                    f"a {running.kind} of {release.server} is not finished",
+                    why=f"operation {running.id} came as far as {running.step or 'its beginning'}",
+                    hint=f"`vitrify apply` finishes it; then {operation.kind} again",
+                )
+            kept = _known_release(database, release.server, release.number) if release.number else _add_release(database, release)
+            opened = replace(operation, server=release.server, release=kept.number)
+            database.execute(_ADD_OPERATION, (opened.id, opened.server, opened.kind, opened.release, opened.step, json.dumps(opened.data)))
+            return kept, opened
+
+    def advance(self, operation: str, *, step: str, data: JSONObject) -> Operation:
+        """Note that a step's outcome is durable; `data` replaces what was kept."""
+        with self._writing() as database:
+            found = replace(_open_by_id(database, operation), step=step, data=data)
+            database.execute("UPDATE operations SET step = ?, data = ? WHERE id = ?", (step, json.dumps(data), operation))
+            return found
+
+    def finish(self, operation: str, *, slots: Slots | None, states: Mapping[int, str]) -> None:
+        """Close an operation, atomically with the slots and release states that it led to."""
+        with self._writing() as database:
+            server = _open_by_id(database, operation).server
+            for number, state in states.items():
+                _known_release(database, server, number)
+                database.execute("UPDATE releases SET state = ? WHERE server = ? AND number = ?", (state, server, number))
+            if slots is not None:
+                values = (server, slots.live, slots.previous)
+                database.execute("INSERT OR REPLACE INTO slots (server, live, previous) VALUES (?, ?, ?)", values)
+            database.execute("UPDATE operations SET open = 0 WHERE id = ?", (operation,))
+
+    def open_operation(self, server: str) -> Operation | None:
+        """The operation that has not been closed, if any."""
+        with self._reading() as database:
+            return _open_operation(database, server)
+
+    def slots(self, server: str) -> Slots:
+        """Live and previous."""
+        with self._reading() as database:
+            row = database.execute("SELECT live, previous FROM slots WHERE server = ?", (server,)).fetchone()
+            return Slots(row["live"], row["previous"]) if row else Slots()
+
+    def servers(self) -> tuple[str, ...]:
+        """Every server that has a release, by name."""
+        with self._reading() as database:
+            return tuple(server for (server,) in database.execute("SELECT DISTINCT server FROM releases ORDER BY server"))
+
+    def _prepare(self) -> None:
+        self._connection.execute("PRAGMA foreign_keys = ON")
+        self._connection.execute("PRAGMA synchronous = FULL")
+        self._patiently_use_wal()
+        with self._transaction() as database:
+            owner, version = _one(database, "PRAGMA application_id"), _one(database, "PRAGMA user_version")
+            new = (owner, version, _one(database, "SELECT count(*) FROM sqlite_master")) == (0, 0, 0)
+            if owner != _OURS and not new:
+                raise IntegrityFailed(f"{self._path} is a database of another program", hint="move it away")
+            if not isinstance(version, int) or version > len(_MIGRATIONS):
+                why = f"its format is version {version}, this one knows up to {len(_MIGRATIONS)}"
+                raise VitrifyError(f"{self._path} was written by a newer vitrify", why=why, hint="use the newer vitrify")
+            for number, script in enumerate(_MIGRATIONS[version:], version + 1):
+                for statement in filter(str.strip, script.split(";")):
+                    database.execute(statement)
+                database.execute(f"PRAGMA user_version = {number}")
+            database.execute(f"PRAGMA application_id = {_OURS}")
+
+    def _patiently_use_wal(self) -> None:
+        """Turning a new file to WAL needs it alone, and SQLite does not wait for that by itself."""
+        deadline = time.monotonic() + self._patience
+        while _one(self._connection, "PRAGMA journal_mode") != "wal":
+            try:
+                self._connection.execute("PRAGMA journal_mode = WAL")
+            except sqlite3.OperationalError as error:
+                if _code(error) != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.01)
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        with self._turn, self._translated():
+            yield self._connection
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        with self._turn, self._translated(), self._transaction() as database:
+            yield database
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        # IMMEDIATE: whoever comes second waits here, before it has read anything that the first is about to change.
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield self._connection
+        except BaseException:
+            self._connection.rollback()
+            raise
+        self._connection.commit()
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        """SQLite's and the system's errors as ours."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise _translate(error, self._path) from error
+        except OSError as error:
+            raise VitrifyError(f"the state {self._path} cannot be used", why=error.strerror or "") from error
+
+
+def _make_private(path: Path) -> None:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        if stat.S_IMODE(os.fstat(descriptor).st_mode) & 0o077:
+            os.fchmod(descriptor, 0o600)
+    finally:
+        os.close(descriptor)
+
+
+def _code(error: sqlite3.Error) -> int:
+    """SQLite's primary result code; -1 where Python itself refuses."""
+    return getattr(error, "sqlite_errorcode", -1) & 0xFF if hasattr(error, "sqlite_errorcode") else -1
+
+
+def _translate(error: sqlite3.Error, path: Path) -> VitrifyError:
+    match _code(error):
+        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+            return Busy(f"another process is writing to {path}", hint="run the same command again when it is done")
+        case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
+            hint = "move it away: releases are in the ledger, instances carry their labels"
+            return IntegrityFailed(f"the state {path} is damaged", why=str(error), hint=hint)
+        case sqlite3.SQLITE_CONSTRAINT:
+            return VitrifyError("the state refuses what contradicts it", why=str(error))
+        case _:
+            return VitrifyError(f"the state {path} cannot be used", why=str(error))
+
+
+def _one(database: sqlite3.Connection, query: str) -> object:
+    return database.execute(query).fetchone()[0]
+
+
+def _release(row: sqlite3.Row) -> Release:
+    return Release(
+        server=row["server"],
+        number=row["number"],
+        image=row["image"],
+        settings=json.loads(row["settings"]),
+        resources=json.loads(row["resources"]),
+        created_at=row["created_at"],
+        state=row["state"],
+    )
+
+
+def _find_release(database: sqlite3.Connection, server: str, number: int) -> Release | None:
+    row = database.execute("SELECT * FROM releases WHERE server = ? AND number = ?", (server, number)).fetchone()
+    return _release(row) if row else None
+
+
+def _known_release(database: sqlite3.Connection, server: str, number: int) -> Release:
+    found = _find_release(database, server, number)
+    if found is None:
+        raise VitrifyError(f"{server} has no release {number}", hint="`vitrify releases` lists them")
+    return found
+
+
+def _add_release(database: sqlite3.Connection, release: Release) -> Release:
+    (number,) = database.execute("SELECT coalesce(max(number), 0) + 1 FROM releases WHERE server = ?", (release.server,)).fetchone()
+    settings, resources = json.dumps(release.settings), json.dumps(dict(release.resources))
+    values = (release.server, number, release.image, settings, resources, release.created_at, release.state)
+    database.execute(_ADD_RELEASE, values)
+    return replace(release, number=number)
+
+
+def _operation(row: sqlite3.Row) -> Operation:
+    return Operation(
+        id=row["id"], server=row["server"], kind=row["kind"], release=row["release"], step=row["step"], data=json.loads(row["data"])
+    )
+
+
+def _open_operation(database: sqlite3.Connection, server: str) -> Operation | None:
+    row = database.execute("SELECT * FROM operations WHERE server = ? AND open = 1", (server,)).fetchone()
+    return _operation(row) if row else None
+
+
+def _open_by_id(database: sqlite3.Connection, operation: str) -> Operation:
+    row = database.execute("SELECT * FROM operations WHERE id = ? AND open = 1", (operation,)).fetchone()
+    if row is None:
+        raise Busy(f"operation {operation} is not open", why="another process may have finished it", hint="run the same command again")
+    return _operation(row)
