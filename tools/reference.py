@@ -41,7 +41,6 @@ def main(arguments: list[str]) -> int:
 def pages() -> dict[Path, str]:
     """Every generated page and what it should hold."""
     from vitrify.cli.group import vitrify
-
     from vitrify.resources.registry import all_kinds
 
     return {FOLDER / "kinds.md": kinds_page(all_kinds()), FOLDER / "commands.md": commands_page(vitrify)}

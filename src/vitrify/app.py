@@ -129,6 +129,12 @@ class App:
 
         return asyncio.run(rollback(server, LOCAL, self._world, to=to, secret=lambda name: self._server(server).secrets[name]))
 
+    def retire(self, server: str) -> int:
+        """Stop and discard every instance of a server; returns how many there were."""
+        from vitrify.lifecycle.retire import retire
+
+        return asyncio.run(retire(server, LOCAL, self._world))
+
     def logs(self, name: str, *, lines: int) -> str:
         """The last lines of an instance, or of each live instance of a server."""
         from vitrify.lifecycle.status import logs
@@ -149,10 +155,15 @@ class App:
 
     def verify(self, path: str = "") -> Verified:
         """Check the project's ledger, or a copy of it, by code that shares nothing with the writer."""
-        from vitrify.ledger.verify import verify_folder
+        from vitrify.ledger.verify import verify
+        from vitrify.stores.directory import DirectoryLedgerStore
 
         identity = self._known_identity()
-        return verify_folder(path or str(self._project_home(identity) / "ledger"), keys=identity.authors, origin=_origin(identity))
+        folder = Path(path) if path else self._project_home(identity) / "ledger"
+        if not folder.is_dir():
+            raise UsageInvalid(f"there is no ledger at {folder}")
+        store = DirectoryLedgerStore(folder)
+        return verify(store.read, keys=identity.authors, origin=_origin(identity), paths=store.paths(""))
 
     def doctor(self) -> tuple[Check, ...]:
         """What this machine has, and the line that mends what it lacks."""
@@ -223,13 +234,13 @@ class App:
 
     @cached_property
     def _world(self) -> World:
-        from vitrify.ledger.keys import author_key, digest_key
         from vitrify.ledger.log import Log
         from vitrify.lifecycle.world import World
         from vitrify.project import identity
         from vitrify.project.binaries import find_bubblewrap
+        from vitrify.project.keyring import author_key, digest_key
         from vitrify.resources.registry import all_kinds
-        from vitrify.stores.directory import LedgerFolder
+        from vitrify.stores.directory import DirectoryLedgerStore
         from vitrify.stores.sqlite import SqliteStateStore
 
         author = f"{getpass.getuser()}@{socket.gethostname()}"
@@ -237,12 +248,18 @@ class App:
         known = identity.ensure(str(self._folder), author=signer.verifier)
         home = self._project_home(known)
         clock, reached = SystemClock(), from_environment(self._environ)
-        store = LedgerFolder(home / "ledger")
         return World(
             project=self._folder.name,
             project_id=known.project_id,
             author=author,
-            ledger=Log(store, origin=_origin(known), signer=signer, clock=clock, reached=reached),
+            ledger=Log(
+                DirectoryLedgerStore(home / "ledger"),
+                origin=_origin(known),
+                signer=signer,
+                clock=clock,
+                trusted=known.authors,
+                reached=reached,
+            ),
             state=SqliteStateStore(home / "state.db"),
             clock=clock,
             kinds=all_kinds(),
@@ -269,17 +286,22 @@ class App:
 
     @asynccontextmanager
     async def _site(self, host: Host) -> AsyncIterator[Site]:
-        from vitrify.builders.oci import OciBuilder
+        from vitrify.builders.oci import Engine, OciBuilder
         from vitrify.lifecycle.world import Site
         from vitrify.routers.caddy import CaddyRouter
         from vitrify.runtimes.bubblewrap import BubblewrapRuntime
-        from vitrify.stores.layout import LayoutStore
+        from vitrify.stores.layout import Layout
 
-        store, run = LayoutStore(self._home / "store"), str(self._home / "run")
+        store, run = Layout(self._home / "store"), str(self._home / "run")
         async with self._session(LOCAL) as session:
+
+            async def opened() -> Session:
+                return session
+
+            engine = Engine(opened, version=self._payload_digest, bwrap=self._world.bubblewrap)
             yield Site(
                 session=session,
-                builder=OciBuilder(session, store),
+                builder=OciBuilder(engine, store),
                 runtime=BubblewrapRuntime(session, home=run, images=store),
                 router=CaddyRouter(session, home=run),
             )

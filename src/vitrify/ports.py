@@ -165,6 +165,9 @@ class Router(Protocol):
     async def address(self, route: Route) -> str:
         """The URL under which a client on this machine reaches the route."""
 
+    async def release(self, route: Route, *, server: str) -> None:
+        """Forget this server's route; a router that has no route left ends. Repeating it is harmless."""
+
 
 class Secrets(Protocol):
     """Resolves `secret:NAME`."""

@@ -17,9 +17,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import click
-
+from vitrify.cli.exits import Exit
+from vitrify.cli.invocation import Invocation
+from vitrify.cli.options import flag, shared
 from vitrify.cli.render_demo import Screen
+from vitrify.cli.verb import verb
 from vitrify.core.diagnostic import UsageInvalid, VitrifyError
 
 SHOWCASE = Path(__file__).with_name("showcase")
@@ -30,23 +32,21 @@ class DemoFailed(VitrifyError):
     """Something that the demo promises did not hold."""
 
 
-@click.command()
-@click.option(
-    "--app", "app", type=click.Path(), show_envvar=True, help="Folder with httpbin and gunicorn, as `pip install --target` leaves them."
-)
-@click.option("--keep", is_flag=True, show_envvar=True, help="Leave the project folder behind, to look around in.")
-def command(app: str | None, keep: bool) -> None:  # noqa: FBT001  click passes flags by name
-    r"""Show the whole idea in under a minute.
+EXAMPLES = {
+    "./run demo": "From a clone: fetches the application first.",
+    "vitrify demo --app ./vendor": "With what `pip install --target ./vendor httpbin gunicorn` leaves.",
+}
 
-    Converges a folder as if it were a server, finds and undoes a change that nobody authorised, flips one word, and then
-    replaces releases of a real web application under load without losing a request. Needs no root and no network; works
-    in a temporary folder and leaves nothing behind.
 
-    \b
-    Examples:
-      ./run demo                       from a clone: fetches the application first
-      vitrify demo --app ./vendor      with: pip install --target ./vendor httpbin gunicorn
-    """
+@verb("demo", examples=EXAMPLES, exits=())
+@flag("--app", metavar="DIR", default="", help="The folder with httpbin and gunicorn.")
+@flag("--keep", is_flag=True, help="Leave the project folder behind, to look around in.")
+@shared()
+def demo(invocation: Invocation, app: str, keep: bool) -> Exit:  # noqa: FBT001  a flag of the command line
+    """Show the whole idea in under a minute: converge a folder as if it were a server, find and undo a change that nobody
+    authorised, flip one word, then replace releases of a real web application under load without losing a request. Needs no root
+    and no network, works in a temporary folder and leaves nothing behind.
+    """  # noqa: D205  the whole paragraph is the help
     if not app or not (Path(app) / "httpbin").is_dir():
         raise UsageInvalid(
             "the demo needs an application to serve",
@@ -61,6 +61,7 @@ def command(app: str | None, keep: bool) -> None:  # noqa: FBT001  click passes 
         screen.fact(f"all of it held, in {time.monotonic() - started:.0f} s")
     finally:
         stage.clear(keep=keep)
+    return Exit.DONE
 
 
 @dataclass(frozen=True)

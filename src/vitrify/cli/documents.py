@@ -43,6 +43,11 @@ def rolled_back(release: Released) -> JSONObject:
     return document("rollback", **_released(release))
 
 
+def retired(server: str, instances: int) -> JSONObject:
+    """The document of `retire`."""
+    return document("retire", server=server, instances=instances)
+
+
 def status(servers: Sequence[ServerStatus]) -> JSONObject:
     """The document of `status`."""
     return document("status", servers=[_server(server) for server in servers])

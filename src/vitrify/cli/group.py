@@ -24,7 +24,9 @@ VERBS: Mapping[str, str] = {
     "logs": "Show what instances wrote.",
     "audit": "Find every difference from what was declared and authorised.",
     "ledger": "Read and verify the tamper-evident record.",
+    "retire": "Take an immutable server out of service.",
     "doctor": "Check what this machine has and lacks.",
+    "demo": "See it work on a real application, in under a minute.",
     "version": "Show the version.",
 }
 """Name -> short help, in the order of a project's life. `NAME` is the command `NAME` in the module of that name."""

@@ -11,6 +11,7 @@ from vitrify.core.event import Stage
 from vitrify.core.plan import ReleasePlan
 from vitrify.core.report import Released
 from vitrify.lifecycle import record
+from vitrify.lifecycle.retire import RETIRE, carry_out_retirement
 from vitrify.lifecycle.rollout import GONE, Intended, Rollout, abort, carry_out, moved
 from vitrify.lifecycle.settings import RunSettings, SecretValue, declared_digest, from_json, settings_of, to_json
 from vitrify.lifecycle.world import Site, World
@@ -304,6 +305,9 @@ async def _clear(server: str, site: Site, world: World, *, secret: SecretValue, 
     operation = world.state.open_operation(server)
     if operation is None:
         return
+    if operation.kind == RETIRE:
+        await carry_out_retirement(operation, site, world)
+        return
     rollout = await _reopened(operation, site, world, secret=secret)
     if operation.kind == "release" and rollout.release.settings.get("declared") == wanted:
         return
@@ -312,19 +316,3 @@ async def _clear(server: str, site: Site, world: World, *, secret: SecretValue, 
         await carry_out(rollout)
     else:
         await abort(rollout, reason="another command took its place")
-
-
-async def retire(server: str, host: Host, world: World) -> int:
-    """Stop and discard every instance of a server; its images and its history stay. Returns how many instances there were."""
-    with world.claim(server):
-        async with world.site(host) as site:
-            operation = world.identify()
-            world.ledger.append("retire.intended", {"operation": operation, "server": server})
-            found = await site.runtime.instances({"project": world.project_id, "server": server})
-            for instance in found:
-                if instance.state not in GONE:
-                    await site.runtime.stop(instance.id, grace=5.0)
-                await site.runtime.discard(instance.id)
-            world.state.retire(server)
-            world.ledger.append("retire.done", {"operation": operation, "server": server, "instances": len(found)})
-            return len(found)

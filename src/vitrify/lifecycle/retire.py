@@ -1,0 +1,65 @@
+"""Taking a server out of service: every instance is stopped and discarded, its route forgotten; images and history stay."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from vitrify.core.declaration import Host
+from vitrify.core.diagnostic import Busy, UsageInvalid
+from vitrify.core.event import Stage
+from vitrify.lifecycle import record
+from vitrify.lifecycle.rollout import GONE
+from vitrify.lifecycle.settings import from_json
+from vitrify.lifecycle.world import Site, World
+from vitrify.ports import Operation, Slots
+
+RETIRE: Final = "retire"
+
+
+async def retire(server: str, host: Host, world: World) -> int:
+    """Stop and discard every instance of a server; killed midway, the same command goes on. Returns how many there were."""
+    with world.claim(server):
+        async with world.site(host) as site:
+            return await carry_out_retirement(_begun(server, world), site, world)
+
+
+def _begun(server: str, world: World) -> Operation:
+    """The retirement that is under way, or a new one."""
+    operation = world.state.open_operation(server)
+    if operation is not None and operation.kind == RETIRE:
+        return operation
+    if operation is not None:
+        raise Busy(
+            f"a {operation.kind} of {server} is not finished",
+            hint=f"`vitrify {'rollback ' + server if operation.kind == 'rollback' else 'apply'}` finishes it; then retire again",
+        )
+    releases = world.state.releases(server)
+    if not releases:
+        raise UsageInvalid(
+            f"{server} has no release to retire", hint=f"servers with releases: {', '.join(world.state.servers()) or 'none'}"
+        )
+    number = world.state.slots(server).live or releases[0].number
+    release = next(release for release in releases if release.number == number)
+    fresh = Operation(world.identify(), server, RETIRE, number, "begin", {"since": world.ledger.size})
+    return world.state.begin(release, fresh)[1]
+
+
+async def carry_out_retirement(operation: Operation, site: Site, world: World) -> int:
+    """Traffic first, then the instances, then what we remember."""
+    server, since = operation.server, operation.data.get("since")
+    start = since if isinstance(since, int) else 0
+    record.once(world.ledger, "retire.intended", {"operation": operation.id, "server": server}, since=start)
+    release = world.state.release(server, operation.release)
+    settings = from_json(release.settings) if release else None
+    if settings and settings.route:
+        await site.router.release(settings.route, server=server)
+    found = await site.runtime.instances({"project": world.project_id, "server": server})
+    for instance in found:
+        if instance.state not in GONE:
+            await site.runtime.stop(instance.id, grace=5.0)
+        await site.runtime.discard(instance.id)
+        world.say("instance.discard", instance.id, stage=Stage.DONE)
+    record.once(world.ledger, "retire.done", {"operation": operation.id, "server": server, "instances": len(found)}, since=start)
+    states = {release.number: "discarded" for release in world.state.releases(server)}
+    world.state.finish(operation.id, slots=Slots(), states=states)
+    return len(found)

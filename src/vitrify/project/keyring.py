@@ -1,0 +1,52 @@
+"""The keys on this machine: the author's, which signs the ledger, and the digest key, with which secrets are compared."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+from vitrify.core.diagnostic import Denied, VitrifyError
+from vitrify.ledger import keys
+from vitrify.ledger.checkpoint import Signer
+
+_SIZE = 32
+
+
+def author_key(folder: Path, *, name: str) -> Signer:
+    """The author's key, made at the first use and kept 0600."""
+    path = folder / "author"
+    if not path.exists():
+        try:
+            return keys.create(path, name=name)
+        except VitrifyError:
+            if not path.exists():
+                raise
+    return keys.load(path)
+
+
+def digest_key(folder: Path) -> bytes:
+    """32 random bytes, made at the first use and kept 0600; whoever has them could test guesses of a secret."""
+    path = folder / "digest"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    fresh = folder / f".digest.{os.getpid()}"
+    if not path.exists():
+        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(secrets.token_bytes(_SIZE))
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            os.link(fresh, path)  # fails where another process was first: its key counts
+        except FileExistsError:
+            pass
+        finally:
+            fresh.unlink()
+    if path.stat().st_mode & 0o077:
+        raise Denied(f"others could read the digest key {path}", hint=f"chmod 600 {path}")
+    key = path.read_bytes()
+    if len(key) != _SIZE:
+        raise VitrifyError(
+            f"the digest key {path} is damaged", hint="restore it from a backup, or remove it: secrets then count as changed once"
+        )
+    return key
