@@ -10,9 +10,12 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+Document = dict[str, Any]
 
 APPLICATION = """
-import http.server, os, pathlib, sys
+import http.server, os, pathlib, sys, time
 GREETING = pathlib.Path("/srv/app/greeting.txt").read_text().strip()
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
@@ -103,9 +106,9 @@ class Shop:
         assert expect is None or result.returncode == expect, f"{words}: {result.returncode}\n{result.stdout}\n{result.stderr}"
         return result
 
-    def document(self, *words: str, expect: int = 0) -> dict[str, object]:
+    def document(self, *words: str, expect: int = 0) -> Document:
         """The JSON document that a command prints."""
-        document: dict[str, object] = json.loads(self.run(*words, "-o", "json", expect=expect).stdout)
+        document: Document = json.loads(self.run(*words, "-o", "json", expect=expect).stdout)
         return document
 
     def get(self) -> tuple[int, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,9 +16,12 @@ from shop import Shop
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 
-def until(condition: object, *, seconds: float = 10.0) -> None:
+CLASS = "class Handler"
+
+
+def until(condition: Callable[[], bool], *, seconds: float = 10.0) -> None:
     deadline = time.monotonic() + seconds
-    while not condition():  # type: ignore[operator]
+    while not condition():
         assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.05)
 
@@ -66,14 +70,8 @@ def test_a_release_that_falls_ill_in_its_probation_is_switched_back(build_shop: 
     shop = build_shop(probation="8s")
     shop.run("apply")
     shop.declare(greeting="two")
-    (shop.folder / "serve.py").write_text(
-        (shop.folder / "serve.py")
-        .read_text()
-        .replace(
-            "def answer(self):",
-            "def answer(self):\n        import time; global GREETING; BORN = globals().setdefault('BORN', time.time()); GREETING = 'ill' if time.time() - BORN > 1.5 else GREETING",
-        )
-    )
+    application = shop.folder / "serve.py"
+    application.write_text(application.read_text().replace("healthy = ", "healthy = time.time() - BORN < 1.5 and ").replace(CLASS, f"BORN = time.time()\n{CLASS}"))
 
     failed = shop.run("apply", expect=7)
 

@@ -47,7 +47,7 @@ def test_a_hand_made_change_is_found_put_back_and_undone(build_shop: BuildShop) 
     (machine(shop) / "srv/app/added.txt").write_text("intruder\n")
 
     audited = shop.document("audit", "--detailed-exitcode", expect=2)
-    findings = {finding["path"]: finding for finding in audited["findings"]}  # type: ignore[union-attr,index,attr-defined]
+    findings = {finding["path"]: finding for finding in audited["findings"]}
     shop.run("apply")
     (machine(shop) / "srv/app/added.txt").unlink()
 
@@ -97,7 +97,7 @@ def test_status_tells_who_applied_what(build_shop: BuildShop) -> None:
     shop = build_shop(lifecycle="mutable")
     shop.run("apply")
 
-    (server,) = shop.document("status")["servers"]  # type: ignore[misc]
+    (server,) = shop.document("status")["servers"]
 
     assert (server["name"], server["lifecycle"], server["owned"]) == ("web", "mutable", 5)
     assert server["last_by"]

@@ -42,7 +42,7 @@ EXAMPLES = {
 @flag("--app", metavar="DIR", default="", help="The folder with httpbin and gunicorn.")
 @flag("--keep", is_flag=True, help="Leave the project folder behind, to look around in.")
 @shared()
-def demo(invocation: Invocation, app: str, keep: bool) -> Exit:  # noqa: FBT001  a flag of the command line
+def demo(_: Invocation, app: str, keep: bool) -> Exit:  # noqa: FBT001  a flag of the command line
     """Show the whole idea in under a minute: converge a folder as if it were a server, find and undo a change that nobody
     authorised, flip one word, then replace releases of a real web application under load without losing a request. Needs no root
     and no network, works in a temporary folder and leaves nothing behind.
