@@ -35,7 +35,7 @@ def main(arguments: list[str]) -> int:
         return 0
     repository = os.open(ROOT, os.O_RDONLY)
     # Whatever we start inherits the lock: it ends with the last of them, even where we are killed.
-    os.set_inheritable(repository, True)
+    os.set_inheritable(repository, True)  # noqa: FBT003  os takes it by position alone
     fcntl.flock(repository, fcntl.LOCK_EX)
     for folder, stamp, maker in wanted:
         if not _fits(folder, stamp):  # the one we waited for may have made it
