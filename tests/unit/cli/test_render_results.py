@@ -1,0 +1,195 @@
+"""What each verb puts on stdout, as a person and as a program reads it. The snapshots are the evidence."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+import yaml
+from syrupy.assertion import SnapshotAssertion
+
+from vitrify.core.drift import Audit
+from vitrify.core.event import Event
+from vitrify.core.plan import Plan
+from vitrify.core.report import Applied, Check, EntryView, Released, ReleaseStatus, ServerStatus, Verified
+
+if TYPE_CHECKING:
+    from tests.unit.cli.conftest import Console
+
+
+IMAGE = "sha256:" + "ab12" * 16
+
+
+@pytest.fixture
+def full_console(console: Console, mixed_plan: Plan, drift: Audit, servers: tuple[ServerStatus, ...], half_done: Applied) -> Console:
+    """An application with something to say to every verb."""
+    app = console.app
+    app.plan_is, app.audit_is, app.status_is, app.applied_is = mixed_plan, drift, servers, half_done
+    app.undone_is = half_done.hosts
+    app.releases_is = (
+        ReleaseStatus("web", 4, "live", "live", IMAGE, 1_800_000_000.0 - 185, 2),
+        ReleaseStatus("web", 3, "warm", "previous", "sha256:" + "0" * 64, 1_800_000_000.0 - 86_400 * 3, 2),
+        ReleaseStatus("web", 2, "stopped", "", "sha256:" + "1" * 64, 1_800_000_000.0 - 86_400 * 9, 0),
+    )
+    app.released_is = Released("web", "rollback", 3, 4, IMAGE, ("web-3-a",), "http://127.0.0.1:8080", True, 0.0042, 0.0301, 0.52)
+    app.logs_are = "GET / 200\nGET /healthz 200\n"
+    app.entries_are = (
+        EntryView(16, "2026-03-01T10:15:00Z", "ann@desk", "plan", {"plan": IMAGE, "empty": False}),
+        EntryView(17, "2026-03-01T10:15:03Z", "ann@desk", "apply.done", {"server": "db", "host": "local", "changes": [1, 2]}),
+    )
+    app.checks_are = (
+        Check("python", "ok", "3.11.2"),
+        Check("bubblewrap", "missing", "not found", "apt install bubblewrap"),
+        Check("systemd", "note", "not running: units are files only"),
+    )
+    return console
+
+
+COMMANDS = [
+    ("init", "shop"),
+    ("plan",),
+    ("apply", "-y"),
+    ("undo", "db", "-y"),
+    ("status",),
+    ("bake", "web"),
+    ("releases", "web"),
+    ("rollback", "web", "-y"),
+    ("logs", "web"),
+    ("audit",),
+    ("ledger", "show"),
+    ("ledger", "verify"),
+    ("doctor",),
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_every_result_reads_well_as_text(full_console: Console, snapshot: SnapshotAssertion, command: tuple[str, ...]) -> None:
+    ended = full_console(*command)
+
+    assert f"exit {int(ended.code)}\n{ended.out}--- stderr\n{ended.err}" == snapshot
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_every_result_is_a_document_with_a_schema(full_console: Console, snapshot: SnapshotAssertion, command: tuple[str, ...]) -> None:
+    document = json.loads(full_console(*command, "-o", "json").out)
+
+    assert document["schema"].startswith("vitrify.dev/")
+    assert json.dumps(document, indent=1) == snapshot
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_yaml_and_ndjson_say_the_same_as_json(full_console: Console, command: tuple[str, ...]) -> None:
+    document = json.loads(full_console(*command, "-o", "json").out)
+
+    assert yaml.safe_load(full_console(*command, "-o", "yaml").out) == document
+    assert json.loads(full_console(*command, "-o", "ndjson").out.splitlines()[-1]) == document
+
+
+@pytest.mark.parametrize("columns", ["80", "120"])
+@pytest.mark.parametrize("verb", ["status", "releases", "ledger show"])
+def test_tables_keep_within_the_terminal(full_console: Console, columns: str, verb: str) -> None:
+    ended = full_console(*verb.split(), "--color", "never", tty=True, environ={"COLUMNS": columns})
+
+    assert max(len(each) for each in ended.out.splitlines()) <= int(columns)
+
+
+def test_a_plan_is_the_same_whatever_the_width(full_console: Console) -> None:
+    narrow = full_console("plan", "--color", "never", tty=True, environ={"COLUMNS": "80"})
+    wide = full_console("plan", "--color", "never", tty=True, environ={"COLUMNS": "200"})
+
+    assert narrow.out == wide.out == full_console("plan").out
+
+
+def test_a_coloured_plan_differs_in_its_colours_alone(full_console: Console, snapshot: SnapshotAssertion) -> None:
+    coloured = full_console("plan", "--color", "always")
+
+    assert coloured.out.replace("\x1b", "ESC") == snapshot
+
+
+def test_an_empty_plan_says_so_in_one_sentence(console: Console, empty_plan: Plan) -> None:
+    console.app.plan_is = empty_plan
+
+    assert console("plan").out.splitlines()[-1] == "No changes. What runs is what is declared."
+
+
+def test_the_last_line_of_a_plan_counts(full_console: Console) -> None:
+    last = full_console("plan").out.splitlines()[-1]
+
+    assert last == "Plan: 2 to add, 4 to change, 1 to remove, 2 instances to replace, 1 unfinished run to continue"
+
+
+@pytest.mark.parametrize("form", ["table", "table -v"])
+def test_the_text_of_a_plan_never_shows_a_secret(full_console: Console, form: str) -> None:
+    out = full_console("plan", "-o", *form.split()).out
+
+    assert "file:/etc/shop/token" in out
+    assert "hunter" not in out
+
+
+def test_a_long_diff_is_cut_unless_asked_for(console: Console, mixed_plan: Plan) -> None:
+    from dataclasses import replace
+
+    from vitrify.core.plan import HostPlan
+
+    host = mixed_plan.servers[0]
+    assert isinstance(host, HostPlan)
+    long = replace(host.changes[0], diff="".join(f"+line {number}\n" for number in range(1000)))
+    console.app.plan_is = replace(mixed_plan, servers=(replace(host, changes=(long,)),))
+
+    assert "... 800 more lines (-v shows all)" in console("plan").out
+    assert "line 999" in console("plan", "-v").out
+
+
+def test_an_audit_without_findings_says_that_there_is_no_drift(console: Console) -> None:
+    out = console("audit").out
+
+    assert out == "No drift. Everything is as declared. Looked at 3 resources, 40 paths, 2 instances in 250 ms.\n"
+
+
+def test_a_broken_ledger_is_shown_and_then_refused(console: Console) -> None:
+    console.app.verified_is = Verified("vitrify.dev/ledger/5e0f", 7, "c0ffee", (), ("entry 3 is not under the root",))
+
+    ended = console("ledger", "verify")
+
+    assert int(ended.code) == 8
+    assert "entry 3 is not under the root" in ended.out
+    assert "error: the ledger vitrify.dev/ledger/5e0f does not hold" in ended.err
+
+
+def test_events_become_one_line_for_each_change(console: Console, happenings: tuple[Event, ...], snapshot: SnapshotAssertion) -> None:
+    console.app.events = happenings
+
+    assert console("status").err == snapshot
+
+
+def test_verbose_events_tell_every_step(console: Console, happenings: tuple[Event, ...], snapshot: SnapshotAssertion) -> None:
+    console.app.events = happenings
+
+    assert console("status", "-v").err == snapshot
+
+
+def test_quiet_leaves_failures_alone_on_stderr(console: Console, happenings: tuple[Event, ...]) -> None:
+    console.app.events = happenings
+
+    assert console("status", "-q").err.splitlines() == ["  x update  file:/etc/x  failed: no space left"]
+
+
+def test_ndjson_tells_events_as_they_happen(console: Console, happenings: tuple[Event, ...]) -> None:
+    console.app.events = happenings
+
+    lines = [json.loads(each) for each in console("status", "-o", "ndjson").out.splitlines()]
+
+    assert [each["schema"] for each in lines] == ["vitrify.dev/event/v1"] * 6 + ["vitrify.dev/status/v1"]
+    assert lines[1]["subject"] == "file:/etc/motd"
+    assert lines[1]["stage"] == "done"
+
+
+def test_a_terminal_shows_what_is_done_and_keeps_what_moves_off_stdout(console: Console, happenings: tuple[Event, ...]) -> None:
+    console.app.events = happenings
+
+    ended = console("status", tty=True, environ={"TERM": "xterm-256color"})
+
+    assert "web-4-a" in ended.err
+    assert "in flight" not in ended.out
+    assert "\x1b[?25h" in ended.err, "the cursor is given back"
