@@ -6,8 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from vitrify.core.diagnostic import UsageInvalid
-from vitrify.core.digest import JSON, JSONObject, canonical, digest_bytes
+from vitrify.core.digest import JSONObject, canonical, digest_bytes
+from vitrify.core.resource import Resource
 from vitrify.onhost.layout import CONFIG, MANIFEST, Descriptor
+from vitrify.resources.process import PORT, image_process
 
 EPOCH = "1970-01-01T00:00:00Z"
 SECRET = "secret:"  # noqa: S105  the prefix of a reference, not a secret
@@ -37,26 +39,28 @@ class Documents:
 
 def process(resources: Sequence[JSONObject]) -> Process:
     """What the image runs, from its `process` resource; nothing where there is none. Two are refused: an image has one entrypoint."""
-    found = [resource for resource in resources if str(resource["address"]).startswith("process:") and not resource.get("absent")]
+    read = [Resource.from_json(resource) for resource in resources]
+    found = [resource for resource in read if resource.address.kind == "process" and not resource.absent]
     if len(found) > 1:
-        names = ", ".join(str(resource["address"]) for resource in found)
+        names = ", ".join(str(resource.address) for resource in found)
         raise UsageInvalid("an image runs one process", why=f"declared: {names}", hint="give each process a server of its own")
-    fields = found[0]["fields"] if found else None
-    return _settings(fields) if isinstance(fields, dict) else Process()
+    return _settings(image_process(found[0])) if found else Process()
 
 
-def _settings(fields: Mapping[str, JSON]) -> Process:
-    env = fields.get("env")
+def _settings(wished: JSONObject) -> Process:
+    """A foreign runtime maps the declared port, so that is what `${instance.port}` and `$PORT` mean in the image itself."""
+    env, argv, port = wished["env"], wished["argv"], wished["port"]
     given = {name: str(value) for name, value in env.items()} if isinstance(env, dict) else {}
-    plain = sorted(f"{name}={value}" for name, value in given.items() if not value.startswith(SECRET))
+    plain = {name: value.replace(PORT, str(port)) for name, value in given.items() if not value.startswith(SECRET)}
     secrets = sorted({value.removeprefix(SECRET) for value in given.values() if value.startswith(SECRET)})
-    command, port = fields.get("command"), fields.get("port")
+    if port is not None:
+        plain.setdefault("PORT", str(port))
     settings: JSONObject = {
-        "Entrypoint": list(command) if isinstance(command, list) else [],
-        "Env": list(plain),
-        "ExposedPorts": {f"{port}/tcp": {}} if port else {},
-        "User": str(fields.get("user") or ""),
-        "WorkingDir": str(fields.get("workdir") or ""),
+        "Entrypoint": [str(word).replace(PORT, str(port)) for word in argv] if isinstance(argv, list) else [],
+        "Env": [f"{name}={value}" for name, value in sorted(plain.items())],
+        "ExposedPorts": {f"{port}/tcp": {}} if port is not None else {},
+        "User": wished["user"],
+        "WorkingDir": wished["workdir"],
     }
     return Process({name: value for name, value in settings.items() if value}, tuple(secrets))
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import platform
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Protocol
 
-from vitrify.builders.base import HOST, ROOTFS, Base, rootfs_tree, stat_fingerprint, system_fingerprint, touched_fingerprint
+from vitrify.builders.ground import HOST, ROOTFS, Base, rootfs_tree, stat_fingerprint, system_fingerprint, touched_fingerprint
 from vitrify.builders.gate import refuse_secrets
 from vitrify.builders.layer import pack
 from vitrify.builders.manifest import Documents, documents, process
@@ -18,7 +18,7 @@ from vitrify.builders.tree import Tree, stamps
 from vitrify.core.diagnostic import Denied, TargetFailed, VitrifyError
 from vitrify.core.digest import JSON, JSONObject, digest_of
 from vitrify.core.event import Emit, Event, Stage, silence
-from vitrify.onhost.layout import LABEL_BASE, LABEL_FINGERPRINT, LABEL_SECRETS, LAYER, Descriptor
+from vitrify.onhost.layout import LABEL_BASE, LABEL_FINGERPRINT, LABEL_PREFIX, LABEL_SECRETS, LAYER, Descriptor
 from vitrify.ports import BakeRequest, Image, Session
 
 FORMAT: Final = 1
@@ -54,15 +54,22 @@ class Shelf(Protocol):
 
 
 @dataclass(frozen=True)
-class Engine:
-    """What bakes: `open` gives a session when a bake has work to do (its giver closes it), `version` names the program behind it.
+class Means:
+    """What a bake is made with: the digest of the payload, the path of bubblewrap for declared commands, system and machine.
 
-    `bwrap` is the program that runs declared commands inside the image's root.
+    All but the path count: an image baked by other means is baked again, and its digest tells whether that mattered.
     """
 
-    open: Callable[[], Awaitable[Session]]
-    version: str
+    payload: str = ""
     bwrap: str = ""
+    system: str = "/"
+    """Where the files of the running system are, for the base `host`."""
+    machine: str = field(default_factory=platform.machine)
+
+    @property
+    def architecture(self) -> str:
+        """The machine in the words of the image format."""
+        return _ARCHITECTURES.get(self.machine, self.machine)
 
 
 @dataclass(frozen=True)
@@ -78,15 +85,13 @@ class _Ground:
 class OciBuilder:
     """The builder of OCI images. Equal requests over equal bases give equal digests; several may bake at once."""
 
-    def __init__(self, engine: Engine, store: Shelf, *, system: str = "/", machine: str = "") -> None:
-        self._engine = engine
+    def __init__(self, session: Session, store: Shelf, *, means: Means | None = None) -> None:
+        self._session = session
         self._store = store
-        self._system = system
-        machine = machine or platform.machine()
-        self._architecture = _ARCHITECTURES.get(machine, machine)
+        self._means = means or Means()
 
     async def bake(self, request: BakeRequest, *, emit: Emit = silence) -> Image:
-        """The image of this request; one that is here already is found without opening a session."""
+        """The image of this request; one that is here already is found without a word to the session."""
         _refuse_secret_contents(request.resources)
         emit(Event("bake.start", Stage.STARTED, request.server, data={"base": request.base}))
         ground = await asyncio.to_thread(self._look_at, request, emit)
@@ -100,7 +105,7 @@ class OciBuilder:
         return image
 
     def _look_at(self, request: BakeRequest, emit: Emit) -> _Ground:
-        base = Base.parse(request.base, system=self._system)
+        base = Base.parse(request.base, system=self._means.system)
         if base.kind == HOST:
             system = system_fingerprint(base.folder)
             identity = digest_of([system, touched_fingerprint(base.folder, request.resources)])
@@ -140,8 +145,8 @@ class OciBuilder:
         return layer, finished
 
     def _key(self, request: BakeRequest, ground: _Ground) -> str:
-        made_by: list[JSON] = [FORMAT, self._engine.version, self._architecture]
-        labels: JSONObject = {**request.labels, **ground.labels}
+        made_by: list[JSON] = [FORMAT, self._means.payload, self._means.architecture]
+        labels: JSONObject = dict(_labels(request, ground))
         return digest_of({"made_by": made_by, "base": ground.identity, "labels": labels, "resources": list(request.resources)})
 
     def _known(self, key: str) -> Image | None:
@@ -150,21 +155,20 @@ class OciBuilder:
 
     async def _bake(self, request: BakeRequest, ground: _Ground, emit: Emit) -> Image:
         settings = process(request.resources)
-        session = await self._engine.open()
         with self._store.work() as work:
             upper = work / "upper"
             upper.mkdir(mode=0o755)
             arguments: JSONObject = {"scope": self._scope(request, ground, upper), "resources": list(request.resources)}
-            answer = await session.call("bake", arguments, contents=request.contents, emit=emit)
+            answer = await self._session.call("bake", arguments, contents=request.contents, emit=emit)
             _refuse_failures(answer)
             sidecar = answer.get("attributes")
             tree = Tree(str(upper), stamps(sidecar if isinstance(sidecar, dict) else {}), overlay=True)
             layer, _ = await asyncio.to_thread(self._pack, tree, work / "layer.tar", gated=True)
         emit(Event("bake.layer", Stage.DONE, request.server, "resources", {"digest": layer.digest, "bytes": layer.size}))
-        labels = {**request.labels, **ground.labels}
+        labels = _labels(request, ground)
         if settings.secrets:
             labels[LABEL_SECRETS] = ",".join(settings.secrets)
-        made: Documents = documents(settings, layers=(*ground.layers, layer), labels=labels, architecture=self._architecture)
+        made: Documents = documents(settings, layers=(*ground.layers, layer), labels=labels, architecture=self._means.architecture)
         return self._store.publish(made.config, made.manifest)
 
     def _scope(self, request: BakeRequest, ground: _Ground, upper: Path) -> JSONObject:
@@ -172,12 +176,17 @@ class OciBuilder:
             "target": "image",
             "root": str(upper),
             "lower": ground.base.lowers,
-            "project": request.labels.get("dev.vitrify.project", ""),
+            "project": request.labels.get("project", ""),
             "server": request.server,
             "memory": "",
-            "bwrap": self._engine.bwrap,
+            "bwrap": self._means.bwrap,
             "key": "",
         }
+
+
+def _labels(request: BakeRequest, ground: _Ground) -> dict[str, str]:
+    """Who an image is for, and what it stands on, under our name as the image format asks."""
+    return {**{f"{LABEL_PREFIX}{name}": value for name, value in request.labels.items()}, **ground.labels}
 
 
 def _refuse_secret_contents(resources: Sequence[JSONObject]) -> None:

@@ -50,17 +50,10 @@ class Root:
                 raise Denied("an image layer holds more entries than any layer", why=f"more than {_MOST_ENTRIES}")
             self._lay(member, archive.content())
 
-    def make_folder(self, parts: Parts) -> None:
-        """Make a folder and those above it where they are missing; what is there stays as it is."""
-        self._folder(parts)
-
-    def make_point(self, name: str, link: str) -> None:
-        """Make a top-level place for a mount, or a top-level link; what is there stays as it is."""
+    def make_point(self, name: str) -> None:
+        """Make a top-level folder for a mount; what is there stays as it is."""
         if not os.access(name, os.F_OK, dir_fd=self._root, follow_symlinks=False):
-            if link == "directory":
-                self._folder((name,))
-            else:
-                os.symlink(link, name, dir_fd=self._root)
+            self._folder((name,))
 
     def finish(self) -> JSONObject:
         """Give every folder its mode and owner, the innermost first; returns the table of what could not be set without root."""

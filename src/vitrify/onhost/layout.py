@@ -22,6 +22,7 @@ WHITEOUT: Final = ".wh."
 OPAQUE: Final = ".wh..wh..opq"
 """A layer's entry of this name hides all that the layers beneath hold in its folder."""
 
+LABEL_PREFIX: Final = "dev.vitrify."
 LABEL_BASE: Final = "dev.vitrify.base"
 LABEL_FINGERPRINT: Final = "dev.vitrify.base.fingerprint"
 LABEL_SECRETS: Final = "dev.vitrify.secrets"

@@ -9,13 +9,13 @@ import os
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable, Dict, Final, Iterable, Iterator, Mapping, Optional, Tuple
+from typing import Callable, Dict, Final, Iterator, Mapping, Optional, Tuple
 
 from vitrify.core.diagnostic import IntegrityFailed, TargetFailed
 from vitrify.core.digest import JSON, JSONObject, canonical
 from vitrify.onhost.layer import Root
 from vitrify.onhost.layout import LABEL_BASE, Checked, read_document, read_manifest
-from vitrify.onhost.mounts import FROM_HOST, HOST, Mount, entries, mounts
+from vitrify.onhost.mounts import HOST, Mount, entries, mounts
 from vitrify.onhost.removal import remove_tree
 
 MOUNT_POINTS: Final = ("dev", "proc", "run", "sys", "tmp")
@@ -83,16 +83,6 @@ def unpack(layout: str, digest: str, into: str, *, sync: Settle = settle) -> Unp
     return found
 
 
-def make_folders(root: str, paths: Iterable[str]) -> None:
-    """Make these folders (paths from the root) where nothing is there yet; repeating it is harmless. Follows no link."""
-    place = Root(root, beneath=False)
-    try:
-        for path in paths:
-            place.make_folder(tuple(part for part in path.split("/") if part))
-    finally:
-        place.close()
-
-
 @contextmanager
 def _alone(place: Path) -> Iterator[None]:
     lock = os.open(place.with_name(f".{place.name}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -130,8 +120,8 @@ def _fill(part: Path, layout: str, digest: str, sync: Settle) -> None:
             _lay(place, Checked(layout, layer))
         stamps = place.finish()
         own = entries(str(root))
-        for name, link in _points(base).items():
-            place.make_point(name, link)
+        for name in MOUNT_POINTS:
+            place.make_point(name)
     finally:
         place.close()
     if stamps:
@@ -150,14 +140,6 @@ def _lay(place: Root, blob: Checked) -> None:
             blob.finish()
         finally:
             blob.close()
-
-
-def _points(base: str) -> Dict[str, str]:
-    points = dict.fromkeys(MOUNT_POINTS, "directory")
-    if base == HOST:
-        host = entries()
-        points.update({name: host[name] for name in FROM_HOST if name in host})
-    return points
 
 
 def _settings(config: JSONObject) -> JSONObject:

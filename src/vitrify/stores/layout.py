@@ -20,7 +20,7 @@ from vitrify.ports import Image
 _NAME: Final = "org.opencontainers.image.ref.name"
 
 
-class Layout:
+class LayoutStore:
     """An image store in a folder: `oci/` is a plain OCI image layout, `cache/` and `work/` are ours and may be deleted.
 
     Every write is complete or absent, whatever is killed when; any number of processes may use it at once.

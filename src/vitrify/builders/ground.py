@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from vitrify.builders.tree import LEFT_OUT, Tree, listed, stamps
+from vitrify.builders.tree import Tree, listed
 from vitrify.core.diagnostic import UsageInvalid
 from vitrify.core.digest import JSON, JSONObject, digest_bytes, digest_of
 
@@ -52,17 +51,8 @@ class Base:
 
 
 def rootfs_tree(folder: str) -> Tree:
-    """A rootfs folder as a layer.
-
-    Its owners count where root owns the folder itself; an ordinary user's copy has none to tell, and gets root's. A table of
-    attributes that vitrify keeps for a folder it converged without root comes before both.
-    """
-    table = Path(folder, *LEFT_OUT_TABLE)
-    known = stamps(json.loads(table.read_bytes())) if table.is_file() else {}
-    return Tree(folder, known, disk_owners=Path(folder).stat().st_uid == 0)
-
-
-LEFT_OUT_TABLE = (*(next(iter(LEFT_OUT)).decode().split("/")), "attributes.json")
+    """A rootfs folder as a layer. Its owners count where root owns the folder; an ordinary user's copy has none to tell, and gets root's."""
+    return Tree(folder, disk_owners=Path(folder).stat().st_uid == 0)
 
 
 def stat_fingerprint(tree: Tree) -> tuple[str, int]:
