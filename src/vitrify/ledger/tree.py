@@ -106,12 +106,11 @@ def _row(level: int | None, hashes: int) -> Iterator[Tile]:
 
 
 def edge_tiles(size: int) -> tuple[Tile, ...]:
-    """The tile being filled at each level: width 0 where the next hash opens a new one. One level for each tile that can fill."""
-    found: list[Tile] = []
-    level = 0
-    while size or not found:
-        found.append(Tile(level, size // TILE, size % TILE))
-        level, size = level + 1, size // TILE
+    """The tile being filled at each level, up to the level that the next entry may open: width 0 where the next hash opens a tile."""
+    found = [Tile(0, size // TILE, size % TILE)]
+    while size:
+        size //= TILE
+        found.append(Tile(len(found), size // TILE, size % TILE))
     return tuple(found)
 
 
