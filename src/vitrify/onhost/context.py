@@ -1,0 +1,23 @@
+"""What a call of the payload is given: everything from outside comes in here, so that calls are plain functions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Callable
+
+from vitrify.core.event import Emit
+from vitrify.core.resource import Kinds
+from vitrify.core.step import Reached
+
+
+@dataclass(frozen=True)
+class Context:
+    """The surroundings of one call."""
+
+    emit: Emit
+    blob: Callable[[str], bytes]
+    """Asks the control machine for the content of this digest; raises what it answers where it has none."""
+    reached: Reached
+    kinds: Kinds
+    clock: Callable[[], float]
+    """Seconds since the epoch, UTC."""

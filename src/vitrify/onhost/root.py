@@ -1,0 +1,58 @@
+"""A folder treated as a server's root, or an image being baked, as a system: nothing of the machine around it is used."""
+
+from __future__ import annotations
+
+from typing import Callable, Optional, Sequence, Tuple
+
+from vitrify.core.digest import JSONObject
+from vitrify.core.system import Target
+from vitrify.onhost.accounts import RootAccounts
+from vitrify.onhost.beneath import Beneath
+from vitrify.onhost.contained import Contained
+from vitrify.onhost.facts import content_of, facts_of
+from vitrify.onhost.rooted import Rooted, Surroundings
+from vitrify.onhost.sidecar import Sidecar
+
+
+def folder_system(root: str, *, sidecar: Optional[Sidecar], bwrap: str, blob: Callable[[str], bytes], key: bytes) -> Rooted:
+    """The folder `root`. `sidecar` is needed where we are not root."""
+    return _system(Beneath([root]), Target.FOLDER, sidecar, bwrap, (blob, key))
+
+
+def image_system(root: str, lower: Sequence[str], *, bwrap: str, blob: Callable[[str], bytes], key: bytes) -> Rooted:
+    """The image that `root` is the upper layer of; modes and owners are kept in a table, whoever bakes."""
+    return _system(Beneath([root, *lower]), Target.IMAGE, Sidecar({}), bwrap, (blob, key))
+
+
+def _system(
+    beneath: Beneath, target: Target, sidecar: Optional[Sidecar], bwrap: str, contents: Tuple[Callable[[str], bytes], bytes]
+) -> Rooted:
+    accounts = RootAccounts(lambda path: content_of(beneath, path), lambda path: _version(beneath, path))
+
+    def facts() -> JSONObject:
+        name = (content_of(beneath, "/etc/hostname") or b"").decode("utf-8", "replace").strip()
+        return facts_of(beneath, hostname=name)
+
+    return Rooted(
+        beneath,
+        Surroundings(
+            target=target,
+            accounts=accounts,
+            programs=Contained(beneath, accounts, bwrap),
+            sidecar=sidecar,
+            blob=contents[0],
+            key=contents[1],
+            facts=facts,
+            service_manager=lambda: False,
+        ),
+    )
+
+
+def _version(beneath: Beneath, path: str) -> Optional[Tuple[int, ...]]:
+    try:
+        with beneath.at(path, follow=True) as spot:
+            entry = spot.entry()
+    except OSError:
+        return None
+    status = entry.status if entry else None
+    return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns) if status else None
