@@ -112,9 +112,11 @@ def make_demo() -> bool:
     print("./run: fetching the application that the demonstration serves (once)", file=sys.stderr)
     _remove(DEMO_APP)
     wanted = ["--target", str(DEMO_APP), "--require-hashes", "-r", str(DEMO_LOCK)]
-    if (VENV / "bin" / "pip").exists():
-        return _run([*PIP, *wanted])
-    return _run([shutil.which("uv") or "uv", "pip", "install", "--quiet", "--python", str(PYTHON), *wanted])
+    with_uv = [shutil.which("uv") or "uv", "pip", "install", "--quiet", "--python", str(PYTHON), *wanted]
+    if not _run([*PIP, "--no-compile", *wanted] if (VENV / "bin" / "pip").exists() else with_uv):
+        return False
+    # Compiled files that name no time stay valid in an image, where every file has the same one.
+    return _run([str(PYTHON), "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", str(DEMO_APP)])
 
 
 def _remove(folder: Path) -> None:
