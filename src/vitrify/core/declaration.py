@@ -128,11 +128,22 @@ class Server:
     """Digest -> content, for every digest that a resource names."""
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Secret name -> value, for process environments alone; never printed, stored or hashed without a key."""
+    apart: Mapping[str, tuple[Resource, ...]] = field(default_factory=dict)
+    """Host name -> its resources in order, for each host whose own variables make them differ from `resources`."""
+    notices: tuple[str, ...] = ()
+    """What a reader of the declaration should know, though nothing is wrong: an order that an edge changed."""
+
+    def wishes(self, host: Host) -> tuple[Resource, ...]:
+        """The resources in order, as they are for this host."""
+        return self.apart.get(host.name, self.resources)
 
     @property
     def digest(self) -> str:
         """The identity of the wishes: equal digests, equal servers."""
-        return digest_of([resource.to_json() for resource in self.resources])
+        everywhere = [resource.to_json() for resource in self.resources]
+        if not self.apart:
+            return digest_of(everywhere)
+        return digest_of([everywhere, {host: [wish.to_json() for wish in wishes] for host, wishes in self.apart.items()}])
 
     def resource(self, address: Address) -> Resource | None:
         """The wish with this address."""

@@ -1,0 +1,194 @@
+"""Puts one server together: its envelope, its resources for each host, and what its lifecycle needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from vitrify.core.declaration import Content, Lifecycle, Router, Server
+from vitrify.core.diagnostic import DeclarationInvalid
+from vitrify.core.digest import JSON
+from vitrify.core.order import order
+from vitrify.core.resource import Address, Resource
+from vitrify.core.schema import near
+from vitrify.project import settings
+from vitrify.project.compile import Compiled, compile_wish
+from vitrify.project.envelope import ServerPart, read
+from vitrify.project.expand import PROCESS, Expansion, Profile
+from vitrify.project.merge import merged
+from vitrify.project.node import Entry, Node, walk
+from vitrify.project.problems import Problems
+from vitrify.project.resolve import Workshop
+from vitrify.project.variables import Scope, fill, variables_of
+
+
+@dataclass(frozen=True)
+class Project:
+    """What all servers share. A router that is declared wrongly is None."""
+
+    folder: Path
+    variables: Mapping[str, Node]
+    overrides: Mapping[str, Node]
+    profiles: Mapping[str, Profile]
+    routers: Mapping[str, Router | None]
+    workshop: Workshop
+
+
+@dataclass(frozen=True)
+class Wished:
+    """The resources of a server under one set of variables, in order."""
+
+    resources: tuple[Resource, ...]
+    notices: tuple[str, ...]
+    secrets: Mapping[str, str]
+
+
+def assemble(name: str, entry: Entry, project: Project) -> Server | None:
+    """The server, or None where something is wrong with it, each thing noted where it stands."""
+    problems = project.workshop.problems
+    declared = Scope({**project.variables, **variables_of(entry.node, problems)})
+    node = _filled(entry.node, declared.beneath(project.overrides), problems)
+    part = read(ServerPart, node, owner=entry.at, problems=problems)
+    lifecycle = node.get("lifecycle")
+    image = lifecycle is not None and lifecycle.value == Lifecycle.IMMUTABLE.value
+    if image:
+        _needs_base(node, problems)
+    by_host = _by_host(node, declared, project, image=image)
+    if part is None:
+        return None
+    route = settings.route(part.route, node, project.routers, problems)
+    hosts = settings.hosts(part.hosts, node, project.folder, problems)
+    sound = {host: wished for host, wished in by_host.items() if wished}
+    if len(sound) < len(by_host) or (part.route and not route):
+        return None
+    first = next(iter(sound.values()))
+    apart = {host: wished.resources for host, wished in sound.items() if wished.resources != first.resources}
+    return Server(
+        name=name,
+        lifecycle=Lifecycle(part.lifecycle),
+        hosts=hosts,
+        resources=first.resources,
+        where=entry.at,
+        base=settings.base(part.base, project.folder),
+        runtime=part.runtime,
+        replicas=part.replicas,
+        writable=tuple(part.writable),
+        health=settings.health(part.health),
+        route=route,
+        rollout=settings.rollout(part.rollout),
+        contents=_contents(sound.values(), project),
+        secrets={name: value for wished in sound.values() for name, value in wished.secrets.items()},
+        apart=apart,
+        notices=tuple(dict.fromkeys(notice for wished in sound.values() for notice in wished.notices)),
+    )
+
+
+def _filled(node: Node, scope: Scope, problems: Problems) -> Node:
+    """The server's own keys with variables filled in; resources wait for the variables of each host."""
+    return _part_filled(node, scope, problems, literal=frozenset({"vars", "resources"}))
+
+
+def _part_filled(node: Node, scope: Scope, problems: Problems, *, literal: frozenset[str]) -> Node:
+    entries: dict[str, Entry] = {}
+    for key, (at, value) in node.entries.items():
+        if key == "hosts":
+            items = tuple(_part_filled(item, scope, problems, literal=literal) for item in value.items)
+            entries[key] = Entry(at, Node(items, value.at) if items else fill(value, scope, problems))
+        else:
+            entries[key] = Entry(at, value if key in literal else fill(value, scope, problems))
+    return Node(entries, node.at) if node.entries else fill(node, scope, problems)
+
+
+def _by_host(node: Node, declared: Scope, project: Project, *, image: bool) -> Mapping[str, Wished | None]:
+    """Host name -> what is wished for there. Hosts without variables of their own share one answer."""
+    hosts = node.get("hosts")
+    found: dict[str, Wished | None] = {}
+    shared: Wished | None = None
+    for index, item in enumerate(hosts.items if hosts and hosts.items else (Node(None, node.at),)):
+        at = item.get("at") or item
+        own = variables_of(item, project.workshop.problems)
+        if own or index == 0 or shared is None:
+            wished = _wished(node, declared.beneath(own).beneath(project.overrides), project, image=image)
+            shared = shared if own else wished
+        else:
+            wished = shared
+        first = next(iter(found.values()), wished)
+        if image and first and wished and first.resources != wished.resources:
+            project.workshop.problems.add(
+                "an image is the same on every host, and these variables make another one",
+                item.entries["vars"].at if "vars" in item.entries else item.at,
+                hint="use `lifecycle: mutable`, or a server for each",
+            )
+        found[str(at.value)] = wished
+    return found
+
+
+def _wished(node: Node, scope: Scope, project: Project, *, image: bool) -> Wished | None:
+    """The resources under these variables; None where something is wrong with one of them."""
+    workshop, resources = project.workshop, node.get("resources")
+    if resources is None:
+        return None
+    expansion = Expansion(workshop.kinds, project.profiles, workshop.problems)
+    compiled = [compile_wish(wish, workshop, image=image) for wish in expansion.wishes(resources, scope)]
+    sound = [one for one in compiled if one is not None]
+    if len(sound) < len(compiled) or not expansion.complete:
+        return None
+    active, notices = merged((one for one in sound if one.resource), workshop.problems)
+    dormant = {one.address for one in sound} - {one.address for one in active}
+    linked = list(_linked(active, dormant, workshop.problems))
+    if image:
+        _needs_process(active, node, workshop.problems)
+    if len(linked) < len(active):
+        return None
+    try:
+        ordered = order(linked, kinds=workshop.kinds)
+    except DeclarationInvalid as circle:
+        workshop.problems.take(circle)
+        return None
+    secrets = {name: value for one in active for name, value in one.secrets.items()}
+    return Wished(ordered.resources, (*notices, *ordered.notices), secrets)
+
+
+def _linked(active: list[Compiled], dormant: set[Address], problems: Problems) -> Iterator[Resource]:
+    """The resources with what they come after. Whoever comes after something that does not count, comes after nothing."""
+    known = {one.address for one in active}
+    for one in active:
+        lost = [(address, at) for address, at in one.after if address not in known and address not in dormant]
+        for address, at in lost:
+            hint = near(str(address), map(str, known)) or "`after` names resources of the same server"
+            problems.add(f"there is no resource `{address}`", at, hint=hint)
+        if one.resource and not lost:
+            yield replace(one.resource, after=tuple(address for address, _ in one.after if address in known))
+
+
+def _needs_base(node: Node, problems: Problems) -> None:
+    if "base" not in node.entries:
+        hint = "add `base: host` (the running system, read-only), `base: scratch` or `base: rootfs:DIR`"
+        problems.add("an immutable server needs the key `base`", walk(node, ("lifecycle",)), hint=hint)
+
+
+def _needs_process(active: list[Compiled], node: Node, problems: Problems) -> None:
+    """An image runs one process."""
+    processes = [one for one in active if one.address.kind == PROCESS and one.resource and not one.resource.absent]
+    if not processes:
+        hint = "add to its resources: `- process: {name: web, command: [/usr/bin/python3, /srv/app/app.py], port: 8000}`"
+        problems.add("an immutable server needs a `process`", walk(node, ("lifecycle",)), hint=hint)
+    for one in processes[1:]:
+        hint = f"`{processes[0].address}` is one already; make a server for each"
+        problems.add("an image has one process", one.wish.at, why=f"the other one is at {processes[0].wish.at}", hint=hint)
+
+
+def _contents(found: Iterable[Wished], project: Project) -> Mapping[str, Content]:
+    """Every content that these resources name, by digest."""
+    known = project.workshop.contents
+    named = (text for wished in found for resource in wished.resources for text in _texts(resource.fields))
+    return {digest: known[digest] for digest in named if digest in known}
+
+
+def _texts(value: JSON | Mapping[str, JSON]) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for part in value.values():
+            yield from _texts(part)

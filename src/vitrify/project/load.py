@@ -1,0 +1,126 @@
+"""Loads a project: from the bytes of `vitrify.yaml` to a declaration, or to everything that is wrong with it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vitrify.core.declaration import Declaration, Server
+from vitrify.core.diagnostic import DeclarationInvalid, UsageInvalid
+from vitrify.core.resource import Kinds
+from vitrify.project.find import find
+from vitrify.project.problems import Problems
+
+if TYPE_CHECKING:
+    from vitrify.project.assemble import Project
+    from vitrify.project.node import Node
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a declaration depends on beside its own text. `overrides` are variables of the command line."""
+
+    environ: Mapping[str, str]
+    overrides: Mapping[str, str]
+    kinds: Kinds
+    key: bytes
+
+
+def load(folder: str, *, environ: Mapping[str, str], overrides: Mapping[str, str], kinds: Kinds, key: bytes) -> Declaration:
+    """The declaration of the project in this folder, or in the nearest one above it.
+
+    Raises DeclarationInvalid with every problem found, in the order of the file, and UsageInvalid where there is no
+    declaration or `overrides` (variables of the command line) do not fit it. `key` digests contents that hold a secret.
+    """
+    path = find(folder)
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise UsageInvalid(f"{path} cannot be read", why=error.strerror or "") from error
+    return read(content, path, Inputs(environ, overrides, kinds, key))
+
+
+def read(content: bytes, path: Path, inputs: Inputs) -> Declaration:
+    """The declaration in these bytes, as if they stood at `path`. Raises as `load` does."""
+    # Here, because an importer of this module may only want to find a project, and these cost a quarter of a second.
+    from vitrify.project.assemble import assemble
+    from vitrify.project.envelope import Top
+    from vitrify.project.envelope import read as read_part
+    from vitrify.project.sections import named
+    from vitrify.project.yaml import parse
+
+    problems = Problems()
+    try:
+        root = parse(content, file=str(path), problems=problems)
+    except DeclarationInvalid as broken:
+        problems.take(broken)
+        raise problems.error() from None
+    top = read_part(Top, root, owner=root.at, problems=problems)
+    project = _project(root, path, inputs, problems)
+    entries = dict(named(root.get("servers"), "server", problems))
+    servers = [assemble(name, entry, project) for name, entry in entries.items()]
+    sound = tuple(server for server in servers if server)
+    _agree(sound, problems)
+    if top and not servers:
+        problems.add("no server is declared", root.entries["servers"].at, hint="as in `servers: {web: {…}}`")
+    problems.settle()
+    routers = tuple(router for router in project.routers.values() if router)
+    return Declaration(top.project if top else "", str(project.folder), sound, routers)
+
+
+def _project(root: Node, path: Path, inputs: Inputs, problems: Problems) -> Project:
+    """What all servers share."""
+    from vitrify.project import sections, variables
+    from vitrify.project.assemble import Project
+    from vitrify.project.contents import Contents
+    from vitrify.project.resolve import Workshop
+    from vitrify.project.secrets import DeclaredSecrets
+    from vitrify.project.templates import Templates
+
+    folder = Path(os.path.abspath(path.parent))  # noqa: PTH100  resolve() would follow links
+    own = variables.variables_of(root, problems)
+    overrides = variables.overridden(inputs.overrides, declared={**_elsewhere(root, problems), **own})
+    return Project(
+        folder=folder,
+        variables=own,
+        overrides=overrides,
+        profiles=sections.profiles(root, inputs.kinds, problems),
+        routers=sections.routers(root, variables.Scope({**own, **overrides}), problems),
+        workshop=Workshop(
+            kinds=inputs.kinds,
+            contents=Contents(folder, key=inputs.key),
+            templates=Templates(folder),
+            secrets=DeclaredSecrets(sections.secrets(root, problems), folder, inputs.environ),
+            problems=problems,
+        ),
+    )
+
+
+def _elsewhere(root: Node, problems: Problems) -> Mapping[str, Node]:
+    """Every variable that a server or one of its hosts declares."""
+    from vitrify.project.variables import variables_of
+
+    found: dict[str, Node] = {}
+    servers = root.get("servers")
+    for entry in (servers.entries if servers else {}).values():
+        hosts = entry.node.get("hosts")
+        for owner in (entry.node, *(hosts.items if hosts else ())):
+            found.update(variables_of(owner, problems))
+    return found
+
+
+def _agree(servers: Iterable[Server], problems: Problems) -> None:
+    """Note where two servers want the same resource differently, or the same traffic."""
+    from vitrify.project.merge import across
+
+    across(servers, problems)
+    routed: dict[tuple[str, str, str], Server] = {}
+    for server in servers:
+        if server.route:
+            first = routed.setdefault((server.route.router.name, server.route.host, server.route.path), server)
+            if first is not server:
+                why = f"the other one is at {first.where}"
+                problems.add(f"the servers `{first.name}` and `{server.name}` want the same requests", server.where, why=why)

@@ -1,0 +1,152 @@
+"""Turns what a resource declares by name (templates, sources, folders, secrets) into what travels by digest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from vitrify.core.diagnostic import Location, VitrifyError
+from vitrify.core.digest import JSON, JSONObject
+from vitrify.core.resource import Kinds
+from vitrify.core.schema import Schema, Type
+from vitrify.project.contents import Contents
+from vitrify.project.node import Node, plain, scalars
+from vitrify.project.problems import Problems
+from vitrify.project.secrets import DeclaredSecrets, reference
+from vitrify.project.templates import Templates
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """What making resources draws on; one for each load."""
+
+    kinds: Kinds
+    contents: Contents
+    templates: Templates
+    secrets: DeclaredSecrets
+    problems: Problems
+
+
+@dataclass(frozen=True)
+class Made:
+    """The fields that travel, whether a content holds a secret, and the secrets of a process environment."""
+
+    fields: JSONObject
+    secret: bool = False
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+class Resolving:
+    """One resource on its way from the form that is declared to the form that travels."""
+
+    def __init__(self, known: Schema, written: Node, workshop: Workshop, *, image: bool) -> None:
+        self._known = known.fields
+        self._written = written
+        self._shop = workshop
+        self._image = image
+        self._failed = False
+
+    def made(self, values: Mapping[str, JSON], *, absent: bool) -> Made | None:
+        """The resource's fields; None where a content or secret cannot be had, which is noted where it is named."""
+        travels: JSONObject = {name: value for name, value in values.items() if not self._known[name].control}
+        secret, secrets = False, dict[str, str]()
+        if self._says_content():
+            travels.pop("content", None)
+        if not absent:
+            if self._says_content():
+                secret = self._content(values, travels)
+            if "from" in values and self._known["from"].control:
+                self._tree(str(values["from"]), travels)
+            secrets = self._environment(values, travels)
+        return None if self._failed else Made(travels, secret, secrets)
+
+    def _says_content(self) -> bool:
+        """Whether `content` is one of several ways to say what a file holds, and so travels as a digest."""
+        return "content" in self._known and any(name in self._known and self._known[name].control for name in ("template", "source"))
+
+    def _note(self, error: VitrifyError, at: Location) -> None:
+        self._failed = True
+        if not self._shop.problems.told(at):
+            first = error.diagnostics[0]
+            self._shop.problems.add(first.summary, at, why=first.why, hint=first.hint)
+
+    def _node(self, name: str) -> Node:
+        return self._written.entries[name].node
+
+    def _content(self, values: Mapping[str, JSON], travels: JSONObject) -> bool:
+        """Put the digest of the content in place; true where it holds a secret."""
+        references = [found for name in ("content", "vars") if name in values for found in _references(self._node(name))]
+        if references and self._image:
+            for found in references:
+                self._note(VitrifyError("an image cannot hold a secret", hint="give it to the process: `env: {NAME: secret:…}`"), found.at)
+            return True
+        secret = bool(references)
+        way = next((name for name in ("source", "template", "content") if name in values), "")
+        at = self._node(way).at if way else self._written.at
+        try:
+            if way == "source":
+                travels["content"] = self._shop.contents.file(str(values["source"]))
+            elif way:
+                told = {name: self._revealed(self._node(name)) for name in ("content", "vars") if name in values}
+                if not self._failed:
+                    text = (
+                        str(told["content"])
+                        if way == "content"
+                        else self._rendered(str(values["template"]), told.get("vars"), secret=secret)
+                    )
+                    travels["content"] = self._shop.contents.text(text, secret=secret)
+        except VitrifyError as error:
+            self._note(error, at)
+        return secret
+
+    def _rendered(self, template: str, told: JSON, *, secret: bool) -> str:
+        return self._shop.templates.render(template, told if isinstance(told, dict) else {}, withhold=secret)
+
+    def _revealed(self, node: Node) -> JSON:
+        """The value with its secrets in clear, for the content that is about to be digested."""
+        if isinstance(node.value, dict):
+            return {key: self._revealed(entry.node) for key, entry in node.value.items()}
+        if isinstance(node.value, tuple):
+            return [self._revealed(item) for item in node.value]
+        name = reference(node.value)
+        return plain(node) if name is None else self._resolved(name, node.at)
+
+    def _resolved(self, name: str, at: Location) -> str:
+        try:
+            return self._shop.secrets.resolve(name)
+        except VitrifyError as error:
+            self._note(error, at)
+            return ""
+
+    def _tree(self, source: str, travels: JSONObject) -> None:
+        try:
+            travels["entries"] = self._shop.contents.tree(source)
+        except VitrifyError as error:
+            self._note(error, self._node("from").at)
+
+    def _environment(self, values: Mapping[str, JSON], travels: JSONObject) -> dict[str, str]:
+        """The secrets in maps of texts that may hold them. On a host they travel as one file that only its owner reads."""
+        secrets: dict[str, str] = {}
+        lines: list[str] = []
+        for name in values:
+            if self._known[name].type is not Type.MAP or not self._known[name].secret:
+                continue
+            for variable, entry in sorted(self._node(name).entries.items()):
+                secret = reference(entry.node.value)
+                if secret is not None:
+                    secrets[secret] = self._resolved(secret, entry.node.at)
+                    lines.append(environment_line(variable, secrets[secret]))
+        if lines and not self._image and not self._failed:
+            travels["environment_file"] = self._shop.contents.text("".join(lines), secret=True)
+        return secrets
+
+
+def environment_line(name: str, value: str) -> str:
+    r"""One line of a systemd `EnvironmentFile`: quoted, with `\`, `"`, `$` and backquotes escaped."""
+    for sign in ("\\", '"', "$", "`"):
+        value = value.replace(sign, "\\" + sign)
+    return f'{name}="{value}"\n'
+
+
+def _references(node: Node) -> Iterator[Node]:
+    return (found for found in scalars(node) if reference(found.value))

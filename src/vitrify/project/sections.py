@@ -1,0 +1,102 @@
+"""Reads the top-level sections of a declaration: secrets, profiles, routers, variables."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+from vitrify.core.declaration import Router
+from vitrify.core.resource import Kinds
+from vitrify.core.schema import near
+from vitrify.project.compile import COMMON
+from vitrify.project.envelope import ParameterPart, ProfilePart, RouterPart, SecretPart, read
+from vitrify.project.expand import Parameter, Profile
+from vitrify.project.node import Entry, Node, spoken
+from vitrify.project.problems import Problems
+from vitrify.project.secrets import Source
+from vitrify.project.variables import Scope, fill
+
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,62}")
+
+
+def named(section: Node | None, what: str, problems: Problems) -> Iterator[tuple[str, Entry]]:
+    """The entries of a section whose keys are names; a key that is none is noted."""
+    for name, entry in (section.entries if section else {}).items():
+        if _NAME.fullmatch(name):
+            yield name, entry
+        else:
+            hint = "letters, digits, `_` and `-`, beginning with a letter"
+            problems.add(f"{name!r} cannot be the name of a {what}", entry.at, hint=hint)
+
+
+def secrets(root: Node, problems: Problems) -> Mapping[str, Source]:
+    """Where each secret comes from."""
+    found: dict[str, Source] = {}
+    for name, (at, node) in named(root.get("secrets"), "secret", problems):
+        part = read(SecretPart, node, owner=at, problems=problems)
+        if part:
+            found[name] = Source(env=part.env or "", file=part.file or "")
+    return found
+
+
+def routers(root: Node, scope: Scope, problems: Problems) -> Mapping[str, Router | None]:
+    """The routers by name; None for one that something is wrong with."""
+    found: dict[str, Router | None] = {}
+    listening: dict[str, str] = {}
+    for name, (at, node) in named(root.get("routers"), "router", problems):
+        part = read(RouterPart, fill(node, scope, problems), owner=at, problems=problems)
+        found[name] = Router(name, part.kind, part.listen, part.tls) if part else None
+        if part and listening.setdefault(part.listen, name) != name:
+            hint = f"the router `{listening[part.listen]}` does"
+            problems.add(f"another router listens on {part.listen} already", node.entries["listen"].node.at, hint=hint)
+    return found
+
+
+def profiles(root: Node, kinds: Kinds, problems: Problems) -> Mapping[str, Profile]:
+    """The profiles by name, used or not; what can be checked without their parameters is."""
+    found: dict[str, Profile] = {}
+    for name, (at, node) in named(root.get("profiles"), "profile", problems):
+        part = read(ProfilePart, node, owner=at, problems=problems)
+        resources = node.get("resources") or Node((), node.at)
+        _outline(resources, kinds, problems)
+        parameters = _parameters(node.get("parameters"), problems)
+        found[name] = Profile(at, parameters if part else None, resources)
+    return found
+
+
+def _parameters(section: Node | None, problems: Problems) -> Mapping[str, Parameter] | None:
+    found: dict[str, Parameter | None] = {}
+    for name, (at, node) in named(section, "parameter", problems):
+        found[name] = _parameter(name, Entry(at, node), problems)
+    sound = {name: parameter for name, parameter in found.items() if parameter}
+    return sound if len(sound) == len(section.entries if section else {}) else None
+
+
+def _parameter(name: str, entry: Entry, problems: Problems) -> Parameter | None:
+    part = read(ParameterPart, entry.node, owner=entry.at, problems=problems)
+    if part is None:
+        return None
+    default = entry.node.get("default")
+    parameter = Parameter(part.type, default)
+    if default and not parameter.fits(default):
+        problems.add(f"the default of `{name}` is {parameter.expected}, not {spoken(default)}", default.at)
+        return None
+    return parameter
+
+
+def _outline(resources: Node, kinds: Kinds, problems: Problems) -> None:
+    """Note unknown kinds and fields, so that a profile that no server uses is not wrong in silence."""
+    for item in resources.items:
+        for name, (at, node) in item.entries.items():
+            if name not in kinds and name != "use":
+                known = [*kinds.names(), "use"]
+                problems.add(f"there is no kind `{name}`", at, hint=near(name, known) or f"kinds: {', '.join(known)}")
+            elif name in kinds:
+                _fields(node, [*kinds[name].schema.fields, *COMMON], problems)
+
+
+def _fields(node: Node, known: list[str], problems: Problems) -> None:
+    for name, entry in node.entries.items():
+        if name not in known:
+            hint = near(name, known) or f"fields: {', '.join(sorted(known))}"
+            problems.add(f"there is no field `{name}`", entry.at, hint=hint)

@@ -1,0 +1,68 @@
+"""The settings of a server as core values: hosts, base, health, route and rollout."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from vitrify.core.declaration import Base, Health, Host, Rollout, Route, Router
+from vitrify.core.schema import near
+from vitrify.project.envelope import HealthPart, HostPart, RolloutPart, RoutePart
+from vitrify.project.node import Node, walk
+from vitrify.project.problems import Problems
+
+
+def hosts(parts: list[HostPart], node: Node, folder: Path, problems: Problems) -> tuple[Host, ...]:
+    """Where the server lives; the same place twice is noted."""
+    found: dict[str, Host] = {}
+    for index, part in enumerate(parts):
+        host = Host("local") if part.at == "local" else Host(part.at, beneath(folder, part.at.partition(":")[2]))
+        if host.folder in found:
+            problems.add(f"the host `{part.at}` is listed twice", walk(node, ("hosts", index, "at")))
+        found.setdefault(host.folder, host)
+    return tuple(found.values())
+
+
+def beneath(folder: Path, path: str) -> str:
+    """A path of the project as an absolute one."""
+    return os.path.normpath(folder / path)
+
+
+def base(name: str | None, folder: Path) -> Base | None:
+    """What an image stands on."""
+    if name is None or name in ("scratch", "host"):
+        return Base(name) if name else None
+    return Base("rootfs", beneath(folder, name.partition(":")[2]))
+
+
+def health(part: HealthPart | None) -> Health | None:
+    """How to tell that an instance serves."""
+    if part is None:
+        return None
+    return Health(
+        http=part.http or "",
+        tcp=part.tcp,
+        command=tuple(part.command or ()),
+        status=part.status,
+        passes=part.passes,
+        interval=part.interval,
+        timeout=part.timeout,
+        grace=part.grace,
+    )
+
+
+def rollout(part: RolloutPart) -> Rollout:
+    """How a release goes into service."""
+    return Rollout(part.strategy, part.drain, part.probation, part.keep_warm, part.retain)
+
+
+def route(part: RoutePart | None, node: Node, routers: Mapping[str, Router | None], problems: Problems) -> Route | None:
+    """What traffic reaches the server; a router that is not declared is noted, one that is wrong already was."""
+    if part is None:
+        return None
+    if part.router not in routers:
+        known = f"routers: {', '.join(sorted(routers))}" if routers else 'declare it: `routers: {edge: {kind: caddy, listen: ":8080"}}`'
+        problems.add(f"there is no router `{part.router}`", walk(node, ("route", "router")), hint=near(part.router, routers) or known)
+    router = routers.get(part.router)
+    return Route(router, part.host or "", part.path) if router else None

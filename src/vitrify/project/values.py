@@ -1,0 +1,147 @@
+"""The small values of a declaration's envelope: durations, hosts, bases, addresses to listen on."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Annotated, Any, NoReturn, TypeAlias
+
+from pydantic import AfterValidator, BeforeValidator
+from pydantic_core import PydanticCustomError
+
+from vitrify.core import schema
+from vitrify.core.schema import Field, Type, near
+from vitrify.project.node import Node, spoken
+
+_DURATION = re.compile(r"([0-9]{1,9})(ms|s|m|h)")
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_LISTEN = re.compile(r"([A-Za-z0-9.-]*|\[[0-9a-fA-F:]+\]):([0-9]{1,5})")
+_HOST = re.compile(r"[A-Za-z0-9*]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
+
+
+def refuse(summary: str, hint: str = "") -> NoReturn:
+    """Say what is wrong with a value, in whole sentences."""
+    raise PydanticCustomError("vitrify", "{summary}", {"summary": summary, "hint": hint})
+
+
+def _given(value: Any) -> Any:  # noqa: ANN401  what stands in a file can be anything
+    if value is None:
+        refuse("nothing is written here", "give a value, or take the key out")
+    return value
+
+
+Given = BeforeValidator(_given)
+"""A key that may be left out but not left empty."""
+
+
+def one_of(*choices: str, hint: str = "") -> AfterValidator:
+    """A text from a short list."""
+
+    def check(value: str) -> str:
+        if value not in choices:
+            refuse(f"`{value}` is not one of {', '.join(choices)}", near(value, choices) or hint)
+        return value
+
+    return AfterValidator(check)
+
+
+def _duration(value: Any) -> float:  # noqa: ANN401  what stands in a file can be anything
+    if isinstance(value, int) and not isinstance(value, bool):
+        refuse("a duration has a unit", f"as in {value}s, {value}ms or {value}m")
+    match = _DURATION.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        refuse("this is not a duration", "a whole number and ms, s, m or h, as in 30s")
+    return int(match[1]) * _UNITS[match[2]]
+
+
+Duration: TypeAlias = Annotated[float, BeforeValidator(_duration)]
+"""Seconds, written as `500ms`, `30s`, `10m`, `1h`."""
+
+
+def _absolute(value: str) -> str:
+    for problem in schema.check(Field(Type.PATH, ""), value, path=()):
+        refuse(problem.summary, problem.hint)
+    return value
+
+
+Absolute: TypeAlias = Annotated[str, AfterValidator(_absolute)]
+
+
+def _below_root(value: str) -> str:
+    if value == "/":
+        refuse("`/` cannot be writable", "an instance is read-only but for the folders named here")
+    return _absolute(value)
+
+
+Writable: TypeAlias = Annotated[str, AfterValidator(_below_root)]
+
+
+def _url_path(value: str) -> str:
+    if not re.fullmatch(r"/[!-~]*", value):
+        refuse(f"{value!r} is not the path of a URL", "start it with /")
+    return value
+
+
+UrlPath: TypeAlias = Annotated[str, AfterValidator(_url_path)]
+
+
+def _host_name(value: str) -> str:
+    if not _HOST.fullmatch(value):
+        refuse(f"{value!r} is not a host name", "as in shop.example")
+    return value
+
+
+HostName: TypeAlias = Annotated[str, AfterValidator(_host_name)]
+
+
+def _listen(value: str) -> str:
+    match = _LISTEN.fullmatch(value)
+    if not match or not 1 <= int(match[2]) <= 65535:
+        refuse(f"{value!r} is not an address to listen on", 'as in ":8080" or "127.0.0.1:8080"')
+    return value
+
+
+Listen: TypeAlias = Annotated[str, AfterValidator(_listen)]
+
+
+def _reach(value: str) -> str:
+    if value.startswith("ssh:"):
+        refuse(
+            f"`{value}` is reached by SSH, and this version reaches `local` and `root:DIR` only", "run vitrify on that host, with `local`"
+        )
+    if value != "local" and not _folder(value, "root:"):
+        refuse(f"`{value}` is not a host", near(value, ["local"]) or "`local`, or `root:DIR` for a folder that is treated as a root")
+    return value
+
+
+Reach: TypeAlias = Annotated[str, AfterValidator(_reach)]
+
+
+def _base(value: str) -> str:
+    if value not in ("scratch", "host") and not _folder(value, "rootfs:"):
+        known = ["scratch", "host", "rootfs:"]
+        refuse(f"`{value}` is not a base", near(value, known) or "`scratch`, `host`, or `rootfs:DIR` for an unpacked root file system")
+    return value
+
+
+BaseName: TypeAlias = Annotated[str, AfterValidator(_base)]
+
+
+def _folder(value: str, prefix: str) -> bool:
+    return value.startswith(prefix) and len(value) > len(prefix) and "\0" not in value and "\n" not in value
+
+
+def raw(what: str) -> Callable[[Any], Any]:
+    """A part that is read elsewhere; here only that it is a map, or a list."""
+
+    def check(value: Any) -> Any:  # noqa: ANN401  what stands in a file can be anything
+        wanted = dict if what == "map" else tuple
+        if isinstance(value, Node) and not isinstance(value.value, wanted):
+            refuse(f"expected a {what}, not {spoken(value)}")
+        return value
+
+    return check
+
+
+RawMap: TypeAlias = Annotated[Any, BeforeValidator(raw("map"))]
+RawList: TypeAlias = Annotated[Any, BeforeValidator(raw("list"))]
