@@ -1,0 +1,101 @@
+"""One look at whether an instance serves: http, tcp or a command, never longer than its timeout, the reason in words."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import time
+from typing import List
+
+from vitrify.core.digest import JSONObject
+
+_SLOW = (socket.timeout, TimeoutError)
+
+LARGEST = 64 << 10
+"""Bytes of an answer's head; a server that sends more is not answering a health check."""
+
+
+def look(health: JSONObject, *, port: int) -> str:
+    """Nothing where the instance passes, else why not. `health` is `Health.to_json()`, perhaps with the `host` of its route."""
+    seconds = _number(health, "timeout_ms", 2000) / 1000
+    command = health.get("command")
+    if isinstance(command, list) and command:
+        return _command([str(part).replace("${instance.port}", str(port)) for part in command], seconds)
+    path = str(health.get("http") or "")
+    if path:
+        return _http(path, port, host=str(health.get("host") or ""), status=_number(health, "status", 200), seconds=seconds)
+    tcp = health.get("tcp")
+    return _tcp(tcp if isinstance(tcp, int) and tcp else port, seconds)
+
+
+def _number(health: JSONObject, name: str, default: int) -> int:
+    value = health.get(name)
+    return value if isinstance(value, int) else default
+
+
+def _tcp(port: int, seconds: float) -> str:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=seconds).close()
+    except OSError as error:
+        return f"nothing listens on 127.0.0.1:{port} ({_reason(error)})"
+    return ""
+
+
+def _http(path: str, port: int, *, host: str, status: int, seconds: float) -> str:
+    asked = f"GET {path}"
+    if any(character in path + host for character in "\r\n "):
+        return f"{asked!r} is not a request"
+    try:
+        line = _ask(path, port, host=host or f"127.0.0.1:{port}", until=time.monotonic() + seconds)
+    except OSError as error:
+        slow = isinstance(error, _SLOW)
+        return f"{asked}: {f'no whole answer within {seconds:g} s' if slow else _reason(error)}"
+    parts = line.split(" ", 2)
+    if len(parts) < 2 or not parts[0].startswith("HTTP/") or not parts[1].isdigit():
+        return f"{asked}: the answer is not HTTP"
+    return "" if int(parts[1]) == status else f"{asked}: status {parts[1]}, not {status}"
+
+
+def _ask(path: str, port: int, *, host: str, until: float) -> str:
+    """The status line, once the whole answer came: the connection ends it, so that a half answer is none."""
+    with socket.create_connection(("127.0.0.1", port), timeout=max(0.001, until - time.monotonic())) as connection:
+        # HTTP/1.0 with a Host: no chunks and no keep-alive, so the end of the connection is the end of the answer.
+        request = f"GET {path} HTTP/1.0\r\nHost: {host}\r\nUser-Agent: vitrify-health\r\nConnection: close\r\n\r\n"
+        connection.sendall(request.encode("latin-1", "replace"))
+        head = b""
+        while True:
+            # One deadline over all reads: a server that drips a byte a second must not hold the gate open.
+            left = until - time.monotonic()
+            if left <= 0:
+                raise TimeoutError
+            connection.settimeout(left)
+            data = connection.recv(1 << 16)
+            if not data:
+                return head.partition(b"\r\n")[0].decode("latin-1")
+            head += data[: max(0, LARGEST - len(head))]
+
+
+def _command(argv: List[str], seconds: float) -> str:
+    spoken = argv[0]
+    try:
+        started = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
+    except OSError as error:
+        return f"{spoken} cannot be run ({_reason(error)})"
+    try:
+        output, _ = started.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(started.pid, signal.SIGKILL)
+        started.communicate()
+        return f"{spoken} did not end within {seconds:g} s"
+    if started.returncode == 0:
+        return ""
+    words = output.decode("utf-8", "replace").strip().splitlines()[-1:]
+    return f"{spoken} ended with {started.returncode}" + (f": {words[0][:200]}" if words else "")
+
+
+def _reason(error: OSError) -> str:
+    return "timed out" if isinstance(error, _SLOW) else (os.strerror(error.errno) if error.errno else str(error))

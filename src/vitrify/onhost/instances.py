@@ -1,0 +1,150 @@
+"""Instances of images on this host: launched under a shim each, found again by id and labels. The payload's `instance.*` calls.
+
+Folders and files are specified in `docs/formats/instances.md`. Nothing is kept in memory: whoever calls next, from
+wherever, finds what is there.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Callable, Dict, Mapping
+
+from vitrify.core.diagnostic import Denied, TargetFailed
+from vitrify.core.digest import JSON, JSONObject
+from vitrify.core.event import Event, Stage
+from vitrify.onhost import keeping
+from vitrify.onhost.altered import altered, layer
+from vitrify.onhost.context import Context
+from vitrify.onhost.health import look
+from vitrify.onhost.launching import Wish, check_reach, checked, folders, instances, labels_of, make
+from vitrify.onhost.logfile import tail
+from vitrify.onhost.record import read_record, sync_folder
+from vitrify.onhost.removal import remove_tree
+
+
+def launch(context: Context, arguments: JSONObject) -> JSONObject:
+    """Start an instance or adopt the one of the same id; Denied where that id has another spec."""
+    home, spec = str(arguments["home"]), arguments["spec"]
+    if not isinstance(spec, dict):
+        raise TargetFailed("an instance is launched from a spec")
+    wish = Wish.read(spec)
+    check_reach(home, wish.user)
+    context.emit(Event("instance.launch", Stage.STARTED, wish.id))
+    folder = f"{instances(home)}/{wish.id}"
+    with keeping.lock(f"{instances(home)}/.lock"):
+        known = read_record(f"{folder}/spec.json")
+        if known is not None and known.get("given") != wish.given:
+            raise Denied(
+                f"there is an instance {wish.id} with another spec", hint="an instance is never edited: give the new one its own id"
+            )
+        if known is None:
+            make(home, wish, arguments, at=context.clock())
+    context.reached("instance-start.intent")
+    with keeping.lock(f"{folder}/launch.lock"):
+        keeping.keep(folder)
+    context.reached("instance-start.act")
+    context.emit(Event("instance.launch", Stage.DONE, wish.id))
+    return _shown(folder)
+
+
+def listed(_: Context, arguments: JSONObject) -> JSONObject:
+    """All instances that carry these labels, oldest first."""
+    wanted = labels_of(arguments.get("labels")).items()
+    found = [_shown(folder) for folder in folders(str(arguments["home"]))]
+    shown = [instance for instance in found if wanted <= labels_of(instance["labels"]).items()]
+    shown.sort(key=lambda instance: (instance["created_at"], instance["id"]))
+    return {"instances": list(shown)}
+
+
+def stop(context: Context, arguments: JSONObject) -> JSONObject:
+    """End it, gently for `grace` seconds; its files stay. Harmless where it has ended."""
+    folder, grace = _known(arguments), arguments.get("grace")
+    context.reached("instance-stop.intent")
+    keeping.stop(folder, grace=float(grace) if isinstance(grace, (int, float)) else 10.0)
+    context.reached("instance-stop.act")
+    return _shown(folder)
+
+
+def stop_later(_: Context, arguments: JSONObject) -> JSONObject:
+    """Let its shim end it at `at` (seconds since the epoch), or never where that is null."""
+    folder, at = _known(arguments), arguments.get("at")
+    keeping.ask(folder, keeping.Ask(stop_at=float(at) if isinstance(at, (int, float)) else -1.0))
+    return _shown(folder)
+
+
+def discard(context: Context, arguments: JSONObject) -> JSONObject:
+    """Remove a stopped instance with its files; Denied while it runs, harmless where it is gone."""
+    home, identifier = str(arguments["home"]), checked(str(arguments["id"]))
+    place = Path(instances(home))
+    folder, gone = place / identifier, place / ".gone"
+    if not folder.is_dir():
+        return {"id": identifier}
+    context.reached("instance-discard.intent")
+    with keeping.lock(f"{place}/.lock"):
+        if keeping.state(str(folder)).kept:
+            raise Denied(f"the instance {identifier} still runs", hint="stop it first")
+        remove_tree(str(gone))
+        folder.rename(gone)
+        sync_folder(str(place))
+        remove_tree(str(gone))
+    context.reached("instance-discard.act")
+    return {"id": identifier}
+
+
+def logs(_: Context, arguments: JSONObject) -> JSONObject:
+    """The last lines it wrote."""
+    lines = arguments.get("lines")
+    return {"text": tail(f"{_known(arguments)}/log", lines if isinstance(lines, int) else 100)}
+
+
+def alterations(_: Context, arguments: JSONObject) -> JSONObject:
+    """Every difference between its sealed root and its image."""
+    spec = read_record(f"{_known(arguments)}/spec.json") or {}
+    kept = spec.get("layers")
+    return {"altered": list(altered([layer(one) for one in kept] if isinstance(kept, list) else []))}
+
+
+def healthy(_: Context, arguments: JSONObject) -> JSONObject:
+    """One look: `reason` is "" where it passes."""
+    folder, health = _known(arguments), arguments.get("health")
+    found = keeping.state(folder)
+    if found.status != "running":
+        ended = "" if found.exit_code is None else f", ended with {found.exit_code}"
+        return {"reason": f"it is {found.status}{ended}: {keeping.last_words(folder)}".rstrip(": ")}
+    port = (read_record(f"{folder}/spec.json") or {}).get("port")
+    return {"reason": look(health if isinstance(health, dict) else {}, port=port if isinstance(port, int) else 0)}
+
+
+def _shown(folder: str) -> Dict[str, JSON]:
+    spec, found = read_record(f"{folder}/spec.json") or {}, keeping.state(folder)
+    return {
+        "id": spec.get("id"),
+        "image": spec.get("image"),
+        "labels": spec.get("labels"),
+        "port": spec.get("port"),
+        "created_at": spec.get("created_at"),
+        "state": found.status,
+        "started_at": found.started_at,
+        "restarts": found.restarts,
+        "exit_code": found.exit_code,
+        "stop_at": found.stop_at,
+    }
+
+
+def _known(arguments: JSONObject) -> str:
+    folder = f"{arguments['home']}/instances/{checked(str(arguments['id']))}"
+    if not Path(folder, "spec.json").is_file():
+        raise TargetFailed(f"there is no instance {arguments['id']}", hint="`vitrify status` lists those that there are")
+    return folder
+
+
+CALLS: Mapping[str, Callable[[Context, JSONObject], JSONObject]] = {
+    "instance.launch": launch,
+    "instance.list": listed,
+    "instance.stop": stop,
+    "instance.stop_later": stop_later,
+    "instance.discard": discard,
+    "instance.logs": logs,
+    "instance.altered": alterations,
+    "instance.healthy": healthy,
+}
