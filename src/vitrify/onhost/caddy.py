@@ -73,7 +73,8 @@ def config(router: CaddyRouter) -> JSONObject:
 
 
 def _https(tls: str) -> JSONObject:
-    return {"automatic": {}, "internal": {"disable_redirects": True}}.get(tls, {"disable": True})
+    known: Dict[str, JSONObject] = {"automatic": {}, "internal": {"disable_redirects": True}}
+    return known.get(tls, {"disable": True})
 
 
 def _routes(routes: Iterable[CaddyRoute]) -> List[JSON]:

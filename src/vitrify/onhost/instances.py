@@ -28,7 +28,9 @@ def launch(context: Context, arguments: JSONObject) -> JSONObject:
     if not isinstance(spec, dict):
         raise TargetFailed("an instance is launched from a spec")
     wish = Wish.read(spec)
-    check_reach(home, wish.user)
+    Path(instances(home)).mkdir(mode=0o711, parents=True, exist_ok=True)
+    for path in (home, str(arguments["bwrap"])):
+        check_reach(path, wish.user)
     context.emit(Event("instance.launch", Stage.STARTED, wish.id))
     folder = f"{instances(home)}/{wish.id}"
     with keeping.lock(f"{instances(home)}/.lock"):

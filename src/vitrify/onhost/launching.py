@@ -128,19 +128,19 @@ def _account(user: str) -> pwd.struct_passwd:
         raise TargetFailed(f"there is no user {user} on this host", hint="bubblewrap runs a process as a user of its host") from None
 
 
-def check_reach(home: str, user: str) -> None:
-    """Where root runs a process as somebody else, that user must be able to pass through all folders above the home."""
-    Path(instances(home)).mkdir(mode=0o711, parents=True, exist_ok=True)
+def check_reach(path: str, user: str) -> None:
+    """Where root runs a process as somebody else, that user must be able to pass through every folder on the way to it."""
     if not user or os.geteuid() != 0:
         return
     account = _account(user)
     groups = set(os.getgrouplist(user, account.pw_gid))
-    for folder in (Path(home).resolve(), *Path(home).resolve().parents):
+    place = Path(path).resolve()
+    for folder in (place, *place.parents):
         found = folder.stat()
         bit = 0o100 if found.st_uid == account.pw_uid else 0o010 if found.st_gid in groups else 0o001
         if account.pw_uid != 0 and not found.st_mode & bit:
-            hint = f"put the state home (VITRIFY_HOME) where {user} can pass, or let it pass: chmod a+x {folder}"
-            raise TargetFailed(f"{user} cannot reach {home}", why=f"{folder} is closed to it", hint=hint)
+            hint = f"move it where {user} can pass (VITRIFY_HOME for the state home), or let it pass: chmod a+x {folder}"
+            raise TargetFailed(f"{user} cannot reach {path}", why=f"{folder} is closed to it", hint=hint)
 
 
 def instances(home: str) -> str:

@@ -227,7 +227,7 @@ def in_flight(_: Context, arguments: JSONObject) -> JSONObject:
     return {"requests": count}
 
 
-def _requests(folder: str, addresses: "set[str]") -> int:
+def _requests(folder: str, addresses: set[str]) -> int:
     found = Admin(folder).get("/reverse_proxy/upstreams").body
     listed: List[Dict[str, JSON]] = [entry for entry in found if isinstance(entry, dict)] if isinstance(found, list) else []
     counts = [entry.get("num_requests") for entry in listed if entry.get("address") in addresses]

