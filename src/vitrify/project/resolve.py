@@ -9,6 +9,7 @@ from vitrify.core.diagnostic import Location, VitrifyError
 from vitrify.core.digest import JSON, JSONObject
 from vitrify.core.resource import Kinds
 from vitrify.core.schema import Schema, Type
+from vitrify.core.unit import environment_file
 from vitrify.project.contents import Contents
 from vitrify.project.node import Node, plain, scalars
 from vitrify.project.problems import Problems
@@ -125,27 +126,25 @@ class Resolving:
             self._note(error, self._node("from").at)
 
     def _environment(self, values: Mapping[str, JSON], travels: JSONObject) -> dict[str, str]:
-        """The secrets in maps of texts that may hold them. On a host they travel as one file that only its owner reads."""
+        """The secrets of a process. On a host they travel as one file, which only its owner can read."""
+        maps = [name for name in values if self._known[name].type is Type.MAP and self._known[name].secret]
+        entries = [(variable, entry.node) for name in maps for variable, entry in self._node(name).entries.items()]
+        used = [(variable, node, reference(node.value)) for variable, node in entries]
         secrets: dict[str, str] = {}
-        lines: list[str] = []
-        for name in values:
-            if self._known[name].type is not Type.MAP or not self._known[name].secret:
-                continue
-            for variable, entry in sorted(self._node(name).entries.items()):
-                secret = reference(entry.node.value)
-                if secret is not None:
-                    secrets[secret] = self._resolved(secret, entry.node.at)
-                    lines.append(environment_line(variable, secrets[secret]))
-        if lines and not self._image and not self._failed:
-            travels["environment_file"] = self._shop.contents.text("".join(lines), secret=True)
+        environment: dict[str, str] = {}
+        for variable, node, name in used:
+            if name is not None:
+                secrets[name] = environment[variable] = self._resolved(name, node.at)
+                self._fits(variable, environment[variable], node.at)
+        if environment and not self._image and not self._failed:
+            travels["environment_file"] = self._shop.contents.text(environment_file(environment), secret=True)
         return secrets
 
-
-def environment_line(name: str, value: str) -> str:
-    r"""One line of a systemd `EnvironmentFile`: quoted, with `\`, `"`, `$` and backquotes escaped."""
-    for sign in ("\\", '"', "$", "`"):
-        value = value.replace(sign, "\\" + sign)
-    return f'{name}="{value}"\n'
+    def _fits(self, variable: str, value: str, at: Location) -> None:
+        try:
+            environment_file({variable: value})
+        except VitrifyError as error:
+            self._note(error, at)
 
 
 def _references(node: Node) -> Iterator[Node]:
