@@ -43,7 +43,7 @@ def test_the_layer_of_the_documented_sample_has_the_documented_digest(tmp_path: 
     digest, content = packed(sample(tmp_path))
 
     assert digest in Path(__file__).parents[3].joinpath("docs/formats/image.md").read_text()
-    assert len(content) == 6656
+    assert len(content) == 7168
 
 
 def test_entries_are_sorted_by_the_bytes_of_their_paths(tmp_path: Path) -> None:
