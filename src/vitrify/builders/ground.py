@@ -51,7 +51,7 @@ class Base:
 
 
 def rootfs_tree(folder: str) -> Tree:
-    """A rootfs folder as a layer. Its owners count where root owns the folder; an ordinary user's copy has none to tell, and gets root's."""
+    """A rootfs folder as a layer: its owners count where root owns the folder; an ordinary user's copy has none to tell."""
     return Tree(folder, disk_owners=Path(folder).stat().st_uid == 0)
 
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Protocol
 
-from vitrify.builders.ground import HOST, ROOTFS, Base, rootfs_tree, stat_fingerprint, system_fingerprint, touched_fingerprint
 from vitrify.builders.gate import refuse_secrets
+from vitrify.builders.ground import HOST, ROOTFS, Base, rootfs_tree, stat_fingerprint, system_fingerprint, touched_fingerprint
 from vitrify.builders.layer import pack
 from vitrify.builders.manifest import Documents, documents, process
 from vitrify.builders.tree import Tree, stamps

@@ -139,7 +139,6 @@ class Root:
 
     def _clear(self, folder: int, parts: Parts) -> None:
         if self._is_folder(folder, parts[-1]):
-            self._leave()
             gone = [path for path in self._stamps if path[: len(parts)] == parts]
             for path in gone:
                 del self._stamps[path]
