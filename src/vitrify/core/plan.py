@@ -218,15 +218,16 @@ class HostChanges:
     forgotten: tuple[Resource, ...]
 
 
-def _change(declared: Resource, before: Owned | None, seen: Observation, *, kinds: Kinds, diff: Diff) -> Change | None:
-    kind = kinds[declared.address.kind]
-    wish = kind.inherit(declared, before.resource) if before else declared
+def _change(wish: Resource, owned: Owned | None, seen: Observation, *, kinds: Kinds, diff: Diff) -> Change | None:
+    kind = kinds[wish.address.kind]
+    leftover = kind.leftover(wish, owned.resource) if owned else {}
     desired = kind.desired(wish)
     change = difference(wish, desired=desired, seen=seen)
-    if change is None and wish is not declared and not wish.absent:
+    if change is None and leftover and not wish.absent:
         change = Change(wish, Action.UPDATE, before=seen.properties, after=desired)
     if change is None:
         return None
+    change = replace(change, before={**change.before, **leftover})
     because, sureness, undoable = kind.because(change), kind.sureness(change), kind.undoable(change)
     return replace(change, because=because, sureness=sureness, undoable=undoable, diff=diff(wish, seen))
 

@@ -190,12 +190,12 @@ class Kind(ABC):
         """
         return ()
 
-    def inherit(self, resource: Resource, previous: Resource) -> Resource:
-        """The wish, told what an earlier version of it left behind.
+    def leftover(self, resource: Resource, previous: Resource) -> Properties:
+        """What the version of this wish that was applied before put in place and this one wishes for no more.
 
-        The very same resource where there is nothing to tell; any other is a change even if all that it wishes for is there.
+        It joins `before` in the change, and is a change even where all that is wished for is there; empty for most kinds.
         """
-        return resource
+        return {}
 
     def because(self, change: Change) -> Tuple[str, ...]:
         """The reasons in words; by default those that `difference` found."""
