@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Dict, List, Mapping, Tuple
+from typing import AbstractSet, Dict, List, Mapping, Tuple
 
 from vitrify.core import place
 from vitrify.core.diagnostic import TargetFailed
@@ -74,7 +74,7 @@ class Tree(Kind):
         resource = change.resource
         top = str(resource.fields["to"])
         if change.action is Action.REMOVE:
-            _clear(top, sorted({*_wishes(resource), *_outdated(change)}), system)
+            _clear(top, _leaving(change), system)
             return
         _clear_entries(top, _outdated(change), system)
         stat = system.stat(top)
@@ -90,16 +90,19 @@ class Tree(Kind):
         for name in _concerned(change):
             _put(f"{top}/{name}", wishes[name], system)
 
-    def leftover(self, resource: Resource, previous: Resource) -> Properties:
-        """The entries that an earlier version put there and this one has no more."""
-        outdated: List[JSON] = [name for name in sorted(_entries(previous)) if name not in _entries(resource)]
-        return {"outdated": outdated} if outdated and not previous.absent else {}
+    def leftover(self, resource: Resource, previous: Resource, claimed: AbstractSet[str]) -> Properties:
+        """The entries that an earlier version put there and this one has no more, and those of an absent one that others took over."""
+        top = str(resource.fields["to"])
+        earlier = {} if previous.absent else _entries(previous)
+        outdated: List[JSON] = [name for name in sorted(earlier) if name not in _entries(resource) and f"{top}/{name}" not in claimed]
+        taken: List[JSON] = [name for name in sorted(_entries(resource)) if f"{top}/{name}" in claimed] if resource.absent else []
+        return {**({"outdated": outdated} if outdated else {}), **({"taken over": taken} if taken else {})}
 
     def affected(self, change: Change) -> Tuple[str, ...]:
         """The folder, and of its entries those that differ or are outdated."""
         top = str(change.resource.fields["to"])
-        names = _wishes(change.resource) if change.action is Action.REMOVE else _concerned(change)
-        return (top, *(f"{top}/{name}" for name in sorted({*names, *_outdated(change)})))
+        names = _leaving(change) if change.action is Action.REMOVE else sorted({*_concerned(change), *_outdated(change)})
+        return (top, *(f"{top}/{name}" for name in names))
 
     def owned_paths(self, resource: Resource) -> Tuple[str, ...]:
         """The folder and all entries."""
@@ -132,8 +135,16 @@ def _entries(resource: Resource) -> Mapping[str, JSON]:
 
 
 def _outdated(change: Change) -> List[str]:
-    names = change.before.get("outdated")
-    return [str(name) for name in names] if isinstance(names, list) else []
+    return _names(change.before.get("outdated"))
+
+
+def _leaving(change: Change) -> List[str]:
+    """The entries that a removal takes away."""
+    return sorted({*_entries(change.resource), *_outdated(change)} - {*_names(change.before.get("taken over"))})
+
+
+def _names(value: JSON) -> List[str]:
+    return [str(name) for name in value] if isinstance(value, list) else []
 
 
 def _wishes(resource: Resource) -> Dict[str, Entry]:
