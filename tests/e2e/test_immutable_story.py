@@ -71,7 +71,11 @@ def test_a_release_that_falls_ill_in_its_probation_is_switched_back(build_shop: 
     shop.run("apply")
     shop.declare(greeting="two")
     application = shop.folder / "serve.py"
-    application.write_text(application.read_text().replace("healthy = ", "healthy = time.time() - BORN < 1.5 and ").replace(CLASS, f"BORN = time.time()\n{CLASS}"))
+    application.write_text(
+        application.read_text()
+        .replace("healthy = ", "healthy = time.time() - BORN < 1.5 and ")
+        .replace(CLASS, f"BORN = time.time()\n{CLASS}")
+    )
 
     failed = shop.run("apply", expect=7)
 

@@ -192,17 +192,18 @@ def expectation(observations: Iterable[Observation]) -> str:
 def plan_host(wishes: Sequence[Resource], seen: Seen, *, kinds: Kinds, diff: Diff) -> HostChanges:
     """Changes (wishes in order, then removals, youngest first), what comes under management as it is, and what is forgotten."""
     owned = {item.resource.address: item for item in seen.owned}
+    planner = _Planner(wishes, seen, kinds, diff)
     changes: list[Change] = []
     settled: list[Resource] = []
     for declared in wishes:
         before = owned.pop(declared.address, None)
-        change = _change(declared, before, seen.observations[declared.address], kinds=kinds, diff=diff)
+        change = planner.change(declared, before)
         if change:
             changes.append(_tell_drift(change, before))
         elif not declared.absent and (before is None or before.resource.digest != declared.digest):
             settled.append(declared)
-    for left in [item for item in reversed(owned.values()) if _to_remove(item)]:
-        change = _change(left.resource.gone(), None, seen.observations[left.resource.address], kinds=kinds, diff=diff)
+    for left in [item for item in reversed(owned.values()) if _to_remove(item) and not planner.taken_over(item.resource)]:
+        change = planner.change(left.resource.gone(), left)
         if change:
             changes.append(replace(change, because=("left the declaration", *change.because[1:])))
             del owned[left.resource.address]
@@ -218,17 +219,33 @@ class HostChanges:
     forgotten: tuple[Resource, ...]
 
 
-def _change(declared: Resource, before: Owned | None, seen: Observation, *, kinds: Kinds, diff: Diff) -> Change | None:
-    kind = kinds[declared.address.kind]
-    wish = kind.inherit(declared, before.resource) if before else declared
-    desired = kind.desired(wish)
-    change = difference(wish, desired=desired, seen=seen)
-    if change is None and wish is not declared and not wish.absent:
-        change = Change(wish, Action.UPDATE, before=seen.properties, after=desired)
-    if change is None:
-        return None
-    because, sureness, undoable = kind.because(change), kind.sureness(change), kind.undoable(change)
-    return replace(change, because=because, sureness=sureness, undoable=undoable, diff=diff(wish, seen))
+class _Planner:
+    """Decides about one resource at a time, with all others in view."""
+
+    def __init__(self, wishes: Sequence[Resource], seen: Seen, kinds: Kinds, diff: Diff) -> None:
+        self._seen, self._kinds, self._diff = seen, kinds, diff
+        present = [(kinds[wish.address.kind], wish) for wish in wishes if not wish.absent]
+        self._claimed = frozenset(path for kind, wish in present if not kind.shares for path in kind.owned_paths(wish))
+
+    def change(self, wish: Resource, owned: Owned | None) -> Change | None:
+        """What must be done about this wish; None where nothing must."""
+        kind, seen = self._kinds[wish.address.kind], self._seen.observations[wish.address]
+        leftover = kind.leftover(wish, owned.resource, self._claimed) if owned else {}
+        desired = kind.desired(wish)
+        change = difference(wish, desired=desired, seen=seen)
+        if change is None and leftover and not wish.absent:
+            change = Change(wish, Action.UPDATE, before=seen.properties, after=desired)
+        if change is None:
+            return None
+        change = replace(change, before={**change.before, **leftover})
+        because, sureness, undoable = kind.because(change), kind.sureness(change), kind.undoable(change)
+        return replace(change, because=because, sureness=sureness, undoable=undoable, diff=self._diff(wish, seen))
+
+    def taken_over(self, left: Resource) -> bool:
+        """Whether everything that this resource put in place is wished for under another name by now."""
+        kind = self._kinds[left.address.kind]
+        paths = () if kind.shares else kind.owned_paths(left)
+        return bool(paths) and self._claimed.issuperset(paths)
 
 
 def _tell_drift(change: Change, before: Owned | None) -> Change:

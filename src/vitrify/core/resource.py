@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import TYPE_CHECKING, Callable, ClassVar, Dict, FrozenSet, Iterable, Mapping, Optional, Tuple
+from typing import TYPE_CHECKING, AbstractSet, Callable, ClassVar, Dict, FrozenSet, Iterable, Mapping, Optional, Tuple
 
 from vitrify.core.diagnostic import Location, VitrifyError
 from vitrify.core.digest import JSON, JSONObject, digest_of
@@ -147,6 +147,8 @@ class Kind(ABC):
     phases: ClassVar[FrozenSet[Phase]]
     short: ClassVar[str] = ""
     """The field that the short form fills, as `package` in `package: curl`; empty where there is none."""
+    shares: ClassVar[bool] = False
+    """Whether its paths belong to others as well, as the file does that a line stands in."""
 
     @abstractmethod
     def identity(self, fields: Mapping[str, JSON]) -> str:
@@ -190,12 +192,13 @@ class Kind(ABC):
         """
         return ()
 
-    def inherit(self, resource: Resource, previous: Resource) -> Resource:
-        """The wish, told what an earlier version of it left behind.
+    def leftover(self, resource: Resource, previous: Resource, claimed: AbstractSet[str]) -> Properties:
+        """What the version of this wish that was applied before put in place and this one wishes for no more.
 
-        The very same resource where there is nothing to tell; any other is a change even if all that it wishes for is there.
+        It joins `before` in the change, and is a change even where all that is wished for is there; empty for most kinds.
+        Paths that are `claimed` belong to other wishes by now: they are no leftover, and an absent resource leaves them alone.
         """
-        return resource
+        return {}
 
     def because(self, change: Change) -> Tuple[str, ...]:
         """The reasons in words; by default those that `difference` found."""

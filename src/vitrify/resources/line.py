@@ -43,6 +43,7 @@ class Line(Kind):
 
     name = "line"
     phases = frozenset({Phase.BAKE, Phase.LIVE})
+    shares = True
     schema = Schema(
         fields={
             "path": Field(Type.PATH, "the file", required=True),

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Dict, List, Mapping, Optional, Tuple
+from typing import AbstractSet, Dict, List, Mapping, Tuple
 
 from vitrify.core import place
 from vitrify.core.diagnostic import TargetFailed
@@ -75,9 +74,9 @@ class Tree(Kind):
         resource = change.resource
         top = str(resource.fields["to"])
         if change.action is Action.REMOVE:
-            _clear(top, _wishes(resource), system)
+            _clear(top, _leaving(change), system)
             return
-        _clear_outdated(top, _outdated(resource), system)
+        _clear_entries(top, _outdated(change), system)
         stat = system.stat(top)
         if stat is not None and stat.type != "directory":
             system.remove(top)
@@ -91,18 +90,19 @@ class Tree(Kind):
         for name in _concerned(change):
             _put(f"{top}/{name}", wishes[name], system)
 
-    def inherit(self, resource: Resource, previous: Resource) -> Resource:
-        """What the earlier version put there and this one has no more is to go."""
-        if resource.absent:
-            return resource if "entries" in resource.fields else _with_field(resource, "entries", previous.fields.get("entries"))
-        outdated: List[JSON] = [name for name in sorted(_entries(previous)) if name not in _entries(resource)]
-        return _with_field(resource, "outdated", outdated) if outdated and not previous.absent else resource
+    def leftover(self, resource: Resource, previous: Resource, claimed: AbstractSet[str]) -> Properties:
+        """The entries that an earlier version put there and this one has no more, and those of an absent one that others took over."""
+        top = str(resource.fields["to"])
+        earlier = {} if previous.absent else _entries(previous)
+        outdated: List[JSON] = [name for name in sorted(earlier) if name not in _entries(resource) and f"{top}/{name}" not in claimed]
+        taken: List[JSON] = [name for name in sorted(_entries(resource)) if f"{top}/{name}" in claimed] if resource.absent else []
+        return {**({"outdated": outdated} if outdated else {}), **({"taken over": taken} if taken else {})}
 
     def affected(self, change: Change) -> Tuple[str, ...]:
         """The folder, and of its entries those that differ or are outdated."""
         top = str(change.resource.fields["to"])
-        names = _wishes(change.resource) if change.action is Action.REMOVE else [*_concerned(change), *_outdated(change.resource)]
-        return (top, *(f"{top}/{name}" for name in sorted(names)))
+        names = _leaving(change) if change.action is Action.REMOVE else sorted({*_concerned(change), *_outdated(change)})
+        return (top, *(f"{top}/{name}" for name in names))
 
     def owned_paths(self, resource: Resource) -> Tuple[str, ...]:
         """The folder and all entries."""
@@ -119,8 +119,8 @@ class Tree(Kind):
         differing = change.before.get("differing")
         if isinstance(differing, dict) and change.action is Action.UPDATE:
             reasons.append(_counted(sorted(differing), one="differs", many="differ"))
-        if _outdated(change.resource):
-            reasons.append(_counted(_outdated(change.resource), one="left the tree", many="left the tree"))
+        if _outdated(change) and change.action is not Action.REMOVE:
+            reasons.append(_counted(_outdated(change), one="left the tree", many="left the tree"))
         return tuple(reasons)
 
 
@@ -134,13 +134,17 @@ def _entries(resource: Resource) -> Mapping[str, JSON]:
     return entries if isinstance(entries, dict) else {}
 
 
-def _outdated(resource: Resource) -> List[str]:
-    names = resource.fields.get("outdated")
-    return [str(name) for name in names] if isinstance(names, list) else []
+def _outdated(change: Change) -> List[str]:
+    return _names(change.before.get("outdated"))
 
 
-def _with_field(resource: Resource, name: str, value: Optional[JSON]) -> Resource:
-    return replace(resource, fields={**resource.fields, name: value})
+def _leaving(change: Change) -> List[str]:
+    """The entries that a removal takes away."""
+    return sorted({*_entries(change.resource), *_outdated(change)} - {*_names(change.before.get("taken over"))})
+
+
+def _names(value: JSON) -> List[str]:
+    return [str(name) for name in value] if isinstance(value, list) else []
 
 
 def _wishes(resource: Resource) -> Dict[str, Entry]:
@@ -208,16 +212,16 @@ def _make_way(path: str, found: str, system: System) -> None:
     system.remove(path)
 
 
-def _clear_outdated(top: str, names: List[str], system: System) -> None:
+def _clear_entries(top: str, names: List[str], system: System) -> None:
+    """Innermost first, so that a folder is empty by the time its turn comes."""
     for name in reversed(names):
         _remove_own(f"{top}/{name}", system)
 
 
-def _clear(top: str, wishes: Mapping[str, Entry], system: System) -> None:
+def _clear(top: str, names: List[str], system: System) -> None:
     stat = system.stat(top)
     if stat is not None and stat.type == "directory":
-        for name in reversed(list(wishes)):
-            _remove_own(f"{top}/{name}", system)
+        _clear_entries(top, names, system)
     _remove_own(top, system)
 
 
