@@ -231,8 +231,8 @@ def _make_private(path: Path) -> None:
 
 
 def _code(error: sqlite3.Error) -> int:
-    """SQLite's primary result code; -1 where Python itself refuses."""
-    return getattr(error, "sqlite_errorcode", -1) & 0xFF if hasattr(error, "sqlite_errorcode") else -1
+    """SQLite's primary result code; 0 where Python itself refuses."""
+    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
 
 
 def _translate(error: sqlite3.Error, path: Path) -> VitrifyError:
