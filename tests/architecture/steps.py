@@ -1,6 +1,7 @@
 """Finds every crash point in the source, so that no list of them is kept by hand.
 
-Each side effect reports `NAME.intent`, `NAME.act` and `NAME.outcome` (`vitrify.core.step`). The names are read from the
+Each side effect reports `NAME.intent`, `NAME.act` and `NAME.outcome` (`vitrify.core.step`), and an append to the ledger
+each of its synced writes. The names are read from the
 calls themselves: a step that is added without a crash test then shows as a name that no test has reached.
 """
 
@@ -15,7 +16,7 @@ MOMENTS = ("intent", "act", "outcome")
 
 
 def steps_in_source() -> frozenset[str]:
-    """All crash points that the source can reach, as `NAME.intent`, `NAME.act` and `NAME.outcome`."""
+    """All crash points that the source can reach: `NAME.intent`, `NAME.act`, `NAME.outcome`, and `ledger.WRITE`."""
     return frozenset(point for found in package() for point in points(found))
 
 
