@@ -49,7 +49,11 @@ def _follow(block: Block, folder: Path, *, home: Path) -> Path:
 
 
 def _reader(home: Path) -> dict[str, str]:
-    """A fresh user's environment, with this vitrify first on PATH."""
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
-    kept = {name: os.environ[name] for name in ("LANG", "TMPDIR", "USER", "LOGNAME") if name in os.environ}
+    """A fresh user's environment, with this source's vitrify first on PATH."""
+    program = home / "bin" / "vitrify"
+    program.parent.mkdir(parents=True, exist_ok=True)
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -P -m vitrify "$@"\n', encoding="utf-8")
+    program.chmod(0o755)
+    path = os.pathsep.join([str(program.parent), str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+    kept = {name: os.environ[name] for name in ("LANG", "TMPDIR", "USER", "LOGNAME", "PYTHONPATH") if name in os.environ}
     return {**kept, "PATH": path, "HOME": str(home), "VITRIFY_HOME": str(home / "vitrify"), "NO_COLOR": "1", "COLUMNS": "120"}
