@@ -23,15 +23,25 @@ def steps_in_source() -> frozenset[str]:
 def points(found: Module) -> Iterator[str]:
     """The crash points of one module, from two spellings.
 
-    `….step("NAME", …)` and `step("NAME", …)` stand for the three moments; `reached("NAME.act")` names one itself.
+    `….step("NAME", …)` stands for the three moments; `reached("NAME.act")` names one itself.
     """
     for node in ast.walk(found.tree):
         if not (isinstance(node, ast.Call) and node.args):
             continue
-        callee, first = ast.unparse(node.func).rpartition(".")[2], node.args[0]
+        first = node.args[0]
         if not (isinstance(first, ast.Constant) and isinstance(first.value, str)):
             continue
-        if callee == "step":
+        if is_step(node):
             yield from (f"{first.value}.{moment}" for moment in MOMENTS)
-        elif callee in {"reached", "_reached"}:
+        elif is_reached(node):
             yield first.value
+
+
+def is_step(node: ast.Call) -> bool:
+    """Whether this is `….step(…)`: a side effect with all three moments."""
+    return isinstance(node.func, ast.Attribute) and node.func.attr == "step"
+
+
+def is_reached(node: ast.Call) -> bool:
+    """Whether this reports one crash point."""
+    return ast.unparse(node.func).rpartition(".")[2] in {"reached", "_reached"}
