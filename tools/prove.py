@@ -26,6 +26,7 @@ from tools.results import Results, read
 
 ROOT = Path(__file__).resolve().parent.parent
 SCHEMA = "vitrify.dev/proof/v1"
+GIT = ("git", "-c", f"safe.directory={ROOT}")
 
 
 @dataclass(frozen=True)
@@ -149,8 +150,8 @@ def digest(proof: Proof) -> str:
 
 def commit() -> str:
     """The commit proved, marked where the folder held more than that."""
-    head = subprocess.run(["git", "rev-parse", "HEAD"], check=True, cwd=ROOT, capture_output=True, text=True).stdout.strip()
-    changed = subprocess.run(["git", "status", "--porcelain", "--", "src", "tests", "tools"], check=True, cwd=ROOT, capture_output=True)
+    head = subprocess.run([*GIT, "rev-parse", "HEAD"], check=True, cwd=ROOT, capture_output=True, text=True).stdout.strip()
+    changed = subprocess.run([*GIT, "status", "--porcelain", "--", "src", "tests", "tools"], check=True, cwd=ROOT, capture_output=True)
     return f"{head} with changes" if changed.stdout else head
 
 

@@ -82,7 +82,8 @@ def commands_page(group: click.Group) -> str:
 
 
 def _command(command: click.Command, parent: click.Context | None) -> Iterator[str]:
-    context = click.Context(command, info_name=command.name, parent=parent, terminal_width=WIDTH, max_content_width=WIDTH)
+    widths = {"terminal_width": WIDTH, "max_content_width": WIDTH}
+    context = command.make_context(command.name, [], parent=parent, resilient_parsing=True, **widths)
     yield from ("", f"## `{context.command_path}`", "", "```text", click.unstyle(command.get_help(context)).rstrip(), "```")
     if isinstance(command, click.Group):
         for name in command.list_commands(context):

@@ -38,6 +38,6 @@ def test_no_idea_is_split_over_numbered_files() -> None:
 
 
 def test_no_file_is_named_for_nothing_in_particular() -> None:
-    vague = {"utils", "util", "helpers", "helper", "common", "manager", "misc", "base"}
+    vague = {"utils", "util", "helpers", "helper", "common", "manager", "misc"}
 
     assert not {found.place for found in python_files() if vague & set(found.path.stem.split("_"))}

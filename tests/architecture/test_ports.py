@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 import pytest
 
-from source import PACKAGE, ROOT, module
+from source import PACKAGE, ROOT, module, package, python_files
 
-SUITES: Final[Mapping[str, str]] = {
-    "Session": "transport",
-    "Transport": "transport",
-    "Builder": "builder",
-    "Runtime": "runtime",
-    "Router": "router",
-    "StateStore": "state",
-    "ImageStore": "images",
-}
-"""Port -> module of `vitrify.testing` that holds its conformance suite."""
+TOGETHER: Final[Mapping[str, str]] = {"Session": "TransportSuite"}
+"""Ports whose promises are checked by the suite of another: a session is what a transport is for."""
 
 TRIVIAL: Final[Mapping[str, str]] = {
     "Clock": "two methods that hand on what the operating system says: there is nothing to disagree about",
@@ -28,28 +20,38 @@ TRIVIAL: Final[Mapping[str, str]] = {
 """Ports without a suite, each with its reason."""
 
 
-def ports() -> set[str]:
+def ports() -> list[str]:
     """Every protocol in `ports.py`."""
     tree = module(PACKAGE / "ports.py").tree
-    return {node.name for node in tree.body if isinstance(node, ast.ClassDef) and "Protocol" in map(ast.unparse, node.bases)}
+    return [node.name for node in tree.body if isinstance(node, ast.ClassDef) and "Protocol" in map(ast.unparse, node.bases)]
 
 
-def test_every_port_has_a_suite_or_a_reason() -> None:
-    assert ports() == set(SUITES) | set(TRIVIAL)
+def suites() -> list[tuple[str, str]]:
+    """Each port that needs a suite, and what the suite is called: `RouterSuite` for `Router`."""
+    return [(port, TOGETHER.get(port, f"{port}Suite")) for port in ports() if port not in TRIVIAL]
 
 
-@pytest.mark.parametrize(("port", "suite"), sorted(SUITES.items()))
-def test_the_suite_of_a_port_is_public_and_speaks_of_it(port: str, suite: str) -> None:
-    path = PACKAGE / "testing" / f"{suite}.py"
-    assert path.is_file(), f"the port {port} has no suite"
-
-    found = module(path)
-
-    assert f"vitrify.ports.{port}" in set(found.imports())
+def _names(classes: Iterable[ast.ClassDef]) -> set[str]:
+    return {node.name for node in classes}
 
 
-@pytest.mark.parametrize("suite", sorted(set(SUITES.values())))
-def test_a_conformance_test_runs_the_suite(suite: str) -> None:
-    lane = [module(path) for path in (ROOT / "tests" / "conformance").glob("test_*.py")]
+def test_every_port_that_needs_no_suite_is_a_port() -> None:
+    assert {*TRIVIAL, *TOGETHER} <= set(ports())
 
-    assert [found.place for found in lane if f"vitrify.testing.{suite}" in set(found.imports())]
+
+@pytest.mark.parametrize(("port", "suite"), suites())
+def test_every_port_has_a_public_suite(port: str, suite: str) -> None:
+    testing = [found for found in package() if PACKAGE / "testing" in found.path.parents]
+
+    written = [found for found in testing if suite in _names(found.classes())]
+
+    assert written, f"no module of vitrify.testing has a {suite}, which would say what every {port} promises"
+
+
+@pytest.mark.parametrize(("port", "suite"), suites())
+def test_a_conformance_test_runs_the_suite(port: str, suite: str) -> None:
+    lane = [found for found in python_files() if ROOT / "tests" / "conformance" in found.path.parents]
+
+    runs = [node.name for found in lane for node in found.classes() if suite in {ast.unparse(base) for base in node.bases}]
+
+    assert runs, f"no test in tests/conformance is a subclass of {suite}: no adapter of {port} keeps its promises on record"

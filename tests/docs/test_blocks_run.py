@@ -29,22 +29,31 @@ def test_a_page_can_be_followed_from_top_to_bottom(page: Page, tmp_path: Path) -
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(block.text, encoding="utf-8")
         elif block.wish.startswith("run"):
-            _follow(block, folder, home=tmp_path / "home")
+            folder = _follow(block, folder, home=tmp_path / "home")
 
 
-def _follow(block: Block, folder: Path, *, home: Path) -> None:
+def _follow(block: Block, folder: Path, *, home: Path) -> Path:
+    """Run the block's commands; returns the folder that a reader is in afterwards."""
     ending = re.fullmatch(r"run(?:, exit (\d+))?", block.wish)
     assert ending, f"unknown wish {block.wish!r}"
     *most, last = [(command, shown, 0) for command, shown in block.steps]
     for command, shown, code in [*most, (last[0], last[1], int(ending[1] or 0))]:
+        if command.startswith("cd "):
+            folder /= command.removeprefix("cd ").strip()
+            continue
         done = subprocess.run(["/bin/sh", "-ec", command], cwd=folder, env=_reader(home), check=False, capture_output=True, text=True)
         said = done.stdout + done.stderr
         assert done.returncode == code, f"$ {command}{said}"
         assert not shown.strip() or doctest.OutputChecker().check_output(shown, done.stdout, SAME), f"$ {command}{said}"
+    return folder
 
 
 def _reader(home: Path) -> dict[str, str]:
-    """A fresh user's environment, with this vitrify first on PATH."""
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
-    kept = {name: os.environ[name] for name in ("LANG", "TMPDIR", "USER", "LOGNAME") if name in os.environ}
+    """A fresh user's environment, with this source's vitrify first on PATH."""
+    program = home / "bin" / "vitrify"
+    program.parent.mkdir(parents=True, exist_ok=True)
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -P -m vitrify "$@"\n', encoding="utf-8")
+    program.chmod(0o755)
+    path = os.pathsep.join([str(program.parent), str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+    kept = {name: os.environ[name] for name in ("LANG", "TMPDIR", "USER", "LOGNAME", "PYTHONPATH") if name in os.environ}
     return {**kept, "PATH": path, "HOME": str(home), "VITRIFY_HOME": str(home / "vitrify"), "NO_COLOR": "1", "COLUMNS": "120"}
