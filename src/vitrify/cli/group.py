@@ -47,6 +47,16 @@ class Verbs(click.Group):
         assert isinstance(found, click.Command)  # noqa: S101  the table of verbs is tested
         return found
 
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        """The verb; a mistyped one is refused with the one that was meant."""
+        name = args[0]
+        if name in VERBS or name.startswith("-") or ctx.resilient_parsing:
+            return super().resolve_command(ctx, args)
+        from difflib import get_close_matches
+
+        near = get_close_matches(name, VERBS, n=1)
+        raise click.UsageError(f"There is no verb {name!r}.{f' Did you mean {near[0]!r}?' if near else ''}", ctx=ctx)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The table, without importing what it lists."""
         with formatter.section("Verbs"):

@@ -7,13 +7,14 @@ import signal
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from types import FrameType
 from typing import NoReturn
 
 import click
 
 from vitrify.cli.exits import Exit, exit_for
-from vitrify.cli.facade import open_app
+from vitrify.cli.facade import Open, open_app
 from vitrify.cli.group import vitrify
 from vitrify.cli.invocation import Surroundings
 from vitrify.cli.render import Format, Screen, Settings, Streams
@@ -21,8 +22,8 @@ from vitrify.cli.text import line
 from vitrify.core.diagnostic import UsageInvalid
 
 
-def main() -> NoReturn:
-    """Run the command line of this process and exit."""
+def main(application: Open = open_app) -> NoReturn:
+    """Run the command line of this process and exit; `application` opens what carries out the verbs."""
     terminated: list[int] = []
 
     def terminate(number: int, frame: FrameType | None) -> None:
@@ -34,7 +35,7 @@ def main() -> NoReturn:
         handler(signal.SIGINT, frame)
 
     signal.signal(signal.SIGTERM, terminate)
-    surroundings = Surroundings(Streams(sys.stdin, sys.stdout, sys.stderr), os.environ, time.time, open_app)
+    surroundings = Surroundings(Streams(sys.stdin, sys.stdout, sys.stderr), os.environ, time.time, application)
     ended = run(sys.argv[1:], surroundings)
     sys.exit(Exit.TERMINATED if terminated and ended is Exit.INTERRUPTED else ended)
 
@@ -83,7 +84,7 @@ def _plain_screen(arguments: Sequence[str], surroundings: Surroundings) -> Scree
 
 def _asked_format(arguments: Sequence[str], environ: Mapping[str, str]) -> Format:
     values = [environ.get("VITRIFY_OUTPUT", "")]
-    for argument, following in zip(arguments, [*arguments[1:], ""], strict=True):
+    for argument, following in zip_longest(arguments, arguments[1:], fillvalue=""):
         name, equals, value = argument.partition("=")
         if name == "--output":
             values.append(value if equals else following)

@@ -103,12 +103,13 @@ class Screen:
             self._lines(self._streams.stderr, lines)
 
     def fail(self, error: BaseException, *, folder: str = ".") -> None:
-        """What went wrong, where, why and what to do next; a JSON document where JSON was asked for."""
+        """What went wrong, where, why and what to do next; a document where documents were asked for."""
         from vitrify.cli import render_error
 
         self.close()
-        if self._settings.format in (Format.JSON, Format.NDJSON):
-            self._write(self._streams.stderr, _serialised(render_error.document(error), Format.NDJSON))
+        if self._settings.format is not Format.TABLE:
+            form = Format.YAML if self._settings.format is Format.YAML else Format.NDJSON
+            self._write(self._streams.stderr, _serialised(render_error.document(error), form))
         else:
             self._lines(self._streams.stderr, render_error.lines(error, folder=folder, width=self._look(self._streams.stderr).width))
         if self._environ.get("GITHUB_ACTIONS"):

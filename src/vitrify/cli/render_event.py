@@ -23,7 +23,7 @@ _STAGES = {
 def event_line(event: Event) -> Line:
     """Symbol, what happens, to what, and the detail: `  + create file:/etc/motd  done`."""
     action = str(event.data.get("action", ""))
-    symbol = _SYMBOLS.get(action, _STAGES[event.stage]) if event.stage is not Stage.FAILED else _STAGES[Stage.FAILED]
+    symbol = _SYMBOLS.get(action, _STAGES[event.stage]) if event.stage is Stage.DONE else _STAGES[event.stage]
     what = f"{action:7}" if action else event.what.replace(".", " ")
     place = " on ".join(str(event.data[key]) for key in ("server", "host") if event.data.get(key))
     return line(symbol, f" {what} ", Span(event.subject), f" of {place}" if place else "", *_ending(event))

@@ -113,7 +113,7 @@ def _release(plan: ReleasePlan, look: Look) -> Iterator[Line]:
     yield _header(plan, "immutable, replaced as a whole" if not plan.empty else f"immutable, release {plan.live} is live as declared")
     if not plan.empty:
         symbol, style = _SYMBOLS[Action.REPLACE if plan.live else Action.CREATE]
-        yield line(Span(f"{symbol} {plan.kind:9}", style), " ", strong(f"release {plan.release}"), f"  {_in_place_of(plan)}")
+        yield line(Span(f"{symbol} {plan.kind:9}", style), " ", *_aim(plan))
         yield from (line(_MARGIN, reason) for reason in plan.because)
         yield from _resources(plan, look)
         yield from _instances(plan)
@@ -124,12 +124,12 @@ def _release(plan: ReleasePlan, look: Look) -> Iterator[Line]:
     yield from _notices(plan.notices)
 
 
-def _in_place_of(plan: ReleasePlan) -> str:
+def _aim(plan: ReleasePlan) -> Line:
     if plan.kind == "replace":
-        return "same release, new instances"
-    begun = "its rollout was interrupted and goes on" if plan.kind == "resume" else ""
-    instead = f"in place of release {plan.live}" if plan.live else "the first one"
-    return f"{instead}; {begun}" if begun else instead
+        return line("instances of ", strong(f"release {plan.release}"))
+    number = strong(str(plan.release) if plan.kind == "release" else f"release {plan.release}")
+    begun = "; its rollout was interrupted, and goes on" if plan.kind == "resume" else ""
+    return line(number, f" in place of {plan.live}" if plan.live else ", the first one", begun)
 
 
 def _resources(plan: ReleasePlan, look: Look) -> Iterator[Line]:
@@ -148,7 +148,10 @@ _ACTIONS = {action.value: action for action in Action}
 def _instances(plan: ReleasePlan) -> Iterator[Line]:
     if plan.launch:
         yield line(_MARGIN, Span("+", Style.ADDED), f" {many(plan.launch, 'instance')} to launch")
-    yield from (line(_MARGIN, Span("-", Style.REMOVED), f" {instance}", faint("  out of traffic")) for instance in plan.replace)
+    yield from (
+        line(_MARGIN, Span("-", Style.REMOVED), f" {instance}", faint("" if plan.kind == "replace" else "  goes out of traffic"))
+        for instance in plan.replace
+    )
 
 
 def _last_time(plan: ReleasePlan) -> str:

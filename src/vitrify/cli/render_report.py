@@ -106,8 +106,9 @@ def status_lines(servers: Sequence[ServerStatus], look: Look) -> Iterator[Line]:
             yield line("  ", Span("problem ", Style.ALARM), server.problem)
         if server.instances:
             rows = [_instance(instance) for instance in server.instances]
-            headings = ("instance", "release", "slot", "state", "address", "age", "restarts", "health")
+            headings = ("instance", "release", "slot", "state", "address", "age", "health")
             yield from (line("  ", *each) for each in table(headings, rows, width=look.width - 2 if look.width else None))
+            yield from (line("  ", *each) for instance in server.instances for each in _remarks(instance))
 
 
 def _standing(server: ServerStatus, look: Look) -> Iterator[str | Span]:
@@ -131,10 +132,17 @@ _GOOD_STATES = {"running", "live", "ok"}
 
 def _instance(instance: InstanceStatus) -> tuple[str | Span, ...]:
     state = Span(instance.state, Style.ADDED if instance.state in _GOOD_STATES else Style.CHANGED)
-    health = Span(instance.health or "-", Style.ADDED if instance.health == "ok" else Style.ALARM if instance.health else Style.FAINT)
-    slot = instance.slot or "-"
-    age, restarts = ago(instance.age_seconds), str(instance.restarts)
-    return instance.id, str(instance.release), slot, state, instance.address or "-", age, restarts, health
+    health = Span("ok", Style.ADDED) if instance.health == "ok" else Span("ill", Style.ALARM) if instance.health else faint("-")
+    return instance.id, str(instance.release), instance.slot or "-", state, instance.address or "-", ago(instance.age_seconds), health
+
+
+def _remarks(instance: InstanceStatus) -> Iterator[Line]:
+    """What does not fit a column: why an instance is ill, and that it was restarted."""
+    ill = f"health: {instance.health}" if instance.health not in {"", "ok"} else ""
+    again = f"restarted {instance.restarts} times" if instance.restarts > 1 else "restarted once" if instance.restarts else ""
+    told = "; ".join(part for part in (ill, again) if part)
+    if told:
+        yield line(Span("! ", Style.CHANGED), f"{instance.id}  {told}")
 
 
 def release_lines(releases: Sequence[ReleaseStatus], look: Look) -> Iterator[Line]:

@@ -34,6 +34,9 @@ Line = tuple[Span, ...]
 
 BLANK: Line = ()
 
+NARROWEST = 8
+"""Columns that every column of a table keeps."""
+
 
 def line(*parts: str | Span) -> Line:
     """One line from pieces; a bare string is plain."""
@@ -108,13 +111,14 @@ def _prefix(text: str, *, columns_wide: int) -> str:
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[str | Span]], *, width: int | None = None) -> list[Line]:
-    """Aligned columns under faint headings. Where they are wider than `width`, the widest column is shortened in its middle."""
+    """Aligned columns under faint headings. Where they are wider than `width`, the widest cells are shortened in their middle."""
     cells = [[Span(cell) if isinstance(cell, str) else cell for cell in row] for row in rows]
     widths = [max(columns(heading), *(columns(row[at].text) for row in cells)) for at, heading in enumerate(headings)] if cells else []
     excess = sum(widths) + 2 * (len(widths) - 1) - width if width and widths else 0
-    if excess > 0:
-        widest = widths.index(max(widths))
-        widths[widest] = max(widths[widest] - excess, 12)
+    for _ in range(excess):
+        widest = max(widths)
+        if widest > NARROWEST:
+            widths[widths.index(widest)] = widest - 1
     return [_row([faint(heading) for heading in headings], widths), *(_row(row, widths) for row in cells)] if cells else []
 
 

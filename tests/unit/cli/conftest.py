@@ -73,7 +73,7 @@ class FakeApplication:
         self.emit = emit
         return self
 
-    def _called(self, name: str, **arguments: object) -> None:
+    def _called(self, name: str, /, **arguments: object) -> None:
         self.calls.append((name, arguments))
         for event in self.events:
             self.emit(event)
@@ -122,6 +122,10 @@ class FakeApplication:
     def rollback(self, server: str, *, to: int | None) -> Released:
         self._called("rollback", server=server, to=to)
         return self.released_is
+
+    def retire(self, server: str) -> int:
+        self._called("retire", server=server)
+        return 2
 
     def logs(self, name: str, *, lines: int) -> str:
         self._called("logs", name=name, lines=lines)
@@ -260,7 +264,10 @@ def drift() -> Audit:
             "web", "web-4-a", "/etc/passwd", "changed", ("size 1200 -> 1260", "content differs"), Class.UNAUTHORISED, "overlay",
             modified_at=int(NOW) - 3600, owner="root", answer="replace",
         ),
-        Finding("db", "local", "/etc/motd", "changed", ("mode 0644 -> 0666",), Class.UNAUTHORISED, "sweep", modified_at=int(NOW), answer="re-converge"),
+        Finding(
+            "db", "local", "/etc/motd", "changed", ("mode 0644 -> 0666",), Class.UNAUTHORISED, "sweep",
+            modified_at=int(NOW), answer="re-converge",
+        ),
         Finding("db", "local", "/etc/tuning.conf", "changed", (), Class.AUTHORISED, "resource", entry=17),
         Finding("db", "local", "/usr/bin/curl", "changed", ("content differs",), Class.PACKAGE_MANAGER, "sweep"),
         Finding("db", "local", "/var/lib/noise", "added", (), Class.NOISE, "sweep"),

@@ -32,7 +32,7 @@ def full_console(console: Console, mixed_plan: Plan, drift: Audit, servers: tupl
         ReleaseStatus("web", 3, "warm", "previous", "sha256:" + "0" * 64, 1_800_000_000.0 - 86_400 * 3, 2),
         ReleaseStatus("web", 2, "stopped", "", "sha256:" + "1" * 64, 1_800_000_000.0 - 86_400 * 9, 0),
     )
-    app.released_is = Released("web", "rollback", 3, 4, IMAGE, ("web-3-a",), "http://127.0.0.1:8080", True, 0.0042, 0.0301, 0.52)
+    app.released_is = Released("web", "rollback", 3, 4, IMAGE, ("web-3-a",), "http://127.0.0.1:8080", warm=True, seconds=0.52)
     app.logs_are = "GET / 200\nGET /healthz 200\n"
     app.entries_are = (
         EntryView(16, "2026-03-01T10:15:00Z", "ann@desk", "plan", {"plan": IMAGE, "empty": False}),
@@ -55,6 +55,7 @@ COMMANDS = [
     ("bake", "web"),
     ("releases", "web"),
     ("rollback", "web", "-y"),
+    ("retire", "web", "-y"),
     ("logs", "web"),
     ("audit",),
     ("ledger", "show"),
