@@ -44,10 +44,13 @@ def order(resources: Sequence[Resource], *, kinds: Kinds) -> Ordered:
     edges = _edges(resources, kinds)
     if all(edge.first < edge.then for edge in edges):
         return Ordered(tuple(resources))
-    places = _Sorting(resources, edges).run()
-    if len(places) < len(resources):
-        raise DeclarationInvalid(_circles(resources, edges, left=set(range(len(resources))) - set(places)))
-    return Ordered(tuple(resources[place] for place in places), tuple(_notices(resources, edges)))
+    graph = _Graph(len(resources), edges)
+    circular = graph.circular()
+    if circular:
+        raise DeclarationInvalid(_circles(resources, edges, left=circular))
+    barriers = [place for place, resource in enumerate(resources) if resource.address.kind in BARRIERS]
+    places = _Sorting(graph, barriers).run()
+    return Ordered(tuple(resources[place] for place in places), tuple(_notices(resources, edges, barriers)))
 
 
 def _edges(resources: Sequence[Resource], kinds: Kinds) -> list[Edge]:
@@ -72,89 +75,93 @@ def _unknown(resource: Resource, name: Address, known: Iterable[Address]) -> Dia
     return Diagnostic(f"`{resource.address}` comes after `{name}`, which is not declared", resource.where, hint=hint)
 
 
-class _Sorting:
-    """Kahn's algorithm, smallest place first, with barriers that give way only to an edge."""
+class _Graph:
+    """What each place waits for, and what waits for it."""
 
-    def __init__(self, resources: Sequence[Resource], edges: Iterable[Edge]) -> None:
-        size = len(resources)
-        self._before: list[list[int]] = [[] for _ in range(size)]
-        self._then: list[list[int]] = [[] for _ in range(size)]
-        self._waits = [0] * size
+    def __init__(self, size: int, edges: Iterable[Edge]) -> None:
+        self.size = size
+        self.before: list[list[int]] = [[] for _ in range(size)]
+        self.then: list[list[int]] = [[] for _ in range(size)]
         for edge in edges:
-            self._before[edge.then].append(edge.first)
-            self._then[edge.first].append(edge.then)
-            self._waits[edge.then] += 1
-        self._soft: list[list[int]] = [[] for _ in range(size)]
-        self._held = [0] * size
-        self._hold(resources)
-        self._forced = [False] * size
-        self._queued = [False] * size
-        self._heap: list[int] = []
+            self.before[edge.then].append(edge.first)
+            self.then[edge.first].append(edge.then)
 
-    def _hold(self, resources: Sequence[Resource]) -> None:
-        """Each barrier waits for its stretch of the list, and the next stretch waits for it."""
-        barrier: int | None = None
-        stretch: list[int] = []
-        for place, resource in enumerate(resources):
-            if barrier is not None:
-                self._soft[barrier].append(place)
-                self._held[place] += 1
-            if resource.address.kind not in BARRIERS:
-                stretch.append(place)
-                continue
-            for earlier in stretch:
-                self._soft[earlier].append(place)
-                self._held[place] += 1
-            barrier, stretch = place, []
+    def circular(self) -> set[int]:
+        """The places in a circle, or behind one."""
+        waits = [len(before) for before in self.before]
+        free = [place for place in range(self.size) if not waits[place]]
+        for place in free:
+            for then in self.then[place]:
+                waits[then] -= 1
+                if not waits[then]:
+                    free.append(then)
+        return set(range(self.size)) - set(free)
+
+
+class _Sorting:
+    """Kahn's algorithm on a graph without circles, smallest place first; barriers give way only to an edge."""
+
+    def __init__(self, graph: _Graph, barriers: Sequence[int]) -> None:
+        self._graph = graph
+        self._barriers = barriers
+        self._waits = [len(before) for before in graph.before]
+        self._finished = [False] * graph.size
+        self._forced = [False] * graph.size
+        self._ready = [place for place in range(graph.size) if not self._waits[place]]
+        self._urgent: list[int] = []
+        self._oldest = 0
+        self._barrier = 0
 
     def run(self) -> list[int]:
-        """The places in the order found; those in a circle, and those behind one, are missing."""
+        """All places, in order."""
         done: list[int] = []
-        finished = [False] * len(self._waits)
-        oldest = 0
-        self._queue(range(len(self._waits)))
-        while True:
-            while self._heap:
-                place = heapq.heappop(self._heap)
+        while len(done) < self._graph.size:
+            place = self._next()
+            if place is None:
+                self._force()
+            elif not self._finished[place]:
                 done.append(place)
-                finished[place] = True
-                self._release(place)
-            while oldest < len(finished) and (finished[oldest] or self._forced[oldest]):
-                oldest += 1
-            if oldest == len(finished):
-                return done
-            self._force(oldest, finished)
+                self._finish(place)
+        return done
 
-    def _queue(self, places: Iterable[int]) -> None:
-        for place in places:
-            free = self._waits[place] == 0 and (self._held[place] == 0 or self._forced[place])
-            if free and not self._queued[place]:
-                self._queued[place] = True
-                heapq.heappush(self._heap, place)
+    def _next(self) -> int | None:
+        """The next place; None where all that could act is held by a barrier."""
+        if self._urgent:
+            return heapq.heappop(self._urgent)
+        return heapq.heappop(self._ready) if self._ready and self._free(self._ready[0]) else None
 
-    def _release(self, place: int) -> None:
-        for then in self._then[place]:
+    def _free(self, place: int) -> bool:
+        """Whether no barrier holds this place: none is left before it, and a barrier has nothing left before itself."""
+        if self._finished[place] or self._barrier == len(self._barriers):
+            return True
+        barrier = self._barriers[self._barrier]
+        return place < barrier or place == barrier == self._oldest
+
+    def _finish(self, place: int) -> None:
+        self._finished[place] = True
+        while self._oldest < self._graph.size and self._finished[self._oldest]:
+            self._oldest += 1
+        while self._barrier < len(self._barriers) and self._finished[self._barriers[self._barrier]]:
+            self._barrier += 1
+        for then in self._graph.then[place]:
             self._waits[then] -= 1
-        for then in self._soft[place]:
-            self._held[then] -= 1
-        self._queue(self._then[place])
-        self._queue(self._soft[place])
+            if not self._waits[then]:
+                heapq.heappush(self._urgent if self._forced[then] else self._ready, then)
 
-    def _force(self, place: int, finished: Sequence[bool]) -> None:
-        """Let the first resource that waits, and all that its edges need, cross the barriers that hold them."""
-        stack, reached = [place], []
+    def _force(self) -> None:
+        """Let all that the first resource still waits for cross the barriers that hold it."""
+        stack = [self._oldest]
         while stack:
-            at = stack.pop()
-            if finished[at] or self._forced[at]:
+            place = stack.pop()
+            if self._finished[place] or self._forced[place]:
                 continue
-            self._forced[at] = True
-            reached.append(at)
-            stack += self._before[at]
-        self._queue(reached)
+            self._forced[place] = True
+            if not self._waits[place]:
+                heapq.heappush(self._urgent, place)
+            stack += self._graph.before[place]
 
 
-def _notices(resources: Sequence[Resource], edges: Iterable[Edge]) -> Iterator[str]:
-    barriers = [place for place, resource in enumerate(resources) if resource.address.kind in BARRIERS]
+def _notices(resources: Sequence[Resource], edges: Iterable[Edge], barriers: Sequence[int]) -> Iterator[str]:
     for edge in sorted(edges, key=lambda edge: (edge.then, edge.first)):
         if edge.first < edge.then:
             continue
