@@ -6,18 +6,17 @@ import asyncio
 import getpass
 import json
 import os
-import secrets
 import socket
 import time
-from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vitrify.core.declaration import Declaration, Host, Lifecycle, Server
-from vitrify.core.diagnostic import Busy, PlanStale, UsageInvalid
+from vitrify.core.diagnostic import PlanStale, UsageInvalid
 from vitrify.core.drift import Audit
 from vitrify.core.event import Emit
 from vitrify.core.plan import HostPlan, Plan, ReleasePlan
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from vitrify.lifecycle.world import Site, World
     from vitrify.ports import Session
     from vitrify.project.identity import Identity
+    from vitrify.transports.local import LocalTransport
 
 LOCAL = Host("local")
 
@@ -40,18 +40,6 @@ class Options:
     limit: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     overrides: Mapping[str, str] = field(default_factory=dict)
-
-
-class SystemClock:
-    """The machine's clock."""
-
-    def now(self) -> float:
-        """Seconds since the epoch."""
-        return time.time()
-
-    async def sleep(self, seconds: float) -> None:
-        """Let time pass."""
-        await asyncio.sleep(seconds)
 
 
 class App:
@@ -237,7 +225,6 @@ class App:
         from vitrify.ledger.log import Log
         from vitrify.lifecycle.world import World
         from vitrify.project import identity
-        from vitrify.project.binaries import find_bubblewrap
         from vitrify.project.keyring import author_key, digest_key
         from vitrify.resources.registry import all_kinds
         from vitrify.stores.directory import DirectoryLedgerStore
@@ -245,8 +232,11 @@ class App:
 
         author = f"{getpass.getuser()}@{socket.gethostname()}"
         signer = author_key(self._home / "keys", name=author)
-        known = identity.ensure(str(self._folder), author=signer.verifier)
+        known = identity.ensure(str(self._folder), author=str(signer.verifier))
         home = self._project_home(known)
+        from vitrify.project.clock import SystemClock, new_name
+        from vitrify.stores.claim import claim
+
         clock, reached = SystemClock(), from_environment(self._environ)
         return World(
             project=self._folder.name,
@@ -266,19 +256,40 @@ class App:
             emit=self._emit,
             reached=reached,
             key=digest_key(self._home / "keys").hex(),
-            bubblewrap=find_bubblewrap(),
-            identify=_identify,
-            claim=lambda server: _claim(home / "claims" / f"{server}.lock", server),
+            bubblewrap=self._bubblewrap_if_any(),
+            identify=new_name,
+            claim=lambda server: claim(home / "claims" / f"{server}.lock", server),
             session=self._session,
             site=self._site,
             first_answer=_first_answer,
         )
 
-    @asynccontextmanager
-    async def _session(self, host: Host) -> AsyncIterator[Session]:
+    def _bubblewrap(self) -> str:
+        from vitrify.project.binaries import BUBBLEWRAP, find
+
+        return find(BUBBLEWRAP).path
+
+    def _bubblewrap_if_any(self) -> str:
+        """Most targets need none: whoever does says so."""
+        try:
+            return self._bubblewrap()
+        except UsageInvalid:
+            return ""
+
+    def _caddy(self) -> str:
+        from vitrify.project.binaries import CADDY, find
+
+        return find(CADDY).path
+
+    @cached_property
+    def _transport(self) -> LocalTransport:
         from vitrify.transports.local import LocalTransport
 
-        session = await LocalTransport(self._home, environ=self._environ).connect(host)
+        return LocalTransport(self._home, environ=self._environ)
+
+    @asynccontextmanager
+    async def _session(self, host: Host) -> AsyncIterator[Session]:
+        session = await self._transport.connect(host)
         try:
             yield session
         finally:
@@ -286,24 +297,21 @@ class App:
 
     @asynccontextmanager
     async def _site(self, host: Host) -> AsyncIterator[Site]:
-        from vitrify.builders.oci import Engine, OciBuilder
+        from vitrify.builders.oci import Means, OciBuilder
         from vitrify.lifecycle.world import Site
         from vitrify.routers.caddy import CaddyRouter
         from vitrify.runtimes.bubblewrap import BubblewrapRuntime
-        from vitrify.stores.layout import Layout
+        from vitrify.stores.layout import LayoutStore
 
-        store, run = Layout(self._home / "store"), str(self._home / "run")
+        store = LayoutStore(self._home / "store")
+        run = str(self._home / "projects" / self._world.project_id / "run")
         async with self._session(LOCAL) as session:
-
-            async def opened() -> Session:
-                return session
-
-            engine = Engine(opened, version=self._payload_digest, bwrap=self._world.bubblewrap)
+            means = Means(payload=self._transport.payload, bwrap=self._world.bubblewrap)
             yield Site(
                 session=session,
-                builder=OciBuilder(engine, store),
-                runtime=BubblewrapRuntime(session, home=run, images=store),
-                router=CaddyRouter(session, home=run),
+                builder=OciBuilder(session, store, means=means),
+                runtime=BubblewrapRuntime(session, home=run, images=store, bwrap=self._bubblewrap, emit=self._emit),
+                router=CaddyRouter(session, home=run, caddy=self._caddy, emit=self._emit),
             )
 
     # -- stories over all chosen servers -------------------------------------------------------------------------
@@ -354,31 +362,10 @@ def _origin(identity: Identity) -> str:
     return f"vitrify.dev/ledger/{identity.project_id}"
 
 
-def _identify() -> str:
-    return f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{secrets.token_hex(4)}"
-
-
 def _first_answer(url: str) -> Awaitable[None]:
     from vitrify.routers.answer import first_answer
 
     return first_answer(url)
-
-
-@contextmanager
-def _claim(path: Path, server: str) -> Iterator[None]:
-    """The kernel gives a claim back when its holder dies, so nothing needs unlocking by hand."""
-    from filelock import FileLock, Timeout
-
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    lock = FileLock(path)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise Busy(f"somebody else is changing {server}", hint="run the command again when that has ended") from None
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _moved(document: object, now: Plan) -> str:

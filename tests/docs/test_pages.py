@@ -49,7 +49,6 @@ def test_every_vitrify_command_in_a_page_exists(page: Page) -> None:
 @pytest.mark.parametrize("page", wishing("load"), ids=lambda page: page.name)
 def test_every_whole_declaration_in_a_page_loads(page: Page, tmp_path: Path) -> None:
     from vitrify.project.load import load
-
     from vitrify.resources.registry import all_kinds
 
     files = [block for block in page.blocks if block.wish.startswith("file ")]

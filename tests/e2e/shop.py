@@ -85,6 +85,12 @@ class Shop:
         """Where vitrify keeps its state."""
         return self.folder.parent / "home"
 
+    @property
+    def run_folder(self) -> Path:
+        """Where its instances and routers are."""
+        (folder,) = self.home.glob("projects/*/run")
+        return folder
+
     def declare(self, **changed: object) -> None:
         """Write the declaration, with these values changed."""
         for name, value in changed.items():
@@ -124,7 +130,7 @@ class Shop:
     def running(self) -> list[str]:
         """Ids of the instances whose processes are alive, as the kernel says, not as vitrify remembers."""
         found = []
-        for state in (self.home / "run" / "instances").glob("*/state.json"):
+        for state in self.home.glob("projects/*/run/instances/*/state.json"):
             data = json.loads(state.read_text())
             pid = (data.get("child") or {}).get("pid")
             if pid and data.get("status") == "running" and Path(f"/proc/{pid}").exists():

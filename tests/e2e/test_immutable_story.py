@@ -105,7 +105,7 @@ def stop(shop: Shop, name: str) -> None:
     """End an instance for good, as its own keeper would when its time is up."""
     import json
 
-    folder = shop.home / "run" / "instances" / name
+    folder = shop.run_folder / "instances" / name
     keeper = json.loads((folder / "state.json").read_text())["shim"]["pid"]
     os.kill(keeper, signal.SIGTERM)
     until(lambda: not Path(f"/proc/{keeper}").exists())
@@ -117,7 +117,7 @@ def test_an_instance_that_is_killed_comes_back_and_traffic_goes_on(build_shop: B
     shop = build_shop()
     shop.run("apply")
     (name,) = shop.running()
-    state = shop.home / "run" / "instances" / name / "state.json"
+    state = shop.run_folder / "instances" / name / "state.json"
     child = json.loads(state.read_text())["child"]["pid"]
 
     os.kill(child, signal.SIGKILL)
@@ -131,7 +131,7 @@ def test_a_killed_caddy_comes_back_with_the_same_routes(build_shop: BuildShop) -
 
     shop = build_shop()
     shop.run("apply")
-    state = next((shop.home / "run" / "routers").glob("*/state.json"))
+    state = next((shop.run_folder / "routers").glob("*/state.json"))
     child = json.loads(state.read_text())["child"]["pid"]
 
     os.kill(child, signal.SIGKILL)
@@ -155,4 +155,4 @@ def test_retire_leaves_nothing_running(build_shop: BuildShop) -> None:
     shop.run("retire", "web")
 
     assert shop.running() == []
-    assert list((shop.home / "run" / "instances").iterdir()) == []
+    assert list((shop.run_folder / "instances").iterdir()) == []

@@ -230,7 +230,7 @@ def _rollback(stage: Stage) -> None:
 
 def _reckon(stage: Stage, report: dict[str, object]) -> None:
     total, lost = int(str(report["requests"])), int(str(report["lost"]))
-    by_release = report["answers"] if isinstance(report["answers"], dict) else {}
+    by_release = report["releases"] if isinstance(report["releases"], dict) else {}
     stage.screen.line()
     shares = ", ".join(f"release {name}: {count:,}" for name, count in sorted(by_release.items()))
     stage.check(lost == 0 and total > 0, f"{lost} lost of {total:,} requests, over two switches and one failed release ({shares})")
@@ -239,7 +239,7 @@ def _reckon(stage: Stage, report: dict[str, object]) -> None:
 
 
 def _counted_by_applications(stage: Stage) -> int:
-    logs = (stage.home / "run" / "instances").glob("*/log*")
+    logs = stage.home.glob("projects/*/run/instances/*/log*")
     return sum(path.read_bytes().count(b'"POST /post HTTP/1.1" 200') for path in logs)
 
 
@@ -249,7 +249,7 @@ def _intruder(stage: Stage) -> None:
         "An intruder in a running instance",
         "A program enters an instance's namespaces, makes its read-only root writable and changes the application.",
     )
-    instance = max((stage.home / "run" / "instances").glob("*"), key=_started)
+    instance = max(stage.home.glob("projects/*/run/instances/*"), key=_started)
     pid = _inside(instance)
     result = subprocess.run(
         [sys.executable, str(SHOWCASE / "intruder.py"), str(pid), "/srv/app/serve.py", "\n# was here\n"],
@@ -290,17 +290,8 @@ class Load:
     @contextmanager
     def running(self) -> Iterator[RunningLoad]:
         """Started, and certain to have ended afterwards."""
-        words = [
-            sys.executable,
-            "-m",
-            "vitrify.testing.load",
-            "--url",
-            f"{self.url}/post",
-            "--clients",
-            str(_CLIENTS),
-            "--report",
-            str(self.report),
-        ]
+        load = [sys.executable, "-m", "vitrify.testing.load", f"{self.url}/post", "--connections", str(_CLIENTS)]
+        words = [*load, "--seconds", "120", "--echo", "--out", str(self.report)]
         process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         running = RunningLoad(process, self.report)
         try:

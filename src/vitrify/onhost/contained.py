@@ -38,13 +38,12 @@ class Contained:
                 hint="install bubblewrap (Debian: `apt install bubblewrap`)",
             )
         self._program(command)
-        with self._mounted() as mounts:
-            with tempfile.TemporaryFile() as status:
-                told = ("--json-status-fd", str(status.fileno()), "--chdir", command.cwd, "--")
-                argv = (self.bwrap, *mounts, *_ISOLATED, *self._identity(command.user), *told, *self._argv(command))
-                completed = finish(command, argv, cwd="/", keep_open=(status.fileno(),))
-                status.seek(0)
-                ended = b'"exit-code"' in status.read()
+        with self._mounted() as mounts, tempfile.TemporaryFile() as status:
+            told = ("--json-status-fd", str(status.fileno()), "--chdir", command.cwd, "--")
+            argv = (self.bwrap, *mounts, *_ISOLATED, *self._identity(command.user), *told, *self._argv(command))
+            completed = finish(command, argv, cwd="/", keep_open=(status.fileno(),))
+            status.seek(0)
+            ended = b'"exit-code"' in status.read()
         if completed.code != 0 and not ended:
             raise TargetFailed(
                 f"{command.argv[0]} cannot be started", why=completed.stderr.strip(), hint="`vitrify doctor` tells what bubblewrap lacks"

@@ -251,7 +251,7 @@ class Rooted:
         self._note(path, self._on_disk(below))
 
 
-def _kept_attributes(spot: Spot, entry: Entry) -> "dict[str, bytes]":
+def _kept_attributes(spot: Spot, entry: Entry) -> dict[str, bytes]:
     with suppress(OSError):
         descriptor = open_file(spot, entry)
         try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Callable, Dict, Iterator, List, Mapping, Optional
 
@@ -212,6 +213,24 @@ def _prune(folder: str) -> None:
         remove_tree(str(place))
 
 
+def release(context: Context, arguments: JSONObject) -> JSONObject:
+    """Forget a server's route: a router with others goes on without it, one that has no other ends. Repeating it is harmless."""
+    home, server = str(arguments["home"]), _checked(str(arguments["server"]))
+    folder = f"{home}/routers/{_checked(str(arguments['router']))}"
+    if Path(folder).is_dir():
+        with keeping.lock(f"{folder}/.lock"):
+            before = _read(folder)
+            others = tuple(route for route in (before.routes if before else ()) if route.server != server)
+            if before and others:
+                _write(folder, replace(before, routes=others))
+                _bring(folder, replace(before, routes=others), str(arguments["caddy"]), context)
+            else:
+                keeping.stop(folder, grace=5)
+                remove_tree(folder)
+    remove_tree(f"{home}/traffic/{server}")
+    return {}
+
+
 def live(_: Context, arguments: JSONObject) -> JSONObject:
     """Where a server's requests go: `set` and `addresses`; `set` is "" before the first switch."""
     folder = f"{arguments['home']}/traffic/{_checked(str(arguments['server']))}"
@@ -266,5 +285,6 @@ CALLS: Mapping[str, Callable[[Context, JSONObject], JSONObject]] = {
     "router.ensure": ensure,
     "router.switch": switch,
     "router.live": live,
+    "router.release": release,
     "router.in_flight": in_flight,
 }

@@ -5,6 +5,7 @@ import stat
 from pathlib import Path
 
 import pytest
+
 from vitrify.builders import tar
 from vitrify.builders.layer import pack
 from vitrify.builders.manifest import Process, documents
@@ -86,8 +87,23 @@ def test_every_root_has_the_folders_that_are_mounted_on(tmp_path: Path) -> None:
 
 
 def test_layers_lie_on_each_other_and_removals_apply(tmp_path: Path) -> None:
-    lower: Members = [("etc/", b""), ("etc/a", b"old"), ("etc/b", b""), ("opt/", b""), ("opt/x", b""), ("opt/deep/", b""), ("opt/deep/y", b"")]
-    upper: Members = [("etc/a", b"new"), ("etc/.wh.b", b""), ("opt/", b""), ("opt/!early", b""), ("opt/.wh..wh..opq", b""), ("opt/deep/z", b"")]
+    lower: Members = [
+        ("etc/", b""),
+        ("etc/a", b"old"),
+        ("etc/b", b""),
+        ("opt/", b""),
+        ("opt/x", b""),
+        ("opt/deep/", b""),
+        ("opt/deep/y", b""),
+    ]
+    upper: Members = [
+        ("etc/a", b"new"),
+        ("etc/.wh.b", b""),
+        ("opt/", b""),
+        ("opt/!early", b""),
+        ("opt/.wh..wh..opq", b""),
+        ("opt/deep/z", b""),
+    ]
 
     done = unpacked(tmp_path, lower, upper)
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 
 import pytest
+
 from vitrify.builders import tar
 from vitrify.core.diagnostic import Denied, IntegrityFailed
 from vitrify.onhost.untar import Archive, Member
