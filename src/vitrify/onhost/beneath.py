@@ -95,9 +95,9 @@ class Beneath:
             walk.close()
 
     @contextmanager
-    def folder(self, path: str) -> Iterator[Tuple[Spot, Tuple[Optional[int], ...]]]:
+    def folder(self, path: str, *, follow: bool = False) -> Iterator[Tuple[Spot, Tuple[Optional[int], ...]]]:
         """The spot of a folder, and the folder itself in every layer that shows something in it."""
-        with self.at(path) as spot:
+        with self.at(path, follow=follow) as spot:
             inner = descend(spot.folders, spot.name) if spot.parts else tuple(spot.folders)
             try:
                 yield spot, inner
@@ -129,25 +129,30 @@ def descend(folders: Sequence[Optional[int]], name: str) -> Tuple[Optional[int],
     hidden = False
     try:
         for folder in folders:
-            status = look(folder, name) if folder is not None and not hidden else None
-            if status is None:
-                opened.append(None)
-                continue
-            if not stat.S_ISDIR(status.st_mode):
-                hidden = True
-                if not any(item is not None for item in opened) and not is_whiteout(status):
-                    raise NotADirectoryError(errno.ENOTDIR, "not a folder", name)
-                opened.append(None)
-                continue
-            inner = os.open(name, OPEN_FOLDER, dir_fd=folder)
-            opened.append(inner)
-            hidden = len(folders) > 1 and _is_opaque(inner)
+            inner = None if folder is None or hidden else _enter(folder, name, above=opened)
+            hidden = hidden or inner == _HIDES or (len(folders) > 1 and inner is not None and inner != _HIDES and _is_opaque(inner))
+            opened.append(None if inner == _HIDES else inner)
     except BaseException:
         close(opened)
         raise
     if not any(item is not None for item in opened):
         raise FileNotFoundError(errno.ENOENT, "no such folder", name)
     return tuple(opened)
+
+
+_HIDES = -1
+"""What is here is no folder, and hides the folders of this name below."""
+
+
+def _enter(folder: int, name: str, *, above: Sequence[Optional[int]]) -> Optional[int]:
+    status = look(folder, name)
+    if status is None:
+        return None
+    if stat.S_ISDIR(status.st_mode):
+        return os.open(name, OPEN_FOLDER, dir_fd=folder)
+    if is_whiteout(status) or any(item is not None for item in above):
+        return _HIDES
+    raise NotADirectoryError(errno.ENOTDIR, "not a folder", name)
 
 
 def _is_opaque(folder: int) -> bool:

@@ -8,7 +8,7 @@ import os
 import stat
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Callable, Iterator, Optional, Sequence, Tuple
+from typing import Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from vitrify.core.diagnostic import IntegrityFailed, TargetFailed
 from vitrify.core.digest import KEYED, PLAIN, JSONObject, digest_bytes, keyed_digest
@@ -58,7 +58,7 @@ class Rooted:
             entry = spot.entry()
             if entry is None:
                 return None
-            shown, status = self._shown(spot, entry), entry.status
+            shown, status = self.shown(spot.path, entry.status), entry.status
             link = os.readlink(spot.name, dir_fd=spot.folders[entry.layer]) if stat.S_ISLNK(status.st_mode) else ""
             return Stat(
                 type=_TYPES.get(stat.S_IFMT(status.st_mode), "other"),
@@ -74,7 +74,7 @@ class Rooted:
     def read(self, path: str) -> bytes:
         """The content of a regular file."""
         with self._opened(path) as descriptor:
-            chunks = []
+            chunks: List[bytes] = []
             while True:
                 chunk = os.read(descriptor, CHUNK)
                 if not chunk:
@@ -207,11 +207,24 @@ class Rooted:
         if self.sidecar:
             self.sidecar.keep()
 
+    def attributes(self) -> JSONObject:
+        """Path -> mode, uid and gid, of every entry whose row of the table still holds; empty where there is no table."""
+        if self.sidecar is None:
+            return {}
+        found: JSONObject = {}
+        for path, row in self.sidecar.table().items():
+            with suppress(FileNotFoundError, NotADirectoryError), self.beneath.at(path) as spot:
+                entry = spot.entry()
+                if entry is not None and entry.layer == 0 and self.sidecar.shown(path, entry.status):
+                    found[path] = row
+        return found
+
     # -- modes and owners ----------------------------------------------------------------------------------------
 
-    def _shown(self, spot: Spot, entry: Entry) -> Wanted:
-        row = self.sidecar.shown(spot.path, entry.status) if self.sidecar else None
-        return row or self._on_disk(entry.status)
+    def shown(self, path: str, status: os.stat_result) -> Wanted:
+        """Mode and owner of the entry at a resolved path: the table's, where there is one that holds, else the disk's."""
+        row = self.sidecar.shown(path, status) if self.sidecar else None
+        return row or self._on_disk(status)
 
     def _on_disk(self, status: os.stat_result) -> Wanted:
         uid, gid = status.st_uid, status.st_gid
@@ -221,7 +234,7 @@ class Rooted:
 
     def _wanted(self, spot: Spot, old: Optional[Entry], attributes: Attributes, *, mode: int) -> Wanted:
         new = Wanted(mode, 0, 0) if self.target is Target.IMAGE else Wanted(mode, os.geteuid(), os.getegid())
-        found = self._shown(spot, old) if old else new
+        found = self.shown(spot.path, old.status) if old else new
         accounts = self._around.accounts
         return Wanted(
             mode=int(attributes.mode, 8) if attributes.mode is not None else found.mode,
@@ -251,7 +264,7 @@ class Rooted:
         self._note(path, self._on_disk(below))
 
 
-def _kept_attributes(spot: Spot, entry: Entry) -> dict[str, bytes]:
+def _kept_attributes(spot: Spot, entry: Entry) -> Dict[str, bytes]:
     with suppress(OSError):
         descriptor = open_file(spot, entry)
         try:

@@ -1,0 +1,56 @@
+"""The call `bake`: makes resources true in an image that is being built. No journal: what was cut short is built anew."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import List, Tuple
+
+from vitrify.core.diagnostic import Denied
+from vitrify.core.difference import difference
+from vitrify.core.digest import JSON, JSONObject
+from vitrify.core.event import Event, Stage
+from vitrify.core.resource import Phase, Resource
+from vitrify.onhost.change import attempt, make_true
+from vitrify.onhost.context import Context
+from vitrify.onhost.observe import observed
+from vitrify.onhost.scope import Here
+
+
+def bake(context: Context, arguments: JSONObject) -> JSONObject:
+    """Apply all resources in order; the first failure skips the rest. Returns what each became, and the table of attributes."""
+    here = Here.at(context, arguments)
+    results: List[JSON] = []
+    failed = False
+    for resource in here.resources(arguments):
+        outcome, error = ("skipped", "") if failed else _one(here, resource)
+        failed = failed or outcome == "failed"
+        results.append({"address": str(resource.address), "outcome": outcome, "error": error})
+    return {"results": results, "attributes": here.system.attributes()}
+
+
+def _one(here: Here, resource: Resource) -> Tuple[str, str]:
+    address, emit = str(resource.address), here.context.emit
+    if Phase.BAKE not in here.context.kinds[resource.address.kind].phases:
+        emit(Event("bake", Stage.NOTICE, address, "has no meaning in an image: left out"))
+        return "skipped", ""
+    emit(Event("bake", Stage.STARTED, address))
+    error = attempt(lambda: _make(here, resource))
+    emit(Event("bake", Stage.FAILED if error else Stage.DONE, address, error))
+    return ("failed" if error else "done"), error
+
+
+def _make(here: Here, resource: Resource) -> None:
+    if resource.secret:
+        raise Denied(
+            f"{resource.address} holds a secret and cannot be baked into an image",
+            why="an image is copied, and kept, by many",
+            hint="give it to the process: `env: {NAME: secret:name}`",
+        )
+    kind = here.context.kinds[resource.address.kind]
+    seen = observed(here, resource)
+    change = difference(resource, desired=kind.desired(resource), seen=seen)
+    if change is not None:
+        make_true(here, replace(change, sureness=kind.sureness(change)), leaving=False)
+
+
+CALLS = {"bake": bake}

@@ -1,0 +1,134 @@
+"""The fingerprint that an audit compares with: taken when a folder comes under management, moved on only by what a run changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Dict, Iterable, List, Mapping, Set, Tuple
+
+from vitrify.core import place
+from vitrify.core.digest import JSON, JSONObject, digest_of
+from vitrify.core.resource import Resource
+from vitrify.onhost.scope import Here
+from vitrify.onhost.sweep import Fingerprints, Known, Sweep
+
+FILE = "baseline.json"
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """Folders under management, and what was in them when vitrify was last done with each path."""
+
+    folders: Tuple[str, ...] = ()
+    entries: Mapping[str, Known] = field(default_factory=dict)
+
+    @classmethod
+    def remembered(cls, here: Here) -> Baseline:
+        """As it was kept; empty before the first run."""
+        data = here.memory.read(FILE) if here.memory.there() else None
+        if data is None:
+            return cls((), {})
+        folders, entries = data["folders"], data["entries"]
+        if not isinstance(folders, list) or not isinstance(entries, dict):
+            raise TypeError("not a baseline")
+        return cls(tuple(str(folder) for folder in folders), {path: _known(row) for path, row in entries.items()})
+
+    def keep(self, here: Here) -> None:
+        """Make it durable."""
+        rows: Dict[str, JSON] = {path: {"print": known.print, "seen": list(known.seen)} for path, known in self.entries.items()}
+        here.memory.write(FILE, {"folders": list(self.folders), "entries": rows})
+
+    def within(self, folders: Iterable[str]) -> Dict[str, Known]:
+        """The entries of these folders."""
+        chosen = tuple(folders)
+        return {path: known for path, known in self.entries.items() if any(_in(path, folder) for folder in chosen)}
+
+    def covers(self, folder: str) -> bool:
+        """Whether all of this folder is in the baseline."""
+        return any(_in(folder, managed) for managed in self.folders)
+
+    @property
+    def digest(self) -> str:
+        """One digest over all fingerprints."""
+        return digest_of({path: known.print for path, known in sorted(self.entries.items())})
+
+
+def prints(entries: Mapping[str, Known]) -> JSONObject:
+    """Path -> fingerprint, as it is sent."""
+    return {path: known.print for path, known in sorted(entries.items())}
+
+
+def _known(row: JSON) -> Known:
+    if not isinstance(row, dict) or not isinstance(row["print"], dict) or not isinstance(row["seen"], list):
+        raise TypeError("not a fingerprint")
+    return Known(row["print"], tuple(int(str(number)) for number in row["seen"]))
+
+
+def _in(path: str, folder: str) -> bool:
+    return path == folder or place.inside(path, folder)
+
+
+def managed_folders(resources: Iterable[Resource]) -> Tuple[str, ...]:
+    """The folders that a declaration makes its own: declared folders and trees, without those inside others."""
+    found: Set[str] = set()
+    for resource in resources:
+        named = {"tree": "to", "directory": "path"}.get(resource.address.kind)
+        if named and not resource.absent:
+            found.add(str(resource.fields[named]))
+    return tuple(folder for folder in sorted(found) if not any(place.inside(folder, other) for other in found))
+
+
+class Keeper:
+    """Follows one run: remembers what it touched, and moves the baseline on by that alone."""
+
+    def __init__(self, here: Here) -> None:
+        self._here = here
+        self._touched: Set[str] = set()
+
+    def sweep(self, folders: Iterable[str], known: Mapping[str, Known]) -> Fingerprints:
+        """The folders as they are now."""
+        return sweep(self._here, folders, known)
+
+    def touched(self, paths: Iterable[str]) -> None:
+        """These were changed by us. The folder around an entry changes with it: its time, and how many folders it holds."""
+        for path in paths:
+            self._touched.update((path, place.parent(path)))
+
+    def compare(self, before: Mapping[str, Known], after: Mapping[str, Known]) -> None:
+        """Whatever differs was changed by a command of ours, which cannot tell us what it does."""
+        self.touched(path for path in {*before, *after} if before.get(path, _NONE).print != after.get(path, _NONE).print)
+
+    def move_on(self, folders: Iterable[str]) -> Baseline:
+        """The baseline after this run, durable once this returns; folders that are new to it are recorded whole."""
+        old = Baseline.remembered(self._here)
+        entries: Dict[str, Known] = dict(old.entries)
+        paths: List[str] = [path for path in sorted(self._touched) if old.covers(path)]
+        for path in paths:
+            entries.pop(path, None)
+        entries.update(Sweep(self._here.system, key=self._here.scope.key).at(paths, now_ns=_now(self._here)))
+        new = [folder for folder in folders if not old.covers(folder)]
+        for path, known in self.sweep(new, {}).items():
+            entries.setdefault(path, known)
+        baseline = replace(old, folders=_outer((*old.folders, *new)), entries=dict(sorted(entries.items())))
+        baseline.keep(self._here)
+        return baseline
+
+
+_NONE = Known({})
+
+
+def sweep(here: Here, folders: Iterable[str], known: Mapping[str, Known]) -> Fingerprints:
+    """Folders as they are now, without vitrify's own memory."""
+    memory = here.scope.memory
+    root = "" if here.scope.root == "/" else here.scope.root.rstrip("/")
+    own = memory[len(root) :] if memory.startswith(f"{root}/") else memory
+    return Sweep(here.system, key=here.scope.key, skip=(own,)).over(_outer(folders), known=known, now_ns=_now(here))
+
+
+def _outer(folders: Iterable[str]) -> Tuple[str, ...]:
+    """Without those inside others."""
+    found = set(folders)
+    return tuple(folder for folder in sorted(found) if not any(place.inside(folder, other) for other in found))
+
+
+def _now(here: Here) -> int:
+    return int(here.context.clock() * 1_000_000_000)

@@ -1,0 +1,244 @@
+"""Carries out a plan on a target, journal first: killed at any instant, the same call finishes what was begun."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Dict, List, Mapping, Optional, Tuple
+
+from vitrify.core.diagnostic import PlanStale
+from vitrify.core.difference import Action, Change
+from vitrify.core.digest import JSON, JSONObject
+from vitrify.core.event import Event, Stage
+from vitrify.core.resource import Address, Resource, Sureness
+from vitrify.onhost import runs as told
+from vitrify.onhost.baseline import Baseline, Keeper, managed_folders
+from vitrify.onhost.change import carry_out
+from vitrify.onhost.context import Context
+from vitrify.onhost.images import Images
+from vitrify.onhost.journal import Journal, all_runs, forget_old
+from vitrify.onhost.memory import Holder
+from vitrify.onhost.observe import Look, holds, look, observe, observed, settled
+from vitrify.onhost.ownership import Holding, Ownership
+from vitrify.onhost.runs import Run, Step, identity
+from vitrify.onhost.scope import Here, objects
+from vitrify.onhost.undo import leave_undos, undo
+
+
+@dataclass(frozen=True)
+class Request:
+    """The arguments of `enact`."""
+
+    run: str
+    by: str
+    changes: Tuple[Change, ...]
+    settled: Tuple[Resource, ...]
+    forgotten: Tuple[str, ...]
+    expect: str
+    resources: Tuple[Resource, ...]
+
+    @classmethod
+    def of(cls, here: Here, arguments: JSONObject) -> Request:
+        """Read and check them."""
+        forgotten = arguments.get("forgotten")
+        return cls(
+            run=str(arguments.get("run", "")),
+            by=str(arguments.get("by", "")),
+            changes=tuple(Change.from_json(item) for item in objects(arguments, "changes")),
+            settled=here.resources(arguments, "settled"),
+            forgotten=tuple(str(address) for address in forgotten) if isinstance(forgotten, list) else (),
+            expect=str(arguments.get("expect", "")),
+            resources=here.resources(arguments),
+        )
+
+
+def enact(context: Context, arguments: JSONObject) -> JSONObject:
+    """The call `enact`."""
+    here = Here.at(context, arguments)
+    request = Request.of(here, arguments)
+    with here.memory.held(Holder(request.by, request.run), context.clock):
+        leave_undos(here)
+        seen = look(here, request.resources)
+        _refuse_stale(request, seen)
+        if not (request.changes or request.settled or request.forgotten or seen.unfinished):
+            return {"run": "", "results": [], "baseline": Baseline.remembered(here).digest}
+        return _Enactment(here, request, seen).go()
+
+
+def _refuse_stale(request: Request, seen: Look) -> None:
+    if seen.expectation() == request.expect or _only_ours(request, seen):
+        return
+    now = {found.address: found.properties for found in seen.observations}
+    moved = [str(change.resource.address) for change in request.changes if now.get(change.resource.address) != change.before]
+    raise PlanStale(
+        "the target changed after the plan was made",
+        why=f"{moved[0]} is not as it was seen" if moved else "something that the plan rests on is not as it was seen",
+        hint="plan again, look, and apply that",
+    )
+
+
+def _only_ours(request: Request, seen: Look) -> bool:
+    """Whether this very plan was begun before and nothing moved but what its own run touched."""
+    run = seen.unfinished
+    if run is None or run.expect != request.expect:
+        return False
+    touched = {str(step.change.resource.address) for step in run.steps}
+    return all(str(found.address) in touched or run.observed.get(str(found.address)) == found.properties for found in seen.observations)
+
+
+class _Enactment:
+    """One run, from its first line to its last."""
+
+    def __init__(self, here: Here, request: Request, seen: Look) -> None:
+        self._here = here
+        self._request = request
+        self._seen = seen
+        self._wished: Mapping[Address, Resource] = {resource.address: resource for resource in request.resources}
+        self._images = Images(here.system, here.memory)
+        self._keeper = Keeper(here)
+        self._folders = managed_folders(request.resources)
+        self._run = seen.unfinished or self._new_run()
+        self._journal = Journal(here.memory, self._run.id, here.context.reached)
+        self._number = max((step.number for step in self._run.steps), default=0)
+
+    def go(self) -> JSONObject:
+        """Begin or continue, change by change, and end."""
+        if self._seen.unfinished is None:
+            self._begin()
+        else:
+            self._settle()
+        self._here.context.reached("run.intent")
+        ownership = self._seen.ownership
+        self._hold(ownership)
+        results, failed = [], False
+        for change in self._request.changes:
+            outcome, error = ("skipped", "") if failed else self._one(change, ownership)
+            failed = failed or outcome == "failed"
+            results.append({"address": str(change.resource.address), "outcome": outcome, "error": error})
+        baseline = self._keeper.move_on(self._folders)
+        ownership.keep(self._here.memory)
+        self._here.context.reached("run.act")
+        self._journal.append({"record": "end", "at": self._now(), "outcome": told.FAILED if failed else told.DONE})
+        self._here.context.reached("run.outcome")
+        forget_old(self._here.memory, all_runs(self._here.memory))
+        answered: List[JSON] = [dict(result) for result in results]
+        return {"run": self._run.id, "results": answered, "baseline": baseline.digest}
+
+    def _now(self) -> float:
+        return round(self._here.context.clock(), 3)
+
+    def _new_run(self) -> Run:
+        scope, request = self._here.scope, self._request
+        observed_ = {str(found.address): dict(found.properties) for found in self._seen.observations}
+        sequence = max((run.sequence for run in all_runs(self._here.memory)), default=0) + 1
+        return Run(request.run, scope.project, scope.server, request.by, self._now(), sequence, request.expect, observed_)
+
+    def _begin(self) -> None:
+        run = self._run
+        self._journal.begin(
+            {
+                "run": run.id,
+                "project": run.project,
+                "server": run.server,
+                "by": run.by,
+                "at": run.at,
+                "sequence": run.sequence,
+                "expect": run.expect,
+                "observed": dict(run.observed),
+            }
+        )
+
+    def _settle(self) -> None:
+        """Write down how the steps ended that a killed process could not, and take away what it left behind."""
+        for step in settled(self._here, self._run):
+            paths = [image.path for image in step.before]
+            self._images.clear(step.times)
+            after = [self._images.take(path, keep=False) for path in paths]
+            self._journal.append(
+                {
+                    "record": "outcome",
+                    "step": step.number,
+                    "outcome": step.outcome,
+                    "left": step.left,
+                    "error": "",
+                    "after": [image.to_json() for image in after],
+                    "times": dict(self._images.folders(paths)),
+                }
+            )
+        for step in self._run.steps:
+            self._keeper.touched(image.path for image in step.before)
+
+    def _hold(self, ownership: Ownership) -> None:
+        """What is as wished already comes under management, and what left without being ours to remove is forgotten."""
+        entries: List[JSON] = []
+        scope = self._here.scope
+        for resource in self._request.settled:
+            before = ownership.find((scope.project, scope.server, str(resource.address)))
+            applied = self._here.context.kinds[resource.address.kind].desired(resource)
+            created = before is not None and before.created
+            after = Holding(scope.project, scope.server, resource, created, applied, self._run.id)
+            entries.append({"address": str(resource.address), "before": before.to_json() if before else None, "after": after.to_json()})
+        for address in self._request.forgotten:
+            before = ownership.find((scope.project, scope.server, address))
+            entries.append({"address": address, "before": before.to_json() if before else None, "after": None})
+        self._write_held(entries, ownership)
+
+    def _write_held(self, entries: List[JSON], ownership: Ownership) -> None:
+        if not entries:
+            return
+        self._journal.append({"record": "held", "entries": entries})
+        for entry in entries:
+            if isinstance(entry, dict):
+                after = entry["after"]
+                key = (self._run.project, self._run.server, str(entry["address"]))
+                ownership.put(key, after if isinstance(after, dict) else None)
+
+    def _one(self, change: Change, ownership: Ownership) -> Tuple[str, str]:
+        address = str(change.resource.address)
+        if self._done_before(change):
+            return "done", ""
+        self._say(change, Stage.STARTED)
+        holding = ownership.find((self._run.project, self._run.server, address))
+        if holding and change.resource.address not in self._wished and ownership.others(holding.key):
+            self._write_held([{"address": address, "before": holding.to_json(), "after": None}], ownership)
+            self._say(change, Stage.DONE, "another server holds it as well: it stays")
+            return "done", ""
+        step = self._act(change, holding)
+        ownership.follow(self._run, step)
+        self._keeper.touched(image.path for image in step.before)
+        self._say(change, Stage.FAILED if step.error else Stage.DONE, step.error)
+        return step.outcome, step.error
+
+    def _act(self, change: Change, holding: Optional[Holding]) -> Step:
+        self._number += 1
+        created = bool(holding and holding.created) or change.action is Action.CREATE
+        opaque = change.sureness is Sureness.OPAQUE and bool(self._folders)
+        before = self._keeper.sweep(self._folders, Baseline.remembered(self._here).entries) if opaque else {}
+        step = Step(
+            number=self._number,
+            change=change,
+            wish=self._wished.get(change.resource.address, change.resource),
+            created=created,
+            owned=holding.to_json() if holding else None,
+            before=(),
+            times={},
+        )
+        step = carry_out(self._here, self._journal, self._images, step, leaving=change.resource.address not in self._wished)
+        if opaque:
+            self._keeper.compare(before, self._keeper.sweep(self._folders, before))
+        return step
+
+    def _done_before(self, change: Change) -> bool:
+        """Whether the part of this run that was cut short had done this already."""
+        if self._seen.unfinished is None:
+            return False
+        same = [step for step in self._run.steps if step.left == told.WHOLE and step.identity == identity(change)]
+        if not same:
+            return False
+        return change.sureness is Sureness.OPAQUE or holds(change, observed(self._here, change.resource).properties)
+
+    def _say(self, change: Change, stage: Stage, detail: str = "") -> None:
+        data: Dict[str, JSON] = {"action": change.action.value}
+        self._here.context.emit(Event("change", stage, str(change.resource.address), detail, data))
+
+
+CALLS = {"observe": observe, "enact": enact, "undo": undo}

@@ -1,0 +1,34 @@
+"""The call `audit`: what is wished and owned as it is now, and managed folders beside their baseline. Changes nothing."""
+
+from __future__ import annotations
+
+from typing import Dict
+
+from vitrify.core.digest import JSONObject
+from vitrify.onhost.baseline import Baseline, prints, sweep
+from vitrify.onhost.context import Context
+from vitrify.onhost.observe import look
+from vitrify.onhost.scope import Here
+from vitrify.onhost.sweep import Known
+
+
+def audit(context: Context, arguments: JSONObject) -> JSONObject:
+    """Observe, and sweep those of the folders that have a baseline; with `full` every byte is read again."""
+    here = Here.at(context, arguments)
+    seen = look(here, here.resources(arguments))
+    baseline = Baseline.remembered(here)
+    asked = arguments.get("folders")
+    folders = tuple(str(folder) for folder in asked if baseline.covers(str(folder))) if isinstance(asked, list) else baseline.folders
+    recorded = baseline.within(folders)
+    known: Dict[str, Known] = {} if arguments.get("full") is True else recorded
+    found = sweep(here, folders, known)
+    return {
+        "facts": here.system.facts(),
+        **seen.to_json(),
+        "baseline": prints(recorded),
+        "sweep": prints(found),
+        "digest": baseline.digest,
+    }
+
+
+CALLS = {"audit": audit}

@@ -1,0 +1,132 @@
+"""The journal of a run: every line durable before the next thing happens, so that a killed run is read, not guessed."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from contextlib import suppress
+from typing import Callable, Iterable, Mapping, Set, Tuple
+
+from vitrify.core.diagnostic import UsageInvalid
+from vitrify.core.digest import JSON, JSONObject
+from vitrify.core.step import Reached
+from vitrify.onhost.faults import told
+from vitrify.onhost.files import write
+from vitrify.onhost.memory import FORMAT, Memory, sync
+from vitrify.onhost.runs import Run, newest_first, read_run
+
+KEPT_RUNS = 20
+"""So many runs of each server stay undoable."""
+_RUN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,95}")
+
+
+class Journal:
+    """Appends to the journal of one run."""
+
+    def __init__(self, memory: Memory, run: str, reached: Reached) -> None:
+        if not _RUN.fullmatch(run):
+            raise UsageInvalid(f"{run!r} is not the name of a run")
+        self._folder = memory.path("runs", run)
+        self._path = os.path.join(self._folder, "journal.ndjson")
+        self._reached = reached
+
+    def begin(self, record: Mapping[str, JSON]) -> None:
+        """Write the first line; the run exists once this returns. What a torn beginning left is overwritten."""
+        with told(f"{self._path} cannot be written"):
+            with suppress(FileExistsError):
+                os.mkdir(self._folder, 0o700)
+            with suppress(FileNotFoundError):
+                os.unlink(self._path)
+            self.append({"record": "begin", "format": FORMAT, **record})
+            sync(self._folder)
+            sync(os.path.dirname(self._folder))
+
+    def append(self, record: Mapping[str, JSON]) -> None:
+        """Add one line, durably. A torn one from a killed process is cut off first."""
+        line = json.dumps(record, separators=(",", ":")).encode() + b"\n"
+        with told(f"{self._path} cannot be written"):
+            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+            try:
+                end = _end_of_lines(descriptor)
+                try:
+                    os.lseek(descriptor, end, os.SEEK_SET)
+                    write(descriptor, line)
+                except OSError:
+                    os.ftruncate(descriptor, end)
+                    raise
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+
+    def step(self, name: str, intent: Mapping[str, JSON], act: Callable[[], JSONObject]) -> JSONObject:
+        """Intent, act, outcome. `act` does it and returns the outcome's record."""
+        self.append(intent)
+        self._reached(f"{name}.intent")
+        outcome = act()
+        self._reached(f"{name}.act")
+        self.append(outcome)
+        self._reached(f"{name}.outcome")
+        return outcome
+
+
+_BLOCK = 64 * 1024
+
+
+def _end_of_lines(descriptor: int) -> int:
+    """Where the last whole line ends; whatever is behind it is cut off."""
+    size = os.fstat(descriptor).st_size
+    end = size
+    while end > 0:
+        start = max(0, end - _BLOCK)
+        newline = os.pread(descriptor, end - start, start).rfind(b"\n")
+        if newline >= 0:
+            end = start + newline + 1
+            break
+        end = start
+    if end < size:
+        os.ftruncate(descriptor, end)
+    return end
+
+
+def all_runs(memory: Memory) -> Tuple[Run, ...]:
+    """Every run that is remembered, the youngest first. Changes nothing."""
+    if not memory.there():
+        return ()
+    with told(f"{memory.path('runs')} cannot be read"):
+        try:
+            names = os.listdir(memory.path("runs"))
+        except FileNotFoundError:
+            return ()
+    found = []
+    for name in names:
+        content = memory.content("runs", name, "journal.ndjson")
+        run = read_run(content, memory.path("runs", name, "journal.ndjson")) if content else None
+        if run is not None:
+            found.append(run)
+    return tuple(newest_first(found))
+
+
+def forget_old(memory: Memory, runs: Iterable[Run]) -> None:
+    """Drop what is older than the kept runs of each server, and the contents that only those needed."""
+    kept: Set[str] = set()
+    needed: Set[str] = set()
+    count: dict[tuple[str, str], int] = {}
+    dropped = []
+    for run in newest_first(runs):
+        server = (run.project, run.server)
+        count[server] = count.get(server, 0) + 1
+        if count[server] > KEPT_RUNS and run.ended:
+            dropped.append(run.id)
+            continue
+        kept.add(run.id)
+        needed.update(image.digest for step in run.steps for image in step.before if image.digest)
+    if not dropped:
+        return
+    for run_id in dropped:
+        shutil.rmtree(memory.path("runs", run_id), ignore_errors=True)
+    for name in os.listdir(memory.path("before")):
+        if name not in needed:
+            with suppress(FileNotFoundError):
+                os.unlink(memory.path("before", name))

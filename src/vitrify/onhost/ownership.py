@@ -1,0 +1,125 @@
+"""What the target remembers of every resource: whether vitrify created or adopted it, for whom, and the values last applied."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Dict, Iterable, Mapping, Optional, Tuple
+
+from vitrify.core.digest import JSON, JSONObject
+from vitrify.core.resource import Resource
+from vitrify.onhost.memory import Memory
+from vitrify.onhost.runs import NOTHING, PART, WHOLE, Run, Step
+
+FILE = "ownership.json"
+
+Key = Tuple[str, str, str]
+"""Project, server, address."""
+
+
+@dataclass(frozen=True)
+class Holding:
+    """One resource that one server of one project holds here."""
+
+    project: str
+    server: str
+    resource: Resource
+    created: bool
+    applied: Mapping[str, JSON]
+    run: str
+
+    @property
+    def key(self) -> Key:
+        """What it is found by."""
+        return self.project, self.server, str(self.resource.address)
+
+    def to_json(self) -> JSONObject:
+        """The form of the file, and of `observe`."""
+        return {
+            "project": self.project,
+            "server": self.server,
+            "resource": self.resource.to_json(),
+            "created": self.created,
+            "applied": dict(self.applied),
+            "run": self.run,
+        }
+
+    @classmethod
+    def from_json(cls, data: JSONObject) -> Holding:
+        """Read what `to_json` wrote."""
+        resource, applied = data["resource"], data["applied"]
+        if not isinstance(resource, dict) or not isinstance(applied, dict):
+            raise TypeError("not an owned resource")
+        created = data["created"] is True
+        return cls(str(data["project"]), str(data["server"]), Resource.from_json(resource), created, applied, str(data["run"]))
+
+
+class Ownership:
+    """All holdings of one target, oldest first."""
+
+    def __init__(self, holdings: Iterable[Holding] = ()) -> None:
+        self._holdings: Dict[Key, Holding] = {holding.key: holding for holding in holdings}
+
+    @classmethod
+    def remembered(cls, memory: Memory, runs: Iterable[Run]) -> Ownership:
+        """As the file tells, and what unfinished runs did since it was written."""
+        data = memory.read(FILE) if memory.there() else None
+        rows = data.get("owned") if data else None
+        found = cls(Holding.from_json(row) for row in (rows if isinstance(rows, list) else []) if isinstance(row, dict))
+        for run in sorted(runs, key=lambda run: run.sequence):
+            found.replay(run)
+        return found
+
+    def keep(self, memory: Memory) -> None:
+        """Make it durable."""
+        memory.write(FILE, {"owned": [holding.to_json() for holding in self._holdings.values()]})
+
+    def of(self, project: str, server: str) -> Tuple[Holding, ...]:
+        """What one server holds, oldest first."""
+        return tuple(holding for key, holding in self._holdings.items() if key[:2] == (project, server))
+
+    def find(self, key: Key) -> Optional[Holding]:
+        """One holding."""
+        return self._holdings.get(key)
+
+    def others(self, key: Key) -> Tuple[Holding, ...]:
+        """Who else holds the same address."""
+        return tuple(holding for other, holding in self._holdings.items() if other != key and other[2] == key[2])
+
+    def put(self, key: Key, holding: Optional[JSONObject]) -> None:
+        """Set or (None) drop one holding. Of a thing that others hold too, they inherit that vitrify created it."""
+        if holding is not None:
+            self._holdings[key] = Holding.from_json(holding)
+            return
+        dropped = self._holdings.pop(key, None)
+        heir = next(iter(self.others(key)), None)
+        if dropped is not None and dropped.created and heir is not None:
+            self._holdings[heir.key] = replace(heir, created=True)
+
+    def replay(self, run: Run) -> None:
+        """Whatever this run did that the file cannot know yet. Repeating it is harmless."""
+        if not run.ended:
+            for held in run.held:
+                self.put((run.project, run.server, held.address), held.after)
+            for step in run.steps:
+                if not step.pending:
+                    self.follow(run, step)
+        if run.undoing:
+            for step in reversed(run.steps):
+                if step.undone:
+                    self.put((run.project, run.server, str(step.change.resource.address)), step.owned)
+
+    def follow(self, run: Run, step: Step) -> None:
+        """The consequence of one step."""
+        key = (run.project, run.server, str(step.change.resource.address))
+        if step.left != NOTHING:
+            self.put(key, after_step(run, step))
+
+
+def after_step(run: Run, step: Step) -> Optional[JSONObject]:
+    """The holding that a step leaves. What is there in part only is held as well: it is ours to finish, or to remove."""
+    if step.left == PART and (step.owned is not None or step.wish.absent):
+        return step.owned
+    if step.wish.absent:
+        return None
+    applied = step.change.after if step.left == WHOLE else {}
+    return Holding(run.project, run.server, step.wish, step.created, applied, run.id).to_json()

@@ -1,0 +1,108 @@
+"""The `scope` argument: which target a call is about, where that target remembers, and who asks."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Iterable, List, Tuple
+
+from vitrify.core.diagnostic import UsageInvalid
+from vitrify.core.digest import JSONObject
+from vitrify.core.resource import Resource
+from vitrify.core.system import Target
+from vitrify.onhost.context import Context
+from vitrify.onhost.live import live_system
+from vitrify.onhost.memory import Memory
+from vitrify.onhost.root import folder_system, image_system
+from vitrify.onhost.rooted import Rooted
+from vitrify.onhost.sidecar import Sidecar
+
+ATTRIBUTES = "attributes.json"
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What every converge call begins with."""
+
+    target: Target
+    root: str
+    lower: Tuple[str, ...]
+    project: str
+    server: str
+    memory: str
+    bwrap: str
+    key: bytes
+
+    @classmethod
+    def of(cls, arguments: JSONObject) -> Scope:
+        """The scope of a call's arguments."""
+        data = arguments.get("scope")
+        if not isinstance(data, dict):
+            raise UsageInvalid("the call does not say its scope")
+        lower = data.get("lower")
+        scope = cls(
+            target=Target(data.get("target")),
+            root=str(data.get("root", "")),
+            lower=tuple(str(folder) for folder in lower) if isinstance(lower, list) else (),
+            project=str(data.get("project", "")),
+            server=str(data.get("server", "")),
+            memory=str(data.get("memory", "")),
+            bwrap=str(data.get("bwrap", "")),
+            key=bytes.fromhex(str(data.get("key", ""))),
+        )
+        if not os.path.isdir(scope.root):
+            raise UsageInvalid(f"there is no folder {scope.root!r} to work on", hint="create it, or correct `hosts` or `base`")
+        return scope
+
+
+@dataclass(frozen=True)
+class Here:
+    """The target of one call, and all that the call works with."""
+
+    context: Context
+    scope: Scope
+    system: Rooted
+    memory: Memory
+
+    @classmethod
+    def at(cls, context: Context, arguments: JSONObject) -> Here:
+        """Open the target that the arguments name. Changes nothing."""
+        scope = Scope.of(arguments)
+        memory = Memory(scope.memory, within=scope.root)
+        return cls(context, scope, _system(scope, memory, context), memory)
+
+    def resources(self, arguments: JSONObject, name: str = "resources") -> Tuple[Resource, ...]:
+        """The resources in an argument, each checked by its kind's schema once more."""
+        found = tuple(Resource.from_json(item) for item in objects(arguments, name))
+        self._refuse_invalid(found)
+        return found
+
+    def _refuse_invalid(self, resources: Iterable[Resource]) -> None:
+        for resource in resources:
+            kind = self.context.kinds[resource.address.kind]
+            problems = kind.schema.problems(resource.fields, absent=resource.absent, resolved=True)
+            if problems:
+                raise UsageInvalid(f"{resource.address}: {problems[0].summary}", hint=problems[0].hint)
+
+
+def objects(arguments: JSONObject, name: str) -> List[JSONObject]:
+    """A list of objects among the arguments; none where it was not given."""
+    found = arguments.get(name, [])
+    if not isinstance(found, list):
+        raise UsageInvalid(f"the argument {name!r} is not a list")
+    return [item for item in found if isinstance(item, dict)]
+
+
+def _system(scope: Scope, memory: Memory, context: Context) -> Rooted:
+    if scope.target is Target.HOST:
+        return live_system(blob=context.blob, key=scope.key)
+    if scope.target is Target.IMAGE:
+        return image_system(scope.root, scope.lower, bwrap=scope.bwrap, blob=context.blob, key=scope.key)
+    sidecar = None if os.geteuid() == 0 else _sidecar(memory)
+    return folder_system(scope.root, sidecar=sidecar, bwrap=scope.bwrap, blob=context.blob, key=scope.key)
+
+
+def _sidecar(memory: Memory) -> Sidecar:
+    kept = memory.read(ATTRIBUTES) if memory.there() else None
+    rows = kept.get("paths") if kept else None
+    return Sidecar(rows if isinstance(rows, dict) else {}, save=lambda table: memory.write(ATTRIBUTES, {"paths": table}))

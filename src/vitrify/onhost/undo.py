@@ -1,0 +1,202 @@
+"""Takes back a run from its before-images: contents, modes, owners, times. Killed at any instant, the same call finishes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Dict, Iterator, List, Optional, Set, Tuple
+
+from vitrify.core.diagnostic import Denied, UsageInvalid
+from vitrify.core.digest import JSON, JSONObject
+from vitrify.core.event import Event, Stage
+from vitrify.onhost.baseline import Keeper
+from vitrify.onhost.change import attempt
+from vitrify.onhost.context import Context
+from vitrify.onhost.images import Image, Images
+from vitrify.onhost.journal import Journal, all_runs
+from vitrify.onhost.memory import Holder
+from vitrify.onhost.observe import settled
+from vitrify.onhost.ownership import Ownership
+from vitrify.onhost.runs import DONE, FAILED, INTERRUPTED, Run, Step, last_left
+from vitrify.onhost.scope import Here
+
+SHOWN = 5
+
+
+def undo(context: Context, arguments: JSONObject) -> JSONObject:
+    """The call `undo`."""
+    here = Here.at(context, arguments)
+    wanted, force = str(arguments.get("run", "")), arguments.get("force") is True
+    if not here.memory.there():
+        raise _nothing(here, wanted)
+    with here.memory.held(Holder(str(arguments.get("by", "")), wanted), context.clock):
+        run = _end(here, _chosen(here, wanted))
+        return _Undoing(here, run, force=force).go(by=str(arguments.get("by", "")))
+
+
+def _nothing(here: Here, wanted: str) -> UsageInvalid:
+    if wanted:
+        return UsageInvalid(
+            f"there is no run {wanted!r} of {here.scope.server} to undo", hint="`vitrify status` tells which runs there are"
+        )
+    return UsageInvalid(f"{here.scope.server} has no run that could be undone")
+
+
+def _chosen(here: Here, wanted: str) -> Run:
+    scope = here.scope
+    runs = [run for run in all_runs(here.memory) if (run.project, run.server) == (scope.project, scope.server)]
+    found = next((run for run in runs if (run.id == wanted if wanted else not run.undone)), None)
+    if found is None or found.undone:
+        raise _nothing(here, wanted)
+    return found
+
+
+def _end(here: Here, run: Run) -> Run:
+    """A run that was cut short ends here: what it left is looked at and written down."""
+    if run.ended:
+        return run
+    journal, images = Journal(here.memory, run.id, here.context.reached), Images(here.system, here.memory)
+    for step in settled(here, run):
+        images.clear(step.times)
+        paths = [image.path for image in step.before]
+        journal.append(
+            {
+                "record": "outcome",
+                "step": step.number,
+                "outcome": step.outcome,
+                "left": step.left,
+                "error": "",
+                "after": [images.take(path, keep=False).to_json() for path in paths],
+                "times": dict(images.folders(paths)),
+            }
+        )
+    ownership = Ownership.remembered(here.memory, all_runs(here.memory))
+    ownership.keep(here.memory)
+    journal.append({"record": "end", "at": round(here.context.clock(), 3), "outcome": INTERRUPTED})
+    return _chosen(here, run.id)
+
+
+def leave_undos(here: Here) -> None:
+    """A new apply leaves an undo that was cut short where it is: what it put back is owned as it was, the rest stays undoable."""
+    runs = all_runs(here.memory)
+    scope = here.scope
+    open_ones = [run for run in runs if run.undoing and (run.project, run.server) == (scope.project, scope.server)]
+    if not open_ones:
+        return
+    Ownership.remembered(here.memory, runs).keep(here.memory)
+    for run in open_ones:
+        images = Images(here.system, here.memory)
+        for step in run.steps:
+            if step.undoing:
+                images.clear(step.times)
+        Journal(here.memory, run.id, here.context.reached).append({"record": "undo.end", "outcome": INTERRUPTED})
+
+
+@dataclass(frozen=True)
+class _Conflict:
+    path: str
+    why: str
+
+
+class _Undoing:
+    """The way back of one run: its steps in reverse, each with intent, act and outcome."""
+
+    def __init__(self, here: Here, run: Run, *, force: bool) -> None:
+        self._here = here
+        self._run = run
+        self._force = force
+        self._images = Images(here.system, here.memory)
+        self._journal = Journal(here.memory, run.id, here.context.reached)
+        kinds = here.context.kinds
+        undoable = {step.number: kinds[step.change.resource.address.kind].undoable(step.change) for step in run.steps}
+        self._steps = tuple(step for step in reversed(run.steps) if undoable[step.number] and not step.undone)
+        self._skipped = tuple(str(step.change.resource.address) for step in run.steps if not undoable[step.number])
+
+    def go(self, *, by: str) -> JSONObject:
+        """Refuse, or put everything back."""
+        self._refuse_foreign()
+        if not self._run.undoing:
+            self._journal.append({"record": "undo.begin", "by": by, "at": round(self._here.context.clock(), 3), "force": self._force})
+        self._here.context.reached("undo-run.intent")
+        keeper = Keeper(self._here)
+        results: List[JSON] = []
+        whole = True
+        for step in self._steps:
+            error = self._one(step)
+            whole = whole and not error
+            results.append({"address": str(step.change.resource.address), "outcome": FAILED if error else DONE, "error": error})
+        for step in self._run.steps:
+            keeper.touched(image.path for image in step.before)
+        keeper.move_on(())
+        self._give_back(whole=whole)
+        self._here.context.reached("undo-run.act")
+        if whole:
+            self._journal.append({"record": "undo.end", "outcome": DONE})
+        self._here.context.reached("undo-run.outcome")
+        return {"run": self._run.id, "results": results, "skipped": list(self._skipped)}
+
+    def _give_back(self, *, whole: bool) -> None:
+        """Ownership as it was before the run; `remembered` has followed the steps that were undone."""
+        ownership = Ownership.remembered(self._here.memory, all_runs(self._here.memory))
+        for held in self._run.held if whole else ():
+            ownership.put((self._run.project, self._run.server, held.address), held.before)
+        ownership.keep(self._here.memory)
+
+    def _one(self, step: Step) -> str:
+        address = str(step.change.resource.address)
+        self._say(address, Stage.STARTED)
+        error = ""
+        resetting = step.resetting if step.undoing else self._to_reset(step)
+
+        def act() -> JSONObject:
+            nonlocal error
+            error = attempt(lambda: self._put_back(step, resetting))
+            return {"record": "undo.outcome", "step": step.number, "outcome": FAILED if error else DONE, "error": error}
+
+        self._journal.step("undo", {"record": "undo.intent", "step": step.number, "resetting": list(resetting)}, act)
+        self._say(address, Stage.FAILED if error else Stage.DONE, error)
+        return error
+
+    def _to_reset(self, step: Step) -> Tuple[str, ...]:
+        """The folders whose times show that nobody but us wrote to them since."""
+        now = self._images.folders(image.path for image in step.before)
+        return tuple(folder for folder in sorted(step.times) if now.get(folder) == step.times_after.get(folder))
+
+    def _put_back(self, step: Step, resetting: Tuple[str, ...]) -> None:
+        self._images.clear(step.times)
+        self._images.put_back(step.before)
+        self._images.set_times({folder: step.times[folder] for folder in resetting})
+        self._here.context.kinds[step.change.resource.address.kind].settle(step.change.resource, self._here.system)
+
+    def _refuse_foreign(self) -> None:
+        conflicts = [] if self._force else list(self._conflicts())
+        if not conflicts:
+            return
+        shown = "; ".join(f"{conflict.path} {conflict.why}" for conflict in conflicts[:SHOWN])
+        more = f"; and {len(conflicts) - SHOWN} more" if len(conflicts) > SHOWN else ""
+        raise Denied(
+            f"run {self._run.id} is not undone: something was changed after it",
+            why=shown + more,
+            hint="undo the later run first, or add --force: what was changed since is lost then",
+        )
+
+    def _conflicts(self) -> Iterator[_Conflict]:
+        under_way = {image.path for step in self._steps if step.undoing for image in step.before}
+        before = {image.path: image for step in self._steps for image in step.before}
+        left = last_left(reversed(self._steps))
+        for path in sorted(set(left) - under_way):
+            now = self._images.take(path, keep=False)
+            if not (now.same(left[path]) or now.same(before[path])):
+                yield _Conflict(path, "was changed" if not now.missing else "was removed")
+            elif before[path].missing and now.type == "directory":
+                yield from self._foreign(path, left)
+
+    def _foreign(self, folder: str, left: Dict[str, Image]) -> Iterator[_Conflict]:
+        """What somebody put into a folder that will have to go."""
+        ours: Set[str] = {path for path, image in left.items() if not image.missing}
+        for name in self._here.system.names(folder):
+            path = f"{folder.rstrip('/')}/{name}"
+            if path not in ours:
+                yield _Conflict(path, "was added")
+
+    def _say(self, address: str, stage: Stage, detail: Optional[str] = "") -> None:
+        self._here.context.emit(Event("undo", stage, address, detail or ""))

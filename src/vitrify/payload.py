@@ -1,0 +1,100 @@
+"""Packs what runs on a target into one program: the same bytes on every machine, named by their digest."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import zipfile
+from dataclasses import dataclass
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+
+CORE = (
+    "__init__",
+    "diagnostic",
+    "difference",
+    "digest",
+    "event",
+    "place",
+    "resource",
+    "schema",
+    "step",
+    "system",
+    "unit",
+    "wire",
+)
+"""What of `vitrify.core` travels; an architecture test compares it with what the rest imports."""
+FOLDERS = ("onhost", "resources")
+LARGEST = 600_000
+"""A payload beyond this many bytes is refused: it would cost every first contact with a host."""
+_DATE = (1980, 1, 1, 0, 0, 0)
+
+_MAIN = """\
+import sys
+
+if sys.version_info < (3, 9):
+    sys.exit("vitrify needs Python 3.9 or newer on the target; this is %d.%d" % sys.version_info[:2])
+
+from vitrify.onhost.runner import main
+from vitrify.resources.registry import all_kinds
+
+main(all_kinds())
+"""
+
+
+@dataclass(frozen=True)
+class Payload:
+    """The program, and the digest that it is known by."""
+
+    content: bytes
+
+    @property
+    def digest(self) -> str:
+        """sha256, in hex."""
+        return hashlib.sha256(self.content).hexdigest()
+
+
+def pack() -> Payload:
+    """The payload of this version. Stored, not compressed: how a library compresses may change from one to the next."""
+    package = files("vitrify")
+    members = {"__main__.py": _MAIN.encode(), "vitrify/__init__.py": (package / "__init__.py").read_bytes()}
+    members |= {f"vitrify/core/{name}.py": (package / "core" / f"{name}.py").read_bytes() for name in CORE}
+    for folder in FOLDERS:
+        members |= _sources(package / folder, f"vitrify/{folder}")
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
+        for name in sorted(members):
+            entry = zipfile.ZipInfo(name, _DATE)
+            entry.create_system, entry.external_attr = 3, 0o100644 << 16
+            archive.writestr(entry, members[name])
+    return Payload(packed.getvalue())
+
+
+def _sources(folder: Traversable, name: str) -> dict[str, bytes]:
+    found: dict[str, bytes] = {}
+    for item in folder.iterdir():
+        if item.is_dir() and item.name != "__pycache__":
+            found |= _sources(item, f"{name}/{item.name}")
+        elif item.name.endswith(".py"):
+            found[f"{name}/{item.name}"] = item.read_bytes()
+    return found
+
+
+def placed(payload: Payload, folder: Path) -> Path:
+    """The payload as a file of this folder, written if it is not there yet, or not whole."""
+    path = folder / f"{payload.digest}.pyz"
+    try:
+        if path.read_bytes() == payload.content:
+            return path
+    except FileNotFoundError:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    temporary = folder / f".{payload.digest}.{os.getpid()}"
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(payload.content)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+    return path
