@@ -196,38 +196,38 @@ FILE = {"type": "file", "mode": "0644", "content": "sha256:1"}
 DIFF = "--- /etc/ssh/sshd_config\n+++ /etc/ssh/sshd_config\n@@ -1,2 +1,2 @@\n Port 22\n-PermitRootLogin yes\n+PermitRootLogin no\n"
 
 
+CHANGES = (
+    Change(
+        _resource("file:/etc/motd"),
+        Action.CREATE,
+        MISSING,
+        FILE,
+        ("is missing",),
+        diff="--- /dev/null\n+++ /etc/motd\n@@ -0,0 +1 @@\n+hello\n",
+    ),
+    Change(
+        _resource("file:/etc/ssh/sshd_config"),
+        Action.UPDATE,
+        FILE,
+        FILE,
+        ("content differs", "mode 0644 -> 0600", "changed outside vitrify"),
+        diff=DIFF,
+    ),
+    Change(_resource("link:/srv/current"), Action.REPLACE, FILE, {"type": "link"}, ("is file",)),
+    Change(_resource("file:/etc/shop/token", secret=True), Action.UPDATE, FILE, FILE, ("content differs",), diff="-hunter1\n+hunter2\n"),
+    Change(_resource("command:migrate"), Action.UPDATE, {}, {}, ("always runs",), Sureness.OPAQUE, undoable=False),
+    Change(_resource("process:web"), Action.CREATE, MISSING, {}, ("is missing",), Sureness.ASSUMED),
+    Change(_resource("file:/etc/old.conf"), Action.REMOVE, FILE, MISSING, ("left the declaration",)),
+)
+
+
 @pytest.fixture
 def mixed_plan() -> Plan:
     """Every kind of line that a plan can have."""
-    changes = (
-        Change(
-            _resource("file:/etc/motd"),
-            Action.CREATE,
-            MISSING,
-            FILE,
-            ("is missing",),
-            diff="--- /dev/null\n+++ /etc/motd\n@@ -0,0 +1 @@\n+hello\n",
-        ),
-        Change(
-            _resource("file:/etc/ssh/sshd_config"),
-            Action.UPDATE,
-            FILE,
-            FILE,
-            ("content differs", "mode 0644 -> 0600", "changed outside vitrify"),
-            diff=DIFF,
-        ),
-        Change(_resource("link:/srv/current"), Action.REPLACE, FILE, {"type": "link"}, ("is file",)),
-        Change(
-            _resource("file:/etc/shop/token", secret=True), Action.UPDATE, FILE, FILE, ("content differs",), diff="-hunter1\n+hunter2\n"
-        ),
-        Change(_resource("command:migrate"), Action.UPDATE, {}, {}, ("always runs",), Sureness.OPAQUE, undoable=False),
-        Change(_resource("process:web"), Action.CREATE, MISSING, {}, ("is missing",), Sureness.ASSUMED),
-        Change(_resource("file:/etc/old.conf"), Action.REMOVE, FILE, MISSING, ("left the declaration",)),
-    )
     db = HostPlan(
         server="db",
         host="root:/srv/db",
-        changes=changes,
+        changes=CHANGES,
         settled=(_resource("directory:/srv"), _resource("file:/etc/hosts")),
         forgotten=(_resource("file:/etc/adopted.conf"),),
         expect="sha256:2",
