@@ -37,7 +37,18 @@ def main(rollbacks: int) -> None:
 def measure(shop: Shop, rollbacks: int, out: Path) -> None:
     """Roll back and forth under load."""
     load = subprocess.Popen(
-        [sys.executable, "-m", "vitrify.testing.load", f"http://127.0.0.1:{shop.port}/", "--connections", "6", "--seconds", "600", "--out", str(out)]
+        [
+            sys.executable,
+            "-m",
+            "vitrify.testing.load",
+            f"http://127.0.0.1:{shop.port}/",
+            "--connections",
+            "6",
+            "--seconds",
+            "600",
+            "--out",
+            str(out),
+        ]
     )
     answers, wholes = [], []
     try:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Callable, Dict
 
 from vitrify.core.digest import JSONObject
-from vitrify.onhost import bake, converge, inspect
+from vitrify.onhost import bake, converge, inspect, instances, traffic
 from vitrify.onhost.context import Context
 
 Call = Callable[[Context, JSONObject], JSONObject]
 
-MODULES = (bake, converge, inspect)
+MODULES = (bake, converge, inspect, instances, traffic)
 """Each of them says what it answers to in its constant `CALLS`."""
 
 
