@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -167,7 +168,7 @@ class Console:
 
     app: FakeApplication
     setenv: Callable[[str, str], None]
-    environ: dict[str, str] = field(default_factory=dict)
+    environ: dict[str, str]
 
     def __call__(self, *arguments: str, tty: bool = False, answer: str = "", environ: Mapping[str, str] | None = None) -> Ended:
         """Run one command; `answer` is what somebody types, `environ` the environment of this command and those after it."""
@@ -182,10 +183,10 @@ class Console:
 
 
 @pytest.fixture
-def console(monkeypatch: pytest.MonkeyPatch) -> Console:
+def console(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Console:
     for name in [name for name in os.environ if name.startswith("VITRIFY_")]:
         monkeypatch.delenv(name)
-    return Console(FakeApplication(), monkeypatch.setenv)
+    return Console(FakeApplication(), monkeypatch.setenv, {"VITRIFY_HOME": str(tmp_path / "home")})
 
 
 def _resource(address: str, **more: bool) -> Resource:
