@@ -299,7 +299,6 @@ class App:
     async def _site(self, host: Host) -> AsyncIterator[Site]:
         from vitrify.builders.oci import Means, OciBuilder
         from vitrify.lifecycle.world import Site
-        from vitrify.payload import pack
         from vitrify.routers.caddy import CaddyRouter
         from vitrify.runtimes.bubblewrap import BubblewrapRuntime
         from vitrify.stores.layout import LayoutStore
@@ -307,7 +306,7 @@ class App:
         store = LayoutStore(self._home / "store")
         run = str(self._home / "projects" / self._world.project_id / "run")
         async with self._session(LOCAL) as session:
-            means = Means(payload=pack().digest, bwrap=self._world.bubblewrap)
+            means = Means(payload=self._transport.payload, bwrap=self._world.bubblewrap)
             yield Site(
                 session=session,
                 builder=OciBuilder(session, store, means=means),

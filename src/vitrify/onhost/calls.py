@@ -1,19 +1,38 @@
-"""All calls of the payload, by name."""
+"""All calls of the payload, by name. What a call needs is imported when it is made: a payload comes as source, each file costs."""
 
 from __future__ import annotations
 
-from typing import Callable, Dict
+from importlib import import_module
+from typing import Callable, Dict, Optional, Tuple
 
 from vitrify.core.digest import JSONObject
-from vitrify.onhost import bake, converge, inspect, instances, traffic
 from vitrify.onhost.context import Context
 
 Call = Callable[[Context, JSONObject], JSONObject]
 
-MODULES = (bake, converge, inspect, instances, traffic)
-"""Each of them says what it answers to in its constant `CALLS`."""
+MODULES: Dict[str, Tuple[str, ...]] = {
+    "bake": ("bake",),
+    "converge": ("observe", "enact", "undo"),
+    "inspect": ("audit",),
+    "instances": (
+        "instance.launch",
+        "instance.list",
+        "instance.stop",
+        "instance.stop_later",
+        "instance.discard",
+        "instance.logs",
+        "instance.altered",
+        "instance.healthy",
+    ),
+    "traffic": ("router.ensure", "router.switch", "router.live", "router.release", "router.in_flight"),
+}
+"""Module of this package -> the calls in its constant `CALLS`."""
 
 
-def all_calls() -> Dict[str, Call]:
-    """Every call that the payload answers."""
-    return {name: call for module in MODULES for name, call in module.CALLS.items()}
+def find_call(name: str) -> Optional[Call]:
+    """What answers to this name; None where nothing does."""
+    module = next((module for module, names in MODULES.items() if name in names), None)
+    if module is None:
+        return None
+    calls: Dict[str, Call] = import_module(f"vitrify.onhost.{module}").CALLS
+    return calls[name]

@@ -8,7 +8,7 @@ import sys
 import time
 import traceback
 from contextlib import suppress
-from typing import Callable, Dict, Mapping
+from typing import Callable, Dict, Optional
 
 from vitrify.core.diagnostic import TargetFailed, UsageInvalid, VitrifyError, error_from_json, error_to_json
 from vitrify.core.digest import JSON, JSONObject
@@ -16,7 +16,7 @@ from vitrify.core.event import Event
 from vitrify.core.resource import Kinds
 from vitrify.core.step import Reached
 from vitrify.core.wire import VERSION, Blob, Message, encode, receive
-from vitrify.onhost.calls import Call, all_calls
+from vitrify.onhost.calls import Call, find_call
 from vitrify.onhost.context import Context
 from vitrify.onhost.failpoint import from_environment
 from vitrify.onhost.faults import failed
@@ -43,10 +43,10 @@ class Channel:
 class Runner:
     """Answers calls until the channel ends."""
 
-    def __init__(self, channel: Channel, kinds: Kinds, *, calls: Mapping[str, Call], reached: Reached) -> None:
+    def __init__(self, channel: Channel, kinds: Kinds, *, calls: Callable[[str], Optional[Call]], reached: Reached) -> None:
         self._channel = channel
         self._kinds = kinds
-        self._calls = dict(calls)
+        self._calls = calls
         self._reached = reached
 
     def serve(self) -> None:
@@ -77,7 +77,7 @@ class Runner:
 
     def _call(self, message: JSONObject, number: JSON) -> JSONObject:
         name, arguments = str(message.get("call")), message.get("arguments")
-        call = self._calls.get(name)
+        call = self._calls(name)
         if call is None or not isinstance(arguments, dict):
             raise UsageInvalid(f"the payload has no call {name!r}", hint="the payload and this program differ")
 
@@ -130,5 +130,5 @@ def main(kinds: Kinds) -> None:
         return b"".join(parts)
 
     channel = Channel(read, lambda data: write(target, data))
-    Runner(channel, kinds, calls=all_calls(), reached=from_environment(os.environ)).serve()
+    Runner(channel, kinds, calls=find_call, reached=from_environment(os.environ)).serve()
     sys.stderr.flush()

@@ -7,6 +7,7 @@ import contextlib
 import sys
 from collections import deque
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 
 from vitrify.core.declaration import Content, Host
@@ -15,7 +16,7 @@ from vitrify.core.digest import JSON, PLAIN, JSONObject, digest_bytes
 from vitrify.core.event import Emit, Event, silence
 from vitrify.core.wire import HEADER_SIZE, VERSION, Blob, Message, decode, encode, header
 from vitrify.onhost.failpoint import LOG, WHERE
-from vitrify.payload import pack, unpacked
+from vitrify.payload import Payload, pack, unpacked
 
 PYTHON = "/usr/bin/python3"
 _GRACE = 1.0
@@ -32,9 +33,18 @@ class LocalTransport:
         self._environ |= {name: environ[name] for name in ("HOME", "TMPDIR", WHERE, LOG) if name in environ}
         self._pythons = tuple(dict.fromkeys(pythons))
 
+    @cached_property
+    def _packed(self) -> Payload:
+        return pack()
+
+    @property
+    def payload(self) -> str:
+        """The digest of the program that sessions run."""
+        return self._packed.digest
+
     async def connect(self, host: Host) -> LocalSession:
         """A session; the first Python that runs the payload is taken."""
-        payload = await asyncio.to_thread(lambda: unpacked(pack(), self._folder))
+        payload = unpacked(self._packed, self._folder)
         reasons: list[str] = []
         for python in self._pythons:
             try:
