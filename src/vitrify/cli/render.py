@@ -95,7 +95,7 @@ class Screen:
         if self._to_be_told(event):
             self._permanent(event_line(event))
         elif event.stage in (Stage.STARTED, Stage.PROGRESS) and self._moving():
-            self._lively().turn(painted(event_line(event), colour=self._coloured(self._streams.stderr)))
+            self._lively().turn(painted(event_line(event)[1:], colour=self._coloured(self._streams.stderr)))
 
     def say(self, *lines: Line) -> None:
         """A remark on stderr; -q silences it."""
@@ -193,12 +193,21 @@ class Screen:
 def _serialised(document: JSONObject, form: Format) -> str:
     # Escaped to ASCII: a terminal that shows a document obeys nothing that the document quotes.
     if form is Format.YAML:
-        import yaml
-
-        return yaml.safe_dump(document, sort_keys=False, allow_unicode=False)
+        return _yaml(document)
     if form is Format.NDJSON:
         return json.dumps(document, separators=(",", ":")) + "\n"
     return json.dumps(document, indent=2) + "\n"
+
+
+def _yaml(document: JSONObject) -> str:
+    import yaml
+
+    fast = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    try:
+        return str(yaml.dump(document, Dumper=fast, sort_keys=False, allow_unicode=False))
+    except UnicodeEncodeError:
+        # libyaml knows no half of a surrogate pair, which is how Python spells a file name that is not UTF-8.
+        return str(yaml.dump(document, Dumper=yaml.SafeDumper, sort_keys=False, allow_unicode=False))
 
 
 def _encodable(text: str, encoding: str | None) -> str:

@@ -48,14 +48,14 @@ def _when(finding: Finding) -> str:
 
 def _verdict(audit: Audit) -> Iterator[Line]:
     looked = ", ".join((many(audit.resources, "resource"), many(audit.entries, "path"), many(audit.instances, "instance")))
+    yield line(faint(f"Looked at {looked} in {lasted(audit.seconds)}."))
     found, unauthorised = len(audit.findings), len(audit.unauthorised)
     if unauthorised:
-        told = line(Span(f"{many(unauthorised, 'unauthorised difference')}.", Style.ALARM), _others(found - unauthorised))
+        yield line(Span(f"{many(unauthorised, 'unauthorised difference')}.", Style.ALARM), _others(found - unauthorised))
     elif found:
-        told = line(Span("No unauthorised differences.", Style.ADDED), _others(found))
+        yield line(Span("No unauthorised differences.", Style.ADDED), _others(found))
     else:
-        told = line(Span("No drift.", Style.ADDED), " Everything is as declared.")
-    yield (*told, faint(f" Looked at {looked} in {lasted(audit.seconds)}."))
+        yield line(Span("No drift.", Style.ADDED), " Everything is as declared.")
 
 
 def _others(count: int) -> str:

@@ -43,12 +43,8 @@ def summary(plan: Plan) -> Line:
     if plan.empty:
         return line(strong("No changes."), " What runs is what is declared.")
     found = counts(plan)
-    ongoing = [server for server in plan.servers if isinstance(server, HostPlan) and server.run]
-    return line(
-        strong("Plan: "),
-        f"{found.add:,} to add, {found.change:,} to change, {found.remove:,} to remove, {many(found.replace, 'instance')} to replace",
-        f", {many(len(ongoing), 'unfinished run')} to continue" if ongoing else "",
-    )
+    told = f"{found.add:,} to add, {found.change:,} to change, {found.remove:,} to remove, {many(found.replace, 'instance')} to replace"
+    return line(strong("Plan:"), f" {told}")
 
 
 def _header(server: HostPlan | ReleasePlan, told: str) -> Line:
@@ -62,7 +58,7 @@ def _host(plan: HostPlan, look: Look) -> Iterator[Line]:
     for change in plan.changes:
         yield from _change(change, look)
     for resource in plan.forgotten:
-        yield line("    ", faint("kept"), f"    {resource.address}", faint("  left the declaration; stays on the host, no longer managed"))
+        yield line("    ", faint("kept"), f"    {resource.address}", faint("  left the declaration; stays, but unmanaged"))
     if plan.settled:
         yield line("    ", faint("as is"), f"   {many(len(plan.settled), 'resource')} as declared already, to be managed from now on")
         if look.verbose:

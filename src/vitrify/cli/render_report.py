@@ -66,23 +66,24 @@ def _run(run: str, seconds: float) -> str:
 
 def released_lines(release: Released, look: Look) -> Iterator[Line]:
     """Which release is live now, since when, and how fast that went."""
-    before = f", before it release {release.previous}" if release.previous else ""
-    yield line(_mark(good=True), " ", strong(release.server), f": release {release.release} is live{before}", faint(_took(release)))
+    before = f", release {release.previous} is previous" if release.previous else ""
+    yield line(_mark(good=True), " ", strong(release.server), f": release {release.release} is live{before}")
     yield line("     ", faint("image     "), release.image if look.verbose else short(release.image))
     if release.instances:
         yield line("     ", faint("instances "), ", ".join(release.instances))
     if release.url:
         yield line("     ", faint("url       "), Span(release.url, Style.PLACE))
     if release.kind == "rollback":
-        yield line("     ", faint("instances were "), "still warm" if release.warm else "started again")
+        yield line("     ", faint("warm      "), "yes, nothing was started" if release.warm else "no, its instances were started again")
+    if told := _took(release):
+        yield line("     ", faint("took      "), told)
 
 
 def _took(release: Released) -> str:
     parts = [f"switched in {lasted(release.switch_seconds)}" if release.switch_seconds else ""]
     parts += [f"first answer after {lasted(release.answer_seconds)}" if release.answer_seconds is not None else ""]
     parts += [f"{lasted(release.seconds)} in all" if release.seconds else ""]
-    told = ", ".join(part for part in parts if part)
-    return f"  ({told})" if told else ""
+    return ", ".join(part for part in parts if part)
 
 
 def short(digest: str) -> str:
@@ -114,10 +115,10 @@ def status_lines(servers: Sequence[ServerStatus], look: Look) -> Iterator[Line]:
 def _standing(server: ServerStatus, look: Look) -> Iterator[str | Span]:
     if server.lifecycle == "immutable":
         live = f"release {server.live} is live" if server.live else "no release is live yet"
-        yield f"{live}, before it release {server.previous}" if server.previous else live
+        yield f"{live}, release {server.previous} is previous" if server.previous else live
         if server.url:
             yield Span(server.url, Style.PLACE)
-    if server.lifecycle == "mutable" or server.owned:
+    if server.owned:
         yield f"{many(server.owned, 'resource')} managed"
     if server.last_at is not None:
         by = f" by {server.last_by}" if server.last_by else ""

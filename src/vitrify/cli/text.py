@@ -53,11 +53,6 @@ def faint(text: str) -> Span:
     return Span(text, Style.FAINT)
 
 
-def indented(lines: Sequence[Line], *, by: int) -> list[Line]:
-    """The same lines, further right."""
-    return [(Span(" " * by), *each) if each else each for each in lines]
-
-
 # Control characters (escape sequences start with one), direction overrides (they show text in another order than it
 # is in), characters without width (they hide), line separators and halves of surrogate pairs. A tab stays: it only moves.
 _HOSTILE = re.compile(

@@ -164,14 +164,14 @@ class Counts:
 
 
 def counts(plan: Plan) -> Counts:
-    """How many resources are added, changed and removed in place, and how many instances replaced."""
+    """How many resources are added, changed and removed in place, and how many instances replaced (a first release adds its own)."""
     changes = [change.action for server in plan.servers if isinstance(server, HostPlan) for change in server.changes]
-    instances = sum(server.launch for server in plan.servers if isinstance(server, ReleasePlan) and not server.empty)
+    rollouts = [server for server in plan.servers if isinstance(server, ReleasePlan) and not server.empty]
     return Counts(
-        add=changes.count(Action.CREATE),
+        add=changes.count(Action.CREATE) + sum(rollout.launch for rollout in rollouts if rollout.live is None),
         change=changes.count(Action.UPDATE) + changes.count(Action.REPLACE),
         remove=changes.count(Action.REMOVE),
-        replace=instances,
+        replace=sum(rollout.launch for rollout in rollouts if rollout.live is not None),
     )
 
 

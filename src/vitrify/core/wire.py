@@ -54,8 +54,7 @@ HEADER_SIZE = _HEADER.size
 def decode(kind: int, body: bytes) -> Message:
     """The message in a body."""
     if kind == _BLOB:
-        (length,) = struct.unpack_from(">H", body)
-        return Blob(body[2 : 2 + length].decode("ascii"), body[2 + length :])
+        return _decode_blob(body)
     try:
         data = json.loads(body)
     except ValueError as error:
@@ -63,6 +62,14 @@ def decode(kind: int, body: bytes) -> Message:
     if not isinstance(data, dict):
         raise IntegrityFailed("the other side sent JSON that is not an object")
     return data
+
+
+def _decode_blob(body: bytes) -> Blob:
+    end = 2 + int.from_bytes(body[:2], "big")
+    name = body[2:end]
+    if len(body) < max(end, 2) or not name.isascii():
+        raise IntegrityFailed("the other side sent a blob without a whole name")
+    return Blob(name.decode("ascii"), body[end:])
 
 
 def receive(read: Callable[[int], bytes]) -> Message:

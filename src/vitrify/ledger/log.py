@@ -14,6 +14,7 @@ Unsigned leftovers are dropped and never adopted: whoever can write to the store
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import Protocol
@@ -95,7 +96,8 @@ class Log:
 
     def find(self, operation: str) -> tuple[Entry, ...]:
         """Every published entry whose body says `operation` is this one; oldest first."""
-        needle = operation.encode()
+        # Most entries are of other operations: looking for its bytes, as JSON spells them, saves reading those.
+        needle = json.dumps(operation, ensure_ascii=False).encode()
         candidates = (_numbered(number, data) for number, data in Stored(self.store, self.size).entries(0) if needle in data)
         return tuple(entry for entry in candidates if entry.body.get("operation") == operation)
 

@@ -178,8 +178,7 @@ async def launch(rollout: Rollout) -> tuple[Instance, ...]:
 async def _launch_one(rollout: Rollout, index: int) -> Instance:
     settings = rollout.settings
     identity = f"{rollout.server}-r{rollout.release.number}-{rollout.operation.id[-8:]}-{index}"
-    rollout.world.say("instance.launch", identity, stage=Stage.STARTED)
-    instance = await rollout.site.runtime.launch(
+    return await rollout.site.runtime.launch(
         InstanceSpec(
             id=identity,
             image=rollout.release.image,
@@ -192,8 +191,6 @@ async def _launch_one(rollout: Rollout, index: int) -> Instance:
             port=settings.port,
         )
     )
-    rollout.world.say("instance.launch", identity, f"port {instance.port}" if instance.port else "", stage=Stage.DONE)
-    return instance
 
 
 async def gate(rollout: Rollout, instances: Iterable[Instance]) -> None:
@@ -250,7 +247,7 @@ async def switch(rollout: Rollout, instances: tuple[Instance, ...]) -> SwitchTim
             await rollout.site.router.switch(rollout.server, to=Backends(rollout.set, _addresses(instances)))
         switched = world.clock.now() - intended_at
         if route and rollout.operation.kind == "rollback":
-            await world.first_answer(await _url(rollout))
+            await _answered(rollout)
             answered = world.clock.now() - intended_at
     rollout.note("switch.done")
     world.say("switch", rollout.server, f"release {rollout.release.number} is live", stage=Stage.DONE)
@@ -259,6 +256,8 @@ async def switch(rollout: Rollout, instances: tuple[Instance, ...]) -> SwitchTim
 
 async def probation(rollout: Rollout, instances: tuple[Instance, ...]) -> None:
     """Keep looking for a while after the switch; `Unfit` at the first instance that fails as often as it had to pass."""
+    if rollout.operation.kind == "rollback":
+        return  # it has served before, and whoever goes back is in a hurry
     clock, length = rollout.world.clock, rollout.settings.rollout.probation
     health = rollout.settings.health
     until, failures = clock.now() + length, dict.fromkeys((instance.id for instance in instances), 0)
@@ -361,11 +360,14 @@ async def _running(rollout: Rollout) -> tuple[Instance, ...]:
 
 
 async def _url(rollout: Rollout) -> str:
-    route, health = rollout.settings.route, rollout.settings.health
-    if not route:
-        return ""
-    path = health.http if health and health.http else route.path
-    return (await rollout.site.router.address(route)).rstrip("/") + (path if rollout.operation.kind == "rollback" else "/")
+    route = rollout.settings.route
+    return await rollout.site.router.address(route) if route else ""
+
+
+async def _answered(rollout: Rollout) -> None:
+    """Wait for the first answer through the router; to the health path, which costs the application least."""
+    health, url = rollout.settings.health, await _url(rollout)
+    await rollout.world.first_answer(url.rstrip("/") + (health.http if health and health.http else "/"))
 
 
 def _addresses(instances: Iterable[Instance]) -> tuple[str, ...]:

@@ -72,7 +72,7 @@ def _due(control: shim.Control) -> bool:
 
 
 def keep(folder: str) -> State:
-    """Let a shim keep this folder; harmless where one does. Returns once the child runs, TargetFailed where it cannot."""
+    """Let a shim keep this folder; harmless where one does. Returns once the child ran, or could not: the state tells."""
     if state(folder).status == "stopping":
         _await_end(folder, PATIENCE + shim.Control.read(f"{folder}/control.json").grace)
     if not state(folder).kept:
@@ -105,10 +105,8 @@ def _running(folder: str) -> State:
     until = time.monotonic() + PATIENCE
     while time.monotonic() < until:
         found = state(folder)
-        if found.started_at > 0 or found.status == "stopped":
+        if found.started_at > 0 or found.restarts > 0 or not found.kept:
             return found
-        if found.restarts > 0 or found.status == "lost":
-            raise TargetFailed(f"{folder} does not start", why=last_words(folder), hint="the rest is in its log")
         time.sleep(POLL)
     raise TargetFailed(f"{folder} did not start within {PATIENCE:.0f} s", why=last_words(folder))
 

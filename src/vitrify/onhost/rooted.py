@@ -44,7 +44,8 @@ class Rooted:
     def __init__(self, beneath: Beneath, surroundings: Surroundings) -> None:
         self.beneath = beneath
         self.sidecar = surroundings.sidecar
-        self.files = Files(beneath, copied_up=self._copied_up)
+        # What is baked is thrown away if it is not finished: only what lives is made durable.
+        self.files = Files(beneath, copied_up=self._copied_up, durable=surroundings.target is not Target.IMAGE)
         self._around = surroundings
 
     @property
@@ -203,7 +204,9 @@ class Rooted:
         return self._around.facts()
 
     def keep(self) -> None:
-        """Make durable what was noted beside the tree; called at the end of every change."""
+        """Make durable what was written, and what was noted beside the tree; called at the end of every change."""
+        with told("what was written cannot be made durable"):
+            self.files.settle()
         if self.sidecar:
             self.sidecar.keep()
 

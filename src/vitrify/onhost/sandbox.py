@@ -8,8 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import List, Sequence, Tuple
 
-from vitrify.core.system import Command
-
 STATUS_FD = "3"
 """The descriptor on which bubblewrap tells the first process of the sandbox; see `child`."""
 
@@ -49,24 +47,6 @@ def instance_argv(sandbox: Sandbox) -> Tuple[str, ...]:
         *_sealed(sandbox.steps),
         *("--chdir", sandbox.workdir, "--", *sandbox.argv),
     )
-
-
-def command_argv(bwrap: str, steps: Sequence[Step], command: Command, *, as_root: bool) -> Tuple[str, ...]:
-    """One command inside a root that it may write to, as while an image is baked; it sees itself as root."""
-    # Real root keeps its own users, so that the command can give files away; anybody else plays root in a namespace.
-    users = () if as_root else ("--unshare-user", "--uid", "0", "--gid", "0")
-    return (
-        bwrap,
-        *users,
-        *("--unshare-pid", "--unshare-ipc", "--unshare-uts", "--die-with-parent", "--new-session"),
-        *_mounted(steps),
-        *("--chdir", command.cwd, "--", *command.argv),
-    )
-
-
-def folder_steps(root: str) -> Tuple[Step, ...]:
-    """A folder treated as a root, written to directly."""
-    return (Step("/", "bind", source=root, writable=True), Step("/proc", "proc"), Step("/dev", "dev"))
 
 
 def _mounted(steps: Sequence[Step]) -> List[str]:

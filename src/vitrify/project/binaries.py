@@ -81,6 +81,16 @@ def find(need: Need, *, search: str | None = None) -> Binary:
     raise UsageInvalid(f"{need.name} {need.least} or newer is needed", why=rejected or "it is not on PATH", hint=hint)
 
 
+def find_bubblewrap() -> str:
+    """The path of bubblewrap."""
+    return find(BUBBLEWRAP).path
+
+
+def find_caddy() -> str:
+    """The path of Caddy."""
+    return find(CADDY).path
+
+
 def _from_wheel(need: Need, path: str) -> bool:
     """A wheel puts its program on PATH, too: it must not pass for the system's."""
     installed = _executable(need)

@@ -10,6 +10,7 @@ from vitrify.core.diagnostic import UsageInvalid
 from vitrify.core.digest import JSON, JSONObject
 from vitrify.core.event import Emit, silence
 from vitrify.ports import Backends, Session
+from vitrify.project.binaries import find_caddy
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,7 @@ class CaddyRouter:
 
     session: Session
     home: str
-    caddy: Callable[[], str]
+    caddy: Callable[[], str] = find_caddy
     emit: Emit = silence
 
     async def ensure(self, route: Route, *, server: str) -> None:

@@ -10,6 +10,7 @@ from vitrify.core.diagnostic import TargetFailed
 from vitrify.core.digest import JSON, JSONObject
 from vitrify.core.event import Emit, silence
 from vitrify.ports import ImageStore, Instance, InstanceSpec, Session
+from vitrify.project.binaries import find_bubblewrap
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class BubblewrapRuntime:
     session: Session
     home: str
     images: ImageStore
-    bwrap: Callable[[], str]
+    bwrap: Callable[[], str] = find_bubblewrap
     emit: Emit = silence
 
     async def launch(self, spec: InstanceSpec) -> Instance:

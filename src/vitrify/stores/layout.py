@@ -100,9 +100,9 @@ class LayoutStore:
     def publish(self, config: bytes, manifest: bytes) -> Image:
         """Make an image known, its layers being here: blobs first, the index last, each durable before the next."""
         digest = digest_bytes(manifest)
-        for content in (config, manifest):
-            _write(blob_path(str(self._oci), digest_bytes(content)), content)
         with self._locked("oci"):
+            for content in (config, manifest):
+                _write(blob_path(str(self._oci), digest_bytes(content)), content)
             self._list(Descriptor(MANIFEST, digest, len(manifest)))
         image = self.image(digest)
         if image is None:
@@ -135,7 +135,8 @@ class LayoutStore:
 
     def remember(self, topic: str, key: str, value: JSONObject) -> None:
         """Note something that can be found out again."""
-        _write(self._note(topic, key), canonical(value))
+        with self._locked("cache"):
+            _write(self._note(topic, key), canonical(value))
 
     def _note(self, topic: str, key: str) -> Path:
         return self._cache / topic / f"{key.removeprefix(PLAIN)}.json"
@@ -143,7 +144,7 @@ class LayoutStore:
     @contextmanager
     def _locked(self, name: str) -> Iterator[None]:
         """Hold one of the store's locks for a moment."""
-        place = {"work": self._work, "oci": self._oci}[name]
+        place = {"work": self._work, "oci": self._oci, "cache": self._cache}[name]
         place.mkdir(parents=True, exist_ok=True)
         lock = os.open(place.parent / f".{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
@@ -165,22 +166,21 @@ def _try_lock(folder: Path) -> int | None:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Write a whole file, durable, readable by all; equal content that is there already is left alone."""
+    """Write a whole file, durable, readable by all; equal content that is there already is left alone.
+
+    The caller holds a lock, so the temporary file has one name: what a killed process left of it is overwritten.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     with suppress(FileNotFoundError):
         if path.read_bytes() == content:
             return
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".new-")
-    try:
-        with open(descriptor, "wb") as file:  # noqa: PTH123  it is open already
-            file.write(content)
-            file.flush()
-            os.fchmod(file.fileno(), 0o644)
-            os.fsync(file.fileno())
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    temporary = path.with_name(f".{path.name}.new")
+    with temporary.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fchmod(file.fileno(), 0o644)
+        os.fsync(file.fileno())
+    temporary.replace(path)
     _sync_folder(path.parent)
 
 

@@ -16,7 +16,7 @@ from vitrify.core.digest import JSON, PLAIN, JSONObject, digest_bytes
 from vitrify.core.event import Emit, Event, silence
 from vitrify.core.wire import HEADER_SIZE, VERSION, Blob, Message, decode, encode, header
 from vitrify.onhost.failpoint import LOG, WHERE
-from vitrify.payload import Payload, pack, placed
+from vitrify.payload import Payload, pack, unpacked
 
 PYTHON = "/usr/bin/python3"
 _GRACE = 1.0
@@ -44,7 +44,7 @@ class LocalTransport:
 
     async def connect(self, host: Host) -> LocalSession:
         """A session; the first Python that runs the payload is taken."""
-        payload = placed(self._packed, self._folder)
+        payload = unpacked(self._packed, self._folder)
         reasons: list[str] = []
         for python in self._pythons:
             try:

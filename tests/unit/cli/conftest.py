@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -167,7 +168,7 @@ class Console:
 
     app: FakeApplication
     setenv: Callable[[str, str], None]
-    environ: dict[str, str] = field(default_factory=dict)
+    environ: dict[str, str]
 
     def __call__(self, *arguments: str, tty: bool = False, answer: str = "", environ: Mapping[str, str] | None = None) -> Ended:
         """Run one command; `answer` is what somebody types, `environ` the environment of this command and those after it."""
@@ -182,10 +183,10 @@ class Console:
 
 
 @pytest.fixture
-def console(monkeypatch: pytest.MonkeyPatch) -> Console:
+def console(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Console:
     for name in [name for name in os.environ if name.startswith("VITRIFY_")]:
         monkeypatch.delenv(name)
-    return Console(FakeApplication(), monkeypatch.setenv)
+    return Console(FakeApplication(), monkeypatch.setenv, {"VITRIFY_HOME": str(tmp_path / "home")})
 
 
 def _resource(address: str, **more: bool) -> Resource:
@@ -196,38 +197,38 @@ FILE = {"type": "file", "mode": "0644", "content": "sha256:1"}
 DIFF = "--- /etc/ssh/sshd_config\n+++ /etc/ssh/sshd_config\n@@ -1,2 +1,2 @@\n Port 22\n-PermitRootLogin yes\n+PermitRootLogin no\n"
 
 
+CHANGES = (
+    Change(
+        _resource("file:/etc/motd"),
+        Action.CREATE,
+        MISSING,
+        FILE,
+        ("is missing",),
+        diff="--- /dev/null\n+++ /etc/motd\n@@ -0,0 +1 @@\n+hello\n",
+    ),
+    Change(
+        _resource("file:/etc/ssh/sshd_config"),
+        Action.UPDATE,
+        FILE,
+        FILE,
+        ("content differs", "mode 0644 -> 0600", "changed outside vitrify"),
+        diff=DIFF,
+    ),
+    Change(_resource("link:/srv/current"), Action.REPLACE, FILE, {"type": "link"}, ("is file",)),
+    Change(_resource("file:/etc/shop/token", secret=True), Action.UPDATE, FILE, FILE, ("content differs",), diff="-hunter1\n+hunter2\n"),
+    Change(_resource("command:migrate"), Action.UPDATE, {}, {}, ("always runs",), Sureness.OPAQUE, undoable=False),
+    Change(_resource("process:web"), Action.CREATE, MISSING, {}, ("is missing",), Sureness.ASSUMED),
+    Change(_resource("file:/etc/old.conf"), Action.REMOVE, FILE, MISSING, ("left the declaration",)),
+)
+
+
 @pytest.fixture
 def mixed_plan() -> Plan:
     """Every kind of line that a plan can have."""
-    changes = (
-        Change(
-            _resource("file:/etc/motd"),
-            Action.CREATE,
-            MISSING,
-            FILE,
-            ("is missing",),
-            diff="--- /dev/null\n+++ /etc/motd\n@@ -0,0 +1 @@\n+hello\n",
-        ),
-        Change(
-            _resource("file:/etc/ssh/sshd_config"),
-            Action.UPDATE,
-            FILE,
-            FILE,
-            ("content differs", "mode 0644 -> 0600", "changed outside vitrify"),
-            diff=DIFF,
-        ),
-        Change(_resource("link:/srv/current"), Action.REPLACE, FILE, {"type": "link"}, ("is file",)),
-        Change(
-            _resource("file:/etc/shop/token", secret=True), Action.UPDATE, FILE, FILE, ("content differs",), diff="-hunter1\n+hunter2\n"
-        ),
-        Change(_resource("command:migrate"), Action.UPDATE, {}, {}, ("always runs",), Sureness.OPAQUE, undoable=False),
-        Change(_resource("process:web"), Action.CREATE, MISSING, {}, ("is missing",), Sureness.ASSUMED),
-        Change(_resource("file:/etc/old.conf"), Action.REMOVE, FILE, MISSING, ("left the declaration",)),
-    )
     db = HostPlan(
         server="db",
         host="root:/srv/db",
-        changes=changes,
+        changes=CHANGES,
         settled=(_resource("directory:/srv"), _resource("file:/etc/hosts")),
         forgotten=(_resource("file:/etc/adopted.conf"),),
         expect="sha256:2",

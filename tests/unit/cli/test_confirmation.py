@@ -79,7 +79,7 @@ def test_the_plan_is_seen_before_the_question(ready: Console) -> None:
 
 
 def test_the_plan_is_seen_before_the_question_where_stdout_is_for_json(ready: Console) -> None:
-    ended = ready("apply", "-o", "json", tty=True, answer="n\n")
+    ended = ready("apply", "-o", "json", "--color", "never", tty=True, answer="n\n")
 
     assert not ended.out
     assert "Plan: " in ended.err

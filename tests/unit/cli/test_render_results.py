@@ -117,7 +117,7 @@ def test_an_empty_plan_says_so_in_one_sentence(console: Console, empty_plan: Pla
 def test_the_last_line_of_a_plan_counts(full_console: Console) -> None:
     last = full_console("plan").out.splitlines()[-1]
 
-    assert last == "Plan: 2 to add, 4 to change, 1 to remove, 2 instances to replace, 1 unfinished run to continue"
+    assert last == "Plan: 2 to add, 4 to change, 1 to remove, 2 instances to replace"
 
 
 @pytest.mark.parametrize("form", ["table", "table -v"])
@@ -145,7 +145,7 @@ def test_a_long_diff_is_cut_unless_asked_for(console: Console, mixed_plan: Plan)
 def test_an_audit_without_findings_says_that_there_is_no_drift(console: Console) -> None:
     out = console("audit").out
 
-    assert out == "No drift. Everything is as declared. Looked at 3 resources, 40 paths, 2 instances in 250 ms.\n"
+    assert out == "Looked at 3 resources, 40 paths, 2 instances in 250 ms.\nNo drift. Everything is as declared.\n"
 
 
 def test_a_broken_ledger_is_shown_and_then_refused(console: Console) -> None:

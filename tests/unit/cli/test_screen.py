@@ -59,6 +59,7 @@ def test_hostile_text_never_reaches_the_terminal(console: Console, drift: Audit,
     ended = console("audit", "-o", form, "--color", "never")
 
     found = ended.out + ended.err
+    assert ended.code is Exit.DONE
     assert not {char for char in found if char != "\n" and (ord(char) < 32 or 0x7F <= ord(char) < 0xA0)}
     assert not set(found) & {"\u202e", "\u200b", "\u2028", "\ud800", "\U000e0041"}
 

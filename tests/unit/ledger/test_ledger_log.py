@@ -79,6 +79,8 @@ def test_finding_an_operation_gives_its_entries_and_no_others() -> None:
     log.append("note", {"text": "op-1 went well"})
     log.append("switched", {"operation": "op-1"})
     assert [entry.kind for entry in log.find("op-1")] == ["switch.intended", "switched"]
+    log.append("switched", {"operation": 'ü"\n'})
+    assert [entry.sequence for entry in log.find('ü"\n')] == [6]
 
 
 def test_one_by_one_and_all_at_once_lead_to_the_same_tree() -> None:

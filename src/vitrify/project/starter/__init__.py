@@ -9,6 +9,8 @@ from typing import Final
 from vitrify.core.diagnostic import UsageInvalid
 
 _FILES: Final = ("vitrify.yaml", "app/app.py", "templates/motd.j2", "gitignore")
+_MACHINE: Final = "machine"
+"""The folder that the declaration treats as a server's root."""
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,62}")
 _SOURCE = Path(__file__).parent / "files"
 
@@ -23,6 +25,7 @@ def write(folder: str, name: str) -> tuple[str, ...]:
     wanted = {file: path for file, path in targets.items() if not path.exists()}
     texts = {file: (_SOURCE / file).read_text(encoding="utf-8").replace("PROJECT", _project(name)) for file in wanted}
     try:
+        (top / _MACHINE).mkdir(parents=True, exist_ok=True)
         for file, path in wanted.items():
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(texts[file], encoding="utf-8")

@@ -1,0 +1,131 @@
+"""A `Runtime` in memory, for the stories' tests: instances that run, end, fall ill and are altered when the test says so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+from vitrify.core.declaration import Health
+from vitrify.core.diagnostic import Denied, TargetFailed
+from vitrify.core.digest import JSONObject
+from vitrify.ports import Instance, InstanceSpec
+
+FIRST_PORT = 20000
+
+
+@dataclass
+class _Kept:
+    """One instance and what a test did to it."""
+
+    spec: InstanceSpec
+    instance: Instance
+    lines: list[str] = field(default_factory=list)
+    ill: str = ""
+    altered: list[JSONObject] = field(default_factory=list)
+
+
+class MemoryRuntime:
+    """Starts at once. `broken` are programs (`argv[0]`) that cannot be started; `ill` are images whose instances never pass."""
+
+    def __init__(self, clock: Callable[[], float], *, broken: tuple[str, ...] = (), ill: Mapping[str, str] | None = None) -> None:
+        self._clock, self._broken, self._ill = clock, broken, dict(ill or {})
+        self._kept: dict[str, _Kept] = {}
+        self._ports = FIRST_PORT
+
+    async def launch(self, spec: InstanceSpec) -> Instance:
+        """Start this instance, or adopt the one of the same id."""
+        known = self._kept.get(spec.id)
+        if known is not None and known.spec != spec:
+            raise Denied(f"there is an instance {spec.id} with another spec", hint="give the new one its own id")
+        if known is None:
+            port = None
+            if spec.port is not None:
+                self._ports += 1
+                port = self._ports
+            blank = Instance(spec.id, spec.image, "stopped", port, dict(spec.labels))
+            known = self._kept[spec.id] = _Kept(spec, blank, ill=self._ill.get(spec.image, ""))
+        if self._seen(spec.id).state in ("stopped", "lost"):
+            self._start(known)
+        return known.instance
+
+    def _start(self, kept: _Kept) -> None:
+        kept.lines.append(f"{kept.spec.id} started")
+        if kept.spec.argv[0] in self._broken:
+            kept.instance = replace(kept.instance, state="restarting", restarts=1, exit_code=127, stop_at=None)
+        else:
+            now = self._clock()
+            kept.instance = replace(kept.instance, state="running", started_at=now, restarts=0, exit_code=None, stop_at=None)
+
+    async def instances(self, labels: Mapping[str, str]) -> tuple[Instance, ...]:
+        """All instances that carry these labels; oldest first."""
+        found = [self._seen(identity) for identity in self._kept]
+        return tuple(instance for instance in found if labels.items() <= instance.labels.items())
+
+    async def healthy(self, instance: str, health: Health) -> str:
+        """One look."""
+        seen = self._seen(instance)
+        return f"it is {seen.state}" if seen.state != "running" else self._known(instance).ill
+
+    async def stop(self, instance: str, *, grace: float) -> None:
+        """End it."""
+        self._end(self._known(instance))
+
+    async def stop_later(self, instance: str, *, at: float | None) -> None:
+        """End it at this time, or never."""
+        kept = self._known(instance)
+        kept.instance = replace(self._seen(instance), stop_at=at)
+
+    async def discard(self, instance: str) -> None:
+        """Remove a stopped instance."""
+        if instance not in self._kept:
+            return
+        if self._seen(instance).state not in ("stopped", "lost"):
+            raise Denied(f"the instance {instance} still runs", hint="stop it first")
+        del self._kept[instance]
+
+    async def logs(self, instance: str, *, lines: int) -> str:
+        """The last lines it wrote."""
+        return "".join(f"{line}\n" for line in self._known(instance).lines[-lines:])
+
+    async def altered(self, instance: str) -> tuple[JSONObject, ...]:
+        """What the test altered."""
+        return tuple(self._known(instance).altered)
+
+    def crash(self, instance: str) -> None:
+        """Its process dies and is started again."""
+        kept = self._known(instance)
+        restarts = kept.instance.restarts + 1
+        kept.instance = replace(kept.instance, restarts=restarts, exit_code=-9, started_at=self._clock())
+
+    def lose(self, instance: str) -> None:
+        """The machine goes down under it."""
+        kept = self._known(instance)
+        kept.instance = replace(kept.instance, state="lost")
+
+    def fall_ill(self, instance: str, *, reason: str) -> None:
+        """From now on it fails its health checks; "" makes it well."""
+        self._known(instance).ill = reason
+
+    def alter(self, instance: str, path: str) -> None:
+        """Somebody adds a file to its root."""
+        self._known(instance).altered.append({"path": path, "change": "added", "details": ["file 0644 root:root"]})
+
+    def write(self, instance: str, line: str) -> None:
+        """It writes a line to its log."""
+        self._known(instance).lines.append(line)
+
+    def _known(self, instance: str) -> _Kept:
+        if instance not in self._kept:
+            raise TargetFailed(f"there is no instance {instance}")
+        return self._kept[instance]
+
+    def _seen(self, instance: str) -> Instance:
+        kept = self._known(instance)
+        at = kept.instance.stop_at
+        if at is not None and self._clock() >= at:
+            self._end(kept)
+        return kept.instance
+
+    def _end(self, kept: _Kept) -> None:
+        if kept.instance.state != "stopped":
+            kept.instance = replace(kept.instance, state="stopped", exit_code=143)

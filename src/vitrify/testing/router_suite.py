@@ -1,0 +1,153 @@
+"""What every Router promises, as tests. An adapter is done when a subclass of this suite passes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from contextlib import AbstractContextManager
+from typing import Protocol, TypeVar
+
+import pytest
+
+from vitrify.core.declaration import Route
+from vitrify.core.diagnostic import Denied, TargetFailed
+from vitrify.ports import Backends, Router
+
+T = TypeVar("T")
+
+
+class RouterBench(Protocol):
+    """A router to be tried, and what stands before and behind it."""
+
+    @property
+    def router(self) -> Router:
+        """The router; each time as another process would find it."""
+
+    def route(self, host: str = "", path: str = "/") -> Route:
+        """A route through a router that may listen on this machine."""
+
+    def backend(self, name: str) -> str:
+        """The address of something that answers with this name; the same name, the same address."""
+
+    def ask(self, route: Route, path: str = "/") -> tuple[int, str]:
+        """Status and body of a request to the route's host."""
+
+    def request_under_way(self, route: Route) -> AbstractContextManager[None]:
+        """Within, a request is being answered."""
+
+
+def do(story: Coroutine[object, object, T]) -> T:
+    """Run one call of a port."""
+    return asyncio.run(story)
+
+
+def to(bench: RouterBench, *names: str) -> Backends:
+    """A set of these backends."""
+    return Backends("-".join(names), tuple(bench.backend(name) for name in names))
+
+
+class RouterSuite:
+    """Subclass it, and give it a fixture `bench` of type `RouterBench`."""
+
+    def test_before_the_first_switch_nothing_is_live_and_requests_are_refused_politely(self, bench: RouterBench) -> None:
+        route = bench.route()
+
+        do(bench.router.ensure(route, server="web"))
+
+        assert do(bench.router.live("web")) is None
+        assert bench.ask(route)[0] == 503
+
+    def test_a_switch_sends_requests_to_the_new_set(self, bench: RouterBench) -> None:
+        route = bench.route()
+        do(bench.router.ensure(route, server="web"))
+        for name in ("blue", "green", "blue"):
+            times = do(bench.router.switch("web", to=to(bench, name)))
+
+            assert bench.ask(route) == (200, name)
+            assert do(bench.router.live("web")) == to(bench, name)
+            assert times["intended_at"] <= times["switched_at"]  # type: ignore[operator]
+
+    def test_switching_to_what_is_live_and_ensuring_what_is_there_are_harmless(self, bench: RouterBench) -> None:
+        route = bench.route()
+        for _ in range(3):
+            do(bench.router.ensure(route, server="web"))
+            do(bench.router.switch("web", to=to(bench, "blue")))
+
+        assert bench.ask(route) == (200, "blue")
+        assert do(bench.router.live("web")) == to(bench, "blue")
+
+    def test_all_addresses_of_a_set_get_requests(self, bench: RouterBench) -> None:
+        route = bench.route()
+        do(bench.router.ensure(route, server="web"))
+        do(bench.router.switch("web", to=to(bench, "blue", "green", "red")))
+
+        assert {bench.ask(route)[1] for _ in range(60)} == {"blue", "green", "red"}
+
+    def test_the_same_name_with_other_addresses_is_another_set(self, bench: RouterBench) -> None:
+        route = bench.route()
+        do(bench.router.ensure(route, server="web"))
+        do(bench.router.switch("web", to=Backends("set", (bench.backend("blue"),))))
+
+        do(bench.router.switch("web", to=Backends("set", (bench.backend("green"),))))
+
+        assert bench.ask(route) == (200, "green")
+
+    def test_servers_share_a_router_by_host_and_path(self, bench: RouterBench) -> None:
+        shop, api, rest = bench.route("shop.test"), bench.route("shop.test", "/api"), bench.route()
+        for server, route in (("rest", rest), ("shop", shop), ("api", api)):
+            do(bench.router.ensure(route, server=server))
+            do(bench.router.switch(server, to=to(bench, server)))
+
+        assert bench.ask(shop) == (200, "shop")
+        assert bench.ask(shop, "/api/orders") == (200, "api")
+        assert bench.ask(shop, "/apiary") == (200, "shop")
+        assert bench.ask(rest) == (200, "rest")
+
+    def test_a_new_route_leaves_the_traffic_of_others_where_it_is(self, bench: RouterBench) -> None:
+        first = bench.route("one.test")
+        do(bench.router.ensure(first, server="one"))
+        do(bench.router.switch("one", to=to(bench, "blue")))
+
+        do(bench.router.ensure(bench.route("two.test"), server="two"))
+
+        assert bench.ask(first) == (200, "blue")
+        assert do(bench.router.live("two")) is None
+
+    def test_a_server_that_moves_to_another_host_goes_on_serving(self, bench: RouterBench) -> None:
+        do(bench.router.ensure(bench.route("old.test"), server="web"))
+        do(bench.router.switch("web", to=to(bench, "blue")))
+
+        do(bench.router.ensure(bench.route("new.test"), server="web"))
+
+        assert bench.ask(bench.route("new.test")) == (200, "blue")
+
+    def test_one_route_cannot_lead_to_two_servers(self, bench: RouterBench) -> None:
+        do(bench.router.ensure(bench.route("shop.test"), server="web"))
+
+        with pytest.raises(Denied):
+            do(bench.router.ensure(bench.route("shop.test"), server="other"))
+
+    def test_traffic_of_an_unknown_server_and_to_nobody_is_refused(self, bench: RouterBench) -> None:
+        with pytest.raises(TargetFailed):
+            do(bench.router.switch("nobody", to=to(bench, "blue")))
+        do(bench.router.ensure(bench.route(), server="web"))
+        with pytest.raises(TargetFailed):
+            do(bench.router.switch("web", to=Backends("empty", ())))
+
+    def test_requests_under_way_are_counted_by_address_even_after_a_switch(self, bench: RouterBench) -> None:
+        route, blue, green = bench.route(), bench.backend("blue"), bench.backend("green")
+        do(bench.router.ensure(route, server="web"))
+        do(bench.router.switch("web", to=to(bench, "blue")))
+
+        with bench.request_under_way(route):
+            do(bench.router.switch("web", to=to(bench, "green")))
+            assert do(bench.router.in_flight([blue])) == 1
+            assert do(bench.router.in_flight([green])) == 0
+
+        assert do(bench.router.in_flight([blue, green])) == 0
+
+    def test_a_route_has_an_address_for_clients(self, bench: RouterBench) -> None:
+        url = do(bench.router.address(bench.route("shop.test", "/api")))
+
+        assert url.startswith("http://shop.test:")
+        assert url.endswith("/api")

@@ -1,0 +1,57 @@
+"""The memory twin of the runtimes keeps the same promises."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from vitrify.ports import InstanceSpec
+from vitrify.testing.memory_runtime import MemoryRuntime
+from vitrify.testing.runtime_suite import RuntimeBench, RuntimeSuite
+
+IMAGE = "sha256:" + "0" * 64
+
+
+@dataclass
+class Clock:
+    """Time that passes when told to."""
+
+    now: float = 1_700_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@dataclass
+class MemoryBench:
+    """The twin and its hooks."""
+
+    clock: Clock = field(default_factory=Clock)
+
+    def __post_init__(self) -> None:
+        self.runtime = MemoryRuntime(self.clock, broken=("/no/such/program",))
+
+    def spec(self, identity: str) -> InstanceSpec:
+        return InstanceSpec(identity, IMAGE, ("/bin/web",), {}, {}, port=8000)
+
+    def broken(self, identity: str) -> InstanceSpec:
+        return InstanceSpec(identity, IMAGE, ("/no/such/program",), {}, {}, port=8000)
+
+    def now(self) -> float:
+        return self.clock.now
+
+    def let_pass(self, seconds: float) -> None:
+        self.clock.now += seconds
+
+    def crash(self, identity: str) -> None:
+        self.runtime.crash(identity)
+
+    def alter(self, identity: str, path: str) -> None:
+        self.runtime.alter(identity, path)
+
+
+class TestMemoryRuntime(RuntimeSuite):
+    @pytest.fixture
+    def bench(self) -> RuntimeBench:
+        return MemoryBench()
