@@ -165,6 +165,8 @@ class LocalSession:
             self._said.append(rest)
 
     async def _broken(self) -> TargetUnreachable:
+        with contextlib.suppress(TimeoutError):  # it closed its channel because it is about to end
+            await asyncio.wait_for(self._process.wait(), _GRACE)
         await self._end()
         code = self._process.returncode
         ended = f"killed by signal {-code}" if code is not None and code < 0 else f"ended with {code}"

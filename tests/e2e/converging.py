@@ -1,0 +1,165 @@
+"""A folder that is converged through the real payload, as `lifecycle.mutable` does it, but with crash points and a free hand."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from vitrify.core.declaration import Content, Host
+from vitrify.core.difference import Change
+from vitrify.core.digest import JSON, JSONObject, digest_bytes
+from vitrify.core.plan import Seen, expectation, plan_host
+from vitrify.core.resource import Address, Resource
+from vitrify.lifecycle.mutable import seen_from
+from vitrify.resources.registry import all_kinds
+from vitrify.transports.local import PYTHON, LocalSession, LocalTransport
+
+KEY = "5e" * 32
+MEMORY = "var/lib/vitrify"
+
+
+def resource(kind: str, **fields: JSON) -> Resource:
+    """One wish."""
+    name = fields.get("path") or fields.get("to") or fields.get("name")
+    return Resource(Address(kind, str(name)), fields)
+
+
+class Payloads:
+    """Payload processes for tests: one that answers ordinary calls, and a fresh one for each call that is to be disturbed."""
+
+    def __init__(self, home: Path, *, python: str = PYTHON) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._home = home
+        self._python = python
+        self._session: LocalSession | None = None
+
+    def close(self) -> None:
+        """End what still runs."""
+        if self._session is not None:
+            self._loop.run_until_complete(self._session.close())
+        self._loop.close()
+
+    def call(self, name: str, arguments: JSONObject, contents: Mapping[str, Content], environ: Mapping[str, str]) -> JSONObject:
+        """One call; with `environ` in a process of its own."""
+        return self._loop.run_until_complete(self._call(name, arguments, contents, environ))
+
+    async def _call(self, name: str, arguments: JSONObject, contents: Mapping[str, Content], environ: Mapping[str, str]) -> JSONObject:
+        if not environ:
+            self._session = self._session or await self._connect({})
+            return await self._session.call(name, arguments, contents=contents)
+        session = await self._connect(environ)
+        try:
+            return await session.call(name, arguments, contents=contents)
+        finally:
+            await session.close()
+
+    async def _connect(self, environ: Mapping[str, str]) -> LocalSession:
+        transport = LocalTransport(self._home, environ={**os.environ, **environ}, pythons=(self._python,))
+        return await transport.connect(Host("machine"))
+
+
+@dataclass
+class Machine:
+    """The folder `root`, and the contents that its wishes name."""
+
+    root: Path
+    payloads: Payloads
+    contents: dict[str, Content] = field(default_factory=dict)
+    server: str = "web"
+
+    def text(self, text: str) -> str:
+        """The digest of a content that the control machine has."""
+        digest = digest_bytes(text.encode())
+        self.contents[digest] = Content(data=text.encode())
+        return digest
+
+    def scope(self) -> JSONObject:
+        """The scope argument."""
+        return {
+            "target": "folder",
+            "root": str(self.root),
+            "lower": [],
+            "project": "0123456789abcdef",
+            "server": self.server,
+            "memory": str(self.root / MEMORY),
+            "bwrap": "",
+            "key": KEY,
+        }
+
+    def call(self, name: str, arguments: JSONObject, **environ: str) -> JSONObject:
+        """One call of the payload."""
+        return self.payloads.call(name, {"scope": self.scope(), **arguments}, self.contents, environ)
+
+    def observe(self, wishes: list[Resource]) -> JSONObject:
+        """The call `observe`."""
+        return self.call("observe", {"resources": [wish.to_json() for wish in wishes]})
+
+    def apply(self, wishes: list[Resource], *, run: str, **environ: str) -> JSONObject:
+        """Observe, plan, enact: what the same command does each time it is run."""
+        return self.call("enact", self.planned(wishes, run=run), **environ)
+
+    def planned(self, wishes: list[Resource], *, run: str) -> JSONObject:
+        """The arguments of `enact` for these wishes as things are now."""
+        seen: Seen = seen_from(self.observe(wishes))
+        decided = plan_host(wishes, seen, kinds=all_kinds(), diff=lambda _, __: "")
+        return {
+            "run": run,
+            "by": "ada@laptop",
+            "changes": [change.to_json() for change in decided.changes],
+            "settled": [wish.to_json() for wish in decided.settled],
+            "forgotten": [str(wish.address) for wish in decided.forgotten],
+            "expect": expectation(seen.observations.values()),
+            "resources": [wish.to_json() for wish in wishes],
+        }
+
+    def changes(self, wishes: list[Resource]) -> list[str]:
+        """What a plan would change now."""
+        arguments = self.planned(wishes, run="none")["changes"]
+        assert isinstance(arguments, list)
+        return [str(Change.from_json(item).resource.address) for item in arguments if isinstance(item, dict)]
+
+    def undo(self, *, run: str = "", force: bool = False, **environ: str) -> JSONObject:
+        """The call `undo`."""
+        return self.call("undo", {"run": run, "force": force, "by": "ada@laptop"}, **environ)
+
+    def undo_everything(self) -> None:
+        """Run after run, until none is left."""
+        runs = self.observe([])["runs"]
+        assert isinstance(runs, list)
+        for summary in runs:
+            assert isinstance(summary, dict)
+            if summary["state"] != "undone":
+                self.undo()
+
+    def owned(self) -> dict[str, bool]:
+        """Address -> whether vitrify created it."""
+        owned = self.observe([])["owned"]
+        assert isinstance(owned, list)
+        found: dict[str, bool] = {}
+        for item in owned:
+            assert isinstance(item, dict)
+            assert isinstance(item["resource"], dict)
+            found[str(item["resource"]["address"])] = item["created"] is True
+        return found
+
+    def tree(self, *, times: bool = True) -> dict[str, tuple[object, ...]]:
+        """Every entry but vitrify's own: type and mode, owner, time, content. Times of links count as well."""
+        return dict(_entries(self.root, times=times))
+
+
+def _entries(root: Path, *, times: bool) -> list[tuple[str, tuple[object, ...]]]:
+    found: list[tuple[str, tuple[object, ...]]] = []
+    for path in sorted(root.rglob("*")):
+        name = str(path.relative_to(root))
+        if name.startswith(MEMORY):
+            continue
+        status = path.lstat()
+        content = os.readlink(path) if path.is_symlink() else path.read_bytes() if stat.S_ISREG(status.st_mode) else ""
+        # The folders above the memory change when it is made; that is not undone, and not part of what is compared.
+        time = status.st_mtime_ns if times and not MEMORY.startswith(name) else 0
+        found.append((name, (status.st_mode, status.st_uid, status.st_gid, time, content)))
+    return found

@@ -1,0 +1,179 @@
+"""The payload is really killed at every crash point of an apply and of an undo; the same command run again finishes the job."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from converging import MEMORY, Machine, Payloads, resource
+
+from vitrify.core.diagnostic import TargetUnreachable
+from vitrify.core.resource import Resource
+from vitrify.onhost.failpoint import LOG, WHERE
+
+pytestmark = pytest.mark.e2e
+
+LEFT_BY_PACKAGE = "[main]\ncolour = grey\n"
+
+
+@pytest.fixture
+def payloads(tmp_path: Path) -> Iterator[Payloads]:
+    found = Payloads(tmp_path / "home")
+    yield found
+    found.close()
+
+
+def start(folder: Path, payloads: Payloads) -> Machine:
+    """A folder with something in it that will be changed, replaced, adopted and left alone."""
+    machine = Machine(folder / "root", payloads)
+    (machine.root / "etc").mkdir(parents=True)
+    (machine.root / "var/lib").mkdir(parents=True)
+    (machine.root / "etc/app.conf").write_text(LEFT_BY_PACKAGE)
+    (machine.root / "etc/app.conf").chmod(0o640)
+    (machine.root / "etc/hosts").write_text("127.0.0.1 localhost\n")
+    (machine.root / "etc/old").symlink_to("nowhere")
+    (machine.root / "etc/gone").write_text("to be removed\n")
+    (machine.root / "etc/foreign").write_text("nobody's business\n")
+    for path in sorted(machine.root.rglob("*"), reverse=True):
+        os.utime(path, ns=(1_600_000_000_000_000_000, 1_600_000_000_000_000_001), follow_symlinks=False)
+    return machine
+
+
+def wishes(machine: Machine) -> list[Resource]:
+    entries = {
+        "bin": {"type": "directory", "mode": "0755"},
+        "bin/serve": {"type": "file", "mode": "0755", "content": machine.text("#!/bin/sh\n")},
+        "latest": {"type": "link", "to": "bin"},
+    }
+    return [
+        resource("file", path="/etc/app.conf", content=machine.text("[main]\ncolour = blue\n"), mode="0600"),
+        resource("file", path="/etc/hosts"),
+        resource("link", path="/etc/old", to="app.conf"),
+        Resource(resource("file", path="/etc/gone").address, {"path": "/etc/gone"}, absent=True),
+        resource("directory", path="/srv", mode="0750"),
+        resource("tree", to="/srv/app", entries=entries),  # type: ignore[arg-type]
+        resource("line", path="/etc/hosts", line="10.0.0.7 db"),
+    ]
+
+
+def reached(log: Path) -> list[str]:
+    """Each crash point as it is named when it is to be the n-th of its name."""
+    counted: Counter[str] = Counter()
+    found = []
+    for name in log.read_text().splitlines():
+        counted[name] += 1
+        found.append(f"{name}#{counted[name]}")
+    return found
+
+
+def killed_at(point: str, act: Callable[..., object]) -> None:
+    with pytest.raises(TargetUnreachable, match="killed by signal 9"):
+        act(**{WHERE: point})
+
+
+def strays(machine: Machine) -> list[str]:
+    return [str(path) for path in machine.root.rglob("*") if path.name.startswith(".vitrify")]
+
+
+def copied(source: Machine, folder: Path) -> Machine:
+    shutil.copytree(source.root, folder / "root", symlinks=True)
+    for path in [source.root, *source.root.rglob("*")]:
+        status = path.lstat()
+        twin = folder / "root" / path.relative_to(source.root)
+        os.utime(twin, ns=(status.st_atime_ns, status.st_mtime_ns), follow_symlinks=False)
+    return Machine(folder / "root", source.payloads, contents=source.contents)
+
+
+def test_an_apply_that_is_killed_anywhere_is_finished_by_running_it_again(tmp_path: Path, payloads: Payloads) -> None:
+    model = start(tmp_path / "model", payloads)
+    declared = wishes(model)
+    before = model.tree()
+    log = tmp_path / "points"
+    model.apply(declared, run="r1", **{LOG: str(log)})
+    points, converged, owned = reached(log), model.tree(times=False), model.owned()
+
+    for number, point in enumerate(points):
+        machine = start(tmp_path / str(number), payloads)
+        machine.contents = model.contents
+        killed_at(point, lambda machine=machine, **environ: machine.apply(declared, run="r1", **environ))
+        machine.apply(declared, run="r2")
+
+        assert machine.tree(times=False) == converged, point
+        assert machine.owned() == owned, point
+        assert machine.changes(declared) == [], point
+        assert strays(machine) == [], point
+        machine.undo_everything()
+        assert machine.tree() == before, point
+        assert machine.owned() == {}, point
+        shutil.rmtree(machine.root)
+
+    steps = {point.partition("#")[0] for point in points}
+    assert steps == {f"{step}.{moment}" for step in ("run", "enact") for moment in ("intent", "act", "outcome")}
+
+
+def test_an_undo_that_is_killed_anywhere_is_finished_by_running_it_again(tmp_path: Path, payloads: Payloads) -> None:
+    model = start(tmp_path / "model", payloads)
+    declared = wishes(model)
+    before = model.tree()
+    model.apply(declared, run="r1")
+    log = tmp_path / "points"
+    whole = copied(model, tmp_path / "whole")
+    whole.undo(**{LOG: str(log)})
+    points = reached(log)
+    assert whole.tree() == before
+
+    for number, point in enumerate(points):
+        machine = copied(model, tmp_path / str(number))
+        killed_at(point, machine.undo)
+        if point != "undo-run.outcome#1":  # by then it is undone, and there is nothing left to undo
+            machine.undo()
+
+        assert machine.tree() == before, point
+        assert machine.owned() == {}, point
+        assert strays(machine) == [], point
+        shutil.rmtree(machine.root)
+
+    steps = {point.partition("#")[0] for point in points}
+    assert steps == {f"{step}.{moment}" for step in ("undo-run", "undo") for moment in ("intent", "act", "outcome")}
+
+
+def test_the_very_plan_that_was_cut_short_may_be_applied_again(tmp_path: Path, payloads: Payloads) -> None:
+    machine = start(tmp_path, payloads)
+    declared = wishes(machine)
+    arguments = machine.planned(declared, run="r1")
+    killed_at("enact.act#3", lambda **environ: machine.call("enact", arguments, **environ))
+
+    answer = machine.call("enact", arguments)
+
+    assert answer["run"] == "r1"
+    assert {result["outcome"] for result in answer["results"]} == {"done"}  # type: ignore[union-attr,index,call-overload]
+    assert machine.changes(declared) == []
+
+
+def test_an_apply_after_an_undo_that_was_cut_short_starts_from_what_is_there(tmp_path: Path, payloads: Payloads) -> None:
+    machine = start(tmp_path, payloads)
+    declared = wishes(machine)
+    before = machine.tree()
+    machine.apply(declared, run="r1")
+    killed_at("undo.act#3", machine.undo)
+
+    machine.apply(declared, run="r2")
+
+    assert machine.changes(declared) == []
+    machine.undo()
+    machine.undo()
+    assert machine.tree(times=False) == {name: (*entry[:3], 0, *entry[4:]) for name, entry in before.items()}
+
+
+def test_memory_is_for_its_owner_alone(tmp_path: Path, payloads: Payloads) -> None:
+    machine = start(tmp_path, payloads)
+    machine.apply(wishes(machine), run="r1")
+
+    modes = {path.stat().st_mode & 0o077 for path in (machine.root / MEMORY, *(machine.root / MEMORY).rglob("*"))}
+
+    assert modes == {0}
