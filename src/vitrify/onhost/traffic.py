@@ -6,6 +6,7 @@ Folders and files are specified in `docs/formats/instances.md`.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from pathlib import Path
@@ -18,7 +19,7 @@ from vitrify.onhost.admin import Admin
 from vitrify.onhost.caddy import NOWHERE, SLOTS, TLS, CaddyRoute, CaddyRouter, config
 from vitrify.onhost.context import Context
 from vitrify.onhost.logfile import tail
-from vitrify.onhost.ports import can_listen
+from vitrify.onhost.ports import is_taken
 from vitrify.onhost.record import read_record, sync_folder, write_record, write_whole
 from vitrify.onhost.removal import remove_tree
 
@@ -91,9 +92,19 @@ def _start(folder: str, caddy: str) -> None:
 
 
 def _caddys_words(folder: str) -> str:
-    lines = tail(f"{folder}/log", 50).splitlines()
-    told = [line for line in lines if line.startswith("Error: ")] or lines[-1:]
-    return told[-1].removeprefix("Error: ") if told else "it said nothing"
+    told = [_said(line) for line in tail(f"{folder}/log", 50).splitlines()]
+    return next((words for words in reversed(told) if words), "it said nothing")
+
+
+def _said(line: str) -> str:
+    """What a line of its log says, where it is an error: JSON, or text before logging is set up."""
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        return line
+    if not isinstance(entry, dict) or entry.get("level") in ("debug", "info", "warn"):
+        return ""
+    return ": ".join(str(entry[name]) for name in ("msg", "error") if entry.get(name))
 
 
 def _error(body: JSON) -> str:
@@ -139,7 +150,7 @@ def _check(wanted: CaddyRouter, folder: str, before: Optional[CaddyRouter]) -> N
     moves = before is None or before.listen != wanted.listen or not keeping.state(folder).kept
     host, _, port = wanted.listen.rpartition(":")
     # Caddy shares a port with any other Caddy of the same user without a word: half of the requests would go astray.
-    if moves and port.isdigit() and not can_listen(int(port), host=host):
+    if moves and port.isdigit() and is_taken(host, int(port)):
         raise TargetFailed(f"the router cannot listen on {wanted.listen}", why="another program does", hint="stop it, or change `listen`")
 
 
