@@ -155,8 +155,9 @@ def test_nothing_is_writable_but_what_was_declared(machine: ThisMachine) -> None
         "print('end', flush=True)\n"
         "import time; time.sleep(60)\n"
     )
-    wish = {**machine.wish("web-1"), "argv": ["/usr/bin/python3", "-I", "-c", probe], "port": None}
-    launch(machine, {**wish, "writable": ["/srv/count", "/var/cache/shop"]})
+    wish = machine.wish("web-1")
+    wish["argv"], wish["port"], wish["writable"] = ["/usr/bin/python3", "-I", "-c", probe], None, ["/srv/count", "/var/cache/shop"]
+    launch(machine, wish)
     within(10, lambda: "end" in str(call(machine, "logs", lines=50)["text"]))
 
     said = str(call(machine, "logs", lines=50)["text"]).split("\n")

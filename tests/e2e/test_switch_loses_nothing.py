@@ -58,6 +58,10 @@ def within(seconds: float, condition: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
+def drained(machine: ThisMachine, address: str) -> None:
+    within(10, lambda: do(a_router(machine).in_flight([address])) == 0)
+
+
 class Load:
     """The load, as the separate program that it is."""
 
@@ -105,7 +109,7 @@ def test_a_release_is_drained_and_stopped_without_losing_a_request(machine: This
     for number in range(1, 5):
         new = launch(machine, f"web-{number}", release=f"r{number}")
         do(router.switch("web", to=Backends(f"r{number}", (new,))))
-        within(10, lambda: do(a_router(machine).in_flight([old])) == 0)
+        drained(machine, old)
         do(machine.session.call("instance.stop", {"home": machine.home, "id": f"web-{number - 1}", "grace": 5}))
         old = new
     report = load.ended()

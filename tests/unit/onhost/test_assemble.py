@@ -116,7 +116,7 @@ def test_arguments_seal_every_layer_and_the_devices_and_the_root_last(plan: tupl
     assert {"--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--die-with-parent", "--new-session"} <= set(argv)
 
 
-def test_the_lowest_layer_of_an_overlay_is_named_first(place: Place) -> None:
+def test_the_lowest_layer_of_an_overlay_is_named_first() -> None:
     argv = instance_argv(Sandbox("/bwrap", (Step("/", "overlay", lowers=("/top", "/low"), upper="/u", work="/w"),), ("/bin/web",)))
 
     start = argv.index("--overlay-src")

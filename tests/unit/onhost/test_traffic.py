@@ -12,7 +12,8 @@ from vitrify.core.event import silence
 from vitrify.core.resource import Kinds
 from vitrify.onhost.caddy import SLOTS, CaddyRoute, CaddyRouter, config, slot_path
 from vitrify.onhost.context import Context
-from vitrify.onhost.traffic import CALLS, KEPT_SETS
+from vitrify.onhost.slots import KEPT_SETS
+from vitrify.onhost.traffic import CALLS
 
 
 def none(_: str) -> bytes:
