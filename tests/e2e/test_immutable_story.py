@@ -155,4 +155,4 @@ def test_retire_leaves_nothing_running(build_shop: BuildShop) -> None:
     shop.run("retire", "web")
 
     assert shop.running() == []
-    assert list((shop.run_folder / "instances").iterdir()) == []
+    assert [path for path in (shop.run_folder / "instances").iterdir() if path.is_dir()] == []
