@@ -18,10 +18,11 @@ from vitrify.core.unit import Service, environment_file, text
 SYSTEMD = Path("/lib/systemd/systemd")
 ALONE = """
 mount -t tmpfs tmpfs /run && mkdir -p /run/systemd/system
-umount --recursive /sys/fs/cgroup && mount -t cgroup2 cgroup2 /sys/fs/cgroup
-exec "$0" --user --log-target=console --unit=web.service
+mount -t cgroup2 cgroup2 /sys/fs/cgroup
+"$0" --user --log-target=console --unit=web.service &
+wait
 """
-"""In namespaces of its own: a user instance asks whether the system was booted with systemd, and wants one cgroup tree."""
+"""In namespaces of its own: a user instance asks whether the system was booted with systemd, wants one cgroup tree, and is not PID 1."""
 
 TELL = """
 import json, os, sys
@@ -40,14 +41,15 @@ WORDS = (
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "units").mkdir()
     (tmp_path / "tell.py").write_text(TELL)
-    (tmp_path / "50% of $x" / "run").mkdir(parents=True, mode=0o700)
+    (tmp_path / "50% of $x").mkdir()
+    (tmp_path / "run").mkdir(mode=0o700)
     return tmp_path
 
 
 @contextmanager
 def running(folder: Path) -> Iterator[None]:
     """A user instance of systemd that starts `web.service`, gone afterwards with all that it started."""
-    environment = {**os.environ, "XDG_RUNTIME_DIR": str(folder / "50% of $x" / "run"), "SYSTEMD_UNIT_PATH": f"{folder / 'units'}:"}
+    environment = {**os.environ, "XDG_RUNTIME_DIR": str(folder / "run"), "SYSTEMD_UNIT_PATH": f"{folder / 'units'}:"}
     unshare = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", ALONE, str(SYSTEMD)]
     with (folder / "console").open("wb") as console, subprocess.Popen(unshare, env=environment, stdout=console, stderr=console) as process:
         try:
