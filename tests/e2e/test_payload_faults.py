@@ -74,7 +74,7 @@ def test_a_file_that_may_not_grow_so_large_is_refused_and_the_old_one_stays(buil
 def test_a_full_disk_is_told_and_the_same_command_goes_on_once_there_is_space(build: BuildMachine, tmp_path: Path) -> None:
     root = tmp_path / "root"
     disk = f"mount -t tmpfs -o size=400k none {root}; mkdir {root}/etc; echo hello > {root}/etc/motd; head -c 200000 /dev/zero > {root}/etc/filler"
-    machine = build(in_namespace(f'echo $$ > {tmp_path}/pid; [ -e {root}/etc/filler ] || {{ {disk}; }}'))
+    machine = build(in_namespace(f"echo $$ > {tmp_path}/pid; [ -e {root}/etc/filler ] || {{ {disk}; }}"))
     wishes = [
         resource("file", path="/etc/motd", content=machine.text("bye\n")),
         resource("file", path="/etc/large", content=machine.text("x" * 250_000)),
@@ -247,7 +247,10 @@ def test_what_moved_after_the_plan_is_not_overwritten(build: BuildMachine) -> No
 
 def test_a_content_that_nobody_has_fails_that_change_alone(build: BuildMachine) -> None:
     machine = build()
-    wishes = [resource("file", path="/etc/first", content=machine.text("first\n")), resource("file", path="/etc/motd", content=machine.text("gone"))]
+    wishes = [
+        resource("file", path="/etc/first", content=machine.text("first\n")),
+        resource("file", path="/etc/motd", content=machine.text("gone")),
+    ]
     arguments = machine.planned(wishes, run="r1")
     machine.contents.popitem()
 
