@@ -40,6 +40,12 @@ class Proof:
 
 
 PROOFS: Final[Mapping[str, Proof]] = {
+    "bake": Proof(
+        claim="the same wishes are bit for bit the same image, whatever the umask, time, folder, user or Python; and strangers can read it",
+        tests=("tests/property/test_bake_reproducible.py", "tests/e2e/test_same_digest.py", "tests/e2e/test_image_readers.py"),
+        n=1_000,
+        covers=("src/vitrify/builders/*.py", "src/vitrify/stores/layout.py", "src/vitrify/onhost/*.py"),
+    ),
     "crash": Proof(
         claim="killed at any intent, act or outcome, the same command run again finishes or undoes",
         tests=("tests/e2e", "-k", "crash"),

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from vitrify.core.declaration import Route, Router
+from vitrify.onhost.identity import alive
 from vitrify.project.binaries import find_bubblewrap, find_caddy
 from vitrify.routers.caddy import CaddyRouter
 from vitrify.testing.router_suite import RouterBench, RouterSuite, do
@@ -108,3 +109,14 @@ class TestCaddy(RouterSuite):
         bench = CaddyBench(ThisMachine(tmp_path, find_bubblewrap, find_caddy))
         yield bench
         bench.end()
+
+    def test_a_router_without_routes_ends_and_leaves_nothing(self, bench: CaddyBench) -> None:
+        do(bench.router.ensure(bench.route(), server="web"))
+        state = bench.machine.state(Path(bench.machine.home, "routers", "edge"))
+        assert alive(state.application)
+
+        do(bench.router.release(bench.route(), server="web"))
+
+        assert not alive(state.application)
+        assert not alive(state.shim)
+        assert [entry.name for entry in Path(bench.machine.home).glob("*/[!.]*")] == []

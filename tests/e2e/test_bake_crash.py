@@ -71,7 +71,7 @@ def test_killed_anywhere_the_same_bake_again_gives_the_image_and_leaves_nothing(
         images = LayoutStore(store).images()
         assert all(LayoutStore(store).has(image) for image in images)
         assert finish(bake(store)) == expected
-        assert not [path for path in (*store.glob("work/*"), *store.rglob("*.new"))]
+        assert not list(store.glob("work/*")) + list(store.rglob("*.new"))
         moment += 7
     assert killed > 5
 

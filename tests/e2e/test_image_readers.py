@@ -15,7 +15,7 @@ import pytest
 
 from vitrify.builders.oci import Means, OciBuilder
 from vitrify.core.declaration import Content
-from vitrify.core.digest import PLAIN, digest_bytes
+from vitrify.core.digest import PLAIN, JSONObject, digest_bytes
 from vitrify.core.resource import Address, Resource
 from vitrify.onhost.unpack import unpack
 from vitrify.ports import BakeRequest, Image
@@ -48,9 +48,10 @@ def rootfs(folder: Path) -> Path:
 
 
 def wanted(folder: Path) -> BakeRequest:
-    file = {"type": "file", "mode": "0640", "content": digest_bytes(CODE)}
+    file: JSONObject = {"type": "file", "mode": "0640", "content": digest_bytes(CODE)}
     above = ["/".join(LONG.split("/")[:depth]) for depth in range(1, len(LONG.split("/")))]
-    entries = {**{path: {"type": "directory", "mode": "0755"} for path in above}, LONG: file, "current": {"type": "link", "to": "/srv"}}
+    entries: JSONObject = {path: {"type": "directory", "mode": "0755"} for path in above}
+    entries.update({LONG: file, "current": {"type": "link", "to": "/srv"}})
     resources = [
         Resource(Address("tree", "/srv/app"), {"to": "/srv/app", "entries": entries}),
         Resource(Address("file", "/etc/motd"), {"path": "/etc/motd"}, absent=True),

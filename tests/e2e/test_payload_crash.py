@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from converging import MEMORY, Machine, Payloads, resource
-
 from vitrify.core.diagnostic import TargetUnreachable
 from vitrify.core.resource import Resource
 from vitrify.onhost.failpoint import LOG, WHERE

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hypothesis import given, settings
 from hypothesis import strategies as some
+from tests.amount import amount
 
 from vitrify.core.digest import JSONObject
 from vitrify.ledger.checkpoint import open_note
@@ -18,6 +19,7 @@ from vitrify.testing.memory_ledger import MemoryLedgerStore
 
 ORIGIN = "vitrify.dev/0123456789abcdef"
 ADA = generate("ada@laptop")
+N = amount("ledger", daily=100)
 LEAVES = [leaf(str(number).encode()) for number in range(2000)]
 
 texts = some.text(some.characters(exclude_categories=["Cs"]), max_size=8)
@@ -41,6 +43,7 @@ def hash_at(height: int, index: int) -> bytes:
     return root(LEAVES[index << height : (index + 1) << height])
 
 
+@settings(max_examples=N, deadline=None)
 @given(some.lists(bodies, max_size=5))
 def test_whatever_is_appended_is_read_back_and_verifies(happenings: list[JSONObject]) -> None:
     store = MemoryLedgerStore()
@@ -51,7 +54,7 @@ def test_whatever_is_appended_is_read_back_and_verifies(happenings: list[JSONObj
     assert verify(store.read, keys=[str(ADA.verifier)], paths=store.paths("")).problems == ()
 
 
-@settings(max_examples=30)
+@settings(max_examples=max(30, N // 20), deadline=None)
 @given(some.lists(some.integers(1, 300), min_size=1, max_size=4))
 def test_the_portions_in_which_entries_come_leave_no_trace_in_the_tree(portions: list[int]) -> None:
     store, whole = MemoryLedgerStore(), MemoryLedgerStore()
@@ -63,6 +66,7 @@ def test_the_portions_in_which_entries_come_leave_no_trace_in_the_tree(portions:
     assert verify(store.read, keys=[str(ADA.verifier)], paths=store.paths("")).problems == ()
 
 
+@settings(max_examples=N, deadline=None)
 @given(some.integers(1, len(LEAVES)), some.data())
 def test_a_ledger_of_n_entries_proves_every_m(size: int, data: some.DataObject) -> None:
     old, index = data.draw(some.integers(0, size)), data.draw(some.integers(0, size - 1))
@@ -71,6 +75,7 @@ def test_a_ledger_of_n_entries_proves_every_m(size: int, data: some.DataObject) 
     assert includes(whole, size, leaf=LEAVES[index], index=index, proof=inclusion(index, size, hash_at))
 
 
+@settings(max_examples=N, deadline=None)
 @given(some.integers(1, len(LEAVES)), some.integers(0, len(LEAVES)), some.lists(some.sampled_from(LEAVES), max_size=12))
 def test_a_made_up_proof_proves_nothing(size: int, other: int, proof: list[bytes]) -> None:
     whole = root(LEAVES[:size])
@@ -100,6 +105,7 @@ def test_every_time_is_written_as_the_format_wants_it(seconds: float) -> None:
     assert entry_problem(entry.replace(b"2026-02-03T04:05:06.789Z", timestamp(seconds).encode()), 0) == ""
 
 
+@settings(max_examples=N, deadline=None)
 @given(
     some.dictionaries(
         some.sampled_from(["checkpoint", "state", "tile/0/000.p/1", "tile/entries/000.p/1", "tile/0/000"]), some.binary(max_size=300)
@@ -109,11 +115,13 @@ def test_no_bytes_whatever_make_the_verifier_raise(files: dict[str, bytes]) -> N
     assert verify(files.get, keys=[str(ADA.verifier)], held=files.get("state"), paths=files).problems
 
 
+@settings(max_examples=N, deadline=None)
 @given(some.binary(max_size=80))
 def test_no_entry_whatever_makes_the_verifier_raise(data: bytes) -> None:
     assert entry_problem(data, 0)
 
 
+@settings(max_examples=N, deadline=None)
 @given(some.binary(max_size=200), some.lists(texts, max_size=3), some.integers(0, 200))
 def test_a_spoiled_honest_ledger_never_makes_the_verifier_raise(noise: bytes, paths: list[str], at: int) -> None:
     store = MemoryLedgerStore()

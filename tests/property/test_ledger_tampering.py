@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import random
 from collections.abc import Callable
 
 import pytest
+from tests.amount import amount
 
 from vitrify.core.report import Verified
 from vitrify.ledger.checkpoint import Checkpoint
@@ -254,6 +256,15 @@ def test_tampering_is_seen_in_ledgers_of_every_size(name: str) -> None:
         tampered = TAMPERS[name](dict(files), chance)
         assert tampered != files
         assert look(tampered).problems, f"{name} was not seen at size {size}"
+
+
+def test_tampering_chosen_at_random_is_seen_without_exception(record_property: Callable[[str, object], None]) -> None:
+    tries, seed = amount("ledger", daily=300), random.randrange(2**32)  # noqa: S311 - a test's choices, not a secret
+    chance, ledger = random.Random(seed), functools.cache(honest)  # noqa: S311 - the same
+    for _ in range(tries):
+        name, size = chance.choice(sorted(TAMPERS)), chance.randint(2, 300)
+        assert look(TAMPERS[name](dict(ledger(size)), chance)).problems, f"{name} was not seen at size {size} (seed {seed})"
+    record_property("note", f"ledger: {tries} of {tries} random alterations seen, {len(TAMPERS)} classes, seed {seed}")
 
 
 def rollback(files: Files) -> Files:

@@ -19,6 +19,7 @@ from vitrify.core.diagnostic import Denied, TargetFailed, VitrifyError
 from vitrify.core.digest import JSON, JSONObject, digest_of
 from vitrify.core.event import Emit, Event, Stage, silence
 from vitrify.onhost.layout import LABEL_BASE, LABEL_FINGERPRINT, LABEL_PREFIX, LABEL_SECRETS, LAYER, Descriptor
+from vitrify.onhost.removal import remove_tree
 from vitrify.ports import BakeRequest, Image, Session
 
 FORMAT: Final = 1
@@ -124,7 +125,7 @@ class OciBuilder:
             if self._store.holds(layer):
                 return layer
         with self._store.work() as work:
-            layer, finished = self._pack(tree, work / "base.tar", gated=False)
+            layer, finished = self._pack(tree, work / "base.tar", ours=False)
         emit(Event("bake.layer", Stage.DONE, request.server, "base", {"digest": layer.digest, "bytes": layer.size}))
         if stat_fingerprint(tree)[0] != fingerprint:
             raise TargetFailed(f"{base.folder} changed while it was packed", hint="bake again once nothing writes there")
@@ -133,12 +134,14 @@ class OciBuilder:
             self._store.remember("bases", fingerprint, {"digest": layer.digest, "size": layer.size})
         return layer
 
-    def _pack(self, tree: Tree, into: Path, *, gated: bool) -> tuple[Descriptor, int]:
-        """Pack a tree and keep the layer; also when that was, by the clock of the file system."""
+    def _pack(self, tree: Tree, into: Path, *, ours: bool) -> tuple[Descriptor, int]:
+        """Pack a tree and keep the layer; also when that was, by the clock of the file system. Our own tree is searched for secrets."""
         try:
             with into.open("xb") as file:
-                layer = pack(tree, file, inspect=refuse_secrets) if gated else pack(tree, file)
+                layer = pack(tree, file, inspect=refuse_secrets) if ours else pack(tree, file)
             finished = into.stat().st_mtime_ns
+            if ours:
+                remove_tree(tree.folder)  # before the layer is synced: what is gone need not be written to the disk
             self._store.adopt(into, digest=layer.digest)
         except OSError as error:
             raise VitrifyError("the image store cannot be written", why=str(error), hint="make room, then bake again") from error
@@ -163,7 +166,7 @@ class OciBuilder:
             _refuse_failures(answer)
             sidecar = answer.get("attributes")
             tree = Tree(str(upper), stamps(sidecar if isinstance(sidecar, dict) else {}), overlay=True)
-            layer, _ = await asyncio.to_thread(self._pack, tree, work / "layer.tar", gated=True)
+            layer, _ = await asyncio.to_thread(self._pack, tree, work / "layer.tar", ours=True)
         emit(Event("bake.layer", Stage.DONE, request.server, "resources", {"digest": layer.digest, "bytes": layer.size}))
         labels = _labels(request, ground)
         if settings.secrets:

@@ -177,8 +177,8 @@ def _in_place(stage: Stage) -> None:
         "its configuration, a line in /etc/hosts, a link, a process.",
     )
     untouched = fingerprint(stage.machine)
-    stage.vitrify("plan", most=18)
-    stage.vitrify("apply", "-y", most=12)
+    stage.vitrify("plan", most=22)
+    stage.vitrify("apply", "-y", most=6)
     converged = fingerprint(stage.machine, times=False)
     again = stage.json("plan")
     stage.check(again["changes"] == 0 if "changes" in again else True, "a second plan finds nothing to do")
@@ -188,7 +188,7 @@ def _in_place(stage: Stage) -> None:
     stage.vitrify("apply", "-y", most=8)
     stage.check(fingerprint(stage.machine, times=False) == converged, "converged again: the tree is what it was before the intrusion")
     stage.vitrify("undo", "web", "-y", most=4)
-    stage.vitrify("undo", "web", "-y", most=4)
+    stage.vitrify("undo", "web", "-y", "--force", most=4)
     stage.check(fingerprint(stage.machine) == untouched, f"undone twice: byte for byte the tree before vitrify ({untouched[:19]}…)")
 
 
@@ -207,7 +207,7 @@ def _second_release(stage: Stage) -> None:
     stage.screen.scene(
         3,
         "Release 2, under load",
-        f"{_CLIENTS} clients send keep-alive POSTs through Caddy without a pause, and never retry. They go on through scenes 3, 4 and 5.",
+        f"{_CLIENTS} clients send keep-alive POSTs through Caddy, a steady stream, and never retry. They go on through scenes 3, 4 and 5.",
     )
     stage.rewrite('release: "1"', 'release: "2"')
     stage.vitrify("apply", "-y", most=12)
@@ -249,7 +249,10 @@ def _intruder(stage: Stage) -> None:
         "An intruder in a running instance",
         "A program enters an instance's namespaces, makes its read-only root writable and changes the application.",
     )
-    instance = max(stage.home.glob("projects/*/run/instances/*"), key=_started)
+    stage.screen.line("   (The declaration follows the rollback first, so that it says what is live.)")
+    stage.rewrite('release: "2"', 'release: "1"')
+    stage.screen.line()
+    instance = _live_instance(stage)
     pid = _inside(instance)
     result = subprocess.run(
         [sys.executable, str(SHOWCASE / "intruder.py"), str(pid), "/srv/app/serve.py", "\n# was here\n"],
@@ -291,7 +294,7 @@ class Load:
     def running(self) -> Iterator[RunningLoad]:
         """Started, and certain to have ended afterwards."""
         load = [sys.executable, "-m", "vitrify.testing.load", f"{self.url}/post", "--connections", str(_CLIENTS)]
-        words = [*load, "--seconds", "120", "--echo", "--out", str(self.report)]
+        words = [*load, "--seconds", "120", "--pause", "0.02", "--echo", "--out", str(self.report)]
         process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         running = RunningLoad(process, self.report)
         try:
@@ -353,9 +356,13 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _started(instance: Path) -> float:
-    state = json.loads((instance / "state.json").read_text())
-    return float(state.get("started_at", 0)) if state.get("status") == "running" else 0.0
+def _live_instance(stage: Stage) -> Path:
+    """The folder of one of the instances that serve."""
+    servers = stage.json("status")["servers"]
+    instances = servers[0]["instances"] if isinstance(servers, list) else []
+    live = next(str(instance["id"]) for instance in instances if instance["slot"] == "live")
+    (folder,) = stage.home.glob(f"projects/*/run/instances/{live}")
+    return folder
 
 
 def _inside(instance: Path) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from vitrify.core.declaration import Host, Lifecycle, Server
@@ -16,6 +17,7 @@ from vitrify.lifecycle.rollout import GONE
 from vitrify.lifecycle.world import World
 
 _KNOWN_WINDOW = 2000
+_SHORTENED = re.compile(r"(sha256:[0-9a-f]{12})[0-9a-f]{52}")
 _MOVING = frozenset({"mtime_ns", "ctime_ns", "dev", "ino", "nlink"})
 """What tells that a file was touched but is no difference by itself."""
 
@@ -201,7 +203,7 @@ def _altered(server: str, instance: str, found: JSONObject) -> Finding:
         where=instance,
         path=str(found["path"]),
         change=str(found["change"]),
-        details=tuple(str(detail) for detail in details) if isinstance(details, list) else (),
+        details=tuple(_SHORTENED.sub(r"\1", str(detail)) for detail in details) if isinstance(details, list) else (),
         classed=Class.UNAUTHORISED,
         evidence="overlay",
         modified_at=modified if isinstance(modified, int) else None,

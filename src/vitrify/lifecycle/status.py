@@ -35,7 +35,7 @@ async def _mutable(server: Server, world: World) -> ServerStatus:
             answer = await session.call("observe", {"scope": scope(server.name, host, world), "resources": []})
         owned += len(_list(answer.get("owned")))
         unfinished = unfinished or str(answer.get("unfinished", ""))
-        runs = [run for run in _list(answer.get("runs")) if isinstance(run, dict)]
+        runs = [run for run in _list(answer.get("runs")) if isinstance(run, dict) and run.get("state") != "undone"]
         newest = max([newest, *runs], key=lambda run: str(run.get("run", "")))
     at = newest.get("at")
     return ServerStatus(

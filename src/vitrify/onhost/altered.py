@@ -21,6 +21,9 @@ from vitrify.onhost.rootview import Folders, is_opaque, is_whiteout, step
 LARGEST = 1 << 30
 """Bytes of a file beyond which its content is not read: a sparse file of a terabyte costs an intruder nothing."""
 
+DEEPEST = 256
+"""Folders in each other that are looked into: more than any image has, and what lies below is part of a finding already."""
+
 NAMES = {stat.S_IFREG: "file", stat.S_IFDIR: "directory", stat.S_IFLNK: "link"}
 
 
@@ -74,17 +77,20 @@ class _Folder:
     lowers: Folders
 
 
-def altered(layers: Sequence[Layer]) -> List[JSONObject]:
+def altered(layers: Sequence[Layer], *, deepest: int = DEEPEST) -> List[JSONObject]:
     """All findings, in order of path."""
-    found = [finding for one in layers for finding in _walk(one)]
+    found = [finding for one in layers for finding in _walk(one, deepest)]
     return sorted(found, key=lambda finding: str(finding["path"]))
 
 
-def _walk(one: Layer) -> Iterator[JSONObject]:
+def _walk(one: Layer, deepest: int) -> Iterator[JSONObject]:
     todo = [_Folder((), one.lowers)]
     while todo:
         folder = todo.pop()
         place = "/".join([one.at.rstrip("/"), *folder.parts])
+        if len(folder.parts) > deepest:
+            yield _finding(place, "changed", (f"lies {deepest} folders deep: not looked into",))
+            continue
         try:
             descriptor = _open(one.upper, folder.parts)
         except OSError as error:

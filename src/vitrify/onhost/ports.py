@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import socket
 from pathlib import Path
-from typing import Collection
+from typing import Collection, Optional
 
 from vitrify.core.diagnostic import TargetFailed
 
@@ -37,11 +38,21 @@ def _outgoing() -> tuple[int, int]:
 
 
 def can_listen(port: int, *, host: str = "127.0.0.1") -> bool:
-    """Whether nobody listens there."""
-    with socket.socket() as probe:
+    """Whether a program could listen there now."""
+    return _refusal(host, port) is None
+
+
+def is_taken(host: str, port: int) -> bool:
+    """Whether somebody listens there. False, too, where nobody ever could: whoever tries will tell why."""
+    return _refusal(host, port) == errno.EADDRINUSE
+
+
+def _refusal(host: str, port: int) -> Optional[int]:
+    name = host.strip("[]")
+    with socket.socket(socket.AF_INET6 if ":" in name else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((host, port))
-        except OSError:
-            return False
-    return True
+            probe.bind((name, port))
+        except OSError as error:
+            return error.errno or errno.EIO
+    return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import fcntl
 import json
 import os
@@ -53,6 +52,8 @@ class Unpacked:
 
 def settle(folder: int) -> None:
     """Bring everything written to this file system to the disk: a file of an image must not be empty after a power cut."""
+    import ctypes  # costs more than a whole look at the target, and is needed once in an image's life
+
     syncfs = getattr(ctypes.CDLL(None), "syncfs", None)
     if syncfs is None or syncfs(folder) != 0:
         os.sync()

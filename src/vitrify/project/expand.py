@@ -129,14 +129,11 @@ class Expansion:
                     self._refuse(f"expected text, not {spoken(item)}", item.at, hint=f"each is the `{short}` of a resource of its own")
 
     def _use(self, node: Node, at: Location, scope: Scope, using: tuple[str, ...]) -> Iterator[Wish]:
-        for name in [key for key in node.entries if key not in ("profile", "with")]:
-            hint = near(name, ["profile", "with"]) or "`use: NAME`, or `use: {profile: NAME, with: {…}}`"
-            self._refuse(f"there is no key `{name}`", node.entries[name].at, hint=hint)
-        named = node.get("profile") if node.entries else node
-        if named is None or not isinstance(named.value, str):
-            self._refuse("which profile is used?", named.at if named else at, hint="`use: NAME`, or `use: {profile: NAME, with: {…}}`")
+        named = self._named(node, at)
+        if named is None:
             return
-        name, profile = named.value, self._profiles.get(named.value)
+        name = str(named.value)
+        profile = self._profiles.get(name)
         if profile is None:
             known = f"profiles: {', '.join(sorted(self._profiles))}" if self._profiles else "no profile is declared"
             self._refuse(f"there is no profile `{name}`", named.at, hint=near(name, self._profiles) or known)
@@ -149,6 +146,19 @@ class Expansion:
             params = self._arguments(profile, name, node.get("with"), at)
             if params is not None:
                 yield from self.wishes(profile.resources, Scope(scope.variables, params), using=(*using, name))
+
+    def _named(self, node: Node, at: Location) -> Node | None:
+        """The name of the profile, with its place."""
+        form = "`use: NAME`, or `use: {profile: NAME, with: {…}}`"
+        strange = [key for key in node.entries if key not in ("profile", "with")]
+        for key in strange:
+            self._refuse(f"there is no key `{key}`", node.entries[key].at, hint=near(key, ["profile", "with"]) or form)
+        named = node.get("profile") if node.entries else node
+        if named and isinstance(named.value, str):
+            return named
+        if not strange:
+            self._refuse("which profile is used?", named.at if named else at, hint=form)
+        return None
 
     def _arguments(self, profile: Profile, name: str, given: Node | None, at: Location) -> Mapping[str, Node] | None:
         """The value of every parameter; None where one is missing or wrong."""

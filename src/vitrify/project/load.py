@@ -60,11 +60,10 @@ def read(content: bytes, path: Path, inputs: Inputs) -> Declaration:
         raise problems.error() from None
     top = read_part(Top, root, owner=root.at, problems=problems)
     project = _project(root, path, inputs, problems)
-    entries = dict(named(root.get("servers"), "server", problems))
-    servers = [assemble(name, entry, project) for name, entry in entries.items()]
+    servers = [assemble(name, entry, project) for name, entry in named(root.get("servers"), "server", problems)]
     sound = tuple(server for server in servers if server)
     _agree(sound, problems)
-    if top and not servers:
+    if top and not root.entries["servers"].node.entries:
         problems.add("no server is declared", root.entries["servers"].at, hint="as in `servers: {web: {…}}`")
     problems.settle()
     routers = tuple(router for router in project.routers.values() if router)

@@ -15,7 +15,7 @@ _REFERENCE = re.compile(r"secret:([A-Za-z][A-Za-z0-9_-]*)")
 
 def reference(value: object) -> str | None:
     """The NAME of a value that is wholly `secret:NAME`; None for any other value."""
-    match = _REFERENCE.fullmatch(value) if isinstance(value, str) else None
+    match = _REFERENCE.fullmatch(value) if isinstance(value, str) and value.startswith("secret:") else None
     return match[1] if match else None
 
 

@@ -10,7 +10,6 @@ from vitrify.core.diagnostic import VitrifyError
 from vitrify.core.digest import JSON
 
 if TYPE_CHECKING:
-    from jinja2 import TemplateSyntaxError
     from jinja2.sandbox import SandboxedEnvironment
 
 
@@ -23,19 +22,28 @@ class Templates:
 
     def render(self, name: str, values: Mapping[str, JSON], *, withhold: bool) -> str:
         """The text. Raises VitrifyError whose `why` names template and line; with `withhold` no part of a value can be in it."""
-        import jinja2
-
         try:
             return self._jinja().get_template(name).render(values)
-        except jinja2.TemplateSyntaxError as error:
-            summary, why = f"the template `{name}` is not valid", self._syntax(error)
-        except jinja2.TemplateNotFound as error:
-            missing = error.name or name
-            summary, why = f"there is no template `{missing}`", "" if missing == name else f"`{name}` asks for it"
         except Exception as error:  # noqa: BLE001  a template is a program: it can fail in every way there is
-            reason = "its values hold a secret, so the reason is withheld" if withhold else _reason(error)
-            summary, why = f"the template `{name}` cannot be rendered", f"{self._place(error, name)}: {reason}"
-        raise VitrifyError(summary, why=why, hint="" if why else "paths of templates start at the folder of vitrify.yaml")
+            failed = self._explained(error, name, withhold=withhold)
+        # Raised out here, so that the foreign error, which may quote a value, is not chained to it.
+        raise failed
+
+    def _explained(self, error: Exception, name: str, *, withhold: bool) -> VitrifyError:
+        """The error for a person. With `withhold` it tells the template's own name and line: all else may quote a value."""
+        import jinja2
+
+        if isinstance(error, jinja2.TemplateNotFound) and error.name == name:
+            return VitrifyError(f"there is no template `{name}`", hint="paths of templates start at the folder of vitrify.yaml")
+        if withhold:
+            reason = "its values hold a secret, so the reason is withheld"
+            return VitrifyError(f"the template `{name}` cannot be rendered", why=f"{self._place(error, name, only=name)}: {reason}")
+        if isinstance(error, jinja2.TemplateNotFound):
+            return VitrifyError(f"there is no template `{error.name}`", why=f"`{self._place(error, name)}` asks for it")
+        if isinstance(error, jinja2.TemplateSyntaxError):
+            return VitrifyError(f"the template `{name}` is not valid", why=f"{error.name}:{error.lineno}: {error.message}")
+        why = f"{self._place(error, name)}: {str(error) or type(error).__name__}"
+        return VitrifyError(f"the template `{name}` cannot be rendered", why=why)
 
     def _jinja(self) -> SandboxedEnvironment:
         if self._environment is None:
@@ -50,19 +58,12 @@ class Templates:
             )
         return self._environment
 
-    def _syntax(self, error: TemplateSyntaxError) -> str:
-        return f"{error.name}:{error.lineno}: {error.message}"
-
-    def _place(self, error: BaseException, name: str) -> str:
+    def _place(self, error: BaseException, name: str, *, only: str = "") -> str:
         """The innermost line of a template that the error went through; its traceback is told in lines of templates."""
         place, trace = name, error.__traceback__
         while trace is not None:
             file = Path(trace.tb_frame.f_code.co_filename)
-            if file.is_relative_to(self._folder):
+            if file.is_relative_to(self._folder) and (not only or file == self._folder / only):
                 place = f"{file.relative_to(self._folder)}:{trace.tb_lineno}"
             trace = trace.tb_next
         return place
-
-
-def _reason(error: Exception) -> str:
-    return str(error) or type(error).__name__

@@ -168,11 +168,6 @@ def unit_text(resource: Resource) -> str:
     )
 
 
-def environment_text(values: Mapping[str, str]) -> str:
-    """The file of secret variables that belongs to a process, by name: its content travels as a secret blob."""
-    return unit.environment_file(values)
-
-
 def image_process(resource: Resource) -> JSONObject:
     """What an image's configuration says of the process.
 

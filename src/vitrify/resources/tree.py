@@ -67,6 +67,8 @@ class Tree(Kind):
         differing: Dict[str, JSON] = {name: seen for name, seen in real.items() if seen != wishes[name]}
         if differing:
             found["differing"] = differing
+        if resource.absent:
+            found["foreign"] = _foreign(top, wishes, system)
         return Observation(resource.address, found)
 
     def enact(self, change: Change, system: System) -> None:
@@ -75,6 +77,7 @@ class Tree(Kind):
         top = str(resource.fields["to"])
         if change.action is Action.REMOVE:
             _clear(top, _leaving(change), system)
+            _refuse_foreign(change, system)
             return
         _clear_entries(top, _outdated(change), system)
         stat = system.stat(top)
@@ -119,6 +122,8 @@ class Tree(Kind):
         differing = change.before.get("differing")
         if isinstance(differing, dict) and change.action is Action.UPDATE:
             reasons.append(_counted(sorted(differing), one="differs", many="differ"))
+        if change.before.get("foreign"):
+            reasons.append(_counted(_names(change.before["foreign"]), one="is foreign", many="are foreign"))
         if _outdated(change) and change.action is not Action.REMOVE:
             reasons.append(_counted(_outdated(change), one="left the tree", many="left the tree"))
         return tuple(reasons)
@@ -223,6 +228,28 @@ def _clear(top: str, names: List[str], system: System) -> None:
     if stat is not None and stat.type == "directory":
         _clear_entries(top, names, system)
     _remove_own(top, system)
+
+
+def _foreign(top: str, wishes: Mapping[str, Entry], system: System) -> List[JSON]:
+    """What the tree's folders hold that is not of the tree."""
+    folders = ["", *(name for name, wish in wishes.items() if wish["type"] == "directory")]
+    real = [name for name in folders if _is_folder(f"{top}/{name}".rstrip("/"), system)]
+    inside = (f"{folder}/{name}".lstrip("/") for folder in real for name in system.names(f"{top}/{folder}".rstrip("/")))
+    return [name for name in inside if name not in wishes]
+
+
+def _is_folder(path: str, system: System) -> bool:
+    stat = system.stat(path)
+    return stat is not None and stat.type == "directory"
+
+
+def _refuse_foreign(change: Change, system: System) -> None:
+    """A tree that left the declaration may leave its folder behind; one that is declared absent may not."""
+    top = str(change.resource.fields["to"])
+    foreign = _names(change.before.get("foreign"))
+    if foreign and _is_folder(top, system):
+        why = f"it holds {', '.join(foreign[:SHOWN])}{', …' if len(foreign) > SHOWN else ''}"
+        raise TargetFailed(f"{top} is not empty", why=why, hint="declare these absent as well, or take them away")
 
 
 def _remove_own(path: str, system: System) -> None:

@@ -57,8 +57,8 @@ class CaddyRouter:
         return f"{scheme}://{name}{'' if port == usual else f':{port}'}{route.path}"
 
     async def release(self, route: Route, *, server: str) -> None:
-        """Forget this server's route; a router without routes ends."""
-        await self._call("release", router=route.router.name, server=server, caddy=self.caddy())
+        """Forget this server's route; a router that has no route left ends."""
+        await self._call("release", router={"name": route.router.name}, server=server)
 
     async def _call(self, name: str, **arguments: JSON) -> JSONObject:
         return await self.session.call(f"router.{name}", {"home": self.home, **arguments}, emit=self.emit)

@@ -114,6 +114,8 @@ class _Client:
         try:
             connection.sendall(head.encode() + body)
             answer = _receive(connection, until)
+        except TimeoutError as error:
+            raise LostError("no whole answer in time") from error
         except OSError as error:
             raise LostError(f"{type(error).__name__}: {error}") from error
         if not 200 <= answer.status < 300:

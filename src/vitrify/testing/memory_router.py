@@ -57,6 +57,11 @@ class MemoryRouter:
         host, _, port = route.router.listen.rpartition(":")
         return f"http://{route.host or host or '127.0.0.1'}:{port}{route.path}"
 
+    async def release(self, route: Route, *, server: str) -> None:
+        """Forget this server's route."""
+        self._routes.pop(server, None)
+        self._live.pop(server, None)
+
     def leads_to(self, host: str, path: str) -> Backends | None:
         """Where a request would go: by the route with the host and the longest path that fits; None where nothing serves."""
         fitting = [(route, server) for server, route in self._routes.items() if _fits(route, host, path)]

@@ -146,6 +146,28 @@ class RouterSuite:
 
         assert do(bench.router.in_flight([blue, green])) == 0
 
+    def test_a_route_that_is_released_is_forgotten_and_others_go_on(self, bench: RouterBench) -> None:
+        gone, stays = bench.route("gone.test"), bench.route("stays.test")
+        for server, route in (("gone", gone), ("stays", stays)):
+            do(bench.router.ensure(route, server=server))
+            do(bench.router.switch(server, to=to(bench, server)))
+
+        for _ in range(2):
+            do(bench.router.release(gone, server="gone"))
+
+        assert bench.ask(gone)[0] in (404, 503)
+        assert do(bench.router.live("gone")) is None
+        assert bench.ask(stays) == (200, "stays")
+
+    def test_a_server_that_comes_back_after_its_release_starts_without_traffic(self, bench: RouterBench) -> None:
+        route = bench.route()
+        for _ in range(2):
+            do(bench.router.ensure(route, server="web"))
+            assert do(bench.router.live("web")) is None
+            do(bench.router.switch("web", to=to(bench, "blue")))
+            assert bench.ask(route) == (200, "blue")
+            do(bench.router.release(route, server="web"))
+
     def test_a_route_has_an_address_for_clients(self, bench: RouterBench) -> None:
         url = do(bench.router.address(bench.route("shop.test", "/api")))
 

@@ -15,7 +15,7 @@ from vitrify.core.digest import JSONObject
 from vitrify.core.resource import Kinds
 from vitrify.core.step import Reached, carry_on
 from vitrify.onhost import instances, keeping, traffic
-from vitrify.onhost.identity import alive
+from vitrify.onhost.identity import Identity, alive
 from vitrify.testing.direct_session import DirectSession
 from vitrify.testing.tiny_image import TinyFile, tiny_image
 
@@ -101,17 +101,11 @@ class ThisMachine:
 
     def kill_application(self, folder: Path) -> None:
         """SIGKILL to the process that a shim keeps."""
-        found = self.state(folder).application
-        assert found is not None
-        assert alive(found)
-        os.kill(found.pid, signal.SIGKILL)
+        _kill(self.state(folder).application)
 
     def kill_shim(self, folder: Path) -> None:
         """SIGKILL to the shim itself."""
-        found = self.state(folder).shim
-        assert found is not None
-        assert alive(found)
-        os.kill(found.pid, signal.SIGKILL)
+        _kill(self.state(folder).shim)
 
     def posts(self, identity: str) -> int:
         """How many POSTs an instance counted."""
@@ -124,6 +118,12 @@ class ThisMachine:
         for folder in [*Path(self.home).glob("instances/*"), *Path(self.home).glob("routers/*")]:
             if (folder / "spec.json").is_file():
                 keeping.stop(str(folder), grace=1)
+
+
+def _kill(process: Identity | None) -> None:
+    if process is None or not alive(process):
+        raise ProcessLookupError("it does not run")
+    os.kill(process.pid, signal.SIGKILL)
 
 
 def free_port() -> int:

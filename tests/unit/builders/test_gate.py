@@ -6,7 +6,7 @@ from vitrify.builders.gate import refuse_secrets
 from vitrify.core.diagnostic import Denied
 
 BODY = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj"
-AWS_SECRET = "q0Zr7Kp2Xw9Lt4Vb6Nc8Md1Fg3Hj5Ks7Ql0Ae2Ru"
+FORTY = "q0Zr7Kp2Xw9Lt4Vb6Nc8Md1Fg3Hj5Ks7Ql0Ae2Ru"
 
 
 def assembled(*parts: str) -> bytes:
@@ -19,7 +19,7 @@ SECRETS = {
     "private key with headers": assembled("-----BEGIN RSA PRIV", f"ATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES\n\n{BODY}\n"),
     "private key in JSON": assembled('{"private_key": "-----BEGIN PRIV', f'ATE KEY-----\\n{BODY}\\n"}}'),
     "OpenSSH key": assembled("-----BEGIN OPENSSH PRIV", f"ATE KEY-----\r\nb3BlbnNzaC1rZXktdjEA{BODY}\r\n"),
-    "AWS pair": assembled("aws_access_key_id = AKIA", f"3XQ7ZJ2MNB4KLC6D\naws_secret_access_key = {AWS_SECRET}\n"),
+    "AWS pair": assembled("aws_access_key_id = AKIA", f"3XQ7ZJ2MNB4KLC6D\naws_secret_access_key = {FORTY}\n"),
     "GitHub token": assembled("token: ghp_", "aB3dE5fG7hI9jK1lM3nO5pQ7rS9tU1vW3xY5"),
     "GitLab token": assembled("glpat-", "aB3dE5fG7hI9jK1lM3nO"),
     "Stripe key": assembled("sk_live_", "aB3dE5fG7hI9jK1lM3nO5pQ7"),

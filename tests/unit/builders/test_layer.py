@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from vitrify.builders.layer import pack
+from vitrify.builders.manifest import Process, documents
 from vitrify.builders.tree import Stamp, Tree, readable, stamps
 from vitrify.core.diagnostic import TargetFailed
-from vitrify.core.digest import digest_bytes
+from vitrify.core.digest import JSONObject, digest_bytes
 
 
 def packed(tree: Tree) -> tuple[str, bytes]:
@@ -34,15 +35,28 @@ def sample(folder: Path) -> Tree:
     (folder / "srv" / "app" / "naïve.txt").write_bytes(b"")
     (folder / "srv" / "app" / "current").symlink_to("/srv/app/naïve.txt")
     (folder / "srv" / "app-data").mkdir()
-    folders = dict.fromkeys(("/etc", "/srv", "/srv/app", "/srv/app-data"), {"mode": "0755", "uid": 0, "gid": 0})
-    files = {"/etc/motd": {"mode": "0644", "uid": 0, "gid": 0}, "/srv/app/naïve.txt": {"mode": "0640", "uid": 33, "gid": 33}}
-    return Tree(str(folder), stamps({**folders, **files}))
+    table: JSONObject = {path: {"mode": "0755", "uid": 0, "gid": 0} for path in ("/etc", "/srv", "/srv/app", "/srv/app-data")}
+    table["/etc/motd"] = {"mode": "0644", "uid": 0, "gid": 0}
+    table["/srv/app/naïve.txt"] = {"mode": "0640", "uid": 33, "gid": 33}
+    return Tree(str(folder), stamps(table))
+
+
+FORMAT = Path(__file__).parents[3] / "docs" / "formats" / "image.md"
+
+
+def test_the_image_of_the_documented_sample_has_the_documented_digest(tmp_path: Path) -> None:
+    layer = pack(sample(tmp_path), io.BytesIO())
+    labels = {"dev.vitrify.base": "scratch", "dev.vitrify.project": "shop", "dev.vitrify.server": "web"}
+
+    made = documents(Process(), layers=[layer], labels=labels, architecture="amd64")
+
+    assert made.digest in FORMAT.read_text(encoding="utf-8")
 
 
 def test_the_layer_of_the_documented_sample_has_the_documented_digest(tmp_path: Path) -> None:
     digest, content = packed(sample(tmp_path))
 
-    assert digest in Path(__file__).parents[3].joinpath("docs/formats/image.md").read_text()
+    assert digest in FORMAT.read_text(encoding="utf-8")
     assert len(content) == 7168
 
 

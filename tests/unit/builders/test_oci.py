@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -164,20 +165,20 @@ def test_two_bakes_at_once_give_one_image(tmp_path: Path) -> None:
 
     images = asyncio.run(both())
 
-    assert len(set(image.digest for image in images)) == 1
+    assert len({image.digest for image in images}) == 1
     assert shop.store.images() == (images[0].digest,)
 
 
 def test_a_rootfs_is_the_first_layer_and_packed_once(tmp_path: Path) -> None:
-    shop, base = workshop(tmp_path), f"rootfs:{rootfs(tmp_path)}"
+    shop, base = workshop(tmp_path), f"rootfs:{Path(json.__file__).parent}"
     events: list[Event] = []
 
-    first = shop.bake(wanted(motd(), base=base))
+    first = asyncio.run(shop.builder.bake(wanted(motd(), base=base), emit=events.append))
     second = asyncio.run(shop.builder.bake(wanted(base=base), emit=events.append))
 
     layers = [read_manifest(shop.store.folder(image.digest), image.digest).layers for image in (first, second)]
     assert layers[0][0] == layers[1][0]
-    assert [event.subject for event in events if event.what == "bake.layer"] == ["web", "web"]
+    assert [event.detail for event in events if event.what == "bake.layer"] == ["base", "resources", "resources"]
     assert first.base == "rootfs"
 
 

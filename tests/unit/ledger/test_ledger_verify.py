@@ -56,7 +56,11 @@ def test_nothing_is_believed_without_a_key() -> None:
     assert seen.problems[0] == "no author's key was given: nothing can be believed"
 
 
-@pytest.mark.parametrize("key", ["", "ada", "ada@laptop+00000000+" + KEY.rsplit("+", 1)[1], KEY[:-3], "\ud800+aa+bb"])
+@pytest.mark.parametrize(
+    "key",
+    ["", "ada", "ada@laptop+00000000+" + KEY.rsplit("+", 1)[1], KEY[:-3], "\ud800+aa+bb"],
+    ids=["empty", "name alone", "wrong id", "cut short", "no text"],
+)
 def test_a_key_that_is_none_is_named(key: str) -> None:
     seen = look(honest(1), KEY, key)
     assert len(seen.problems) == 1

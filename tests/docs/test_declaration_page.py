@@ -1,0 +1,33 @@
+"""The page about the declaration knows every key that a declaration may have, and no other."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from pages import ROOT
+from vitrify.project.compile import COMMON
+from vitrify.project.envelope import Part
+
+PAGE = (ROOT / "docs" / "reference" / "declaration.md").read_text(encoding="utf-8")
+ROWS = set(re.findall(r"^\| `(\w+)` \|", PAGE, re.MULTILINE))
+IN_WORDS = {"at"}
+"""Keys that a sentence explains, not a row of a table."""
+OF_USE = {"profile", "with"}
+
+
+@pytest.mark.parametrize("part", Part.__subclasses__(), ids=lambda part: part.__name__)
+def test_every_key_of_the_envelope_has_its_row(part: type[Part]) -> None:
+    assert set(part.model_fields) - IN_WORDS <= ROWS
+    assert all(f"`{key}`" in PAGE for key in part.model_fields)
+
+
+def test_every_key_that_all_resources_take_has_its_row() -> None:
+    assert set(COMMON) <= ROWS
+
+
+def test_no_row_is_about_a_key_that_does_not_exist() -> None:
+    known = {key for part in Part.__subclasses__() for key in part.model_fields}
+
+    assert not ROWS - known - set(COMMON) - OF_USE

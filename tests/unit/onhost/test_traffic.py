@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+from vitrify.core.diagnostic import TargetFailed
+from vitrify.core.digest import JSON, JSONObject
+from vitrify.core.event import silence
+from vitrify.core.resource import Kinds
+from vitrify.onhost.caddy import SLOTS, CaddyRoute, CaddyRouter, config, slot_path
+from vitrify.onhost.context import Context
+from vitrify.onhost.slots import KEPT_SETS
+from vitrify.onhost.traffic import CALLS
+
+
+def none(_: str) -> bytes:
+    raise AssertionError("no content is asked for")
+
+
+CONTEXT = Context(silence, none, lambda _: None, Kinds([]), time.time)
+
+
+def call(name: str, home: Path, **more: JSON) -> JSONObject:
+    return CALLS[f"router.{name}"](CONTEXT, {"home": str(home), "server": "web", **more})
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    (tmp_path / "traffic/web").mkdir(parents=True)
+    return tmp_path
+
+
+def slots(home: Path) -> list[str]:
+    return [(home / "traffic/web/current" / str(slot)).read_text() for slot in range(SLOTS)]
+
+
+def switch(home: Path, name: str, *addresses: str) -> JSONObject:
+    return call("switch", home, set=name, addresses=list(addresses))
+
+
+def test_replicas_fill_the_slots_in_turn(home: Path) -> None:
+    switch(home, "r1", "127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3")
+
+    assert slots(home)[:4] == ["127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3", "127.0.0.1:1"]
+    assert len(slots(home)) == SLOTS
+
+
+def test_a_switch_is_one_rename_of_one_link(home: Path) -> None:
+    switch(home, "r1", "127.0.0.1:1")
+    switch(home, "r2", "127.0.0.1:2")
+
+    assert set(slots(home)) == {"127.0.0.1:2"}
+    assert sorted(entry.name for entry in (home / "traffic/web").iterdir()) == ["current", "sets"]
+    assert (home / "traffic/web/current").is_symlink()
+
+
+def test_going_back_writes_no_file(home: Path) -> None:
+    switch(home, "r1", "127.0.0.1:1")
+    switch(home, "r2", "127.0.0.1:2")
+    before = {file: file.stat().st_mtime_ns for file in (home / "traffic/web/sets").rglob("*")}
+
+    switch(home, "r1", "127.0.0.1:1")
+
+    assert {file: file.stat().st_mtime_ns for file in (home / "traffic/web/sets").rglob("*")} == before
+    assert call("live", home) == {"set": "r1", "addresses": ["127.0.0.1:1"]}
+
+
+def test_nothing_is_live_before_the_first_switch(home: Path) -> None:
+    assert call("live", home) == {"set": "", "addresses": []}
+
+
+def test_old_sets_are_removed_but_for_the_newest(home: Path) -> None:
+    for number in range(KEPT_SETS + 2):
+        switch(home, f"r{number}", "127.0.0.1:1")
+
+    assert len(list((home / "traffic/web/sets").iterdir())) == KEPT_SETS + 1
+    assert set(slots(home)) == {"127.0.0.1:1"}
+
+
+@pytest.mark.parametrize("addresses", [[], ["no-port"], ["unix//run/x.sock"], ["127.0.0.1:1\n"], ["127.0.0.1:1"] * (SLOTS + 1)])
+def test_addresses_that_are_none_are_refused(home: Path, addresses: list[str]) -> None:
+    with pytest.raises(TargetFailed):
+        switch(home, "r1", *addresses)
+
+
+@pytest.mark.parametrize("name", ["../x", "", "a/b", ".x"])
+def test_a_set_cannot_be_named_out_of_its_folder(home: Path, name: str) -> None:
+    with pytest.raises(TargetFailed):
+        switch(home, name, "127.0.0.1:1")
+
+
+def test_no_router_has_no_requests_under_way(home: Path) -> None:
+    assert call("in_flight", home, addresses=["127.0.0.1:1"]) == {"requests": 0}
+
+
+def test_the_most_specific_route_comes_first_and_a_stranger_gets_404() -> None:
+    routes = (CaddyRoute("rest"), CaddyRoute("shop", "shop.test"), CaddyRoute("api", "shop.test", "/api"), CaddyRoute("docs", "", "/docs"))
+
+    servers = config(CaddyRouter(":80", "off", routes))["apps"]["http"]["servers"]  # type: ignore[index,call-overload]
+
+    found = servers["edge"]["routes"]  # type: ignore[index,call-overload]
+    assert [route.get("@id") for route in found] == ["route-api", "route-shop", "route-docs", "route-rest", None]  # type: ignore[union-attr]
+    assert found[0]["match"] == [{"host": ["shop.test"], "path": ["/api", "/api/*"]}]  # type: ignore[index,call-overload]
+    assert found[-1]["handle"][0]["status_code"] == 404  # type: ignore[index,call-overload]
+
+
+def test_the_order_in_which_routes_were_made_does_not_matter() -> None:
+    routes = (CaddyRoute("a", "a.test"), CaddyRoute("b", "b.test"))
+
+    assert config(CaddyRouter(":80", "off", routes)) == config(CaddyRouter(":80", "off", routes[::-1]))
+
+
+def test_upstreams_are_files_that_a_rename_replaces_and_never_an_address() -> None:
+    text = json.dumps(config(CaddyRouter(":80", "off", (CaddyRoute("web"),))))
+
+    assert text.count("{file.../../traffic/web/current/") == SLOTS
+    assert slot_path("web", 3) == "../../traffic/web/current/3"
+
+
+def test_tls_of_caddys_own_authority_asks_nobody_for_trust() -> None:
+    apps = config(CaddyRouter(":443", "internal", (CaddyRoute("web", "shop.test"),)))["apps"]
+
+    assert apps["pki"] == {"certificate_authorities": {"local": {"install_trust": False}}}  # type: ignore[index,call-overload]

@@ -1,0 +1,188 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from trial import Project
+from vitrify.core.declaration import Base, Health, Host, Lifecycle, Rollout, Route, Router
+from vitrify.core.diagnostic import UsageInvalid
+from vitrify.project.load import load
+from vitrify.resources.registry import all_kinds
+
+WHOLE = """\
+version: 1
+project: shop
+routers:
+  edge: {kind: caddy, listen: ":8080", tls: off}
+servers:
+  web:
+    lifecycle: immutable
+    hosts: [local, {at: "root:./machine"}]
+    base: rootfs:./root
+    runtime: bubblewrap
+    replicas: 3
+    writable: [/var/cache/app]
+    health: {http: /healthz, status: 204, passes: 3, interval: 100ms, timeout: 3s, grace: 1m}
+    route: {router: edge, host: shop.example, path: /shop}
+    rollout: {strategy: blue-green, drain: 20s, probation: 500ms, keep_warm: 1h, retain: 7}
+    vars: {unused: 1}
+    resources:
+      - process: {name: web, command: [/usr/bin/python3]}
+"""
+
+
+def test_every_key_of_a_server_reaches_the_declaration(project: Project) -> None:
+    declaration = project.load(WHOLE)
+
+    (server,) = declaration.servers
+    router = Router("edge", "caddy", ":8080", "off")
+    assert (declaration.project, declaration.folder, declaration.routers) == ("shop", str(project.folder), (router,))
+    assert (server.name, server.lifecycle, server.runtime, server.replicas) == ("web", Lifecycle.IMMUTABLE, "bubblewrap", 3)
+    assert server.hosts == (Host("local"), Host("root:./machine", str(project.folder / "machine")))
+    assert server.base == Base("rootfs", str(project.folder / "root"))
+    assert server.writable == ("/var/cache/app",)
+    assert server.health == Health(http="/healthz", status=204, passes=3, interval=0.1, timeout=3.0, grace=60.0)
+    assert server.route == Route(router, "shop.example", "/shop")
+    assert server.rollout == Rollout("blue-green", drain=20.0, probation=0.5, keep_warm=3600.0, retain=7)
+    assert (server.where.line, server.where.column) == (6, 3)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected", "rest"),
+    [
+        ("version: 1", "version: 2", "1:10 this version of vitrify reads `version: 1`, not 2", ""),
+        ("version: 1\n", "", "1:1 the key `version` is missing", "version: 1"),
+        ("version: 1", "version: '1'", "1:10 expected a whole number, not text", ""),
+        ("version: 1", "version: true", "1:10 expected a whole number, not true", ""),
+        ("project: shop", "project: 'my shop'", "2:10 'my shop' is not a name", "letters"),
+        ("project: shop", "projct: shop\nproject: shop", "2:1 there is no key `projct`", "did you mean `project`?"),
+        ("kind: caddy", "kind: cady", "4:16 `cady` is not one of caddy", "did you mean `caddy`?"),
+        ('listen: ":8080"', 'listen: "8080"', "4:31 '8080' is not an address to listen on", ":8080"),
+        ('listen: ":8080"', 'listen: ":99999"', "4:31 ':99999' is not an address to listen on", ""),
+        ("tls: off", "tls: internal", "4:45 `internal` is not one of off", "plain HTTP"),
+        ("  web:", "  2web:", "6:3 '2web' cannot be the name of a server", "letters"),
+        ("lifecycle: immutable", "lifecycle: imutable", "7:16 `imutable` is not one of mutable, immutable", "did you mean"),
+        ("    lifecycle: immutable\n", "", "6:3 the key `lifecycle` is missing", "mutable"),
+        ("lifecycle:", "lifecicle: mutable\n    lifecycle:", "7:5 there is no key `lifecicle`", "did you mean `lifecycle`?"),
+        ("hosts: [local,", "hosts: [ssh://admin@web1,", "8:13 `ssh://admin@web1` is reached by SSH", "run vitrify on that host"),
+        ("hosts: [local,", "hosts: [lokal,", "8:13 `lokal` is not a host", "did you mean `local`?"),
+        ("hosts: [local,", "hosts: [5,", "8:13 expected a map, not a number", ""),
+        ("hosts: [local,", "hosts: [{vars: {}},", "8:13 the key `at` is missing", "local"),
+        ('{at: "root:./machine"}', "local", "8:20 the host `local` is listed twice", ""),
+        ('{at: "root:./machine"}', '{at: "root:./machine", port: 1}', "8:43 there is no key `port`", "at, vars"),
+        ('hosts: [local, {at: "root:./machine"}]', "hosts: []", "8:12 nothing is written here", "at least one"),
+        ('hosts: [local, {at: "root:./machine"}]', "hosts: local", "8:12 expected a list, not text", ""),
+        ("base: rootfs:./root", "base: debian:bookworm", "9:11 `debian:bookworm` is not a base", "rootfs:DIR"),
+        ("base: rootfs:./root", "base:", "9:10 nothing is written here", "take the key out"),
+        ("runtime: bubblewrap", "runtime: podman", "10:14 `podman` is not one of bubblewrap", ""),
+        ("replicas: 3", "replicas: 0", "11:15 0 is too small", "at least 1"),
+        ("replicas: 3", "replicas: 21", "11:15 21 is too large", "at most 20"),
+        ("replicas: 3", "replicas: true", "11:15 expected a whole number, not true", ""),
+        ("writable: [/var/cache/app]", "writable: [var/cache]", "12:16 'var/cache' is not an absolute path", "start it with /"),
+        ("writable: [/var/cache/app]", "writable: [/]", "12:16 `/` cannot be writable", ""),
+        ("writable: [/var/cache/app]", "writable: /var", "12:15 expected a list, not text", ""),
+        ("http: /healthz", "http: healthz", "13:20 'healthz' is not the path of a URL", "start it with /"),
+        ("http: /healthz", "http: /healthz, tcp: 0", "13:13 health is asked in one way", "as in"),
+        ("http: /healthz, ", "", "13:13 health is asked in one way", "as in"),
+        ("http: /healthz", "command: []", "13:23 nothing is written here", ""),
+        ("interval: 100ms", "interval: 100", "13:64 a duration has a unit", "100s"),
+        ("interval: 100ms", "interval: soon", "13:64 this is not a duration", "30s"),
+        ("passes: 3", "passes: three", "13:51 expected a whole number, not text", ""),
+        ("router: edge", "router: egde", "14:21 there is no router `egde`", "did you mean `edge`?"),
+        ("router: edge, ", "", "14:5 the key `router` is missing", "routers"),
+        ("host: shop.example", "host: 'shop example'", "14:33 'shop example' is not a host name", ""),
+        ("strategy: blue-green", "strategy: canary", "15:25 `canary` is not one of blue-green", ""),
+        ("retain: 7", "retain: -1", "15:90 -1 is too small", ""),
+        ("rollout: {", "rollout: 5 #", "15:14 expected a map, not a number", ""),
+        ("vars: {unused: 1}", "vars: [1]", "16:11 expected a map, not a list", ""),
+        ("    resources:\n      - process: {name: web, command: [/usr/bin/python3]}\n", "", "6:3 the key `resources` is missing", ""),
+    ],
+)
+def test_a_wrong_key_or_value_is_told_at_its_very_place(project: Project, old: str, new: str, expected: str, rest: str) -> None:
+    assert old in WHOLE
+
+    found, more = project.problem(WHOLE.replace(old, new, 1))
+
+    assert found.startswith(expected)
+    assert rest in more
+
+
+def test_all_problems_are_told_at_once_in_the_order_of_the_file(project: Project) -> None:
+    text = (
+        WHOLE.replace("version: 1", "version: 2")
+        .replace("replicas: 3", "replicas: 0")
+        .replace("tls: off", "tls: on")
+        .replace("name: web", "nam: web")
+    )
+
+    found = project.problems(text)
+
+    assert [problem.where.line for problem in found if problem.where] == [1, 4, 11, 18, 18]
+
+
+def test_a_declaration_that_is_no_map_is_told(project: Project) -> None:
+    assert project.problem("- a\n- b\n")[0] == "1:1 expected a map, not a list"
+
+
+def test_a_declaration_without_a_server_is_told(project: Project) -> None:
+    assert project.problem("version: 1\nproject: shop\nservers: {}\n")[0] == "3:1 no server is declared"
+
+
+def test_the_dormant_keys_of_a_mutable_server_are_validated_and_kept(project: Project) -> None:
+    mutable = WHOLE.replace("lifecycle: immutable", "lifecycle: mutable")
+
+    assert project.load(mutable).servers[0].replicas == 3
+    assert project.problem(mutable.replace("retain: 7", "retain: 0"))[0].startswith("15:90")
+
+
+def test_one_word_flips_a_server_both_ways(project: Project) -> None:
+    immutable = project.load(WHOLE).servers[0]
+    mutable = project.load(WHOLE.replace("lifecycle: immutable", "lifecycle: mutable")).servers[0]
+
+    assert immutable.resources == mutable.resources
+    assert (immutable.lifecycle, mutable.lifecycle) == (Lifecycle.IMMUTABLE, Lifecycle.MUTABLE)
+
+
+def test_a_flip_that_lacks_a_key_says_which_and_proposes_a_value(project: Project) -> None:
+    found = project.problems(
+        WHOLE.replace("    base: rootfs:./root\n", "").replace("- process: {name: web, command: [/usr/bin/python3]}", "- directory: /srv")
+    )
+
+    assert [(problem.where.line, problem.where.column) for problem in found if problem.where] == [(7, 16), (7, 16)]
+    assert [problem.summary for problem in found] == ["an immutable server needs the key `base`", "an immutable server needs a `process`"]
+    assert "base: host" in found[0].hint
+    assert "- process:" in found[1].hint
+
+
+def test_an_image_with_two_processes_is_told_with_both_places(project: Project) -> None:
+    found, more = project.problem(WHOLE + "      - process: {name: other, command: [/bin/true]}\n")
+
+    assert found == "19:9 an image has one process"
+    assert f"{project.folder}/vitrify.yaml:18:9" in more
+
+
+def test_health_by_tcp_zero_is_the_instances_own_port(project: Project) -> None:
+    server = project.load(WHOLE.replace("http: /healthz", "tcp: 0")).servers[0]
+
+    assert server.health == Health(tcp=0, status=204, passes=3, interval=0.1, timeout=3.0, grace=60.0)
+
+
+def test_two_routers_cannot_listen_on_one_address(project: Project) -> None:
+    text = WHOLE.replace("servers:", '  rim: {kind: caddy, listen: ":8080"}\nservers:')
+
+    assert project.problem(text)[0] == "5:30 another router listens on :8080 already"
+
+
+def test_two_servers_cannot_want_the_same_requests(project: Project) -> None:
+    server = WHOLE[WHOLE.index("  web:") :].replace("  web:", "  web2:")
+
+    found, more = project.problem(WHOLE + server)
+
+    assert found == "19:3 the servers `web` and `web2` want the same requests"
+    assert "vitrify.yaml:6:3" in more
+
+
+def test_a_declaration_that_cannot_be_opened_is_a_usage_error(tmp_path: Path) -> None:
+    with pytest.raises(UsageInvalid):
+        load(str(tmp_path), environ={}, overrides={}, kinds=all_kinds(), key=b"")
