@@ -115,6 +115,9 @@ class Contained:
         if not os.path.isdir(f"/{name}") or os.path.islink(f"/{name}"):
             return ["--bind", upper, f"/{name}"]
         if not os.path.isdir(upper):
+            if os.geteuid() != 0 and _holds_mounts(f"/{name}"):
+                # Only root may lay something over a folder that other filesystems are mounted in; it can be read as it is.
+                return ["--ro-bind", f"/{name}", f"/{name}"]
             os.mkdir(upper, stat.S_IMODE(os.stat(f"/{name}").st_mode) | 0o700)
             stack.callback(_remove_empty, upper)
         return ["--overlay-src", f"/{name}", "--overlay", upper, stack.enter_context(_work_folder(self.beneath.layers[0])), f"/{name}"]
@@ -132,9 +135,16 @@ def _work_folder(upper: str) -> Iterator[str]:
     try:
         yield folder
     finally:
-        for inner, _, _ in os.walk(folder):
-            os.chmod(inner, 0o700)
+        for above, names, _ in os.walk(folder):  # the kernel makes its own folder in there, with mode 0000
+            for name in names:
+                os.chmod(os.path.join(above, name), 0o700)
         shutil.rmtree(folder)
+
+
+def _holds_mounts(folder: str) -> bool:
+    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as mounts:
+        points = [line.split(" ")[4] for line in mounts]
+    return any(point == folder or point.startswith(f"{folder}/") for point in points)
 
 
 def _remove_empty(folder: str) -> None:

@@ -101,6 +101,7 @@ class Files:
 
     def replace(self, spot: Spot, fill: Fill, real: Real, *, check: Optional[Callable[[str], None]] = None) -> None:
         """Put a regular file at the spot in one rename. `check` is given the new file's path before that, and may refuse it."""
+        _refuse_folder(spot)
         with self._upper(spot) as folder, _temporary(folder) as name:
             descriptor = os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=folder)
             try:
@@ -117,6 +118,7 @@ class Files:
 
     def link(self, spot: Spot, *, to: str, real: Optional[Real] = None) -> None:
         """Put a symbolic link at the spot in one rename."""
+        _refuse_folder(spot)
         with self._upper(spot) as folder, _temporary(folder) as name:
             os.symlink(to, name, dir_fd=folder)
             if real:
@@ -126,6 +128,7 @@ class Files:
 
     def node(self, spot: Spot, mode: int, device: int, real: Real) -> None:
         """Put a pipe, a socket or a device at the spot in one rename."""
+        _refuse_folder(spot)
         with self._upper(spot) as folder, _temporary(folder) as name:
             os.mknod(name, mode, device, dir_fd=folder)
             os.chmod(name, real.mode, dir_fd=folder)
@@ -135,6 +138,8 @@ class Files:
 
     def make_folder(self, spot: Spot, real: Real) -> None:
         """Create one folder where nothing is; nothing of a lower layer shows in it."""
+        if spot.entry() is not None:
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), spot.path)
         below = _below(spot)
         try:
             with self._upper(spot) as folder:
@@ -214,6 +219,13 @@ def open_file(spot: Spot, entry: Entry) -> int:
         os.close(descriptor)
         raise OSError(errno.EINVAL, "it is not a regular file", spot.path)
     return descriptor
+
+
+def _refuse_folder(spot: Spot) -> None:
+    """What is in a lower layer would be hidden by whatever takes its name."""
+    entry = spot.entry()
+    if entry is not None and stat.S_ISDIR(entry.status.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), spot.path)
 
 
 def _refuse_full(spot: Spot) -> None:
