@@ -131,9 +131,8 @@ def main(arguments: list[str]) -> int:
     for name in rounds[0]:
         times = sorted(found[name] for found in rounds)
         middle = statistics.median(times)
-        sys.stdout.write(
-            f"{name:24} {middle * 1000:9.1f} ms  ({times[0] * 1000:.1f} to {times[-1] * 1000:.1f})  {middle / base:6.2f}x the floor\n"
-        )
+        spread = f"({times[0] * 1000:.1f} to {times[-1] * 1000:.1f})"
+        sys.stdout.write(f"{name:24} {middle * 1000:9.1f} ms  {spread:22} {middle / base:6.2f}x the floor\n")
     return 0
 
 

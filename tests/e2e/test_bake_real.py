@@ -11,7 +11,7 @@ import pytest
 
 from vitrify.builders.oci import Means, OciBuilder
 from vitrify.core.declaration import Content, Host
-from vitrify.core.digest import JSONObject, digest_bytes
+from vitrify.core.digest import JSON, JSONObject, digest_bytes
 from vitrify.core.resource import Address, Resource
 from vitrify.onhost.layout import blob_path, read_manifest
 from vitrify.ports import BakeRequest
@@ -25,8 +25,8 @@ Members = dict[str, tuple[str, int, int]]
 CODE = b"print('hello')\n"
 
 
-def wish(kind: str, name: str, *, absent: bool = False, **fields: str | list[str] | bool | JSONObject) -> JSONObject:
-    return Resource(Address(kind, name), dict(fields), absent=absent).to_json()
+def wish(kind: str, of: str, *, absent: bool = False, **fields: JSON) -> JSONObject:
+    return Resource(Address(kind, of), fields, absent=absent).to_json()
 
 
 def request(base: str, *resources: JSONObject, contents: tuple[bytes, ...] = (CODE,)) -> BakeRequest:
@@ -96,7 +96,7 @@ def test_on_the_running_system_what_is_as_wished_already_is_in_the_image_all_the
 
 
 def test_a_command_runs_over_the_base_and_writes_into_the_image_alone(tmp_path: Path) -> None:
-    run = ["/bin/sh", "-c", "echo made > /opt/vitrify-made"]
+    run: JSON = ["/bin/sh", "-c", "echo made > /opt/vitrify-made"]
 
     _, layer = asyncio.run(baked(tmp_path, request("host", wish("command", "make", name="make", run=run, always=True))))
 
