@@ -49,7 +49,8 @@ class BuilderSuite:
 
     def test_equal_requests_give_equal_images_wherever_they_are_baked(self, new: NewBuilder) -> None:
         wanted = a_request()
-        backwards = replace(wanted, labels=dict(reversed(wanted.labels.items())), contents=dict(reversed(wanted.contents.items())))
+        labels, contents = list(wanted.labels.items()), list(wanted.contents.items())
+        backwards = replace(wanted, labels=dict(labels[::-1]), contents=dict(contents[::-1]))
 
         assert asyncio.run(new().bake(wanted)) == asyncio.run(new().bake(backwards))
 
