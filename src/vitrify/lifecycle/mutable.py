@@ -36,7 +36,7 @@ def scope(server: str, host: Host, world: World) -> JSONObject:
 async def plan(server: Server, host: Host, world: World) -> HostPlan:
     """What an apply would change on this host; changes nothing."""
     seen = await look(server, host, world)
-    decided = plan_host(server.resources, seen, kinds=world.kinds, diff=Diffs(server, world.kinds).between)
+    decided = plan_host(server.wishes(host), seen, kinds=world.kinds, diff=Diffs(server, world.kinds).between)
     return HostPlan(
         server=server.name,
         host=host.name,
@@ -45,13 +45,14 @@ async def plan(server: Server, host: Host, world: World) -> HostPlan:
         forgotten=decided.forgotten,
         expect=expectation(seen.observations.values()),
         run=seen.unfinished,
+        notices=server.notices,
     )
 
 
 async def look(server: Server, host: Host, world: World) -> Seen:
     """One round trip: every wish and everything owned, as it is now."""
     async with world.session(host) as session:
-        answer = await session.call("observe", {"scope": scope(server.name, host, world), "resources": _sent(server.resources)})
+        answer = await session.call("observe", {"scope": scope(server.name, host, world), "resources": _sent(server.wishes(host))})
     return seen_from(answer)
 
 
@@ -103,7 +104,7 @@ async def _enact(server: Server, host: Host, planned: HostPlan, run: str, world:
         "settled": _sent(planned.settled),
         "forgotten": [str(resource.address) for resource in planned.forgotten],
         "expect": planned.expect,
-        "resources": _sent(server.resources),
+        "resources": _sent(server.wishes(host)),
     }
     async with world.session(host) as session:
         return await session.call("enact", arguments, contents=server.contents, emit=world.emit)
