@@ -80,10 +80,6 @@ def serves_one(shop: Shop, _: int) -> None:
     assert_whole(shop, serving="one")
 
 
-def serves_former(shop: Shop, turn: int) -> None:
-    assert_whole(shop, serving=f"turn-{turn - 1}" if turn else "one")
-
-
 def serves_nothing(shop: Shop, _: int) -> None:
     assert shop.running() == []
     shop.run("ledger", "verify")
@@ -110,7 +106,7 @@ STORIES = {
     "release": Story({}, newer, ("apply",), serves_this),
     "ill release": Story({"grace": "300ms"}, ill, ("apply",), serves_one, ends=7),
     "release that falls ill": Story({"probation": "20s"}, falls_ill, ("apply",), serves_one, ends=7),
-    "rollback": Story({}, two_releases, ("rollback", "web"), serves_former),
+    "rollback": Story({}, two_releases, ("rollback", "web"), serves_one),
     "retirement": Story({}, released, ("retire", "web"), serves_nothing),
     "apply in place": Story({"lifecycle": "mutable"}, tampered, ("apply",), converged),
     "undo": Story({"lifecycle": "mutable"}, released, ("undo", "web"), undone),
