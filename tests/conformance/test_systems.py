@@ -21,7 +21,7 @@ from vitrify.testing.system_suite import KEY, NONE, Open, SystemSuite, blob
 def host_in_a_folder(root: Path) -> Rooted:
     """All that makes a host but that its root is `/`, which no test may write to."""
     beneath = Beneath([str(root)])
-    accounts = RootAccounts(lambda path: content_of(beneath, path), lambda path: (os.stat(root / path[1:]).st_mtime_ns,))
+    accounts = RootAccounts(lambda path: content_of(beneath, path), lambda path: ((root / path[1:]).stat().st_mtime_ns,))
     around = Surroundings(
         target=Target.HOST,
         accounts=accounts,

@@ -11,21 +11,14 @@ from pathlib import Path
 
 from vitrify.core.declaration import Content, Host
 from vitrify.core.difference import Change
-from vitrify.core.digest import JSON, JSONObject, digest_bytes
-from vitrify.core.plan import Seen, expectation, plan_host
-from vitrify.core.resource import Address, Resource
-from vitrify.lifecycle.mutable import seen_from
+from vitrify.core.digest import JSONObject, digest_bytes
+from vitrify.core.plan import Owned
+from vitrify.core.resource import Resource
 from vitrify.resources.registry import all_kinds
+from vitrify.testing.engine import MEMORY, objects, planned
 from vitrify.transports.local import PYTHON, LocalSession, LocalTransport
 
 KEY = "5e" * 32
-MEMORY = "var/lib/vitrify"
-
-
-def resource(kind: str, **fields: JSON) -> Resource:
-    """One wish."""
-    name = fields.get("path") or fields.get("to") or fields.get("name")
-    return Resource(Address(kind, str(name)), fields)
 
 
 class Payloads:
@@ -90,61 +83,40 @@ class Machine:
             "key": KEY,
         }
 
-    def call(self, name: str, arguments: JSONObject, **environ: str) -> JSONObject:
+    def call(self, name: str, arguments: JSONObject, *, environ: Mapping[str, str] | None = None) -> JSONObject:
         """One call of the payload."""
-        return self.payloads.call(name, {"scope": self.scope(), **arguments}, self.contents, environ)
+        return self.payloads.call(name, {"scope": self.scope(), **arguments}, self.contents, environ or {})
 
     def observe(self, wishes: list[Resource]) -> JSONObject:
         """The call `observe`."""
         return self.call("observe", {"resources": [wish.to_json() for wish in wishes]})
 
-    def apply(self, wishes: list[Resource], *, run: str, **environ: str) -> JSONObject:
+    def apply(self, wishes: list[Resource], *, run: str, environ: Mapping[str, str] | None = None) -> JSONObject:
         """Observe, plan, enact: what the same command does each time it is run."""
-        return self.call("enact", self.planned(wishes, run=run), **environ)
+        return self.call("enact", self.planned(wishes, run=run), environ=environ)
 
     def planned(self, wishes: list[Resource], *, run: str) -> JSONObject:
         """The arguments of `enact` for these wishes as things are now."""
-        seen: Seen = seen_from(self.observe(wishes))
-        decided = plan_host(wishes, seen, kinds=all_kinds(), diff=lambda _, __: "")
-        return {
-            "run": run,
-            "by": "ada@laptop",
-            "changes": [change.to_json() for change in decided.changes],
-            "settled": [wish.to_json() for wish in decided.settled],
-            "forgotten": [str(wish.address) for wish in decided.forgotten],
-            "expect": expectation(seen.observations.values()),
-            "resources": [wish.to_json() for wish in wishes],
-        }
+        return {**planned(self.observe(wishes), wishes, run=run, kinds=all_kinds()), "by": "ada@laptop"}
 
     def changes(self, wishes: list[Resource]) -> list[str]:
         """What a plan would change now."""
-        arguments = self.planned(wishes, run="none")["changes"]
-        assert isinstance(arguments, list)
-        return [str(Change.from_json(item).resource.address) for item in arguments if isinstance(item, dict)]
+        return [str(Change.from_json(item).resource.address) for item in objects(self.planned(wishes, run="none"), "changes")]
 
-    def undo(self, *, run: str = "", force: bool = False, **environ: str) -> JSONObject:
+    def undo(self, *, run: str = "", force: bool = False, environ: Mapping[str, str] | None = None) -> JSONObject:
         """The call `undo`."""
-        return self.call("undo", {"run": run, "force": force, "by": "ada@laptop"}, **environ)
+        return self.call("undo", {"run": run, "force": force, "by": "ada@laptop"}, environ=environ)
 
     def undo_everything(self) -> None:
         """Run after run, until none is left."""
-        runs = self.observe([])["runs"]
-        assert isinstance(runs, list)
-        for summary in runs:
-            assert isinstance(summary, dict)
+        for summary in objects(self.observe([]), "runs"):
             if summary["state"] != "undone":
                 self.undo()
 
     def owned(self) -> dict[str, bool]:
         """Address -> whether vitrify created it."""
-        owned = self.observe([])["owned"]
-        assert isinstance(owned, list)
-        found: dict[str, bool] = {}
-        for item in owned:
-            assert isinstance(item, dict)
-            assert isinstance(item["resource"], dict)
-            found[str(item["resource"]["address"])] = item["created"] is True
-        return found
+        rows = objects(self.observe([]), "owned")
+        return {str(Owned.from_json(row).resource.address): row["created"] is True for row in rows}
 
     def tree(self, *, times: bool = True) -> dict[str, tuple[object, ...]]:
         """Every entry but vitrify's own: type and mode, owner, time, content. Times of links count as well."""
@@ -158,7 +130,7 @@ def _entries(root: Path, *, times: bool) -> list[tuple[str, tuple[object, ...]]]
         if name.startswith(MEMORY):
             continue
         status = path.lstat()
-        content = os.readlink(path) if path.is_symlink() else path.read_bytes() if stat.S_ISREG(status.st_mode) else ""
+        content = str(path.readlink()) if path.is_symlink() else path.read_bytes() if stat.S_ISREG(status.st_mode) else ""
         # The folders above the memory change when it is made; that is not undone, and not part of what is compared.
         time = status.st_mtime_ns if times and not MEMORY.startswith(name) else 0
         found.append((name, (status.st_mode, status.st_uid, status.st_gid, time, content)))

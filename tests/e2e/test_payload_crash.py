@@ -6,14 +6,16 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from converging import MEMORY, Machine, Payloads, resource
+from converging import Machine, Payloads
 from vitrify.core.diagnostic import TargetUnreachable
 from vitrify.core.resource import Resource
 from vitrify.onhost.failpoint import LOG, WHERE
+from vitrify.testing.engine import MEMORY, wish
 
 pytestmark = pytest.mark.e2e
 
@@ -50,13 +52,13 @@ def wishes(machine: Machine) -> list[Resource]:
         "latest": {"type": "link", "to": "bin"},
     }
     return [
-        resource("file", path="/etc/app.conf", content=machine.text("[main]\ncolour = blue\n"), mode="0600"),
-        resource("file", path="/etc/hosts"),
-        resource("link", path="/etc/old", to="app.conf"),
-        Resource(resource("file", path="/etc/gone").address, {"path": "/etc/gone"}, absent=True),
-        resource("directory", path="/srv", mode="0750"),
-        resource("tree", to="/srv/app", entries=entries),  # type: ignore[arg-type]
-        resource("line", path="/etc/hosts", line="10.0.0.7 db"),
+        wish("file", path="/etc/app.conf", content=machine.text("[main]\ncolour = blue\n"), mode="0600"),
+        wish("file", path="/etc/hosts"),
+        wish("link", path="/etc/old", to="app.conf"),
+        wish("file", path="/etc/gone", absent=True),
+        wish("directory", path="/srv", mode="0750"),
+        wish("tree", to="/srv/app", entries=entries),  # type: ignore[arg-type]
+        wish("line", path="/etc/hosts", line="10.0.0.7 db"),
     ]
 
 
@@ -72,7 +74,7 @@ def reached(log: Path) -> list[str]:
 
 def killed_at(point: str, act: Callable[..., object]) -> None:
     with pytest.raises(TargetUnreachable, match="killed by signal 9"):
-        act(**{WHERE: point})
+        act(environ={WHERE: point})
 
 
 def strays(machine: Machine) -> list[str]:
@@ -93,13 +95,13 @@ def test_an_apply_that_is_killed_anywhere_is_finished_by_running_it_again(tmp_pa
     declared = wishes(model)
     before = model.tree()
     log = tmp_path / "points"
-    model.apply(declared, run="r1", **{LOG: str(log)})
+    model.apply(declared, run="r1", environ={LOG: str(log)})
     points, converged, owned = reached(log), model.tree(times=False), model.owned()
 
     for number, point in enumerate(points):
         machine = start(tmp_path / str(number), payloads)
         machine.contents = model.contents
-        killed_at(point, lambda machine=machine, **environ: machine.apply(declared, run="r1", **environ))
+        killed_at(point, partial(machine.apply, declared, run="r1"))
         machine.apply(declared, run="r2")
 
         assert machine.tree(times=False) == converged, point
@@ -122,7 +124,7 @@ def test_an_undo_that_is_killed_anywhere_is_finished_by_running_it_again(tmp_pat
     model.apply(declared, run="r1")
     log = tmp_path / "points"
     whole = copied(model, tmp_path / "whole")
-    whole.undo(**{LOG: str(log)})
+    whole.undo(environ={LOG: str(log)})
     points = reached(log)
     assert whole.tree() == before
 
@@ -145,7 +147,7 @@ def test_the_very_plan_that_was_cut_short_may_be_applied_again(tmp_path: Path, p
     machine = start(tmp_path, payloads)
     declared = wishes(machine)
     arguments = machine.planned(declared, run="r1")
-    killed_at("enact.act#3", lambda **environ: machine.call("enact", arguments, **environ))
+    killed_at("enact.act#3", partial(machine.call, "enact", arguments))
 
     answer = machine.call("enact", arguments)
 

@@ -55,13 +55,20 @@ def enact(context: Context, arguments: JSONObject) -> JSONObject:
     """The call `enact`."""
     here = Here.at(context, arguments)
     request = Request.of(here, arguments)
+    first = _look(here, request) if not here.memory.there() else None
     with here.memory.held(Holder(request.by, request.run), context.clock):
         leave_undos(here)
-        seen = look(here, request.resources)
-        _refuse_stale(request, seen)
+        # Making the memory may itself make folders that are wished for: the very first look was before that.
+        seen = first if first and not all_runs(here.memory) else _look(here, request)
         if not (request.changes or request.settled or request.forgotten or seen.unfinished):
             return {"run": "", "results": [], "baseline": Baseline.remembered(here).digest}
         return _Enactment(here, request, seen).go()
+
+
+def _look(here: Here, request: Request) -> Look:
+    seen = look(here, request.resources)
+    _refuse_stale(request, seen)
+    return seen
 
 
 def _refuse_stale(request: Request, seen: Look) -> None:
