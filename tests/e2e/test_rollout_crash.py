@@ -5,6 +5,7 @@ The points are not listed anywhere: each story is run once undisturbed and tells
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,8 @@ class Story:
     words: tuple[str, ...]
     check: Callable[[Shop, int], None]
     ends: int = 0
+    daily: tuple[str, ...] = ("",)
+    """What its points begin with that it is killed at every day: the others are those of another story. A proof takes all."""
 
 
 def nothing(_: Shop, __: int) -> None:
@@ -108,12 +111,14 @@ def undone(shop: Shop, turn: int) -> None:
 
 
 STORIES = {
-    "first release": Story({}, retired, ("apply",), serves_this),
-    "release": Story({}, replaced, ("apply",), serves_this),
-    "ill release": Story({"grace": "300ms"}, ill, ("apply",), serves_one, ends=7),
-    "release that falls ill": Story({"probation": "20s"}, falls_ill, ("apply",), serves_one, ends=7),
-    "rollback": Story({}, two_releases, ("rollback", "web"), serves_one),
-    "retirement": Story({}, released, ("retire", "web"), serves_nothing),
+    "first release": Story({}, retired, ("apply",), serves_this, daily=("begin", "launch", "instance-start", "router-ensure", "ledger")),
+    "release": Story(
+        {}, replaced, ("apply",), serves_this, daily=("gate", "switch.", "router-switch", "probation", "retire", "instance-stop")
+    ),
+    "ill release": Story({"grace": "300ms"}, ill, ("apply",), serves_one, ends=7, daily=("abort",)),
+    "release that falls ill": Story({"probation": "20s"}, falls_ill, ("apply",), serves_one, ends=7, daily=("abort",)),
+    "rollback": Story({}, two_releases, ("rollback", "web"), serves_one, daily=("begin", "switch.", "retire")),
+    "retirement": Story({}, released, ("retire", "web"), serves_nothing, daily=("router-release", "instance-discard")),
     "apply in place": Story({"lifecycle": "mutable"}, tampered, ("apply",), converged),
     "undo": Story({"lifecycle": "mutable"}, released, ("undo", "web"), undone),
 }
@@ -124,7 +129,7 @@ def test_killed_at_any_point_the_same_command_ends_it(
     name: str, build_shop: BuildShop, record_property: Callable[[str, object], None]
 ) -> None:
     story, shop = STORIES[name], build_shop(**STORIES[name].begin)
-    points = passed(story, shop)
+    points = [point for point in passed(story, shop) if "VITRIFY_PROVE" in os.environ or point.startswith(story.daily)]
     story.check(shop, 0)
 
     for turn, point in enumerate(points, start=1):
@@ -136,10 +141,12 @@ def test_killed_at_any_point_the_same_command_ends_it(
     record_property("note", f"{name}: killed at each of {len(points)} points, recovered {len(points)} times")
 
 
-def test_every_crash_point_in_the_source_is_passed_by_one_of_these_stories(build_shop: BuildShop) -> None:
-    reached = {point for story in STORIES.values() for point in passed(story, build_shop(**story.begin))}
+def test_every_crash_point_in_the_source_is_killed_every_day_by_one_of_these_stories(build_shop: BuildShop) -> None:
+    stories = STORIES.values()
 
-    assert steps_in_source() <= reached
+    killed = {point for story in stories for point in passed(story, build_shop(**story.begin)) if point.startswith(story.daily)}
+
+    assert steps_in_source() <= killed
 
 
 def passed(story: Story, shop: Shop) -> list[str]:

@@ -155,11 +155,14 @@ async def undo(server: str, host: Host, world: World, *, run: str = "", force: b
 
 
 def _undo_of(server: str, host: Host, world: World, *, run: str, states: Mapping[str, str]) -> tuple[int, str, str]:
-    """Where to look for this undo's entries, its name, and the run to take back: that of an undo without an outcome first."""
+    """Where to look for this undo's entries, its name, and the run to take back: that of an undo without an outcome first.
+
+    `states` has the runs of the host, newest first.
+    """
     newest = record.last(world.ledger, server=server, host=host.name, kinds=(UNDO_INTENDED, UNDO_DONE, INTENDED))
     if newest is not None and newest.kind == UNDO_INTENDED and run in ("", newest.body["run"]):
         return newest.sequence, str(newest.body["operation"]), str(newest.body["run"])
-    left = next((name for name in sorted(states, reverse=True) if states[name] != _UNDONE), "")
+    left = next((name for name, state in states.items() if state != _UNDONE), "")
     if not (run or left):
         raise UsageInvalid(f"{server} has no run on {host.name} that could be undone")
     return world.ledger.size, world.identify(), run or left

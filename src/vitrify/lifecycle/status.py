@@ -36,7 +36,7 @@ async def _mutable(server: Server, world: World) -> ServerStatus:
         owned += len(_list(answer.get("owned")))
         unfinished = unfinished or str(answer.get("unfinished", ""))
         runs = [run for run in _list(answer.get("runs")) if isinstance(run, dict) and run.get("state") != "undone"]
-        newest = max([newest, *runs], key=lambda run: str(run.get("run", "")))
+        newest = max([newest, *runs], key=lambda run: _number(run.get("at")))
     at = newest.get("at")
     return ServerStatus(
         server.name,
@@ -117,6 +117,10 @@ async def logs(name: str, host: Host, world: World, *, lines: int) -> str:
             raise UsageInvalid(f"no server or instance is called {name!r}, or none of its instances runs", hint=f"instances: {known}")
         parts = [(instance.id, await site.runtime.logs(instance.id, lines=lines)) for instance in wanted]
     return "".join(f"==> {identity} <==\n{text}" if len(parts) > 1 else text for identity, text in parts)
+
+
+def _number(value: JSON) -> float:
+    return float(value) if isinstance(value, (int, float)) else 0.0
 
 
 def _list(value: JSON) -> list[JSON]:
