@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import inspect
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
 import click
 
+from tools.kind_examples import EXAMPLES
 from vitrify.core.resource import Kind, Kinds
-from vitrify.core.schema import Field, Type
+from vitrify.core.schema import Field
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "docs" / "reference"
@@ -58,17 +59,25 @@ def kinds_page(kinds: Kinds) -> str:
 def _kind(kind: Kind) -> Iterator[str]:
     phases = ", ".join(sorted(phase.value for phase in kind.phases))
     short = f" Short form: `{kind.name}: …` fills `{kind.short}`." if kind.short else ""
-    yield from (f"## `{kind.name}`", "", inspect.cleandoc(type(kind).__doc__ or "").split("\n\n")[0], "", f"Phases: {phases}.{short}", "")
-    yield from _fields(kind.schema.fields)
-    yield ""
+    yield from (f"## `{kind.name}`", "", inspect.cleandoc(type(kind).__doc__ or ""), "", f"Phases: {phases}.{short}", "")
+    declared = {name: field for name, field in kind.schema.fields.items() if not field.resolved}
+    groups = [[name for name in group if name in declared] for group in kind.schema.needs_one_of]
+    yield from _fields(declared, needed=[group[0] for group in groups if len(group) == 1])
+    yield from _together(kind.schema.one_of, [group for group in groups if len(group) > 1])
+    yield from ("", "```yaml", EXAMPLES[kind.name].strip(), "```", "")
 
 
-def _fields(fields: Mapping[str, Field]) -> Iterator[str]:
+def _fields(fields: Mapping[str, Field], *, needed: Collection[str] = ()) -> Iterator[str]:
     yield from ("| field | holds | meaning |", "|---|---|---|")
     for name, field in fields.items():
-        # What is anything and not for the control machine is the resolved form that travels: nobody writes it.
-        if field.type is not Type.ANY or field.control:
-            yield f"| `{name}`{' (needed)' if field.required else ''} | {_holds(field)} | {field.doc} |"
+        mark = " (needed)" if field.required else " (needed unless absent)" if name in needed else ""
+        yield f"| `{name}`{mark} | {_holds(field)} | {field.doc} |"
+
+
+def _together(exclusive: Iterable[Collection[str]], needed: Collection[Collection[str]]) -> Iterator[str]:
+    for group in exclusive:
+        count = "Exactly one" if set(group) in [set(other) for other in needed] else "At most one"
+        yield from ("", f"{count} of {', '.join(f'`{name}`' for name in group)}.")
 
 
 def _holds(field: Field) -> str:

@@ -24,8 +24,11 @@ from vitrify.core.report import Applied, Check, Converged, EntryView, Released, 
 from vitrify.onhost.failpoint import from_environment
 
 if TYPE_CHECKING:
+    from vitrify.core.step import Reached
+    from vitrify.ledger.checkpoint import Signer
+    from vitrify.ledger.log import Log
     from vitrify.lifecycle.world import Site, World
-    from vitrify.ports import Session
+    from vitrify.ports import Clock, Session
     from vitrify.project.identity import Identity
     from vitrify.transports.local import LocalTransport
 
@@ -222,34 +225,24 @@ class App:
 
     @cached_property
     def _world(self) -> World:
-        from vitrify.ledger.log import Log
         from vitrify.lifecycle.world import World
         from vitrify.project import identity
+        from vitrify.project.clock import SystemClock, new_name
         from vitrify.project.keyring import author_key, digest_key
         from vitrify.resources.registry import all_kinds
-        from vitrify.stores.directory import DirectoryLedgerStore
+        from vitrify.stores.claim import claim
         from vitrify.stores.sqlite import SqliteStateStore
 
         author = f"{getpass.getuser()}@{socket.gethostname()}"
         signer = author_key(self._home / "keys", name=author)
         known = identity.ensure(str(self._folder), author=str(signer.verifier))
         home = self._project_home(known)
-        from vitrify.project.clock import SystemClock, new_name
-        from vitrify.stores.claim import claim
-
         clock, reached = SystemClock(), from_environment(self._environ)
         return World(
             project=self._folder.name,
             project_id=known.project_id,
             author=author,
-            ledger=Log(
-                DirectoryLedgerStore(home / "ledger"),
-                origin=_origin(known),
-                signer=signer,
-                clock=clock,
-                trusted=known.authors,
-                reached=reached,
-            ),
+            ledger=_ledger(home, known, signer, clock, reached),
             state=SqliteStateStore(home / "state.db"),
             clock=clock,
             kinds=all_kinds(),
@@ -355,6 +348,14 @@ class App:
         from vitrify.lifecycle import mutable
 
         return tuple([await mutable.undo(server.name, host, self._world, run=run, force=force) for host in server.hosts])
+
+
+def _ledger(home: Path, known: Identity, signer: Signer, clock: Clock, reached: Reached) -> Log:
+    from vitrify.ledger.log import Log
+    from vitrify.stores.directory import DirectoryLedgerStore
+
+    store = DirectoryLedgerStore(home / "ledger")
+    return Log(store, origin=_origin(known), signer=signer, clock=clock, trusted=known.authors, reached=reached)
 
 
 def _origin(identity: Identity) -> str:

@@ -16,12 +16,13 @@ Document = dict[str, Any]
 
 APPLICATION = """
 import http.server, os, pathlib, sys, time
+BORN = time.time()
 GREETING = pathlib.Path("/srv/app/greeting.txt").read_text().strip()
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     def answer(self):
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        healthy = GREETING != "ill"
+        healthy = GREETING != "ill" and not (GREETING.startswith("falls-ill") and time.time() > BORN + 1.5)
         body = GREETING.encode()
         self.send_response(200 if healthy else 500)
         self.send_header("Content-Length", str(len(body)))

@@ -148,13 +148,13 @@ def test_a_link_that_leads_out_leads_nowhere(build: BuildMachine, tmp_path: Path
 @pytest.mark.root
 def test_a_link_that_somebody_else_could_turn_is_not_followed(build: BuildMachine) -> None:
     machine = build()
-    home = machine.root / "home"
+    home = machine.root / "users"
     home.mkdir()
     (home / "config").symlink_to("../etc")
     os.chown(home, 4321, 4321)
 
-    with pytest.raises(TargetFailed, match="/home/config is a link that is not followed"):
-        machine.apply([wish("file", path="/home/config/motd", content=machine.text("bye\n"))], run="r1")
+    with pytest.raises(TargetFailed, match="/users/config is a link that is not followed"):
+        machine.apply([wish("file", path="/users/config/motd", content=machine.text("bye\n"))], run="r1")
 
     assert (machine.root / "etc/motd").read_text() == "hello\n"
 

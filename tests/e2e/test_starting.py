@@ -12,8 +12,11 @@ import pytest
 pytestmark = pytest.mark.e2e
 
 WAITING = """
-import asyncio, sys, time
+import asyncio, signal, sys, time
 from vitrify.cli.main import main
+
+# Whoever starts the tests in the background hands down that interruptions are ignored; a person at a terminal does not.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 async def in_an_event_loop():
     print("waiting", flush=True)

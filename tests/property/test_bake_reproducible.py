@@ -117,3 +117,4 @@ def test_what_was_baked_is_what_is_unpacked(tree: Inner, seed: int) -> None:
                 assert os.readlink(place).encode() == value  # noqa: PTH115  a Path would tidy the target up
             else:
                 assert place.is_dir()
+                place.chmod(0o700)  # or an ordinary user cannot look inside

@@ -121,7 +121,8 @@ Change = Callable[[str, random.Random], str | bytes]
 
 def _insert(text: str, chance: random.Random) -> str:
     at = chance.randrange(len(text) + 1)
-    return text[:at] + chance.choice(HOSTILE) + text[at:]
+    hostile: str = chance.choice(HOSTILE)
+    return text[:at] + hostile + text[at:]
 
 
 def _cut(text: str, chance: random.Random) -> str:

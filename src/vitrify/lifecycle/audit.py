@@ -10,7 +10,7 @@ from vitrify.core.difference import agrees
 from vitrify.core.digest import JSON, JSONObject, digest_of
 from vitrify.core.drift import Audit, Class, Finding
 from vitrify.core.plan import Owned, Seen
-from vitrify.core.resource import MISSING, Kinds
+from vitrify.core.resource import MISSING, Kinds, Resource
 from vitrify.lifecycle import record
 from vitrify.lifecycle.mutable import DONE, scope, seen_from
 from vitrify.lifecycle.rollout import GONE
@@ -45,10 +45,10 @@ async def _look(server: Server, host: Host, world: World, *, full: bool) -> Audi
 
 async def audit_host(server: Server, host: Host, world: World, *, full: bool) -> Audit:
     """Owned resources against the values last applied, and the declared folders against their baseline."""
-    folders = declared_folders(server)
+    folders = declared_folders(server.wishes(host))
     arguments: JSONObject = {
         "scope": scope(server.name, host, world),
-        "resources": [resource.to_json() for resource in server.resources],
+        "resources": [resource.to_json() for resource in server.wishes(host)],
         "folders": list(folders),
         "full": full,
     }
@@ -68,9 +68,9 @@ async def audit_host(server: Server, host: Host, world: World, *, full: bool) ->
     )
 
 
-def declared_folders(server: Server) -> tuple[str, ...]:
+def declared_folders(wishes: Sequence[Resource]) -> tuple[str, ...]:
     """The folders that are the server's own: what trees are copied to, and declared folders, without those inside others."""
-    fields = [(resource.address.kind, resource.fields) for resource in server.resources if not resource.absent]
+    fields = [(resource.address.kind, resource.fields) for resource in wishes if not resource.absent]
     found = {str(values["to"]) for kind, values in fields if kind == "tree"}
     found |= {str(values["path"]) for kind, values in fields if kind == "directory"}
     return tuple(path for path in sorted(found) if not any(path.startswith(f"{other.rstrip('/')}/") for other in found))
@@ -139,7 +139,7 @@ def _resource_findings(server: Server, host: Host, seen: Seen, kinds: Kinds, *, 
         drifted = [name for name in sorted(owned.applied) if not agrees(name, owned.applied, now)]
         if drifted:
             yield _drifted(server, host, owned, now, drifted)
-        elif _declared_otherwise(server, owned, now, kinds):
+        elif _declared_otherwise(server, host, owned, kinds, now):
             yield Finding(
                 server=server.name,
                 where=host.name,
@@ -171,8 +171,8 @@ def _short(value: object) -> JSON:
     return value if isinstance(value, (str, int, bool)) or value is None else "…"
 
 
-def _declared_otherwise(server: Server, owned: Owned, now: Mapping[str, JSON], kinds: Kinds) -> bool:
-    wish = server.resource(owned.resource.address)
+def _declared_otherwise(server: Server, host: Host, owned: Owned, kinds: Kinds, now: Mapping[str, JSON]) -> bool:
+    wish = next((wish for wish in server.wishes(host) if wish.address == owned.resource.address), None)
     if wish is None or wish.digest == owned.resource.digest:
         return False
     desired = kinds[wish.address.kind].desired(wish)

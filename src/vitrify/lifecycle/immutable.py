@@ -137,7 +137,7 @@ def _because(live: Release | None, differences: tuple[tuple[str, str], ...], wan
 
 
 def _notices(server: Server, host: Host, operation: Operation | None, wanted: Wanted, world: World) -> tuple[str, ...]:
-    notices = []
+    notices = list(server.notices)
     if host.is_folder:
         notices.append(f"{host.name} is a folder: instances run on this machine, the folder itself stays as it is")
     if operation and _declared(world.state.release(server.name, operation.release)) != wanted.declared:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from vitrify.core.declaration import Host, Server
-from vitrify.core.diagnostic import TargetFailed
+from vitrify.core.diagnostic import TargetFailed, UsageInvalid
 from vitrify.core.digest import JSON, JSONObject
 from vitrify.core.plan import HostPlan, Owned, Seen, expectation, plan_host
 from vitrify.core.report import Converged, Outcome
@@ -16,6 +16,8 @@ from vitrify.lifecycle import record
 from vitrify.lifecycle.world import World
 
 INTENDED, DONE, FAILED = "apply.intended", "apply.done", "apply.failed"
+UNDO_INTENDED, UNDO_DONE = "undo.intended", "undo.done"
+_UNDONE = "undone"
 
 
 def scope(server: str, host: Host, world: World) -> JSONObject:
@@ -36,7 +38,7 @@ def scope(server: str, host: Host, world: World) -> JSONObject:
 async def plan(server: Server, host: Host, world: World) -> HostPlan:
     """What an apply would change on this host; changes nothing."""
     seen = await look(server, host, world)
-    decided = plan_host(server.resources, seen, kinds=world.kinds, diff=Diffs(server, world.kinds).between)
+    decided = plan_host(server.wishes(host), seen, kinds=world.kinds, diff=Diffs(server, world.kinds).between)
     return HostPlan(
         server=server.name,
         host=host.name,
@@ -45,13 +47,14 @@ async def plan(server: Server, host: Host, world: World) -> HostPlan:
         forgotten=decided.forgotten,
         expect=expectation(seen.observations.values()),
         run=seen.unfinished,
+        notices=server.notices,
     )
 
 
 async def look(server: Server, host: Host, world: World) -> Seen:
     """One round trip: every wish and everything owned, as it is now."""
     async with world.session(host) as session:
-        answer = await session.call("observe", {"scope": scope(server.name, host, world), "resources": _sent(server.resources)})
+        answer = await session.call("observe", {"scope": scope(server.name, host, world), "resources": _sent(server.wishes(host))})
     return seen_from(answer)
 
 
@@ -103,7 +106,7 @@ async def _enact(server: Server, host: Host, planned: HostPlan, run: str, world:
         "settled": _sent(planned.settled),
         "forgotten": [str(resource.address) for resource in planned.forgotten],
         "expect": planned.expect,
-        "resources": _sent(server.resources),
+        "resources": _sent(server.wishes(host)),
     }
     async with world.session(host) as session:
         return await session.call("enact", arguments, contents=server.contents, emit=world.emit)
@@ -124,33 +127,42 @@ def unrecorded(server: Server, host: Host, world: World) -> bool:
 
 
 async def undo(server: str, host: Host, world: World, *, run: str = "", force: bool = False) -> Converged:
-    """Put back what a run found before it changed it: contents, modes, owners, times. "" means the last run not undone yet."""
+    """Put back what a run found before it changed it: contents, modes, owners, times. "" means the last run not undone yet.
+
+    Which run that is stands in the ledger before anything is done: cut short and called again, the same run is finished
+    and not one more taken back.
+    """
     started = world.clock.now()
-    since = world.ledger.size
-    operation = world.identify()
-    record.once(world.ledger, "undo.intended", {"operation": operation, "server": server, "host": host.name, "run": run}, since=since)
     async with world.session(host) as session:
-        arguments: JSONObject = {"scope": scope(server, host, world), "run": run, "force": force, "by": world.author}
-        answer = await session.call("undo", arguments, emit=world.emit)
+        known = await session.call("observe", {"scope": scope(server, host, world), "resources": []})
+        states = {str(item["run"]): str(item["state"]) for item in _objects(known, "runs")}
+        since, operation, wanted = _undo_of(server, host, world, run=run, states=states)
+        body: JSONObject = {"operation": operation, "server": server, "host": host.name, "run": wanted}
+        since = record.once(world.ledger, UNDO_INTENDED, body, since=since)
+        world.reached("undo-story.intent")
+        answer: JSONObject = {"run": wanted, "results": [], "skipped": []}
+        if states.get(wanted) != _UNDONE:
+            arguments: JSONObject = {"scope": scope(server, host, world), "run": wanted, "force": force, "by": world.author}
+            answer = await session.call("undo", arguments, emit=world.emit)
+        world.reached("undo-story.act")
     outcomes = tuple(_outcome(item) for item in _objects(answer, "results"))
-    undone = str(answer["run"])
-    body: JSONObject = {
-        "operation": operation,
-        "server": server,
-        "host": host.name,
-        "run": undone,
-        "results": _pairs((outcome.address, outcome.outcome) for outcome in outcomes),
-    }
-    record.once(world.ledger, "undo.done", body, since=since)
+    body = {**body, "results": _pairs((outcome.address, outcome.outcome) for outcome in outcomes)}
+    record.once(world.ledger, UNDO_DONE, body, since=since)
+    world.reached("undo-story.outcome")
     skipped = answer.get("skipped")
-    return Converged(
-        server,
-        host.name,
-        undone,
-        outcomes,
-        not_undone=tuple(str(address) for address in skipped) if isinstance(skipped, list) else (),
-        seconds=world.clock.now() - started,
-    )
+    not_undone = tuple(str(address) for address in skipped) if isinstance(skipped, list) else ()
+    return Converged(server, host.name, wanted, outcomes, not_undone=not_undone, seconds=world.clock.now() - started)
+
+
+def _undo_of(server: str, host: Host, world: World, *, run: str, states: Mapping[str, str]) -> tuple[int, str, str]:
+    """Where to look for this undo's entries, its name, and the run to take back: that of an undo without an outcome first."""
+    newest = record.last(world.ledger, server=server, host=host.name, kinds=(UNDO_INTENDED, UNDO_DONE, INTENDED))
+    if newest is not None and newest.kind == UNDO_INTENDED and run in ("", newest.body["run"]):
+        return newest.sequence, str(newest.body["operation"]), str(newest.body["run"])
+    left = next((name for name in sorted(states, reverse=True) if states[name] != _UNDONE), "")
+    if not (run or left):
+        raise UsageInvalid(f"{server} has no run on {host.name} that could be undone")
+    return world.ledger.size, world.identify(), run or left
 
 
 class Diffs:

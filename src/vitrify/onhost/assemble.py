@@ -110,7 +110,7 @@ def _step(index: int, mount: Mount, place: Place, points: Optional[str]) -> Step
 
 
 def _overlay(mount: Mount, name: str, place: Place, *, writable: bool, mode: int = 0o755) -> Step:
-    upper, work = place.folder(f"{name}/upper", mode=mode), place.folder(f"{name}/work")
+    upper, work = place.folder(f"{name}/upper", mode=mode), place.folder(f"{name}/overlay-work")
     return Step(mount.at, "overlay", lowers=mount.lowers, upper=upper, work=work, writable=writable)
 
 

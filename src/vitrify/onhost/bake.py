@@ -10,10 +10,15 @@ from vitrify.core.difference import difference
 from vitrify.core.digest import JSON, JSONObject
 from vitrify.core.event import Event, Stage
 from vitrify.core.resource import Phase, Resource
+from vitrify.core.system import Attributes
 from vitrify.onhost.change import attempt, make_true
 from vitrify.onhost.context import Context
 from vitrify.onhost.observe import observed
+from vitrify.onhost.rooted import Rooted
 from vitrify.onhost.scope import Here
+
+RUNNING = ("/",)
+"""The layers beneath an image on the base `host`: what is not in the image itself is only seen."""
 
 
 def bake(context: Context, arguments: JSONObject) -> JSONObject:
@@ -51,6 +56,24 @@ def _make(here: Here, resource: Resource) -> None:
     change = difference(resource, desired=kind.desired(resource), seen=seen)
     if change is not None:
         make_true(here, replace(change, sureness=kind.sureness(change)), leaving=False)
+    if here.scope.lower == RUNNING and not resource.absent:
+        for path in kind.owned_paths(resource):
+            _hold(here.system, path)
+
+
+def _hold(system: Rooted, path: str) -> None:
+    """Take into the image what the running system holds as wished already: it is no part of the image, and may change or go."""
+    seen = system.stat(path)
+    if seen is None:
+        return
+    with system.beneath.at(path) as spot:
+        entry = spot.entry()
+    if entry is None or entry.layer == 0:
+        return
+    if seen.type == "link":
+        system.make_link(path, to=seen.link)
+    else:
+        system.set_attributes(path, Attributes())
 
 
 CALLS = {"bake": bake}

@@ -24,7 +24,7 @@ MODULES: Dict[str, Tuple[str, ...]] = {
         "instance.altered",
         "instance.healthy",
     ),
-    "traffic": ("router.ensure", "router.switch", "router.live", "router.release", "router.in_flight"),
+    "traffic": ("router.ensure", "router.release", "router.switch", "router.live", "router.in_flight"),
 }
 """Module of this package -> the calls in its constant `CALLS`."""
 

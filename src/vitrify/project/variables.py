@@ -15,6 +15,12 @@ _REFERENCE = re.compile(r"\$\$\{|\$\{([^}]*)\}?")
 LONGEST = 1024 * 1024
 """Characters in a text that variables were filled into; parameters handed from profile to profile could double it each time."""
 
+LARGEST = 2000
+"""Values in a list or map that stands for a whole reference, and for the same reason."""
+
+DEEPEST = 50
+"""Levels of such a list or map."""
+
 LATER = "instance.port"
 """Known only once an instance runs, so it stays as it is, and only where a process reads it."""
 
@@ -90,7 +96,13 @@ def _fill_text(node: Node, text: str, scope: Scope, problems: Problems) -> Node:
     whole = _REFERENCE.fullmatch(text)
     if whole and whole.group(1) is not None:
         found = _lookup(text, node.at, scope, problems)
-        return _moved(found, node.at) if found else node
+        if found and not _fits(found):
+            problems.add(
+                f"`{text}` is too large once variables are filled in", node.at, hint=f"up to {LARGEST} values, {DEEPEST} levels deep"
+            )
+        elif found:
+            return _moved(found, node.at)
+        return node
     parts: list[str] = []
     end = 0
     for match in _REFERENCE.finditer(text):
@@ -101,6 +113,17 @@ def _fill_text(node: Node, text: str, scope: Scope, problems: Problems) -> Node:
         problems.add(f"this is longer than {LONGEST} characters once variables are filled in", node.at)
         return node
     return Node(filled, node.at)
+
+
+def _fits(node: Node) -> bool:
+    """Whether a value is small enough to be copied to where it is used."""
+    level, size = [node], 1
+    for _ in range(DEEPEST):
+        level = [part for one in level for part in (*one.items, *(entry.node for entry in one.entries.values()))]
+        size += len(level)
+        if not level or size > LARGEST:
+            break
+    return not level and size <= LARGEST
 
 
 def _moved(node: Node, at: Location) -> Node:

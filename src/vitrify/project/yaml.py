@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from vitrify.core.diagnostic import DeclarationInvalid, Diagnostic, Location
 from vitrify.project.node import Entry, Node, Scalar, spoken
@@ -65,6 +65,14 @@ def _end_of(text: str, file: str) -> Location:
     return Location(file, len(lines), len(lines[-1]) + 1)
 
 
+class _Anchored(NamedTuple):
+    """A finished value, how many values it holds and how deep it is."""
+
+    node: Node
+    size: int = 1
+    height: int = 0
+
+
 class _Open:
     """A map or a list whose end has not been read yet."""
 
@@ -77,6 +85,7 @@ class _Open:
         self.items: list[Node] = []
         self.key: tuple[str, Location] | None = None
         self.size = 1
+        self.height = 1
 
     def node(self) -> Node:
         if not self.mapping:
@@ -95,7 +104,7 @@ class _Reading:
         self._file = file
         self._problems = problems
         self._stack: list[_Open] = []
-        self._anchors: dict[str, tuple[Node, int]] = {}
+        self._anchors: dict[str, _Anchored] = {}
         self._copied = 0
         self._root: Node | None = None
         self._documents = 0
@@ -175,7 +184,7 @@ class _Reading:
 
     def _close(self, event: Event) -> None:
         done = self._stack.pop()
-        self._place(done.node(), size=done.size, anchor=done.anchor)
+        self._place(_Anchored(done.node(), done.size, done.height), anchor=done.anchor)
 
     def _expects_key(self) -> bool:
         return bool(self._stack) and self._stack[-1].mapping and self._stack[-1].key is None
@@ -186,11 +195,13 @@ class _Reading:
             _fail(f"`*{event.anchor}` holds itself", at)
         if event.anchor not in self._anchors:
             _fail(f"there is no anchor `&{event.anchor}` above", at)
-        node, size = self._anchors[event.anchor]
-        self._copied += size
+        anchored = self._anchors[event.anchor]
+        self._copied += anchored.size
         if self._copied > COPIES:
             _fail(f"aliases make more than {COPIES} values out of this file", at)
-        self._place(node, size=size, at=at)
+        if len(self._stack) + anchored.height > DEEPEST:
+            _fail(f"aliases nest this more than {DEEPEST} levels deep", at)
+        self._place(anchored, at=at)
 
     def _scalar(self, event: ScalarEvent) -> None:
         at = self._at(event)
@@ -203,7 +214,7 @@ class _Reading:
             value = self._resolve(event.value, at)
         elif event.tag is not None:
             value = self._tagged(event, at)
-        self._place(Node(value, at), size=1, anchor=event.anchor)
+        self._place(_Anchored(Node(value, at)), anchor=event.anchor)
 
     def _resolve(self, text: str, at: Location) -> Scalar:
         """A bare scalar, read by the YAML 1.2 core schema."""
@@ -233,15 +244,17 @@ class _Reading:
             self._problems.add(f"{event.value!r} does not fit its tag", at)
         return value
 
-    def _place(self, node: Node, *, size: int, anchor: str | None = None, at: Location | None = None) -> None:
+    def _place(self, value: _Anchored, *, anchor: str | None = None, at: Location | None = None) -> None:
         """Put a finished value where it belongs; `at` is where an alias stands."""
+        node = value.node
         if anchor:
-            self._anchors[anchor] = (node, size)
+            self._anchors[anchor] = value
         if not self._stack:
             self._root = node
             return
         level = self._stack[-1]
-        level.size += size
+        level.size += value.size
+        level.height = max(level.height, value.height + 1)
         if not level.mapping:
             level.items.append(node)
         elif level.key is None:

@@ -231,9 +231,8 @@ def _clear(top: str, names: List[str], system: System) -> None:
 
 
 def _foreign(top: str, wishes: Mapping[str, Entry], system: System) -> List[JSON]:
-    """What the tree's folders hold that is not of the tree."""
-    folders = ["", *(name for name, wish in wishes.items() if wish["type"] == "directory")]
-    real = [name for name in folders if _is_folder(f"{top}/{name}".rstrip("/"), system)]
+    """What is in the tree's folder, and in whatever folders stand in its entries' places, and is not of the tree."""
+    real = [name for name in ("", *wishes) if _is_folder(f"{top}/{name}".rstrip("/"), system)]
     inside = (f"{folder}/{name}".lstrip("/") for folder in real for name in system.names(f"{top}/{folder}".rstrip("/")))
     return [name for name in inside if name not in wishes]
 
@@ -246,9 +245,9 @@ def _is_folder(path: str, system: System) -> bool:
 def _refuse_foreign(change: Change, system: System) -> None:
     """A tree that left the declaration may leave its folder behind; one that is declared absent may not."""
     top = str(change.resource.fields["to"])
-    foreign = _names(change.before.get("foreign"))
-    if foreign and _is_folder(top, system):
-        why = f"it holds {', '.join(foreign[:SHOWN])}{', …' if len(foreign) > SHOWN else ''}"
+    if "foreign" in change.before and _is_folder(top, system):
+        held = system.names(top)
+        why = f"it still holds {', '.join(held[:SHOWN])}{', …' if len(held) > SHOWN else ''}"
         raise TargetFailed(f"{top} is not empty", why=why, hint="declare these absent as well, or take them away")
 
 

@@ -23,6 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from vitrify.core.diagnostic import VitrifyError
 from vitrify.core.digest import JSON, JSONObject
 
 LARGEST = 1 << 20
@@ -54,7 +55,7 @@ class Answer:
     body: bytes
 
 
-class LostError(Exception):
+class LostError(VitrifyError):
     """The request is lost; the message says how."""
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
-from trial import Project
+from tests.trial import Project
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ import os
 from pathlib import Path
 
 import pytest
+from tests.trial import Project
 
-from trial import Project
 from vitrify.core.declaration import Content
 from vitrify.core.diagnostic import VitrifyError
 from vitrify.core.digest import digest_bytes

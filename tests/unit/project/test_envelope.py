@@ -3,8 +3,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from tests.trial import Project
 
-from trial import Project
 from vitrify.core.declaration import Base, Health, Host, Lifecycle, Rollout, Route, Router
 from vitrify.core.diagnostic import UsageInvalid
 from vitrify.project.load import load

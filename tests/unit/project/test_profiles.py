@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 import pytest
+from tests.trial import Project
 
-from trial import Project
 from vitrify.core.digest import digest_bytes
 
 HEAD = """\

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 import pytest
+from tests.trial import KEY, Project
 
-from trial import KEY, Project
 from vitrify.core.digest import digest_bytes, keyed_digest
 from vitrify.core.resource import Address, OnLeave
 

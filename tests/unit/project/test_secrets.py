@@ -3,8 +3,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from tests.trial import Project
 
-from trial import Project
 from vitrify.core.diagnostic import VitrifyError
 from vitrify.project.secrets import DeclaredSecrets, Source
 

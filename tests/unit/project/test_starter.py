@@ -3,8 +3,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from tests.trial import KEY
 
-from trial import KEY
 from vitrify.core.declaration import Lifecycle
 from vitrify.core.diagnostic import UsageInvalid
 from vitrify.project.load import load

@@ -1,8 +1,7 @@
 from __future__ import annotations
 
 import pytest
-
-from trial import Project
+from tests.trial import Project
 
 HEAD = "secrets: {token: {env: TOKEN}}"
 

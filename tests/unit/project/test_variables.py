@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 import pytest
+from tests.trial import Project
 
-from trial import Project
 from vitrify.core.diagnostic import UsageInvalid
 from vitrify.core.digest import digest_bytes
 
@@ -151,3 +151,15 @@ def test_parameters_cannot_double_a_text_without_end(project: Project) -> None:
     problems = project.problems(project.server("- use: {profile: p0, with: {x: abcdefgh}}", head=head))
 
     assert "is longer than" in problems[0].summary
+
+
+@pytest.mark.parametrize("value", ["['${param.x}', '${param.x}']", "[[[[[['${param.x}']]]]]]"])
+def test_parameters_cannot_grow_or_deepen_a_list_without_end(project: Project, value: str) -> None:
+    levels = [
+        f"  p{n}: {{parameters: {{x: {{type: list}}}}, resources: [use: {{profile: p{n + 1}, with: {{x: {value}}}}}]}}" for n in range(40)
+    ]
+    last = "  p40: {parameters: {x: {type: list}}, resources: [command: {run: '${param.x}', always: true}]}"
+
+    problems = project.problems(project.server("- use: {profile: p0, with: {x: [a]}}", head="\n".join(["profiles:", *levels, last])))
+
+    assert "is too large once variables are filled in" in problems[0].summary

@@ -105,6 +105,12 @@ def test_aliases_cannot_make_a_small_file_large() -> None:
     assert "aliases make more than" in place("\n".join(lines))
 
 
+def test_aliases_cannot_make_a_shallow_file_deep() -> None:
+    lines = ["a0: &a0 x"] + [f"a{level}: &a{level} {'[' * 60}*a{level - 1}{']' * 60}" for level in range(1, 40)]
+
+    assert place("\n".join(lines)) == "3:69 aliases nest this more than 100 levels deep"
+
+
 def test_a_byte_order_mark_does_not_move_the_columns() -> None:
     assert place("\ufeffa: 1.5\n".encode()).startswith("1:4 ")
 

@@ -1,0 +1,42 @@
+"""The OCI builder and its store on disk keep the promises that their twins in memory keep."""
+
+from __future__ import annotations
+
+import asyncio
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from vitrify.builders.oci import OciBuilder
+from vitrify.stores.layout import LayoutStore
+from vitrify.testing.image_suite import BuilderSuite, ImageStoreSuite, NewBuilder, Stocked, a_request
+from vitrify.testing.memory_images import MemoryImages
+from vitrify.testing.memory_session import MemorySession
+
+
+class TestMemoryBuilder(BuilderSuite):
+    @pytest.fixture
+    def new(self) -> NewBuilder:
+        return MemoryImages
+
+
+class TestOciBuilder(BuilderSuite):
+    @pytest.fixture
+    def new(self, tmp_path: Path) -> NewBuilder:
+        numbers = count()
+        return lambda: OciBuilder(MemorySession(), LayoutStore(tmp_path / f"store{next(numbers)}"))
+
+
+class TestMemoryImageStore(ImageStoreSuite):
+    @pytest.fixture
+    def stocked(self) -> Stocked:
+        images = MemoryImages()
+        return images, asyncio.run(images.bake(a_request())).digest
+
+
+class TestLayoutStore(ImageStoreSuite):
+    @pytest.fixture
+    def stocked(self, tmp_path: Path) -> Stocked:
+        store = LayoutStore(tmp_path)
+        return store, asyncio.run(OciBuilder(MemorySession(), store).bake(a_request())).digest

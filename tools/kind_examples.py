@@ -1,0 +1,46 @@
+"""One example for each kind, as a declaration's `resources` would hold it; shown on the reference page, and valid by test."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+EXAMPLES: Mapping[str, str] = {
+    "command": """
+- command: {run: [/usr/bin/python3, -m, compileall, -q, /srv/app], creates: /srv/app/__pycache__}
+- command:
+    name: allow low ports
+    run: [/usr/sbin/sysctl, -w, net.ipv4.ip_unprivileged_port_start=80]
+    unless: [/usr/bin/grep, -qx, "80", /proc/sys/net/ipv4/ip_unprivileged_port_start]
+""",
+    "directory": """
+- directory: /srv/app
+- directory: {path: /var/cache/app, owner: www-data, mode: "0750"}
+""",
+    "file": """
+- file: {path: /etc/motd, content: "managed by vitrify\\n", mode: "0644"}
+- file: {path: /etc/app.conf, template: app.conf.j2, vars: {workers: 4}, owner: www-data}
+- file: {path: /etc/sudoers.d/deploy, source: sudoers, mode: "0440", validate: [/usr/sbin/visudo, -cf, "%s"]}
+- file: {path: /etc/motd.old, absent: true}
+""",
+    "line": """
+- line: {path: /etc/hosts, line: 127.0.0.1 shop.example}
+- line: {path: /etc/ssh/sshd_config, match: "^#?PermitRootLogin ", line: PermitRootLogin no}
+- line: {path: /etc/fstab, match: " swap ", absent: true}
+""",
+    "link": """
+- link: {path: /etc/localtime, to: /usr/share/zoneinfo/Europe/Berlin}
+""",
+    "process": """
+- process:
+    name: web
+    command: [/usr/bin/python3, -m, gunicorn, "app:wsgi", --bind, "127.0.0.1:${instance.port}"]
+    workdir: /srv/app
+    user: www-data
+    port: 8000
+    env: {DATABASE_URL: "secret:database_url", LOG_LEVEL: info}
+""",
+    "tree": """
+- tree: {from: ./app, to: /srv/app, owner: www-data}
+""",
+}
+"""Kind -> YAML."""
