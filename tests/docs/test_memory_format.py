@@ -32,7 +32,7 @@ def test_each_record_has_the_keys_that_the_page_tells(engine: Engine) -> None:
     lines = (engine.root / MEMORY / "runs/r1/journal.ndjson").read_text().splitlines()
     written = {str(record["record"]): set(record) for record in map(json.loads, lines)}
 
-    assert written == {row["record"]: told(row) for row in ROW.finditer(PAGE)}
+    assert written == {row["record"]: told(row) for row in ROW.finditer(PAGE) if row["record"] != "record"}
 
 
 def test_a_fingerprint_has_the_keys_that_the_page_tells(engine: Engine) -> None:

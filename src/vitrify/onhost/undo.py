@@ -162,7 +162,8 @@ class _Undoing:
         return tuple(folder for folder in sorted(step.times) if now.get(folder) == step.times_after.get(folder))
 
     def _put_back(self, step: Step, resetting: Tuple[str, ...]) -> None:
-        self._images.clear(image.path for image in step.before)
+        if step.undoing:  # a killed process may have been at it already
+            self._images.clear(image.path for image in step.before)
         self._images.put_back(step.before)
         self._images.set_times({folder: step.times[folder] for folder in resetting})
         self._here.context.kinds[step.change.resource.address.kind].settle(step.change.resource, self._here.system)
