@@ -37,6 +37,12 @@ def newer(shop: Shop, turn: int) -> None:
     shop.declare(greeting=f"turn-{turn}")
 
 
+def replaced(shop: Shop, turn: int) -> None:
+    if turn == 0:
+        shop.run("apply")
+    newer(shop, turn)
+
+
 def retired(shop: Shop, turn: int) -> None:
     shop.run("retire", "web", expect=None)
     newer(shop, turn)
@@ -103,7 +109,7 @@ def undone(shop: Shop, turn: int) -> None:
 
 STORIES = {
     "first release": Story({}, retired, ("apply",), serves_this),
-    "release": Story({}, newer, ("apply",), serves_this),
+    "release": Story({}, replaced, ("apply",), serves_this),
     "ill release": Story({"grace": "300ms"}, ill, ("apply",), serves_one, ends=7),
     "release that falls ill": Story({"probation": "20s"}, falls_ill, ("apply",), serves_one, ends=7),
     "rollback": Story({}, two_releases, ("rollback", "web"), serves_one),
@@ -153,6 +159,8 @@ def kill_at(point: str, shop: Shop, story: Story) -> None:
 def finish(shop: Shop, story: Story) -> None:
     """The same command again, unless the killed one had nothing left to do but say so."""
     if story.words[0] in ("rollback", "retire") and not open_operation(shop):
+        return
+    if story.words[0] == "undo" and shop.document("ledger", "show", "-n", "1")["entries"][0]["kind"] == "undo.done":
         return
     shop.run(*story.words, expect=story.ends)
 

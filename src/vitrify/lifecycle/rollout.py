@@ -9,6 +9,7 @@ the router points at decides whether traffic has moved, not what we remember.
 | switch.intent          | old           | adopts, gates, switches                      |
 | switch.act or later    | new           | repeats the switch (harmless), retires       |
 | an abort               | old           | launches, gates, aborts again: the same end  |
+| a switch back          | new or old    | gates; what fails then is switched back      |
 """
 
 from __future__ import annotations
@@ -139,7 +140,8 @@ async def carry_out(rollout: Rollout) -> Released:
         async with rollout.step("gate"):
             await gate(rollout, instances)
     except Unfit as error:
-        await abort(rollout, reason=str(error))
+        # A run before this one may have switched and been killed: then traffic must go back before anything ends.
+        await (switch_back if await moved(rollout) else abort)(rollout, reason=str(error))
         raise _still_serving(rollout, error) from None
     times = await switch(rollout, instances)
     try:
@@ -336,8 +338,9 @@ def finish(rollout: Rollout) -> None:
         if release.number == slots.live or release.state in ("aborted", "discarded"):
             continue
         retained += 1
-        keep = "warm" if release.number == slots.previous else "stopped"
-        states[release.number] = keep if retained < rollout.settings.rollout.retain else "discarded"
+        # The previous release can be many numbers back, after rollbacks: it is kept whatever its age.
+        kept = retained < rollout.settings.rollout.retain
+        states[release.number] = "warm" if release.number == slots.previous else "stopped" if kept else "discarded"
     rollout.world.state.finish(rollout.operation.id, slots=slots, states=states)
 
 
