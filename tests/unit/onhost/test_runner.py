@@ -22,7 +22,7 @@ Call = Callable[[Context, JSONObject], JSONObject]
 def talk(*messages: Message, call: Call, send: Callable[[bytes], object] | None = None) -> list[Message]:
     """What a payload with this one call says to these messages; its greeting is left out."""
     source, said = io.BytesIO(b"".join(map(encode, messages))), io.BytesIO()
-    channel = Channel(source.read, lambda data: (send or said.write)(data) and None)
+    channel = Channel(source.read, send or said.write)
     Runner(channel, all_kinds(), calls=lambda name: call if name == "act" else None, reached=carry_on).serve()
     said.seek(0)
     heard: list[Message] = []
@@ -52,7 +52,7 @@ def told(error: Exception) -> JSONObject:
 
 def test_it_says_who_it_is_before_anything_else() -> None:
     said = io.BytesIO()
-    Runner(Channel(io.BytesIO().read, lambda data: said.write(data) and None), all_kinds(), calls=lambda _: None, reached=carry_on).serve()
+    Runner(Channel(io.BytesIO().read, said.write), all_kinds(), calls=lambda _: None, reached=carry_on).serve()
 
     hello = receive(io.BytesIO(said.getvalue()).read)
 
