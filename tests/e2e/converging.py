@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import stat
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -50,9 +51,26 @@ class Payloads:
         finally:
             await session.close()
 
+    def kill(self, name: str, arguments: JSONObject, contents: Mapping[str, Content], *, after: float, pid: Path) -> bool:
+        """One call in a process of its own that is killed so many seconds after it began; whether it had not ended by then."""
+        session = self._loop.run_until_complete(self._connect({}))
+        call = session.call(name, arguments, contents=contents)
+        return self._loop.run_until_complete(_killed(session, call, after=after, pid=int(pid.read_text())))
+
     async def _connect(self, environ: Mapping[str, str]) -> LocalSession:
         transport = LocalTransport(self._home, environ={**os.environ, **environ}, pythons=(self._python,))
         return await transport.connect(Host("machine"))
+
+
+async def _killed(session: LocalSession, work: Coroutine[None, None, JSONObject], *, after: float, pid: int) -> bool:
+    call = asyncio.ensure_future(work)
+    await asyncio.wait([call], timeout=after)
+    cut_short = not call.done()
+    if cut_short:
+        os.kill(pid, signal.SIGKILL)
+    await asyncio.gather(call, return_exceptions=True)
+    await session.close()
+    return cut_short
 
 
 @dataclass

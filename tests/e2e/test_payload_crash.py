@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
+import subprocess
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
 import pytest
+from tests.amount import amount
 
 from converging import Machine, Payloads
 from vitrify.core.diagnostic import TargetUnreachable
+from vitrify.core.digest import JSONObject
 from vitrify.core.resource import Resource
 from vitrify.onhost.failpoint import LOG, WHERE
 from vitrify.testing.engine import MEMORY, wish
+from vitrify.transports.local import PYTHON
 
 pytestmark = pytest.mark.e2e
 
@@ -178,3 +184,77 @@ def test_memory_is_for_its_owner_alone(tmp_path: Path, payloads: Payloads) -> No
     modes = {path.stat().st_mode & 0o077 for path in (machine.root / MEMORY, *(machine.root / MEMORY).rglob("*"))}
 
     assert modes == {0}
+
+
+def test_a_kill_at_any_moment_leaves_nothing_half_done(tmp_path: Path, record_property: Callable[[str, object], None]) -> None:
+    payloads = killable(tmp_path)
+    seed = int(os.environ.get("VITRIFY_SEED", time.time_ns() % 1_000_000))
+    chance = random.Random(seed)  # noqa: S311  not for secrets
+    model = start(tmp_path / "model", payloads)
+    declared = wishes(model)
+    before = model.tree()
+    model.apply(declared, run="r1")
+    usual = start(tmp_path / "usual", payloads)
+    usual.contents = model.contents
+    arguments = usual.planned(declared, run="r1")
+    began = time.monotonic()
+    assert not cut_short(usual, "enact", arguments, after=60)
+    took = time.monotonic() - began
+    converged, killed, rounds = model.tree(times=False), 0, amount("payload_kill", daily=12)
+
+    for number in range(rounds):
+        machine = start(tmp_path / str(number), payloads)
+        machine.contents = model.contents
+        killed += cut_short(machine, "enact", machine.planned(declared, run="r1"), after=chance.uniform(0, took))
+        machine.apply(declared, run="r2")
+        assert machine.tree(times=False) == converged, (seed, number)
+        killed += cut_short(machine, "undo", {"run": "", "force": False, "by": "ada"}, after=chance.uniform(0, took))
+        machine.undo_everything()
+
+        assert machine.tree() == before, (seed, number)
+        assert machine.owned() == {}, (seed, number)
+        assert strays(machine) == [], (seed, number)
+    payloads.close()
+    record_property("note", f"payload: {killed} of {2 * rounds} calls killed at a random moment, seed {seed}")
+    assert killed
+
+
+def killable(folder: Path) -> Payloads:
+    """Payloads that write down which process they are."""
+    python = folder / "python"
+    python.write_text(f'#!/bin/sh\necho $$ > {folder}/pid\nexec {PYTHON} "$@"\n')
+    python.chmod(0o755)
+    return Payloads(folder / "home", python=str(python))
+
+
+def cut_short(machine: Machine, name: str, arguments: JSONObject, *, after: float) -> bool:
+    scoped = {"scope": machine.scope(), **arguments}
+    return machine.payloads.kill(name, scoped, machine.contents, after=after, pid=machine.root.parents[1] / "pid")
+
+
+def a_python(version: str) -> str | None:
+    """One that runs: what a version switcher puts on PATH may be nothing but a message."""
+    installed = [str(path) for path in Path.home().glob(f".pyenv/versions/{version}.*/bin/python3")]
+    for program in (f"python{version}", *installed):
+        found = shutil.which(program)
+        if found and subprocess.run([found, "-c", ""], capture_output=True, check=False).returncode == 0:
+            return found
+    return None
+
+
+@pytest.mark.parametrize("version", ["3.9", "3.13"])
+def test_the_payload_runs_on_the_oldest_and_the_newest_python(version: str, tmp_path: Path) -> None:
+    python = a_python(version)
+    if python is None:
+        pytest.skip(f"there is no Python {version} here")
+    payloads = Payloads(tmp_path / "home", python=python)
+    machine = start(tmp_path, payloads)
+    before = machine.tree()
+    declared = wishes(machine)
+
+    machine.apply(declared, run="r1")
+    assert machine.changes(declared) == []
+    machine.undo()
+    payloads.close()
+
+    assert machine.tree() == before

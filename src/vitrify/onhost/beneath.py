@@ -185,7 +185,6 @@ class _Walk:
             self.close()
             raise
         self._folders = tuple(self._roots)
-        self._trusted = {0, os.geteuid(), *(os.fstat(root).st_uid for root in self._roots if root is not None)}
 
     def close(self) -> None:
         self._up()
@@ -237,8 +236,9 @@ class _Walk:
 
     def _trust(self, folder: os.stat_result, link: os.stat_result, parts: Parts) -> None:
         """Whoever may write a folder could point a link in it anywhere, at any time: such links are not followed."""
+        trusted = {0, os.geteuid(), *(os.fstat(root).st_uid for root in self._roots if root is not None)}
         others_write = folder.st_mode & 0o022 != 0
-        if folder.st_uid in self._trusted and (link.st_uid in self._trusted or not others_write):
+        if folder.st_uid in trusted and (link.st_uid in trusted or not others_write):
             return
         raise TargetFailed(
             f"/{'/'.join(parts)} is a link that is not followed",

@@ -27,7 +27,7 @@ def carry_out(here: Here, journal: Journal, images: Images, step: Step, *, leavi
 
     def act() -> JSONObject:
         error = attempt(lambda: make_true(here, change, leaving=leaving))
-        ended[0] = _outcome(here, images, step, error=error, leaving=leaving)
+        ended[0] = _outcome(here, images, step, error=error)
         return _outcome_record(ended[0])
 
     journal.step("enact", _intent_record(step), act)
@@ -47,12 +47,10 @@ def _intent_record(step: Step) -> JSONObject:
     }
 
 
-def _outcome(here: Here, images: Images, step: Step, *, error: str, leaving: bool) -> Step:
-    change, paths = step.change, tuple(image.path for image in step.before)
-    opaque = change.sureness is Sureness.OPAQUE
-    trusted = not error and (leaving or opaque)
+def _outcome(here: Here, images: Images, step: Step, *, error: str) -> Step:
+    paths = tuple(image.path for image in step.before)
     after: Tuple[Image, ...] = tuple(images.take(path, keep=False) for path in paths)
-    left = WHOLE if trusted else left_by(here, change, paths=len(paths))
+    left = left_by(here, step.change, paths=len(paths)) if error else WHOLE
     return replace(step, outcome=FAILED if error else DONE, left=left, error=error, after=after, times_after=images.folders(paths))
 
 

@@ -158,7 +158,7 @@ class _Enactment:
         """Write down how the steps ended that a killed process could not, and take away what it left behind."""
         for step in settled(self._here, self._run):
             paths = [image.path for image in step.before]
-            self._images.clear(step.times)
+            self._images.clear(image.path for image in step.before)
             after = [self._images.take(path, keep=False) for path in paths]
             self._journal.append(
                 {

@@ -240,9 +240,9 @@ class Images:
                 if folders[0] is not None:
                     os.utime(folders[0], ns=(mtime_ns, mtime_ns))
 
-    def clear(self, folders: Iterable[str]) -> None:
-        """Take away what a killed process left behind in these folders."""
-        for folder in folders:
+    def clear(self, paths: Iterable[str]) -> None:
+        """Take away what a killed process left behind beside these paths, and in them."""
+        for folder in self.folders(paths):
             with suppress(OSError), self._system.beneath.folder(folder, follow=True) as (_, opened):
                 if opened[0] is not None:
                     clear_temporary(opened[0])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Dict, Iterable, Mapping, Optional, Tuple
+from typing import Dict, Iterable, List, Mapping, Optional, Tuple
 
 from vitrify.core.digest import JSON, JSONObject
 from vitrify.core.resource import Resource
@@ -57,7 +57,15 @@ class Ownership:
     """All holdings of one target, oldest first."""
 
     def __init__(self, holdings: Iterable[Holding] = ()) -> None:
-        self._holdings: Dict[Key, Holding] = {holding.key: holding for holding in holdings}
+        self._holdings: Dict[Key, Holding] = {}
+        self._claims: Dict[str, List[Key]] = {}
+        for holding in holdings:
+            self._set(holding.key, holding)
+
+    def _set(self, key: Key, holding: Holding) -> None:
+        if key not in self._holdings:
+            self._claims.setdefault(key[2], []).append(key)
+        self._holdings[key] = holding
 
     @classmethod
     def remembered(cls, memory: Memory, runs: Iterable[Run]) -> Ownership:
@@ -83,17 +91,20 @@ class Ownership:
 
     def others(self, key: Key) -> Tuple[Holding, ...]:
         """Who else holds the same address."""
-        return tuple(holding for other, holding in self._holdings.items() if other != key and other[2] == key[2])
+        return tuple(self._holdings[other] for other in self._claims.get(key[2], ()) if other != key)
 
     def put(self, key: Key, holding: Optional[JSONObject]) -> None:
         """Set or (None) drop one holding. Of a thing that others hold too, they inherit that vitrify created it."""
         if holding is not None:
-            self._holdings[key] = Holding.from_json(holding)
+            self._set(key, Holding.from_json(holding))
             return
         dropped = self._holdings.pop(key, None)
+        if dropped is None:
+            return
+        self._claims[key[2]].remove(key)
         heir = next(iter(self.others(key)), None)
-        if dropped is not None and dropped.created and heir is not None:
-            self._holdings[heir.key] = replace(heir, created=True)
+        if dropped.created and heir is not None:
+            self._set(heir.key, replace(heir, created=True))
 
     def replay(self, run: Run) -> None:
         """Whatever this run did that the file cannot know yet. Repeating it is harmless."""

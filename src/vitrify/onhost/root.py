@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Callable, Optional, Sequence, Tuple
+import os
+from typing import Callable, List, Optional, Sequence, Tuple
 
 from vitrify.core.digest import JSONObject
 from vitrify.core.system import Target
@@ -49,10 +50,13 @@ def _system(
 
 
 def _version(beneath: Beneath, path: str) -> Optional[Tuple[int, ...]]:
-    try:
-        with beneath.at(path, follow=True) as spot:
-            entry = spot.entry()
-    except OSError:
-        return None
-    status = entry.status if entry else None
-    return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns) if status else None
+    """What changes when the file does. It is only compared: that a link could lead elsewhere here does no harm."""
+    found: List[int] = []
+    for layer in beneath.layers:
+        try:
+            status = os.stat(layer + path)
+        except OSError:
+            found.append(-1)
+        else:
+            found += [status.st_ino, status.st_size, status.st_mtime_ns]
+    return tuple(found)

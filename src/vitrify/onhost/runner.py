@@ -26,7 +26,7 @@ from vitrify.onhost.files import write
 class Channel:
     """Frames to and from the control machine."""
 
-    def __init__(self, read: Callable[[int], bytes], send: Callable[[bytes], None]) -> None:
+    def __init__(self, read: Callable[[int], bytes], send: Callable[[bytes], object]) -> None:
         self._read = read
         self._send = send
 

@@ -56,7 +56,7 @@ def _end(here: Here, run: Run) -> Run:
         return run
     journal, images = Journal(here.memory, run.id, here.context.reached), Images(here.system, here.memory)
     for step in settled(here, run):
-        images.clear(step.times)
+        images.clear(image.path for image in step.before)
         paths = [image.path for image in step.before]
         journal.append(
             {
@@ -87,7 +87,7 @@ def leave_undos(here: Here) -> None:
         images = Images(here.system, here.memory)
         for step in run.steps:
             if step.undoing:
-                images.clear(step.times)
+                images.clear(image.path for image in step.before)
         Journal(here.memory, run.id, here.context.reached).append({"record": "undo.end", "outcome": INTERRUPTED})
 
 
@@ -162,7 +162,8 @@ class _Undoing:
         return tuple(folder for folder in sorted(step.times) if now.get(folder) == step.times_after.get(folder))
 
     def _put_back(self, step: Step, resetting: Tuple[str, ...]) -> None:
-        self._images.clear(step.times)
+        if step.undoing:  # a killed process may have been at it already
+            self._images.clear(image.path for image in step.before)
         self._images.put_back(step.before)
         self._images.set_times({folder: step.times[folder] for folder in resetting})
         self._here.context.kinds[step.change.resource.address.kind].settle(step.change.resource, self._here.system)

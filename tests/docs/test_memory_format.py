@@ -1,0 +1,49 @@
+"""The page on the memory tells of exactly the records and keys that a run writes."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from vitrify.testing.engine import MEMORY, Engine, wish
+
+PAGE = Path(__file__).parents[2].joinpath("docs", "formats", "host-memory.md").read_text(encoding="utf-8")
+ROW = re.compile(r"^\| `(?P<record>[a-z.]+)` \| (?P<keys>.+?) \| ", re.MULTILINE)
+
+
+def told(row: re.Match[str]) -> set[str]:
+    keys = re.sub(r"\([^)]*\)|: .*$", "", row["keys"])
+    return set(re.findall(r"`(\w+)`", keys)) | {"record"}
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Engine:
+    engine = Engine(tmp_path)
+    (tmp_path / "hosts").write_text("hello\n")
+    engine.apply(engine.file("/hosts", "hello\n"), engine.file("/motd", "one\n"), wish("directory", path="/srv"))
+    engine.call("undo", run="", force=False, by="ada")
+    return engine
+
+
+def test_each_record_has_the_keys_that_the_page_tells(engine: Engine) -> None:
+    lines = (engine.root / MEMORY / "runs/r1/journal.ndjson").read_text().splitlines()
+    written = {str(record["record"]): set(record) for record in map(json.loads, lines)}
+
+    assert written == {row["record"]: told(row) for row in ROW.finditer(PAGE) if row["record"] != "record"}
+
+
+def test_a_fingerprint_has_the_keys_that_the_page_tells(engine: Engine) -> None:
+    engine.apply(wish("directory", path="/srv"), engine.file("/srv/page", "page"), run="r2")
+    entries = json.loads((engine.root / MEMORY / "baseline.json").read_text())["entries"]
+
+    assert set(entries["/srv/page"]["print"]) == set(re.findall(r'"(\w+)":', PAGE.split('"print": ')[1].split("}")[0]))
+
+
+def test_the_memory_holds_the_files_that_the_page_lists(engine: Engine) -> None:
+    found = {path.name for path in (engine.root / MEMORY).iterdir()}
+    listed = set(re.findall(r"^([a-z]+(?:\.json)?)(?:/\S*)?  ", PAGE, re.MULTILINE))
+
+    assert found == listed - {"attributes.json"} or found == listed

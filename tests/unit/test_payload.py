@@ -1,0 +1,63 @@
+"""The payload is the same bytes everywhere, holds what runs on a target and nothing else, and stays small."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+from tools.travels import PACKAGE, travelling_files
+
+from vitrify.payload import LARGEST, pack, placed, unpacked
+
+
+def members() -> dict[str, bytes]:
+    with zipfile.ZipFile(io.BytesIO(pack().content)) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def test_packing_twice_gives_the_same_bytes() -> None:
+    assert pack().content == pack().content
+
+
+def test_no_date_no_owner_and_no_compression_can_make_a_difference() -> None:
+    with zipfile.ZipFile(io.BytesIO(pack().content)) as archive:
+        told = {(entry.date_time, entry.create_system, entry.external_attr, entry.compress_type) for entry in archive.infolist()}
+        names = archive.namelist()
+
+    assert told == {((1980, 1, 1, 0, 0, 0), 3, 0o100644 << 16, zipfile.ZIP_STORED)}
+    assert names == sorted(names)
+
+
+def test_it_holds_what_travels_and_nothing_else() -> None:
+    travelling = {f"vitrify/{path.relative_to(PACKAGE)}" for path in travelling_files()}
+
+    assert set(members()) == travelling | {"__main__.py", "vitrify/__init__.py", "vitrify/core/__init__.py"}
+
+
+def test_it_is_small(record_property: Callable[[str, object], None]) -> None:
+    size = len(pack().content)
+    record_property("note", f"payload: {size} bytes in {len(members())} files")
+
+    assert size <= LARGEST
+
+
+def test_a_file_that_was_damaged_is_written_again(tmp_path: Path) -> None:
+    payload = pack()
+    path = placed(payload, tmp_path / "payload")
+    path.write_bytes(path.read_bytes()[:-1])
+
+    assert placed(payload, tmp_path / "payload").read_bytes() == payload.content
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert [found.name for found in path.parent.iterdir()] == [path.name]
+
+
+def test_a_folder_of_it_is_made_once(tmp_path: Path) -> None:
+    payload = pack()
+
+    first, second = (unpacked(payload, tmp_path / "payload") for _ in range(2))
+
+    assert first == second
+    assert (first / "__main__.py").is_file()
+    assert [found.name for found in first.parent.iterdir()] == [first.name]
