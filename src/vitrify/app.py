@@ -239,7 +239,6 @@ class App:
         home = self._project_home(known)
         clock, reached = SystemClock(), from_environment(self._environ)
         return World(
-            project=self._folder.name,
             project_id=known.project_id,
             author=author,
             ledger=_ledger(home, known, signer, clock, reached),
@@ -355,7 +354,9 @@ def _ledger(home: Path, known: Identity, signer: Signer, clock: Clock, reached: 
     from vitrify.stores.directory import DirectoryLedgerStore
 
     store = DirectoryLedgerStore(home / "ledger")
-    return Log(store, origin=_origin(known), signer=signer, clock=clock, trusted=known.authors, reached=reached)
+    ledger = Log(store, origin=_origin(known), signer=signer, clock=clock, trusted=known.authors, reached=reached)
+    ledger.recover()
+    return ledger
 
 
 def _origin(identity: Identity) -> str:

@@ -80,6 +80,12 @@ class Log:
                 added += entries
         return tuple(added)
 
+    def recover(self) -> None:
+        """Publish what a process signed before it was killed, so that readers see it before anybody appends again."""
+        if self.store.read(STATE) != self.store.read(CHECKPOINT):
+            with self.store.lock():
+                self._recovered()
+
     @property
     def size(self) -> int:
         """How many entries the published checkpoint covers."""

@@ -238,4 +238,9 @@ def _record_new(findings: Sequence[Finding], world: World) -> None:
     for finding in findings:
         identity = digest_of(finding.to_json())
         if identity not in told:
-            world.ledger.append("finding", {**finding.to_json(), "finding": identity})
+            world.ledger.append("finding", {**finding.to_json(), "path": _readable(finding.path), "finding": identity})
+
+
+def _readable(path: str) -> str:
+    """A path that is not UTF-8 with its odd bytes spelt out: the ledger holds text alone, and a hostile name must not keep it silent."""
+    return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

@@ -45,7 +45,7 @@ def wanted_of(server: Server, world: World) -> Wanted:
             base=str(server.base),
             resources=[resource.to_json() for resource in server.resources],
             contents=server.contents,
-            labels={"project": world.project, "server": server.name},
+            labels={"server": server.name},
         ),
         declared=declared_digest(server.resources, str(server.base), settings),
         resources=resources,

@@ -18,7 +18,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
-from vitrify.core.diagnostic import PreviousStillServing, VitrifyError
+from vitrify.core.diagnostic import PreviousStillServing, TargetUnreachable, VitrifyError
 from vitrify.core.digest import JSON, JSONObject
 from vitrify.core.event import Stage
 from vitrify.core.report import Released
@@ -139,7 +139,9 @@ async def carry_out(rollout: Rollout) -> Released:
             instances = await launch(rollout)
         async with rollout.step("gate"):
             await gate(rollout, instances)
-    except Unfit as error:
+    except TargetUnreachable:
+        raise  # nobody is there to end anything: the operation stays open, and the same command goes on with it
+    except VitrifyError as error:
         # A run before this one may have switched and been killed: then traffic must go back before anything ends.
         await (switch_back if await moved(rollout) else abort)(rollout, reason=str(error))
         raise _still_serving(rollout, error) from None
@@ -377,7 +379,7 @@ def _addresses(instances: Iterable[Instance]) -> tuple[str, ...]:
     return tuple(f"127.0.0.1:{instance.port}" for instance in instances if instance.port)
 
 
-def _still_serving(rollout: Rollout, error: Unfit) -> PreviousStillServing:
+def _still_serving(rollout: Rollout, error: VitrifyError) -> PreviousStillServing:
     live = rollout.intended.live
     serving = f"release {live} still serves" if live else "nothing served before, and nothing does now"
     return PreviousStillServing(

@@ -44,7 +44,6 @@ class Site:
 class World:
     """The project's surroundings."""
 
-    project: str
     project_id: str
     author: str
     ledger: Ledger
