@@ -116,9 +116,9 @@ STORIES = {
         {}, replaced, ("apply",), serves_this, daily=("gate", "switch.", "router-switch", "probation", "retire", "instance-stop")
     ),
     "ill release": Story({"grace": "300ms"}, ill, ("apply",), serves_one, ends=7, daily=("abort",)),
-    "release that falls ill": Story({"probation": "20s"}, falls_ill, ("apply",), serves_one, ends=7, daily=("abort",)),
+    "release that falls ill": Story({"probation": "20s"}, falls_ill, ("apply",), serves_one, ends=7, daily=("switch_back",)),
     "rollback": Story({}, two_releases, ("rollback", "web"), serves_one, daily=("begin", "switch.", "retire")),
-    "retirement": Story({}, released, ("retire", "web"), serves_nothing, daily=("router-release", "instance-discard")),
+    "retirement": Story({}, released, ("retire", "web"), serves_nothing, daily=("router-release", "instance-stop", "instance-discard")),
     "apply in place": Story({"lifecycle": "mutable"}, tampered, ("apply",), converged),
     "undo": Story({"lifecycle": "mutable"}, released, ("undo", "web"), undone),
 }
