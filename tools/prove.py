@@ -62,7 +62,7 @@ PROOFS: Final[Mapping[str, Proof]] = {
         claim="a ledger of n entries proves every shorter one, and any flipped byte is found",
         tests=("tests/property", "-k", "ledger"),
         n=5_000,
-        covers=("src/vitrify/ledger/*.py",),
+        covers=("src/vitrify/ledger/**/*.py",),
     ),
     "planning": Proof(
         claim="applying a plan leaves nothing to do, and the order of wishes does not matter",
