@@ -117,8 +117,13 @@ class App:
     def rollback(self, server: str, *, to: int | None = None) -> Released:
         """Make a former release live again. Does not need the declaration, but for the secrets of a release that runs no more."""
         from vitrify.lifecycle.immutable import rollback
+        from vitrify.lifecycle.settings import known_secrets
 
-        return asyncio.run(rollback(server, LOCAL, self._world, to=to, secret=lambda name: self._server(server).secrets[name]))
+        def secret(name: str) -> str:
+            # Only a release that runs no more asks: the declaration is not read for the others.
+            return known_secrets(self._server(server).secrets)(name)
+
+        return asyncio.run(rollback(server, LOCAL, self._world, to=to, secret=secret))
 
     def retire(self, server: str) -> int:
         """Stop and discard every instance of a server; returns how many there were."""

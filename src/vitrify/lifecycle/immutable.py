@@ -13,7 +13,7 @@ from vitrify.core.report import Released
 from vitrify.lifecycle import record
 from vitrify.lifecycle.retire import RETIRE, carry_out_retirement
 from vitrify.lifecycle.rollout import GONE, Intended, Rollout, abort, carry_out, moved
-from vitrify.lifecycle.settings import RunSettings, SecretValue, declared_digest, from_json, settings_of, to_json
+from vitrify.lifecycle.settings import RunSettings, SecretValue, declared_digest, from_json, known_secrets, settings_of, to_json
 from vitrify.lifecycle.world import Site, World
 from vitrify.ports import BakeRequest, Image, Instance, Operation, Release
 from vitrify.resources.process import image_process
@@ -197,7 +197,7 @@ async def apply(server: Server, host: Host, planned: ReleasePlan, world: World) 
 
 
 def _secret(server: Server) -> SecretValue:
-    return lambda name: server.secrets[name]
+    return known_secrets(server.secrets)
 
 
 async def _release(wanted: Wanted, site: Site, world: World) -> Released:

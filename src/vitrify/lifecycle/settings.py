@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from vitrify.core.declaration import Health, Rollout, Route, Router, Server
+from vitrify.core.diagnostic import UsageInvalid
 from vitrify.core.digest import JSON, JSONObject, digest_of, keyed_digest
 from vitrify.core.resource import Resource
 
@@ -34,6 +35,17 @@ class RunSettings:
     def environment(self, secret: SecretValue) -> dict[str, str]:
         """The process environment, with secrets filled in."""
         return {name: _SECRET.sub(lambda match: secret(match.group(1)), value) for name, value in self.env.items()}
+
+
+def known_secrets(values: Mapping[str, str]) -> SecretValue:
+    """Gives the values that are declared now; UsageInvalid, naming the secret, where a release needs one that is not."""
+
+    def value(name: str) -> str:
+        if name not in values:
+            raise UsageInvalid(f"the secret {name!r} is not declared any more", hint="declare it again: the release was made with it")
+        return values[name]
+
+    return value
 
 
 _SECRET = re.compile(r"\Asecret:([A-Za-z0-9_.-]+)\Z")
