@@ -10,6 +10,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from live_host import LiveHost, booted, lacking
 from shop import Shop
 
 BuildShop = Callable[..., Shop]
@@ -27,3 +28,12 @@ def build_shop(tmp_path: Path) -> Iterator[BuildShop]:
     yield build
     for shop in built:
         shop.clear()
+
+
+@pytest.fixture
+def live_host(tmp_path: Path) -> Iterator[LiveHost]:
+    """A new Debian machine with systemd; gone afterwards, with all that runs on it."""
+    if reason := lacking():
+        pytest.skip(reason)
+    with booted(tmp_path / "live") as host:
+        yield host
