@@ -222,13 +222,14 @@ class Images:
         """When each folder that holds one of these paths, or is one, was last written to."""
         found: Dict[str, int] = {}
         for path in paths:
-            for folder in (path.rstrip("/").rpartition("/")[0] or "/", path):
+            # The folder that holds a path may be reached by a link; a link at the path itself is the thing, not the way.
+            for folder, follow in ((path.rstrip("/").rpartition("/")[0] or "/", True), (path, False)):
                 if folder not in found:
-                    self._note_time(folder, found)
+                    self._note_time(folder, found, follow=follow)
         return found
 
-    def _note_time(self, folder: str, found: Dict[str, int]) -> None:
-        with suppress(OSError), self._system.beneath.at(folder, follow=True) as spot:
+    def _note_time(self, folder: str, found: Dict[str, int], *, follow: bool) -> None:
+        with suppress(OSError), self._system.beneath.at(folder, follow=follow) as spot:
             entry = spot.entry()
             if entry is not None and stat.S_ISDIR(entry.status.st_mode):
                 found[folder] = entry.status.st_mtime_ns
