@@ -183,7 +183,7 @@ def in_a_folder(place: Path, system: Path) -> Target:
 def in_an_image(place: Path, system: Path) -> Target:
     base = small_root(system, place / "base")
     folder = project(place / "project", lifecycle="immutable", host="local", base=f"rootfs:{base}")
-    digest = json.loads(vitrify(folder, "bake", "web", "-o", "json"))["digest"]
+    digest = json.loads(vitrify(folder, "bake", "web", "-o", "json"))["image"]
     (layout,) = (place / "home").rglob("oci-layout")
     image = Path(unpack(str(layout.parent), digest, str(place / "image")).folder)
     table = image / ATTRIBUTES
@@ -194,6 +194,7 @@ def compare(targets: Mapping[str, Target], folder: Path, note: Note) -> None:
     """Kind by kind; on a difference the paths that differ are shown."""
     for kind, paths in sorted(owned_paths(folder).items()):
         seen = {name: target.owned(paths) for name, target in targets.items()}
+        assert {path for owned in seen.values() for path, entry in owned.items() if entry == "nothing"} <= {"/etc/outdated.conf"}
         digests = {name: digest_of(dict(owned)) for name, owned in seen.items()}
         first = next(iter(seen.values()))
         assert all(owned == first for owned in seen.values()), {
