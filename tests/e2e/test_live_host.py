@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -277,3 +278,78 @@ def test_killed_in_the_middle_of_a_restart_the_same_command_finishes(site: Site)
         assert killed.returncode != 0, point
         assert site.get()["greeting"] == f"try {number}", point
         assert site.settled(), point
+
+
+def broken(*program: str) -> str:
+    """The declaration of a process that runs this instead."""
+    return PROCESS.replace("[/usr/bin/python3, -I, /srv/app/serve.py]", json.dumps(program))
+
+
+def wait_until(site: Site, **wanted: str) -> None:
+    """Until systemd says so; a crashing process comes to its end by itself, after five tries."""
+    deadline = time.monotonic() + 20
+    while {name: site.host.unit("web.service", name)[name] for name in wanted} != wanted:
+        assert time.monotonic() < deadline, site.host.unit("web.service", *wanted)
+        time.sleep(0.1)
+
+
+def test_a_process_that_systemd_gave_up_on_runs_again_once_what_it_needs_is_mended(site: Site) -> None:
+    (site.host.path(PROJECT) / "serve.py").write_text("raise SystemExit(1)\n")
+    site.host.vitrify("apply", expect=None)
+    wait_until(site, ActiveState="failed")
+    (site.host.path(PROJECT) / "serve.py").write_text(APPLICATION)
+
+    site.host.vitrify("apply")
+
+    assert site.get()["greeting"] == "one"
+    assert site.settled()
+
+
+@pytest.mark.parametrize("moment", ["activating", "failed"])
+def test_a_crashing_process_that_left_the_declaration_leaves_nothing_behind(site: Site, moment: str) -> None:
+    site.declare(process=broken("/bin/false"))
+    site.host.vitrify("apply", expect=None)
+    wait_until(site, ActiveState=moment)
+    site.declare(process="")
+
+    site.host.vitrify("apply")
+
+    assert site.state()["LoadState"] == "not-found"
+    assert site.state()["ActiveState"] == "inactive"
+    assert site.host.run("systemctl", "is-system-running", expect=None).stdout == "running\n"
+
+
+def test_a_process_that_ends_badly_when_it_is_stopped_leaves_nothing_behind(site: Site) -> None:
+    site.declare(process=broken("/bin/sh", "-c", "trap 'exit 3' TERM; while :; do sleep 0.05; done"))
+    site.host.vitrify("apply")
+    time.sleep(0.2)
+    site.declare(process="")
+
+    site.host.vitrify("apply")
+
+    assert site.state()["ActiveState"] == "inactive"
+    assert site.host.run("systemctl", "is-system-running", expect=None).stdout == "running\n"
+
+
+def test_a_program_that_is_not_there_fails_the_apply_and_is_named(site: Site) -> None:
+    site.declare(process=broken("/usr/bin/no-such-program"))
+
+    failed = site.host.vitrify("apply", expect=3)
+    site.declare()
+    site.host.vitrify("apply")
+
+    assert "web.service" in failed.stderr
+    assert site.get()["greeting"] == "one"
+
+
+def test_a_unit_that_was_masked_is_unmasked(site: Site) -> None:
+    site.host.vitrify("apply")
+    site.host.run("systemctl", "stop", "web")
+    site.host.path("/etc/systemd/system/web.service").unlink()
+    site.host.run("systemctl", "mask", "web")
+
+    site.host.vitrify("apply")
+
+    assert site.get()["greeting"] == "one"
+    assert site.state()["UnitFileState"] == "enabled"
+    assert site.settled()

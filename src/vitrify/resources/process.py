@@ -108,8 +108,10 @@ class Process(Kind):
         _write(change, system)
         if live:
             _systemctl(system, "daemon-reload")
+            _forgive(change.resource, system)
             _systemctl(system, "restart" if _needs_restart(change) else "start", _service(change.resource))
             system.remove(_owed(change.resource))
+            _refuse_dead(change.resource, system)
 
     def settle(self, resource: Resource, system: System) -> None:
         """After an undo: run what the unit says now, or nothing where there is none any more."""
@@ -120,6 +122,7 @@ class Process(Kind):
             _stop(resource, system)
         _systemctl(system, "daemon-reload")
         if there:
+            _forgive(resource, system)
             _systemctl(system, "restart", _service(resource))
 
     def affected(self, change: Change) -> Tuple[str, ...]:
@@ -224,11 +227,16 @@ def _enables(stat: Optional[Stat], resource: Resource) -> bool:
     return stat is not None and stat.type == "link" and stat.link in (f"{UNITS}/{service}", f"../{service}")
 
 
-def _running(resource: Resource, system: System) -> bool:
+def _state(resource: Resource, system: System) -> Tuple[str, str]:
     answer = system.run(Command(("systemctl", "show", "--property=ActiveState,SubState", _service(resource))))
     told = dict(line.split("=", 1) for line in answer.stdout.splitlines() if "=" in line)
+    return told.get("ActiveState", "inactive"), told.get("SubState", "dead")
+
+
+def _running(resource: Resource, system: System) -> bool:
+    active, sub = _state(resource, system)
     # A service between two crashes is `activating`, too, but it does not run.
-    return told.get("ActiveState") in ("active", "reloading", "activating") and told.get("SubState") != "auto-restart"
+    return active in ("active", "reloading", "activating") and sub != "auto-restart"
 
 
 def _service_state(resource: Resource, system: System, *, running: Optional[bool]) -> str:
@@ -292,8 +300,26 @@ def _remove(resource: Resource, system: System) -> None:
 
 
 def _stop(resource: Resource, system: System) -> None:
-    if _running(resource, system):
+    """Also one that is between two crashes: it would be started once more."""
+    if _state(resource, system)[0] not in ("inactive", "failed"):
         _systemctl(system, "stop", _service(resource))
+    _forgive(resource, system)
+
+
+def _forgive(resource: Resource, system: System) -> None:
+    """Systemd remembers a failure: one of a unit that is gone makes the host look ill, too many at once forbid the next start."""
+    if _state(resource, system)[0] == "failed":
+        _systemctl(system, "reset-failed", _service(resource))
+
+
+def _refuse_dead(resource: Resource, system: System) -> None:
+    service = _service(resource)
+    if not _running(resource, system):
+        raise TargetFailed(
+            f"{service} was started and does not run",
+            why="its program ended at once",
+            hint=f"`journalctl -u {service}` on the host tells more",
+        )
 
 
 def _systemctl(system: System, verb: str, *names: str) -> None:
