@@ -253,30 +253,13 @@ class App:
             emit=self._emit,
             reached=reached,
             key=digest_key(self._home / "keys").hex(),
-            bubblewrap=self._bubblewrap_if_any(),
+            bubblewrap=_bubblewrap_if_any(),
             identify=new_name,
             claim=lambda server: claim(home / "claims" / f"{server}.lock", server),
             session=self._session,
             site=self._site,
             first_answer=_first_answer,
         )
-
-    def _bubblewrap(self) -> str:
-        from vitrify.project.binaries import BUBBLEWRAP, find
-
-        return find(BUBBLEWRAP).path
-
-    def _bubblewrap_if_any(self) -> str:
-        """Most targets need none: whoever does says so."""
-        try:
-            return self._bubblewrap()
-        except UsageInvalid:
-            return ""
-
-    def _caddy(self) -> str:
-        from vitrify.project.binaries import CADDY, find
-
-        return find(CADDY).path
 
     @cached_property
     def _transport(self) -> LocalTransport:
@@ -307,8 +290,8 @@ class App:
             yield Site(
                 session=session,
                 builder=OciBuilder(session, store, means=means),
-                runtime=BubblewrapRuntime(session, home=run, images=store, bwrap=self._bubblewrap, emit=self._emit),
-                router=CaddyRouter(session, home=run, caddy=self._caddy, emit=self._emit),
+                runtime=BubblewrapRuntime(session, home=run, images=store, emit=self._emit),
+                router=CaddyRouter(session, home=run, emit=self._emit),
             )
 
     # -- stories over all chosen servers -------------------------------------------------------------------------
@@ -367,6 +350,16 @@ def _ledger(home: Path, known: Identity, signer: Signer, clock: Clock, reached: 
 def _origin(identity: Identity) -> str:
     """The ledger's name: what its checkpoints begin with."""
     return f"vitrify.dev/ledger/{identity.project_id}"
+
+
+def _bubblewrap_if_any() -> str:
+    """Most targets need none: whoever does says so."""
+    from vitrify.project.binaries import find_bubblewrap
+
+    try:
+        return find_bubblewrap()
+    except UsageInvalid:
+        return ""
 
 
 def _first_answer(url: str) -> Awaitable[None]:

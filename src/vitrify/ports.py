@@ -107,6 +107,11 @@ class Instance:
     exit_code: int | None = None
     stop_at: float | None = None
 
+    @property
+    def gone(self) -> bool:
+        """Whether nothing keeps it alive any more: it was stopped, or its keeper was lost."""
+        return self.state in ("stopped", "lost")
+
 
 class Runtime(Protocol):
     """Keeps instances alive. Whatever vitrify dies of, the instances go on and are found again by their labels."""

@@ -13,7 +13,6 @@ from vitrify.core.plan import Owned, Seen
 from vitrify.core.resource import MISSING, Kinds, Resource
 from vitrify.lifecycle import record
 from vitrify.lifecycle.mutable import DONE, scope, seen_from
-from vitrify.lifecycle.rollout import GONE
 from vitrify.lifecycle.world import World
 
 _KNOWN_WINDOW = 2000
@@ -186,8 +185,8 @@ async def audit_instances(server: Server, host: Host, world: World) -> Audit:
     kept = {str(number) for number in (slots.live, slots.previous) if number}
     walked = 0
     async with world.site(host) as site:
-        for instance in await site.runtime.instances({"project": world.project_id, "server": server.name}):
-            if instance.state in GONE:
+        for instance in await site.runtime.instances(world.labels(server.name)):
+            if instance.gone:
                 continue
             walked += 1
             findings += [_altered(server.name, instance.id, found) for found in await site.runtime.altered(instance.id)]

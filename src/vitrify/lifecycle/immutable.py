@@ -12,7 +12,7 @@ from vitrify.core.plan import ReleasePlan
 from vitrify.core.report import Released
 from vitrify.lifecycle import record
 from vitrify.lifecycle.retire import RETIRE, carry_out_retirement
-from vitrify.lifecycle.rollout import GONE, Intended, Rollout, abort, carry_out, moved
+from vitrify.lifecycle.rollout import Intended, Rollout, abort, carry_out, moved
 from vitrify.lifecycle.settings import RunSettings, SecretValue, declared_digest, from_json, known_secrets, settings_of, to_json
 from vitrify.lifecycle.world import Site, World
 from vitrify.ports import BakeRequest, Image, Instance, Operation, Release
@@ -69,7 +69,7 @@ async def plan(server: Server, host: Host, world: World) -> ReleasePlan:
         declared=wanted.declared,
         notices=_notices(server, host, operation, wanted, world),
     )
-    if live and live.settings.get("declared") == wanted.declared and operation is None:
+    if live and _declared(live) == wanted.declared and operation is None:
         async with world.site(host) as site:
             ill = await unfit_instances(site, live, world)
         because = tuple(f"{instance}: {reason}" for instance, reason in ill.items())
@@ -97,11 +97,11 @@ async def _instance_ids(host: Host, live: Release | None, world: World) -> list[
     if live is None:
         return []
     async with world.site(host) as site:
-        return [instance.id for instance in await _of(site, live, world) if instance.state not in GONE]
+        return [instance.id for instance in await _of(site, live, world) if not instance.gone]
 
 
 async def _of(site: Site, release: Release, world: World) -> tuple[Instance, ...]:
-    return await site.runtime.instances({"project": world.project_id, "server": release.server, "release": str(release.number)})
+    return await site.runtime.instances(world.labels(release.server, release.number))
 
 
 async def unfit_instances(site: Site, live: Release, world: World) -> dict[str, str]:
@@ -109,7 +109,7 @@ async def unfit_instances(site: Site, live: Release, world: World) -> dict[str, 
     ill: dict[str, str] = {}
     running = 0
     for instance in await _of(site, live, world):
-        if instance.state in GONE:
+        if instance.gone:
             continue
         altered = await site.runtime.altered(instance.id)
         if altered:
@@ -190,21 +190,17 @@ async def apply(server: Server, host: Host, planned: ReleasePlan, world: World) 
         raise PlanStale(f"the declaration of {server.name} changed since the plan was made", hint="plan again")
     with world.claim(server.name):
         async with world.site(host) as site:
-            await _clear(server.name, site, world, secret=_secret(server), wanted=wanted.declared)
+            await _clear(server.name, site, world, secret=known_secrets(server.secrets), wanted=wanted.declared)
             if planned.kind == "replace":
                 return await _replace(server, site, world)
             return await _release(wanted, site, world)
-
-
-def _secret(server: Server) -> SecretValue:
-    return known_secrets(server.secrets)
 
 
 async def _release(wanted: Wanted, site: Site, world: World) -> Released:
     started, server = world.clock.now(), wanted.server
     open_operation = world.state.open_operation(server.name)
     if open_operation:
-        rollout = await _reopened(open_operation, site, world, secret=_secret(server))
+        rollout = await _reopened(open_operation, site, world, secret=known_secrets(server.secrets))
     else:
         image = await _bake(wanted, site, world)
         release = Release(
@@ -216,7 +212,7 @@ async def _release(wanted: Wanted, site: Site, world: World) -> Released:
             created_at=started,
             state="prepared",
         )
-        rollout = await _opened(release, "release", site, world, secret=_secret(server))
+        rollout = await _opened(release, "release", site, world, secret=known_secrets(server.secrets))
     world.say("release", server.name, f"release {rollout.release.number}", stage=Stage.STARTED)
     released = await carry_out(rollout)
     world.ledger.append("release.timed", {"server": server.name, "ms": round((world.clock.now() - started) * 1000)})
@@ -229,9 +225,9 @@ async def _replace(server: Server, site: Site, world: World) -> Released:
     if live is None:
         raise PlanStale(f"{server.name} has no live release any more", hint="plan again")
     ill = await unfit_instances(site, live, world)
-    running = [instance.id for instance in await _of(site, live, world) if instance.state not in GONE]
+    running = [instance.id for instance in await _of(site, live, world) if not instance.gone]
     keep, out = [name for name in running if name not in ill], [name for name in running if name in ill]
-    rollout = await _opened(live, "replace", site, world, secret=_secret(server), keep=tuple(keep), out=tuple(out))
+    rollout = await _opened(live, "replace", site, world, secret=known_secrets(server.secrets), keep=tuple(keep), out=tuple(out))
     return await carry_out(rollout)
 
 
@@ -309,7 +305,7 @@ async def _clear(server: str, site: Site, world: World, *, secret: SecretValue, 
         await carry_out_retirement(operation, site, world)
         return
     rollout = await _reopened(operation, site, world, secret=secret)
-    if operation.kind == "release" and rollout.release.settings.get("declared") == wanted:
+    if operation.kind == "release" and _declared(rollout.release) == wanted:
         return
     world.say("recover", server, f"ending the unfinished {operation.kind} of release {operation.release}")
     if await moved(rollout):

@@ -8,7 +8,6 @@ from vitrify.core.declaration import Host
 from vitrify.core.diagnostic import Busy, UsageInvalid
 from vitrify.core.event import Stage
 from vitrify.lifecycle import record
-from vitrify.lifecycle.rollout import GONE
 from vitrify.lifecycle.settings import from_json
 from vitrify.lifecycle.world import Site, World
 from vitrify.ports import Operation, Slots
@@ -53,9 +52,9 @@ async def carry_out_retirement(operation: Operation, site: Site, world: World) -
     settings = from_json(release.settings) if release else None
     if settings and settings.route:
         await site.router.release(settings.route, server=server)
-    found = await site.runtime.instances({"project": world.project_id, "server": server})
+    found = await site.runtime.instances(world.labels(server))
     for instance in found:
-        if instance.state not in GONE:
+        if not instance.gone:
             await site.runtime.stop(instance.id, grace=5.0)
         await site.runtime.discard(instance.id)
         world.say("instance.discard", instance.id, stage=Stage.DONE)

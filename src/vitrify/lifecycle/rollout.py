@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from vitrify.core.diagnostic import PreviousStillServing, TargetUnreachable, VitrifyError
 from vitrify.core.digest import JSON, JSONObject
@@ -27,7 +27,6 @@ from vitrify.lifecycle.settings import RunSettings, SecretValue
 from vitrify.lifecycle.world import Site, World
 from vitrify.ports import Backends, Instance, InstanceSpec, Operation, Release, Slots
 
-GONE = ("stopped", "lost")
 _CRASHES = 2
 
 
@@ -106,7 +105,7 @@ class Rollout:
 
     def labels(self) -> dict[str, str]:
         """What marks an instance as this release's."""
-        return {"project": self.world.project_id, "server": self.server, "release": str(self.release.number)}
+        return self.world.labels(self.server, self.release.number)
 
     @asynccontextmanager
     async def step(self, name: str) -> AsyncIterator[None]:
@@ -280,11 +279,11 @@ async def retire(rollout: Rollout, instances: tuple[Instance, ...]) -> None:
     settings, serving = rollout.settings.rollout, {instance.id for instance in instances}
     await _drain(rollout, instances)
     warm = _slots(rollout).previous
-    for old in await runtime.instances({"project": world.project_id, "server": rollout.server}):
+    for old in await runtime.instances(world.labels(rollout.server)):
         if old.id in serving:
             continue
         if old.labels.get("release") == str(warm) and old.id not in rollout.intended.out and settings.keep_warm > 0:
-            if old.state not in GONE and old.stop_at is None:
+            if not old.gone and old.stop_at is None:
                 await runtime.stop_later(old.id, at=world.clock.now() + settings.keep_warm)
         else:
             await _end(rollout, old)
@@ -305,7 +304,7 @@ async def _drain(rollout: Rollout, instances: tuple[Instance, ...]) -> None:
 async def _end(rollout: Rollout, old: Instance) -> None:
     """Stop an instance; what was found altered stays on disk, stopped, for whoever wants to look at it."""
     runtime = rollout.site.runtime
-    if old.state not in GONE:
+    if not old.gone:
         await runtime.stop(old.id, grace=10.0)
     elif old.id not in rollout.intended.out:
         await runtime.discard(old.id)
@@ -361,7 +360,7 @@ async def moved(rollout: Rollout) -> bool:
 
 async def _running(rollout: Rollout) -> tuple[Instance, ...]:
     found = await rollout.site.runtime.instances(rollout.labels())
-    return tuple(instance for instance in found if instance.state not in GONE)
+    return tuple(instance for instance in found if not instance.gone)
 
 
 async def _url(rollout: Rollout) -> str:
@@ -387,8 +386,3 @@ def _still_serving(rollout: Rollout, error: VitrifyError) -> PreviousStillServin
         why="; ".join(filter(None, (error.diagnostics[0].summary, error.diagnostics[0].why))),
         hint=f"`vitrify releases {rollout.server}` lists the releases; mend the declaration and apply again",
     )
-
-
-def resumed(rollout: Rollout, operation: Operation) -> Rollout:
-    """The same rollout under an operation that was found open."""
-    return replace(rollout, operation=operation, intended=Intended.from_json(operation.data))

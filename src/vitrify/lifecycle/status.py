@@ -9,7 +9,6 @@ from vitrify.core.diagnostic import UsageInvalid, VitrifyError
 from vitrify.core.digest import JSON
 from vitrify.core.report import InstanceStatus, ReleaseStatus, ServerStatus
 from vitrify.lifecycle.mutable import scope
-from vitrify.lifecycle.rollout import GONE
 from vitrify.lifecycle.settings import RunSettings, from_json
 from vitrify.lifecycle.world import Site, World
 from vitrify.ports import Instance, Slots
@@ -55,8 +54,8 @@ async def _immutable(server: Server, world: World) -> ServerStatus:
     live = world.state.release(server.name, slots.live) if slots.live else None
     settings = from_json(live.settings) if live else None
     async with world.site(server.hosts[0]) as site:
-        found = await site.runtime.instances({"project": world.project_id, "server": server.name})
-        running = [instance for instance in found if instance.state not in GONE]
+        found = await site.runtime.instances(world.labels(server.name))
+        running = [instance for instance in found if not instance.gone]
         instances = tuple([await _instance(instance, slots, site, settings, world) for instance in running])
         url = await site.router.address(settings.route) if settings and settings.route else ""
     operation = world.state.open_operation(server.name)
@@ -95,8 +94,8 @@ async def releases(servers: Sequence[str], host: Host, world: World) -> tuple[Re
     async with world.site(host) as site:
         for server in servers:
             slots = world.state.slots(server)
-            found = await site.runtime.instances({"project": world.project_id, "server": server})
-            running = [instance.labels.get("release") for instance in found if instance.state not in GONE]
+            found = await site.runtime.instances(world.labels(server))
+            running = [instance.labels.get("release") for instance in found if not instance.gone]
             for release in world.state.releases(server):
                 slot = "live" if release.number == slots.live else "previous" if release.number == slots.previous else ""
                 count = running.count(str(release.number))
@@ -110,7 +109,7 @@ async def logs(name: str, host: Host, world: World, *, lines: int) -> str:
     async with world.site(host) as site:
         found = await site.runtime.instances({"project": world.project_id})
         wanted = [instance for instance in found if instance.id == name] or [
-            instance for instance in found if instance.labels.get("server") == name and instance.state not in GONE
+            instance for instance in found if instance.labels.get("server") == name and not instance.gone
         ]
         if not wanted:
             known = ", ".join(instance.id for instance in found) or "there is none"

@@ -65,6 +65,11 @@ class World:
     first_answer: Callable[[str], Awaitable[None]]
     """Returns once this URL gave a complete answer."""
 
+    def labels(self, server: str, release: int | None = None) -> dict[str, str]:
+        """What marks the instances of a server of this project, or of one of its releases."""
+        found = {"project": self.project_id, "server": server}
+        return found if release is None else {**found, "release": str(release)}
+
     def say(self, what: str, subject: str, detail: str = "", *, stage: Stage = Stage.NOTICE) -> None:
         """Tell that something happened."""
         self.emit(Event(what, stage, subject, detail))

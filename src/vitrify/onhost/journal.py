@@ -14,7 +14,8 @@ from vitrify.core.digest import JSON, JSONObject
 from vitrify.core.step import Reached
 from vitrify.onhost.faults import told
 from vitrify.onhost.files import write
-from vitrify.onhost.memory import FORMAT, Memory, sync
+from vitrify.onhost.memory import FORMAT, Memory
+from vitrify.onhost.record import sync_folder
 from vitrify.onhost.runs import Run, newest_first, read_run
 
 KEPT_RUNS = 20
@@ -40,8 +41,8 @@ class Journal:
             with suppress(FileNotFoundError):
                 os.unlink(self._path)
             self.append({"record": "begin", "format": FORMAT, **record})
-            sync(self._folder)
-            sync(os.path.dirname(self._folder))
+            sync_folder(self._folder)
+            sync_folder(os.path.dirname(self._folder))
 
     def append(self, record: Mapping[str, JSON]) -> None:
         """Add one line, durably. A torn one from a killed process is cut off first."""

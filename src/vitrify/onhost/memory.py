@@ -15,6 +15,7 @@ from vitrify.core.diagnostic import Busy, Denied, IntegrityFailed, TargetFailed
 from vitrify.core.digest import JSON, JSONObject
 from vitrify.onhost.faults import told
 from vitrify.onhost.files import TEMPORARY, write
+from vitrify.onhost.record import sync_folder
 
 FORMAT = 1
 PATIENCE = 5.0
@@ -121,7 +122,7 @@ class Memory:
             finally:
                 os.close(descriptor)
             os.replace(temporary, path)
-            sync(folder)
+            sync_folder(folder)
 
     @contextmanager
     def held(self, holder: Holder, clock: Callable[[], float], *, patience: float = PATIENCE) -> Iterator[None]:
@@ -183,12 +184,3 @@ def refuse_newer(data: Mapping[str, JSON], path: str) -> None:
             why=f"its format is {found}, this version reads up to {FORMAT}",
             hint="upgrade vitrify",
         )
-
-
-def sync(folder: str) -> None:
-    """Make renames and new names in this folder durable."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

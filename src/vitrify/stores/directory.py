@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vitrify.core.diagnostic import Busy, UsageInvalid, VitrifyError
+from vitrify.onhost.record import sync_folder
 
 _LOCK = ".lock"
 _NEW = ".new"
@@ -46,7 +47,7 @@ class DirectoryLedgerStore:
                 file.flush()
                 os.fsync(descriptor)
             new.replace(target)
-            _sync(target.parent)
+            sync_folder(str(target.parent))
         except OSError as error:
             raise _failed(f"the ledger's {path} cannot be written", error, self.folder) from None
 
@@ -109,15 +110,7 @@ def _make_folders(folder: Path) -> None:
         return
     _make_folders(folder.parent)
     folder.mkdir(mode=0o700, exist_ok=True)
-    _sync(folder.parent)
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync_folder(str(folder.parent))
 
 
 def _failed(summary: str, error: OSError, folder: Path) -> VitrifyError:

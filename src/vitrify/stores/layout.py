@@ -14,6 +14,7 @@ from typing import Final
 from vitrify.core.diagnostic import IntegrityFailed, VitrifyError
 from vitrify.core.digest import JSON, PLAIN, JSONObject, canonical, digest_bytes
 from vitrify.onhost.layout import LABEL_BASE, MANIFEST, Descriptor, blob_path, read_document, read_manifest
+from vitrify.onhost.record import sync_folder
 from vitrify.onhost.removal import remove_tree
 from vitrify.ports import Image
 
@@ -95,7 +96,7 @@ class LayoutStore:
         path = blob_path(str(self._oci), digest)
         path.parent.mkdir(parents=True, exist_ok=True)
         file.replace(path)
-        _sync_folder(path.parent)
+        sync_folder(str(path.parent))
 
     def publish(self, config: bytes, manifest: bytes) -> Image:
         """Make an image known, its layers being here: blobs first, the index last, each durable before the next."""
@@ -181,13 +182,4 @@ def _write(path: Path, content: bytes) -> None:
         os.fchmod(file.fileno(), 0o644)
         os.fsync(file.fileno())
     temporary.replace(path)
-    _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Sync the folder as well: after a power cut the rename alone may be lost."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync_folder(str(path.parent))
