@@ -7,7 +7,7 @@ import os
 import re
 import shutil
 from contextlib import suppress
-from typing import Callable, Iterable, Mapping, Set, Tuple
+from typing import Callable, Iterable, Mapping, Sequence, Set, Tuple
 
 from vitrify.core.diagnostic import UsageInvalid
 from vitrify.core.digest import JSON, JSONObject
@@ -44,16 +44,16 @@ class Journal:
             sync_folder(self._folder)
             sync_folder(os.path.dirname(self._folder))
 
-    def append(self, record: Mapping[str, JSON]) -> None:
-        """Add one line, durably. A torn one from a killed process is cut off first."""
-        line = json.dumps(record, separators=(",", ":")).encode() + b"\n"
+    def append(self, *records: Mapping[str, JSON]) -> None:
+        """Add a line for each, durably, all at once. A torn one from a killed process is cut off first."""
+        lines = b"".join(json.dumps(record, separators=(",", ":")).encode() + b"\n" for record in records)
         with told(f"{self._path} cannot be written"):
             descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
             try:
                 end = _end_of_lines(descriptor)
                 try:
                     os.lseek(descriptor, end, os.SEEK_SET)
-                    write(descriptor, line)
+                    write(descriptor, lines)
                 except OSError:
                     os.ftruncate(descriptor, end)
                     raise
@@ -61,15 +61,14 @@ class Journal:
             finally:
                 os.close(descriptor)
 
-    def step(self, name: str, intent: Mapping[str, JSON], act: Callable[[], JSONObject]) -> JSONObject:
-        """Intent, act, outcome. `act` does it and returns the outcome's record."""
-        self.append(intent)
+    def step(self, name: str, intents: Sequence[JSONObject], act: Callable[[], Sequence[JSONObject]]) -> None:
+        """Intents, one act, outcomes. `act` does it and returns a record of the outcome of each intent."""
+        self.append(*intents)
         self._reached(f"{name}.intent")
-        outcome = act()
+        outcomes = act()
         self._reached(f"{name}.act")
-        self.append(outcome)
+        self.append(*outcomes)
         self._reached(f"{name}.outcome")
-        return outcome
 
 
 _BLOCK = 64 * 1024

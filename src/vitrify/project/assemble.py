@@ -136,7 +136,7 @@ def _wished(node: Node, scope: Scope, project: Project, *, image: bool) -> Wishe
         return None
     active, notices = merged((one for one in sound if one.resource), workshop.problems)
     dormant = {one.address for one in sound} - {one.address for one in active}
-    linked = list(_linked(active, dormant, workshop.problems))
+    linked = list(_linked(active, dormant, workshop))
     if image:
         _needs_process(active, node, workshop.problems)
     if len(linked) < len(active):
@@ -150,14 +150,16 @@ def _wished(node: Node, scope: Scope, project: Project, *, image: bool) -> Wishe
     return Wished(ordered.resources, (*notices, *ordered.notices), secrets)
 
 
-def _linked(active: list[Compiled], dormant: set[Address], problems: Problems) -> Iterator[Resource]:
+def _linked(active: list[Compiled], dormant: set[Address], workshop: Workshop) -> Iterator[Resource]:
     """The resources with what they come after. Whoever comes after something that does not count, comes after nothing."""
     known = {one.address for one in active}
     for one in active:
-        lost = [(address, at) for address, at in one.after if address not in known and address not in dormant]
+        heard = workshop.kinds[one.address.kind].listens(one.resource) if one.resource else {}
+        named = [*one.after, *((address, one.wish.at) for address in heard)]
+        lost = [(address, at) for address, at in named if address not in known and address not in dormant]
         for address, at in lost:
-            hint = near(str(address), map(str, known)) or "`after` names resources of the same server"
-            problems.add(f"there is no resource `{address}`", at, hint=hint)
+            hint = near(str(address), map(str, known)) or "name a resource of the same server"
+            workshop.problems.add(f"there is no resource `{address}`", at, hint=hint)
         if one.resource and not lost:
             yield replace(one.resource, after=tuple(address for address, _ in one.after if address in known))
 
