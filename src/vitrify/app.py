@@ -10,17 +10,17 @@ import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vitrify.core.declaration import Declaration, Host, Lifecycle, Server
+from vitrify.core.declaration import Declaration, Host, Server
 from vitrify.core.diagnostic import PlanStale, UsageInvalid
 from vitrify.core.drift import Audit
 from vitrify.core.event import Emit
-from vitrify.core.plan import HostPlan, Plan, ReleasePlan
-from vitrify.core.report import Applied, Check, Converged, EntryView, Released, ReleaseStatus, ServerStatus, Verified
+from vitrify.core.plan import Plan
+from vitrify.core.report import Applied, Check, EntryView, Released, ReleaseStatus, ServerStatus, Verified
 from vitrify.onhost.failpoint import from_environment
 
 if TYPE_CHECKING:
@@ -43,6 +43,8 @@ class Options:
     limit: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     overrides: Mapping[str, str] = field(default_factory=dict)
+    parallel: int = 10
+    """Hosts at a time."""
 
 
 class App:
@@ -83,7 +85,7 @@ class App:
         """Carry out the plan, server by server; stops at the first that fails."""
         return asyncio.run(self._apply(plan))
 
-    def undo(self, server: str, *, run: str = "", force: bool = False) -> tuple[Converged, ...]:
+    def undo(self, server: str, *, run: str = "", force: bool = False) -> Applied:
         """Take back the last apply (or the named run) of a mutable server, on each of its hosts."""
         return asyncio.run(self._undo(self._server(server), run=run, force=force))
 
@@ -297,18 +299,13 @@ class App:
     # -- stories over all chosen servers -------------------------------------------------------------------------
 
     async def _plan(self) -> Plan:
-        from vitrify.lifecycle import immutable, mutable
-
-        planned: list[HostPlan | ReleasePlan] = []
-        for server in self._chosen():
-            if server.lifecycle is Lifecycle.IMMUTABLE:
-                planned.append(await immutable.plan(server, server.hosts[0], self._world))
-            else:
-                planned += [await mutable.plan(server, host, self._world) for host in server.hosts]
         from vitrify.core.digest import digest_of
+        from vitrify.lifecycle import fleet
 
-        declared = digest_of({server.name: server.digest for server in self._chosen()})
-        return Plan(self._declaration.project, declared, tuple(planned), made_at=round(time.time()))
+        servers = self._chosen()
+        planned, problems = await fleet.plan(servers, self._world, parallel=self._options.parallel)
+        declared = digest_of({server.name: server.digest for server in servers})
+        return Plan(self._declaration.project, declared, planned, made_at=round(time.time()), problems=problems)
 
     def _record_plan(self, plan: Plan) -> None:
         ledger = self._world.ledger
@@ -317,24 +314,16 @@ class App:
             ledger.append("plan", {"plan": plan.digest, "declaration": plan.declaration, "empty": plan.empty})
 
     async def _apply(self, plan: Plan) -> Applied:
-        from vitrify.lifecycle import immutable, mutable
+        from vitrify.lifecycle import fleet
 
-        hosts: list[Converged] = []
-        releases: list[Released] = []
-        for planned in plan.servers:
-            server = self._server(planned.server)
-            host = next(host for host in server.hosts if host.name == planned.host)
-            if isinstance(planned, ReleasePlan):
-                if not planned.empty:
-                    releases.append(await immutable.apply(server, host, planned, self._world))
-            elif not planned.empty or planned.bookkeeping or mutable.unrecorded(server, host, self._world):
-                hosts.append(await mutable.apply(server, host, planned, self._world))
-        return Applied(tuple(hosts), tuple(releases))
+        servers = {server.name: server for server in self._declaration.servers}
+        applied = await fleet.apply(plan.servers, servers, self._world, parallel=self._options.parallel)
+        return replace(applied, problems=(*plan.problems, *applied.problems))
 
-    async def _undo(self, server: Server, *, run: str, force: bool) -> tuple[Converged, ...]:
-        from vitrify.lifecycle import mutable
+    async def _undo(self, server: Server, *, run: str, force: bool) -> Applied:
+        from vitrify.lifecycle import fleet
 
-        return tuple([await mutable.undo(server.name, host, self._world, run=run, force=force) for host in server.hosts])
+        return await fleet.undo(server, self._world, run=run, force=force, parallel=self._options.parallel)
 
 
 def _ledger(home: Path, known: Identity, signer: Signer, clock: Clock, reached: Reached) -> Log:

@@ -41,7 +41,7 @@ routers:
 servers:
   web:
     lifecycle: {lifecycle}
-    hosts: ["root:./machine"]
+    hosts: {hosts}
     base: host
     replicas: {replicas}
     resources:
@@ -50,7 +50,7 @@ servers:
       - file: {{path: /srv/app/serve.py, source: ./serve.py}}
       - file: {{path: /srv/app/greeting.txt, content: "${{var.greeting}}\\n"}}
       - process: {{name: web, command: [/usr/bin/python3, -I, /srv/app/serve.py], workdir: /srv/app, port: 8000}}
-    health: {{http: /, passes: 1, interval: 50ms, grace: {grace}}}
+    health: {{{health}, passes: 1, interval: 50ms, grace: {grace}}}
     route: {{router: edge}}
     rollout: {{drain: 2s, probation: {probation}, keep_warm: 5m}}
 """
@@ -67,6 +67,8 @@ class Shop:
     replicas: int = 1
     grace: str = "10s"
     probation: str = "0s"
+    hosts: str = '["root:./machine"]'
+    health: str = "http: /"
 
     @classmethod
     def build(cls, folder: Path, **more: str) -> Shop:
@@ -96,7 +98,9 @@ class Shop:
         """Write the declaration, with these values changed."""
         for name, value in changed.items():
             setattr(self, name, value)
-        values = {name: getattr(self, name) for name in ("port", "lifecycle", "greeting", "replicas", "grace", "probation")}
+        values = {
+            name: getattr(self, name) for name in ("port", "lifecycle", "greeting", "replicas", "grace", "probation", "hosts", "health")
+        }
         (self.folder / "vitrify.yaml").write_text(DECLARATION.format(**values))
 
     def run(self, *words: str, expect: int | None = 0, **environment: str) -> subprocess.CompletedProcess[str]:

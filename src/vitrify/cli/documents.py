@@ -30,12 +30,20 @@ def applied(result: Applied) -> JSONObject:
     """The document of `apply`."""
     hosts: list[JSON] = [_converged(host) for host in result.hosts]
     releases: list[JSON] = [_released(release) for release in result.releases]
-    return document("applied", hosts=hosts, releases=releases)
+    return document("applied", hosts=hosts, releases=releases, problems=_problems(result), held=_held(result))
 
 
-def undone(hosts: Sequence[Converged]) -> JSONObject:
+def undone(result: Applied) -> JSONObject:
     """The document of `undo`."""
-    return document("undone", hosts=[_converged(host) for host in hosts])
+    return document("undone", hosts=[_converged(host) for host in result.hosts], problems=_problems(result))
+
+
+def _problems(result: Applied) -> list[JSON]:
+    return [problem.to_json() for problem in result.problems]
+
+
+def _held(result: Applied) -> list[JSON]:
+    return [{"server": server, "host": host} for server, host in result.held]
 
 
 def rolled_back(release: Released) -> JSONObject:
@@ -89,6 +97,8 @@ def _converged(host: Converged) -> JSONObject:
         "run": host.run,
         "outcomes": [{"address": each.address, "outcome": each.outcome, "error": each.error} for each in host.outcomes],
         "not_undone": [*host.not_undone],
+        "health": host.health,
+        "undone": host.undone,
         "ms": _ms(host.seconds),
     }
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:  # help and usage errors are told before any of these is neede
     from vitrify.core.drift import Audit
     from vitrify.core.event import Emit
     from vitrify.core.plan import Plan
-    from vitrify.core.report import Applied, Check, Converged, EntryView, Released, ReleaseStatus, ServerStatus, Verified
+    from vitrify.core.report import Applied, Check, EntryView, Released, ReleaseStatus, ServerStatus, Verified
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,8 @@ class Scope:
     limit: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     overrides: Mapping[str, str] = field(default_factory=dict)
+    parallel: int = 10
+    """Hosts at a time."""
 
 
 class Application(Protocol):
@@ -38,7 +40,7 @@ class Application(Protocol):
     def apply(self, plan: Plan) -> Applied:
         """Carry out the plan."""
 
-    def undo(self, server: str, *, run: str, force: bool) -> tuple[Converged, ...]:
+    def undo(self, server: str, *, run: str, force: bool) -> Applied:
         """Take back a run ("" is the last one) on each host of a mutable server."""
 
     def status(self) -> tuple[ServerStatus, ...]:
@@ -86,5 +88,5 @@ def open_app(scope: Scope, emit: Emit, environ: Mapping[str, str]) -> Applicatio
     """The real application."""
     from vitrify.app import App, Options
 
-    options = Options(folder=scope.folder, limit=scope.limit, exclude=scope.exclude, overrides=scope.overrides)
+    options = Options(folder=scope.folder, limit=scope.limit, exclude=scope.exclude, overrides=scope.overrides, parallel=scope.parallel)
     return App(options, emit=emit, environ=environ)

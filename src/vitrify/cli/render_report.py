@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from vitrify.cli.text import BLANK, Line, Span, Style, ago, faint, lasted, line, many, strong, table
+from vitrify.core.plan import HostProblem
 from vitrify.core.report import (
     Applied,
     Check,
@@ -30,6 +31,19 @@ def applied_lines(applied: Applied, look: Look) -> Iterator[Line]:
             yield from converged_lines(host)
     for release in applied.releases:
         yield from released_lines(release, look)
+    yield from problem_lines(applied.problems)
+    for server, place in applied.held:
+        yield line(
+            faint("-   "), " ", strong(server), " on ", Span(place, Style.PLACE), ": left as it is, because of what failed before it"
+        )
+
+
+def problem_lines(problems: Sequence[HostProblem]) -> Iterator[Line]:
+    """Hosts that could not be reached or did not do their part, each with the reason."""
+    for problem in problems:
+        word = "unreachable" if problem.unreachable else "failed"
+        yield line(_mark(good=False), " ", strong(problem.server), " on ", Span(problem.host, Style.PLACE), ": ", Span(word, Style.ALARM))
+        yield from (line("     ", each) for each in problem.why.split("\n"))
 
 
 def converged_lines(host: Converged) -> Iterator[Line]:
@@ -37,7 +51,7 @@ def converged_lines(host: Converged) -> Iterator[Line]:
     counted = {word: sum(outcome.outcome == word for outcome in host.outcomes) for word in ("done", "failed", "skipped")}
     told = ", ".join(f"{count:,} {word}" for word, count in counted.items() if count or word == "done")
     yield line(
-        _mark(not host.failed),
+        _mark(not (host.failed or host.undone)),
         " ",
         strong(host.server),
         " on ",
@@ -51,6 +65,8 @@ def converged_lines(host: Converged) -> Iterator[Line]:
             yield from (line(" " * 13, each) for each in outcome.error.split("\n") if each)
         elif outcome.outcome == "skipped":
             yield line("     ", faint("skipped "), outcome.address)
+    if host.undone:
+        yield line("     ", Span("taken back ", Style.ALARM), host.health)
     yield from (line("     ", Span("cannot be undone ", Style.CHANGED), address) for address in host.not_undone)
 
 

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import click
 
 from vitrify.cli import documents
 from vitrify.cli.confirm import confirm
-from vitrify.cli.exits import Exit
+from vitrify.cli.exits import Exit, ended
 from vitrify.cli.invocation import Invocation
 from vitrify.cli.options import flag, shared
-from vitrify.cli.render_report import converged_lines
+from vitrify.cli.render_report import applied_lines
 from vitrify.cli.text import Line, ago, line
 from vitrify.cli.verb import verb
 from vitrify.core.diagnostic import UsageInvalid
-from vitrify.core.report import Converged, ServerStatus
+from vitrify.core.report import Applied, ServerStatus
 
 EXAMPLES = {
     "vitrify undo db": "Take back the last apply on every host of db.",
@@ -28,7 +28,7 @@ EXAMPLES = {
 @click.argument("server")
 @flag("--run", metavar="RUN", default="", help="Which run to take back; the last one where none is named.")
 @flag("--force", is_flag=True, help="Put back even what somebody else has changed since.")
-@shared("project", "var", "yes")
+@shared("project", "var", "parallel", "yes")
 def undo(invocation: Invocation, server: str, run: str, force: bool) -> Exit:  # noqa: FBT001  a flag of the command line
     """Put back what the last apply (or the named run) found on each host of a mutable SERVER: contents, modes, owners, links.
     Refused where somebody changed the same things since, unless forced. What cannot be undone is named.
@@ -37,13 +37,13 @@ def undo(invocation: Invocation, server: str, run: str, force: bool) -> Exit:  #
     if known and known.lifecycle != "mutable":
         raise UsageInvalid(f"{server} is immutable: its releases are rolled back, not undone", hint=f"`vitrify rollback {server}`")
     if known and not run and _untouched(known):
-        invocation.screen.show(lambda: documents.undone(()), lambda _: [line(f"Nothing to undo: {server} was never applied.")])
+        invocation.screen.show(lambda: documents.undone(Applied()), lambda _: [line(f"Nothing to undo: {server} was never applied.")])
         return Exit.DONE
     invocation.screen.say(*_what(known, server=server, run=run, now=invocation.surroundings.clock()))
     confirm(invocation, "Undo this?")
     undone = invocation.app.undo(server, run=run, force=force)
-    invocation.screen.show(lambda: documents.undone(undone), lambda _: [each for host in undone for each in converged_lines(host)])
-    return _ended(undone)
+    invocation.screen.show(lambda: documents.undone(undone), lambda look: applied_lines(undone, look))
+    return ended(undone)
 
 
 def _untouched(server: ServerStatus) -> bool:
@@ -57,7 +57,3 @@ def _what(known: ServerStatus | None, *, server: str, run: str, now: float) -> I
     when = f", {ago(now - known.last_at)} ago" if known.last_at is not None else ""
     by = f" by {known.last_by}" if known.last_by else ""
     yield line(f"Undo on {server} ({', '.join(known.hosts)}): run {known.last_run}{by}{when}.")
-
-
-def _ended(undone: Sequence[Converged]) -> Exit:
-    return Exit.HOSTS_FAILED if any(host.failed for host in undone) else Exit.DONE

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Mapping
 
+from vitrify.core.batch import Pace
 from vitrify.core.diagnostic import Location
 from vitrify.core.digest import JSONObject, digest_of
 from vitrify.core.resource import Address, Resource
@@ -124,6 +125,7 @@ class Server:
     health: Health | None = None
     route: Route | None = None
     rollout: Rollout = field(default_factory=Rollout)
+    pace: Pace = field(default_factory=Pace)
     contents: Mapping[str, Content] = field(default_factory=dict)
     """Digest -> content, for every digest that a resource names."""
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -132,6 +134,16 @@ class Server:
     """Host name -> its resources in order, for each host whose own variables make them differ from `resources`."""
     notices: tuple[str, ...] = ()
     """What a reader of the declaration should know, though nothing is wrong: an order that an edge changed."""
+
+    def host(self, name: str) -> Host:
+        """The host of this name."""
+        return next(host for host in self.hosts if host.name == name)
+
+    @property
+    def port(self) -> int:
+        """The port that its process listens on; 0 where it has none."""
+        ports = [wish.fields.get("port") for wish in self.resources if wish.address.kind == "process" and not wish.absent]
+        return next((port for port in ports if isinstance(port, int)), 0)
 
     def wishes(self, host: Host) -> tuple[Resource, ...]:
         """The resources in order, as they are for this host."""

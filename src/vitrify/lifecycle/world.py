@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
-from vitrify.core.declaration import Host
+from vitrify.core.declaration import Host, Server
 from vitrify.core.digest import JSONObject
 from vitrify.core.event import Emit, Event, Stage
 from vitrify.core.resource import Kinds
@@ -69,6 +69,16 @@ class World:
         """What marks the instances of a server of this project, or of one of its releases."""
         found = {"project": self.project_id, "server": server}
         return found if release is None else {**found, "release": str(release)}
+
+    def naming(self, server: Server, host: str) -> World:
+        """The same world, whose events say which host they are about, where the server has several."""
+        if len(server.hosts) == 1:
+            return self
+
+        def emit(event: Event) -> None:
+            self.emit(replace(event, data={**event.data, "server": server.name, "host": host}))
+
+        return replace(self, emit=emit)
 
     def say(self, what: str, subject: str, detail: str = "", *, stage: Stage = Stage.NOTICE) -> None:
         """Tell that something happened."""

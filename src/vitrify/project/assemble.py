@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from vitrify.core.batch import Pace
 from vitrify.core.declaration import Content, Lifecycle, Router, Server
 from vitrify.core.diagnostic import DeclarationInvalid
 from vitrify.core.digest import JSON
@@ -77,6 +78,7 @@ def assemble(name: str, entry: Entry, project: Project) -> Server | None:
         health=settings.health(part.health),
         route=route,
         rollout=settings.rollout(part.rollout),
+        pace=Pace(tuple(part.batch), part.max_fail),
         contents=_contents(sound.values(), project),
         secrets={name: value for wished in sound.values() for name, value in wished.secrets.items()},
         apart=apart,

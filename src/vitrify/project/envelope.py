@@ -10,6 +10,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
+from vitrify.core.batch import ALL, Share
 from vitrify.core.diagnostic import Location
 from vitrify.core.schema import near
 from vitrify.project.node import Node, plain, spoken, walk
@@ -19,6 +20,7 @@ from vitrify.project.values import (
     Duration,
     Given,
     HostName,
+    HostShare,
     Listen,
     RawList,
     RawMap,
@@ -154,6 +156,8 @@ class ServerPart(Part):
     health: Annotated[HealthPart | None, Given] = None
     route: Annotated[RoutePart | None, Given] = None
     rollout: RolloutPart = Field(default_factory=RolloutPart)
+    batch: list[HostShare] = Field(default_factory=lambda: [ALL], min_length=1)
+    max_fail: HostShare = Share(0)
     vars: RawMap = None
 
 

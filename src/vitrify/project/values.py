@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BeforeValidator
 from pydantic_core import PydanticCustomError
 
 from vitrify.core import schema
+from vitrify.core.batch import Share
 from vitrify.core.schema import Field, Type, near
 from vitrify.project.node import Node, spoken
 
@@ -53,6 +54,16 @@ def _duration(value: Any) -> float:  # noqa: ANN401  what stands in a file can b
         refuse("this is not a duration", "a whole number and ms, s, m or h, as in 30s")
     return int(match[1]) * _UNITS[match[2]]
 
+
+def _host_share(value: Any) -> Share:  # noqa: ANN401  what stands in a file can be anything
+    found = Share.parse(str(value)) if isinstance(value, (int, str)) and not isinstance(value, bool) else None
+    if found is None:
+        refuse("this is not a number of hosts", "a whole number or a share of all, as in 3 or 25%")
+    return found
+
+
+HostShare: TypeAlias = Annotated[Share, BeforeValidator(_host_share)]
+"""So many hosts, written as `3` or `25%`."""
 
 Duration: TypeAlias = Annotated[float, BeforeValidator(_duration)]
 """Seconds, written as `500ms`, `30s`, `10m`, `1h`."""

@@ -59,7 +59,7 @@ class FakeApplication:
         self.error: BaseException | None = None
         self.plan_is = Plan("shop", "sha256:0", ())
         self.applied_is = Applied()
-        self.undone_is: tuple[Converged, ...] = ()
+        self.undone_is = Applied()
         self.status_is: tuple[ServerStatus, ...] = ()
         self.releases_is: tuple[ReleaseStatus, ...] = ()
         self.released_is = Released("web", "rollback", 3, 4, IMAGE, ("web-3-a", "web-3-b"))
@@ -100,7 +100,7 @@ class FakeApplication:
         self._called("apply", plan=plan)
         return self.applied_is
 
-    def undo(self, server: str, *, run: str, force: bool) -> tuple[Converged, ...]:
+    def undo(self, server: str, *, run: str, force: bool) -> Applied:
         self._called("undo", server=server, run=run, force=force)
         return self.undone_is
 
