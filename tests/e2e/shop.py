@@ -98,10 +98,7 @@ class Shop:
         """Write the declaration, with these values changed."""
         for name, value in changed.items():
             setattr(self, name, value)
-        values = {
-            name: getattr(self, name) for name in ("port", "lifecycle", "greeting", "replicas", "grace", "probation", "hosts", "health")
-        }
-        (self.folder / "vitrify.yaml").write_text(DECLARATION.format(**values))
+        (self.folder / "vitrify.yaml").write_text(DECLARATION.format(**vars(self)))
 
     def run(self, *words: str, expect: int | None = 0, **environment: str) -> subprocess.CompletedProcess[str]:
         """The command line, as a person would use it."""
