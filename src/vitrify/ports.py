@@ -247,6 +247,15 @@ class StateStore(Protocol):
     def servers(self) -> tuple[str, ...]:
         """Every server that has a release."""
 
+    def managed(self) -> tuple[tuple[str, str], ...]:
+        """Server and host of every place that is changed in place, in order: what left the declaration is found by this."""
+
+    def manage(self, server: str, host: str) -> None:
+        """Note such a place; repeating it is harmless."""
+
+    def forget(self, server: str, host: str) -> None:
+        """Forget it; repeating it is harmless."""
+
 
 class ImageStore(Protocol):
     """Keeps images by digest."""

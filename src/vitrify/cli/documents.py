@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from vitrify.core.plan import HostPlan, Plan
 from vitrify.core.report import (
     Applied,
     Check,
@@ -51,9 +52,30 @@ def rolled_back(release: Released) -> JSONObject:
     return document("rollback", **_released(release))
 
 
-def retired(server: str, instances: int) -> JSONObject:
+def retired(server: str, instances: int, result: Applied) -> JSONObject:
     """The document of `retire`."""
-    return document("retire", server=server, instances=instances)
+    hosts: list[JSON] = [_converged(host) for host in result.hosts]
+    return document("retire", server=server, instances=instances, hosts=hosts, problems=_problems(result), held=_held(result))
+
+
+def forgotten(result: Applied) -> JSONObject:
+    """The document of `forget`."""
+    return document("forget", hosts=[{"server": host.server, "host": host.host} for host in result.hosts], problems=_problems(result))
+
+
+def taken_over(result: Applied, planned: Plan) -> JSONObject:
+    """The document of `import`: on each host how many resources are managed now, and which differ and were left alone."""
+    hosts: list[JSON] = [
+        {
+            "server": plan.server,
+            "host": plan.host,
+            "managed": [str(resource.address) for resource in plan.settled],
+            "different": [str(change.resource.address) for change in plan.changes],
+        }
+        for plan in planned.servers
+        if isinstance(plan, HostPlan)
+    ]
+    return document("import", hosts=hosts, problems=[problem.to_json() for problem in (*planned.problems, *result.problems)])
 
 
 def status(servers: Sequence[ServerStatus]) -> JSONObject:

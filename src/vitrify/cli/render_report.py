@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from vitrify.cli.text import BLANK, Line, Span, Style, ago, faint, lasted, line, many, strong, table
-from vitrify.core.plan import HostProblem
+from vitrify.core.plan import HostPlan, HostProblem, Plan
 from vitrify.core.report import (
     Applied,
     Check,
@@ -36,6 +36,25 @@ def applied_lines(applied: Applied, look: Look) -> Iterator[Line]:
         yield line(
             faint("-   "), " ", strong(server), " on ", Span(place, Style.PLACE), ": left as it is, because of what failed before it"
         )
+
+
+def forgotten_lines(forgotten: Applied, look: Look) -> Iterator[Line]:
+    """Which hosts are not managed any more."""
+    del look
+    for host in forgotten.hosts:
+        yield line(_mark(good=True), " ", strong(host.server), " on ", Span(host.host, Style.PLACE), ": forgotten; what is there stays")
+    yield from problem_lines(forgotten.problems)
+
+
+def taken_over_lines(applied: Applied, planned: Plan, look: Look) -> Iterator[Line]:
+    """How much on each host is managed from now on, and what was left alone."""
+    del look
+    for plan in planned.servers:
+        if isinstance(plan, HostPlan):
+            told = f": {many(len(plan.settled), 'resource')} managed from now on"
+            left = f", {many(len(plan.changes), 'difference')} left as it is" if plan.changes else ""
+            yield line(_mark(good=True), " ", strong(plan.server), " on ", Span(plan.host, Style.PLACE), told, left)
+    yield from problem_lines((*planned.problems, *applied.problems))
 
 
 def problem_lines(problems: Sequence[HostProblem]) -> Iterator[Line]:

@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from vitrify.core.digest import JSONObject
 from vitrify.core.plan import HostProblem
+
+
+@dataclass(frozen=True)
+class Which:
+    """What to undo: the last run that was not undone yet, the run named, or (`back`) every run down to that one, it included."""
+
+    run: str = ""
+    back: bool = False
+
+
+LAST = Which()
 
 
 @dataclass(frozen=True)
@@ -33,6 +44,15 @@ class Converged:
     """Why the batch that it was part of is not healthy; empty where it is, or nobody asked."""
     undone: bool = False
     """Whether it was taken back, because of that."""
+
+    def followed(self, more: Converged) -> Converged:
+        """Both, one after the other, under the name of the second."""
+        return replace(
+            more,
+            outcomes=(*self.outcomes, *more.outcomes),
+            not_undone=(*self.not_undone, *more.not_undone),
+            seconds=self.seconds + more.seconds,
+        )
 
     @property
     def failed(self) -> tuple[Outcome, ...]:

@@ -10,7 +10,7 @@ from itertools import groupby
 from vitrify.core.declaration import Host, Lifecycle, Server
 from vitrify.core.diagnostic import TargetUnreachable, VitrifyError
 from vitrify.core.plan import HostPlan, HostProblem, ReleasePlan
-from vitrify.core.report import Applied, Converged, Released
+from vitrify.core.report import Applied, Converged, Released, Which
 from vitrify.lifecycle import immutable, mutable, trial
 from vitrify.lifecycle.side_by_side import side_by_side
 from vitrify.lifecycle.world import World
@@ -116,8 +116,20 @@ def _summed(server: Server, ended: trial.Ended, *, one_only: bool) -> Applied:
     return Applied(hosts=hosts, problems=tuple(problem(server.name, name, error) for name, error in errors.items()))
 
 
-async def undo(server: Server, world: World, *, run: str, force: bool, parallel: int) -> Applied:
-    """Take back the last run (or the named one) on each host of this server."""
-    jobs = [partial(mutable.undo, server.name, host, world.naming(server, host.name), run=run, force=force) for host in server.hosts]
+async def undo(server: Server, world: World, *, which: Which, force: bool, parallel: int) -> Applied:
+    """Take back the last run, the named one, or every run back to it, on each host of this server."""
+    jobs = [partial(_undo_one, server.name, host, world.naming(server, host.name), which=which, force=force) for host in server.hosts]
     ended = await side_by_side(jobs, at_most=parallel)
     return _summed(server, dict(zip((host.name for host in server.hosts), ended, strict=True)), one_only=len(server.hosts) == 1)
+
+
+async def _undo_one(server: str, host: Host, world: World, *, which: Which, force: bool) -> Converged:
+    if not which.back:
+        return await mutable.undo(server, host, world, run=which.run, force=force)
+    ended: Converged | None = None
+    for run in await mutable.runs_down_to(server, host, world, run=which.run):
+        newest = await mutable.undo(server, host, world, run=run, force=force)
+        ended = newest if ended is None else ended.followed(newest)
+        if newest.failed:
+            break
+    return ended or Converged(server, host.name, which.run, ())

@@ -79,6 +79,7 @@ async def apply(server: Server, host: Host, planned: HostPlan, world: World) -> 
         "changes": _pairs((str(change.resource.address), change.action.value) for change in planned.changes),
         "declaration": server.digest,
     }
+    world.state.manage(server.name, host.name)
     since = record.once(world.ledger, INTENDED, intent, since=since)
     world.reached("apply.intent")
     answer = await _enact(server, host, planned, run, world)
@@ -152,6 +153,18 @@ async def undo(server: str, host: Host, world: World, *, run: str = "", force: b
     skipped = answer.get("skipped")
     not_undone = tuple(str(address) for address in skipped) if isinstance(skipped, list) else ()
     return Converged(server, host.name, wanted, outcomes, not_undone=not_undone, seconds=world.clock.now() - started)
+
+
+async def runs_down_to(server: str, host: Host, world: World, *, run: str) -> tuple[str, ...]:
+    """The runs of a host that are not undone yet, newest first, down to this one."""
+    async with world.session(host) as session:
+        known = await session.call("observe", {"scope": scope(server, host, world), "resources": []})
+    runs = [(str(item["run"]), str(item["state"])) for item in _objects(known, "runs")]
+    names = [name for name, _ in runs]
+    if run not in names:
+        hint = f"runs, newest first: {', '.join(names[:5])}" if names else "nothing was applied there, or it is too long ago"
+        raise UsageInvalid(f"{host.name} knows no run {run!r} of {server}", hint=hint)
+    return tuple(name for name, state in runs[: names.index(run) + 1] if state != _UNDONE)
 
 
 def _undo_of(server: str, host: Host, world: World, *, run: str, states: Mapping[str, str]) -> tuple[int, str, str]:
