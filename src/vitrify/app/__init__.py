@@ -7,10 +7,10 @@ import json
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
-from vitrify.app.wiring import LOCAL, Wiring
+from vitrify.app.wiring import LOCAL, Options, Wiring
 from vitrify.core.declaration import Host, Server
 from vitrify.core.diagnostic import PlanStale, UsageInvalid
 from vitrify.core.drift import Audit
@@ -18,17 +18,7 @@ from vitrify.core.event import Emit
 from vitrify.core.plan import HostPlan, Plan
 from vitrify.core.report import LAST, Applied, Check, Converged, EntryView, Released, ReleaseStatus, ServerStatus, Verified, Which
 
-
-@dataclass(frozen=True)
-class Options:
-    """What the global flags said."""
-
-    folder: str = "."
-    limit: tuple[str, ...] = ()
-    exclude: tuple[str, ...] = ()
-    overrides: Mapping[str, str] = field(default_factory=dict)
-    parallel: int = 10
-    """Hosts at a time."""
+__all__ = ("App", "Options")
 
 
 class App:
@@ -37,7 +27,7 @@ class App:
     def __init__(self, options: Options, *, emit: Emit, environ: Mapping[str, str]) -> None:
         self._options = options
         self._environ = environ
-        self._wiring = Wiring(options.folder, overrides=options.overrides, emit=emit, environ=environ)
+        self._wiring = Wiring(options, emit=emit, environ=environ)
 
     def plan(self) -> Plan:
         """What an apply would do; told to the ledger unless the last entry says the same."""
@@ -212,9 +202,9 @@ class App:
 
     def _managed(self, server: str) -> list[Host]:
         """The hosts that this server is changed in place on, whether they are declared still or not."""
-        from vitrify.project.settings import reached
+        from vitrify.project.settings import host_at
 
-        return [reached(host, self._wiring.folder.absolute()) for name, host in self._wiring.world.state.managed() if name == server]
+        return [host_at(host, self._wiring.folder.absolute()) for name, host in self._wiring.world.state.managed() if name == server]
 
     def _abandoned(self) -> tuple[ServerStatus, ...]:
         """The managed hosts that no server declares any more; of all servers, whatever was chosen."""

@@ -6,6 +6,7 @@ import getpass
 import socket
 from collections.abc import AsyncIterator, Awaitable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,12 +29,25 @@ if TYPE_CHECKING:
 LOCAL = Host("local")
 
 
-class Wiring:
-    """A project and its surroundings, seen from one command. `beginning` is the folder it was started in, or told with -C."""
+@dataclass(frozen=True)
+class Options:
+    """What the global flags said."""
 
-    def __init__(self, beginning: str, *, overrides: Mapping[str, str], emit: Emit, environ: Mapping[str, str]) -> None:
-        self._beginning = beginning
-        self._overrides = overrides
+    folder: str = "."
+    limit: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    overrides: Mapping[str, str] = field(default_factory=dict)
+    parallel: int = 10
+    """Hosts at a time."""
+    keep_runs: int = 20
+    """So many runs of each server stay undoable on a host."""
+
+
+class Wiring:
+    """A project and its surroundings, seen from one command."""
+
+    def __init__(self, options: Options, *, emit: Emit, environ: Mapping[str, str]) -> None:
+        self._options = options
         self._emit = emit
         self._environ = environ
 
@@ -51,7 +65,7 @@ class Wiring:
         """The folder of the project."""
         from vitrify.project.find import find
 
-        return find(self._beginning).parent
+        return find(self._options.folder).parent
 
     @cached_property
     def declaration(self) -> Declaration:
@@ -60,7 +74,7 @@ class Wiring:
 
         world = self.world
         key = bytes.fromhex(world.key)
-        return load(str(self.folder), environ=self._environ, overrides=self._overrides, kinds=world.kinds, key=key)
+        return load(str(self.folder), environ=self._environ, overrides=self._options.overrides, kinds=world.kinds, key=key)
 
     def _known_identity(self) -> Identity:
         from vitrify.project import identity
@@ -117,6 +131,7 @@ class Wiring:
             session=self._session,
             site=self._site,
             first_answer=_first_answer,
+            keep_runs=self._options.keep_runs,
         )
 
     @cached_property

@@ -23,6 +23,8 @@ class Scope:
     overrides: Mapping[str, str] = field(default_factory=dict)
     parallel: int = 10
     """Hosts at a time."""
+    keep_runs: int = 20
+    """So many runs of each server stay undoable on a host."""
 
 
 class Application(Protocol):
@@ -100,5 +102,5 @@ def open_app(scope: Scope, emit: Emit, environ: Mapping[str, str]) -> Applicatio
     """The real application."""
     from vitrify.app import App, Options
 
-    options = Options(folder=scope.folder, limit=scope.limit, exclude=scope.exclude, overrides=scope.overrides, parallel=scope.parallel)
+    options = Options(**vars(scope))
     return App(options, emit=emit, environ=environ)

@@ -108,6 +108,7 @@ async def _enact(server: Server, host: Host, planned: HostPlan, run: str, world:
         "forgotten": [str(resource.address) for resource in planned.forgotten],
         "expect": planned.expect,
         "resources": _sent(server.wishes(host)),
+        "keep": {"runs": world.keep_runs},
     }
     async with world.session(host) as session:
         return await session.call("enact", arguments, contents=server.contents, emit=world.emit)

@@ -64,6 +64,8 @@ class World:
     site: Callable[[Host], AbstractAsyncContextManager[Site]]
     first_answer: Callable[[str], Awaitable[None]]
     """Returns once this URL gave a complete answer."""
+    keep_runs: int = 20
+    """So many runs of each server stay undoable on a host."""
 
     def labels(self, server: str, release: int | None = None) -> dict[str, str]:
         """What marks the instances of a server of this project, or of one of its releases."""

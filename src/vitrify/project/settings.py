@@ -17,14 +17,14 @@ def hosts(parts: list[HostPart], node: Node, folder: Path, problems: Problems) -
     """Where the server lives; the same place twice is noted."""
     found: dict[str, Host] = {}
     for index, part in enumerate(parts):
-        host = reached(part.at, folder)
+        host = host_at(part.at, folder)
         if host.folder in found:
             problems.add(f"the host `{part.at}` is listed twice", walk(node, ("hosts", index, "at")))
         found.setdefault(host.folder, host)
     return tuple(found.values())
 
 
-def reached(at: str, folder: Path) -> Host:
+def host_at(at: str, folder: Path) -> Host:
     """The host that is written so."""
     return Host("local") if at == "local" else Host(at, beneath(folder, at.partition(":")[2]))
 
