@@ -110,8 +110,9 @@ async def _enact(server: Server, host: Host, planned: HostPlan, run: str, world:
         "resources": _sent(server.wishes(host)),
         "keep": {"runs": world.keep_runs},
     }
-    async with world.session(host) as session:
-        return await session.call("enact", arguments, contents=server.contents, emit=world.emit)
+    with world.working_on(host.name, f"{len(planned.changes)} changes"):
+        async with world.session(host) as session:
+            return await session.call("enact", arguments, contents=server.contents, emit=world.emit)
 
 
 def _run_of(server: Server, host: Host, planned: HostPlan, world: World) -> tuple[int, str]:

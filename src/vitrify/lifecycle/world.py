@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
-from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -81,6 +81,17 @@ class World:
             self.emit(replace(event, data={**event.data, "server": server.name, "host": host}))
 
         return replace(self, emit=emit)
+
+    @contextmanager
+    def working_on(self, host: str, detail: str) -> Iterator[None]:
+        """Tell that work on a host begins, and how it ended."""
+        self.say("host", host, detail, stage=Stage.STARTED)
+        try:
+            yield
+        except BaseException:
+            self.say("host", host, stage=Stage.FAILED)
+            raise
+        self.say("host", host, stage=Stage.DONE)
 
     def say(self, what: str, subject: str, detail: str = "", *, stage: Stage = Stage.NOTICE) -> None:
         """Tell that something happened."""
