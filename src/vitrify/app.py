@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from vitrify.ports import Clock, Session
     from vitrify.project.identity import Identity
     from vitrify.transports.local import LocalTransport
+    from vitrify.transports.ssh import SshTransport
 
 LOCAL = Host("local")
 
@@ -267,9 +268,18 @@ class App:
 
         return LocalTransport(self._home, environ=self._environ)
 
+    @cached_property
+    def _ssh(self) -> SshTransport:
+        from vitrify.transports.ssh import Client, SshTransport, sockets
+
+        ssh = self._declaration.ssh
+        password = ssh.sudo_password or self._environ.get("VITRIFY_SUDO_PASSWORD", "")
+        client = Client(sockets(self._home, self._environ), ssh.config)
+        return SshTransport(client, environ=self._environ, password=lambda _: password)
+
     @asynccontextmanager
     async def _session(self, host: Host) -> AsyncIterator[Session]:
-        session = await self._transport.connect(host)
+        session = await (self._ssh if host.is_remote else self._transport).connect(host)
         try:
             yield session
         finally:

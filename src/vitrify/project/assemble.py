@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from vitrify.core.declaration import Content, Lifecycle, Router, Server
+from vitrify.core.declaration import Content, Host, Lifecycle, Router, Server
 from vitrify.core.diagnostic import DeclarationInvalid
 from vitrify.core.digest import JSON
 from vitrify.core.order import order
@@ -59,6 +59,8 @@ def assemble(name: str, entry: Entry, project: Project) -> Server | None:
         return None
     route = settings.route(part.route, node, project.routers, problems)
     hosts = settings.hosts(part.hosts, node, project.folder, problems)
+    if image:
+        _needs_nearness(hosts, node, problems)
     sound = {host: wished for host, wished in by_host.items() if wished}
     if len(sound) < len(by_host) or (part.route and not route):
         return None
@@ -166,6 +168,14 @@ def _needs_base(node: Node, problems: Problems) -> None:
     if "base" not in node.entries:
         hint = "add `base: host` (the running system, read-only), `base: scratch` or `base: rootfs:DIR`"
         problems.add("an immutable server needs the key `base`", walk(node, ("lifecycle",)), hint=hint)
+
+
+def _needs_nearness(hosts: Iterable[Host], node: Node, problems: Problems) -> None:
+    """Instances are started on this machine."""
+    for index, host in enumerate(hosts):
+        if host.is_remote:
+            hint = "write `hosts: [local]` and run vitrify there, or `lifecycle: mutable`"
+            problems.add(f"an image is not run on `{host.name}`: only `local` runs instances", walk(node, ("hosts", index)), hint=hint)
 
 
 def _needs_process(active: list[Compiled], node: Node, problems: Problems) -> None:
