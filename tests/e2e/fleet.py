@@ -155,7 +155,7 @@ def _add_users(machine: LiveHost, authorized: str) -> None:
         folder.mkdir(mode=0o700)
         (folder / "authorized_keys").write_text(authorized)
         machine.run("chown", "-R", f"{user}:", f"/home/{user}/.ssh")
-    machine.run("sh", "-c", f"echo 'asked:{PASSWORD}' | chpasswd")
+    machine.run("sh", "-c", f"printf '%s\\n' 'asked:{PASSWORD}' 'nobodys:{PASSWORD}' | chpasswd")
 
 
 @dataclass(frozen=True)

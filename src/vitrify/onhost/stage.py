@@ -98,7 +98,7 @@ def compiled(archive: bytes, digest: str) -> bytes:
         for name in sources.namelist():
             code = compile(sources.read(name), name, "exec", dont_inherit=True)
             # Flag 1: a compiled file that belongs to a digest of its source, which nobody is to look for.
-            target.writestr(f"{name}c", MAGIC_NUMBER + b"\1\0\0\0" + bytes(8) + marshal.dumps(code))
+            target.writestr(zipfile.ZipInfo(f"{name}c"), MAGIC_NUMBER + b"\1\0\0\0" + bytes(8) + marshal.dumps(code))
     body = packed.getvalue()
     return _head(body, digest) + b"\n" + body
 
