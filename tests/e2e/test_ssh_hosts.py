@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from fleet import PASSWORD, Control, Fleet, Reached
@@ -220,7 +222,7 @@ def test_a_payload_that_somebody_could_have_written_is_replaced_and_never_run(fl
     (kept,) = machine.machine.path(CACHE).iterdir()
     inside = f"{CACHE}/{kept.name}"
     good = kept.read_bytes()
-    acts = {
+    acts: dict[str, Callable[[], object]] = {
         "altered": lambda: kept.write_bytes(good.replace(b"vitrify/onhost/runner", b"vitrify/onhost/rUnner")),
         "cut": lambda: kept.write_bytes(good[:-100]),
         "link": lambda: machine.machine.run("sh", "-c", f"mv {inside} /tmp/planted && ln -s /tmp/planted {inside}"),

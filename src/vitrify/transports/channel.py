@@ -114,9 +114,8 @@ class Program:
                 await self.wait()
         if self._process.stdin is not None:
             self._process.stdin.close()
-        with contextlib.suppress(TimeoutError):
-            # What the process started may hold its error output open, and go on.
-            await asyncio.wait_for(asyncio.shield(self._listening), 0.2)
+        # What the process started may hold its error output open, and go on.
+        await asyncio.wait({self._listening}, timeout=0.2)
         self._listening.cancel()
 
 
