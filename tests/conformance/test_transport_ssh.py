@@ -82,7 +82,7 @@ def logins(machine: Reached) -> int:
 
 def test_a_session_that_is_given_up_leaves_no_payload_behind(transport: Transport, host: Host, machine: Reached) -> None:
     async def work() -> None:
-        for _ in range(amount(3, 20)):
+        for _ in range(amount("given_up", daily=3)):
             connecting = asyncio.ensure_future(transport.connect(host))
             await asyncio.sleep(0.05)
             connecting.cancel()

@@ -58,17 +58,19 @@ class Top(Part):
     ssh: RawMap = None
 
 
+def _secret_name(value: str | None) -> str | None:
+    if value is not None and reference(value) is None:
+        refuse("a password has no place in a declaration", "`sudo_password: secret:NAME`, and NAME among the `secrets`")
+    return value
+
+
 class SshPart(Part):
     """How hosts are reached by SSH."""
 
     config: Annotated[str | None, Given] = Field(default=None, min_length=1, description="an ssh_config that takes the place of the user's")
-    sudo_password: Annotated[str | None, Given] = Field(default=None, description="`secret:NAME`: what sudo asks for on the hosts")
-
-    @model_validator(mode="after")
-    def _secret(self) -> SshPart:
-        if self.sudo_password is not None and reference(self.sudo_password) is None:
-            refuse("a password has no place in a declaration", "`sudo_password: secret:NAME`, and NAME among the `secrets`")
-        return self
+    sudo_password: Annotated[str | None, Given, AfterValidator(_secret_name)] = Field(
+        default=None, description="`secret:NAME`: what sudo asks for on the hosts"
+    )
 
 
 class SecretPart(Part):
