@@ -8,7 +8,7 @@ import json
 import os
 import socket
 import time
-from collections.abc import AsyncIterator, Awaitable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -49,7 +49,10 @@ class Options:
 class App:
     """One command's view of a project. Everything is opened when it is first needed, and nothing twice."""
 
-    def __init__(self, options: Options, *, emit: Emit, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self, options: Options, *, emit: Emit, environ: Mapping[str, str], ask: Callable[[str], Awaitable[str]] | None = None
+    ) -> None:
+        self._ask = ask
         self._options = options
         self._emit = emit
         self._environ = environ
@@ -270,12 +273,13 @@ class App:
 
     @cached_property
     def _ssh(self) -> SshTransport:
+        from vitrify.project.sudo import SudoPassword
         from vitrify.transports.ssh import Client, SshTransport, sockets
 
         ssh = self._declaration.ssh
-        password = ssh.sudo_password or self._environ.get("VITRIFY_SUDO_PASSWORD", "")
+        password = SudoPassword.of(ssh, self._environ, self._ask)
         client = Client(sockets(self._home, self._environ), ssh.config)
-        return SshTransport(client, environ=self._environ, password=lambda _: password)
+        return SshTransport(client, environ=self._environ, password=password.answer if password.answers else None)
 
     @asynccontextmanager
     async def _session(self, host: Host) -> AsyncIterator[Session]:

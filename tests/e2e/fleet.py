@@ -16,6 +16,7 @@ from typing import Any
 
 from live_host import LiveHost, booted
 from vitrify.core.declaration import Host
+from vitrify.transports.ssh import Client
 
 PACKAGES = ("openssh-server", "sudo")
 PROGRAMS = {"ssh": "openssh-client", "ssh-keygen": "openssh-client"}
@@ -158,6 +159,16 @@ def _add_users(machine: LiveHost, authorized: str) -> None:
     machine.run("sh", "-c", f"printf '%s\\n' 'asked:{PASSWORD}' 'nobodys:{PASSWORD}' | chpasswd")
 
 
+_LOGIN = """
+import fcntl, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+sys.argv.pop(0)
+from vitrify.cli.main import main
+main()
+"""
+"""A terminal of its own, so that Ctrl-C reaches the command."""
+
+
 @dataclass(frozen=True)
 class Control:
     """A control machine: a project folder and a home of its own, whose command line is run on this machine."""
@@ -181,6 +192,13 @@ class Control:
         pipe = subprocess.PIPE
         return subprocess.Popen(command, env=self.environment(**environment), stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, text=True)
 
+    def at_terminal(self, *words: str, terminal: int) -> subprocess.Popen[bytes]:
+        """The command line, started by somebody who sits at this terminal."""
+        command = [sys.executable, "-c", _LOGIN, "vitrify", "-C", str(self.folder), *words]
+        return subprocess.Popen(
+            command, env=self.environment(NO_COLOR="1"), stdin=terminal, stdout=terminal, stderr=terminal, start_new_session=True
+        )
+
     def run(self, *words: str, expect: int | None = 0, **environment: str) -> subprocess.CompletedProcess[str]:
         """The command line, run to its end."""
         with self.start(*words, **environment) as process:
@@ -188,6 +206,11 @@ class Control:
         done = subprocess.CompletedProcess(words, process.returncode, stdout, stderr)
         assert expect is None or done.returncode == expect, f"{words}: {done.returncode}\n{stdout}\n{stderr}"
         return done
+
+    def bare(self, fleet: Fleet, machine: Reached, user: str = "admin") -> None:
+        """What the OpenSSH client alone does, called as vitrify calls it: nothing, on that machine."""
+        argv = Client(self.runtime / "vitrify", str(fleet.config)).argv(machine.host(user), "true")
+        subprocess.run(argv, check=True, env=self.environment(), stdin=subprocess.DEVNULL, capture_output=True)
 
     def document(self, *words: str, expect: int = 0, **environment: str) -> dict[str, Any]:
         """The JSON document that a command prints."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import pty
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 
@@ -87,6 +90,37 @@ def test_sudo_gets_its_password_before_anything_else_is_said(fleet: Fleet, contr
     secret = (control.folder / "vitrify.yaml").read_text().replace("ssh: {", "ssh: {sudo_password: secret:sudo, ")
     control.declare(f"{secret}\nsecrets: {{sudo: {{env: SUDO}}}}\n")
     control.run("plan", SUDO=PASSWORD)
+
+
+def test_somebody_at_a_terminal_is_asked_for_sudos_password_and_what_is_typed_does_not_show(fleet: Fleet, control: Control) -> None:
+    machine = fleet.boot()
+    declare(control, fleet, machine.url("asked"))
+
+    shown, code = typed(control, ["plan"], answers=[PASSWORD])
+
+    assert code == 0, shown
+    assert "sudo password on ssh://asked@" in shown
+    assert PASSWORD not in shown
+    shown, code = typed(control, ["plan"], answers=["not this"])
+    assert (code, "did not accept the password" in shown) == (4, True), shown
+    shown, code = typed(control, ["plan"], answers=["\x03"])
+    assert code == 130, shown
+
+
+def typed(control: Control, words: list[str], *, answers: list[str]) -> tuple[str, int]:
+    """What a command shows to somebody at a terminal who gives these answers, and how it ends."""
+    ours, its = pty.openpty()
+    with control.at_terminal(*words, terminal=its) as process:
+        os.close(its)
+        shown = ""
+        with suppress(OSError):  # how the end of a terminal is told
+            while part := os.read(ours, 4096).decode():
+                shown += part
+                if shown.endswith(":2222: ") and answers:
+                    os.write(ours, f"{answers.pop(0)}\n".encode())
+        process.wait(timeout=60)
+    os.close(ours)
+    return shown, process.returncode
 
 
 def test_a_sudo_that_lets_nobody_through_says_why(fleet: Fleet, control: Control) -> None:

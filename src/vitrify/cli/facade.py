@@ -84,7 +84,10 @@ Open = Callable[[Scope, "Emit", Mapping[str, str]], Application]
 
 def open_app(scope: Scope, emit: Emit, environ: Mapping[str, str]) -> Application:
     """The real application."""
+    import sys
+
     from vitrify.app import App, Options
+    from vitrify.cli.password import asker
 
     options = Options(folder=scope.folder, limit=scope.limit, exclude=scope.exclude, overrides=scope.overrides)
-    return App(options, emit=emit, environ=environ)
+    return App(options, emit=emit, environ=environ, ask=asker(sys.stdin, sys.stderr))

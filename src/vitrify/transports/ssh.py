@@ -8,7 +8,7 @@ import os
 import secrets
 import stat
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -24,8 +24,8 @@ from vitrify.transports import refusal
 from vitrify.transports.ascent import CACHE, command
 from vitrify.transports.channel import FramedSession, Program, started
 
-Password: TypeAlias = Callable[[Host], str]
-"""What sudo is answered on a host; "" where nobody knows."""
+Password: TypeAlias = Callable[[Host], Awaitable[str]]
+"""What sudo is answered on a host, asked for when sudo asks."""
 
 PATIENCE = 40.0
 """Seconds from the start of the client to the payload's greeting."""
@@ -75,7 +75,7 @@ class SshTransport:
         client: Client,
         *,
         environ: Mapping[str, str],
-        password: Password = lambda _: "",
+        password: Password | None = None,
         cache: str = CACHE,
         patience: float = PATIENCE,
     ) -> None:
@@ -91,20 +91,13 @@ class SshTransport:
 
     async def connect(self, host: Host) -> FramedSession:
         """A session as root of this host; `TargetUnreachable` with the reason and what to do otherwise."""
-        token, password = secrets.token_hex(8), self._password(host)
-        more = [f"{WHERE}={self._environ[WHERE]}"] if self._environ.get(WHERE) else []
-        remote = command(token, self._packed.digest, ask=bool(password), cache=self._cache, more=more)
-        try:
-            process = await started(self._client.argv(host, remote), environ=self._environ)
-        except OSError as error:
-            hint = "install the OpenSSH client: `apt-get install openssh-client`"
-            raise TargetUnreachable(f"{self._client.program} cannot be started", why=str(error.strerror), hint=hint) from error
-        program = Program(process)
+        token = secrets.token_hex(8)
+        program = await self._started(host, token)
         session = FramedSession(program, lost=partial(refusal.broken, host))
-        door = _Door(program, host, token)
         try:
-            async with asyncio.timeout(self._patience):
-                await door.pass_through(password, self._packed)
+            async with asyncio.timeout(self._patience) as limit:
+                door = _Door(program, host, token, limit)
+                await door.pass_through(self._password, self._packed)
                 await session.greet()
         except BaseException as error:
             await asyncio.shield(program.end())
@@ -113,40 +106,55 @@ class SshTransport:
             raise
         return session
 
+    async def _started(self, host: Host, token: str) -> Program:
+        more = [f"{WHERE}={self._environ[WHERE]}"] if self._environ.get(WHERE) else []
+        remote = command(token, self._packed.digest, ask=self._password is not None, cache=self._cache, more=more)
+        try:
+            return Program(await started(self._client.argv(host, remote), environ=self._environ))
+        except OSError as error:
+            hint = "install the OpenSSH client: `apt-get install openssh-client`"
+            raise TargetUnreachable(f"{self._client.program} cannot be started", why=str(error.strerror), hint=hint) from error
+
 
 class _Door:
     """The lines that the stages on the host say before the payload speaks."""
 
-    def __init__(self, program: Program, host: Host, token: str) -> None:
+    def __init__(self, program: Program, host: Host, token: str, limit: asyncio.Timeout) -> None:
         self._program = program
+        self._limit = limit
         self._host = host
         self._mark = f"vitrify {token} ".encode()
         self._prompt = f"vitrify-{token}-password:"
         self._entered = False
 
-    async def pass_through(self, password: str, payload: Payload) -> None:
+    async def pass_through(self, password: Password | None, payload: Payload) -> None:
         """Answer sudo if it asks, and send the payload if the host lacks it."""
-        answering = asyncio.create_task(self._answer(password)) if password else None
+        arriving = asyncio.create_task(self._arrive())
+        answering = asyncio.create_task(self._answer(password)) if password else arriving
         try:
-            arriving = asyncio.create_task(self._arrive())
-            waiting = {arriving, answering} if answering else {arriving}
-            done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait({arriving, answering}, return_when=asyncio.FIRST_COMPLETED)
             if arriving not in done:
-                arriving.cancel()
+                await answering  # its own error, if it has one
                 raise refusal.wrong_password(self._host)
             lacking = await arriving
         finally:
-            if answering:
-                answering.cancel()
+            arriving.cancel()
+            answering.cancel()
         if lacking:
             with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # the greeting that does not come tells why
                 await self._program.write(encode(Blob(f"{PLAIN}{payload.digest}", payload.content)))
 
-    async def _answer(self, password: str) -> None:
-        """Say the password once; returns when it was not the right one."""
+    async def _answer(self, password: Password) -> bool:
+        """Say the password once; returns when it was not the right one. Whoever has to type it may take their time."""
         await self._program.asks(self._prompt)
-        await self._program.write(password.encode() + b"\n")
+        patience = (self._limit.when() or 0) - asyncio.get_running_loop().time()
+        self._limit.reschedule(None)
+        said = await password(self._host)
+        self._limit.reschedule(asyncio.get_running_loop().time() + patience)
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # the lines that do not come tell why
+            await self._program.write(said.encode() + b"\n")
         await self._program.asks(self._prompt)
+        return False
 
     async def _arrive(self) -> bool:
         """Until the first Python runs as root; whether it lacks the payload."""
