@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import getpass
-import json
-import os
 import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -30,6 +28,7 @@ if TYPE_CHECKING:
     from vitrify.lifecycle.world import Site, World
     from vitrify.ports import Clock, Session
     from vitrify.project.identity import Identity
+    from vitrify.project.reach import Reach
     from vitrify.transports.local import LocalTransport
     from vitrify.transports.ssh import SshTransport
 
@@ -65,22 +64,19 @@ class App:
 
     def save(self, plan: Plan, path: str) -> None:
         """Write the plan as a document; the file is replaced atomically."""
-        target = Path(path)
-        temporary = target.with_name(f".{target.name}.{os.getpid()}")
-        temporary.write_text(json.dumps(plan.to_json(), indent=2) + "\n")
-        temporary.replace(target)
+        from vitrify.project import saved
+
+        saved.write(plan, path)
 
     def saved(self, path: str) -> Plan:
         """The plan in this file, if an apply would still do exactly that; `PlanStale` otherwise."""
-        try:
-            document = json.loads(Path(path).read_text())
-        except (OSError, ValueError) as error:
-            raise UsageInvalid(f"{path} is not a saved plan", why=str(error), hint=f"`vitrify plan -o {path}` writes one") from None
+        from vitrify.project import saved
+
+        document = saved.read(path)
         now = asyncio.run(self._plan())
-        if not isinstance(document, dict) or document.get("digest") != now.digest:
-            raise PlanStale(
-                f"{path} does not describe what an apply would do now", why=_moved(document, now), hint="plan again, and look at it"
-            )
+        if document.get("digest") != now.digest:
+            why = "the declaration changed" if document.get("declaration") != now.declaration else "the servers changed"
+            raise PlanStale(f"{path} does not describe what an apply would do now", why=why, hint="plan again, and look at it")
         return now
 
     def apply(self, plan: Plan) -> Applied:
@@ -195,29 +191,25 @@ class App:
 
     @cached_property
     def _declaration(self) -> Declaration:
+        from vitrify.project import reach
+        from vitrify.project.find import NAME
         from vitrify.project.load import load
 
         world = self._world
         key = bytes.fromhex(world.key)
-        return load(str(self._folder), environ=self._environ, overrides=self._options.overrides, kinds=world.kinds, key=key)
+        found = load(str(self._folder), environ=self._environ, overrides=self._options.overrides, kinds=world.kinds, key=key)
+        reach.remember(self._home, self._folder / NAME, found)
+        return found
 
     def _chosen(self) -> tuple[Server, ...]:
-        from fnmatch import fnmatch
+        from vitrify.project.choose import chosen
 
-        known = self._declaration.servers
-        for pattern in (*self._options.limit, *self._options.exclude):
-            if not any(fnmatch(server.name, pattern) for server in known):
-                raise UsageInvalid(f"no server is called {pattern!r}", hint=f"servers: {', '.join(server.name for server in known)}")
-        limit, exclude = self._options.limit or ("*",), self._options.exclude
-        wanted = [server for server in known if any(fnmatch(server.name, pattern) for pattern in limit)]
-        return tuple(server for server in wanted if not any(fnmatch(server.name, pattern) for pattern in exclude))
+        return chosen(self._declaration, limit=self._options.limit, exclude=self._options.exclude)
 
     def _server(self, name: str) -> Server:
-        found = next((server for server in self._declaration.servers if server.name == name), None)
-        if found is None:
-            names = ", ".join(server.name for server in self._declaration.servers)
-            raise UsageInvalid(f"there is no server {name!r}", hint=f"servers: {names}")
-        return found
+        from vitrify.project.choose import named
+
+        return named(self._declaration, name)
 
     def _known_identity(self) -> Identity:
         from vitrify.project import identity
@@ -276,10 +268,32 @@ class App:
         from vitrify.project.sudo import SudoPassword
         from vitrify.transports.ssh import Client, SshTransport, sockets
 
-        ssh = self._declaration.ssh
-        password = SudoPassword.of(ssh, self._environ, self._ask)
-        client = Client(sockets(self._home, self._environ), ssh.config)
-        return SshTransport(client, environ=self._environ, password=password.answer if password.answers else None)
+        known = self._reach
+        ssh = self._declaration.ssh if not known.servers else None
+        config, asks = (ssh.config, bool(ssh.sudo_password)) if ssh else (known.config, known.asks)
+        password = SudoPassword(lambda: self._declaration.ssh, self._environ, self._ask)
+        client = Client(sockets(self._home, self._environ), config)
+        return SshTransport(client, environ=self._environ, password=password.answer if asks or password.answers else None)
+
+    @cached_property
+    def _reach(self) -> Reach:
+        """The hosts of the declaration as it was last read, if nothing can have changed."""
+        from vitrify.project.find import NAME
+        from vitrify.project.reach import Reach, remembered
+
+        return Reach() if self._options.overrides else remembered(self._home, self._folder / NAME)
+
+    @asynccontextmanager
+    async def _calling(self) -> AsyncIterator[None]:
+        """Connections are begun before the declaration is read, which takes longer than they do."""
+        hosts = self._reach.hosts(self._options.limit, self._options.exclude)
+        for host in hosts:
+            await self._ssh.begin(host)
+        try:
+            yield
+        finally:
+            if hosts:
+                await self._ssh.give_up()
 
     @asynccontextmanager
     async def _session(self, host: Host) -> AsyncIterator[Session]:
@@ -311,6 +325,10 @@ class App:
     # -- stories over all chosen servers -------------------------------------------------------------------------
 
     async def _plan(self) -> Plan:
+        async with self._calling():
+            return await self._planned()
+
+    async def _planned(self) -> Plan:
         from vitrify.lifecycle import immutable, mutable
 
         planned: list[HostPlan | ReleasePlan] = []
@@ -380,8 +398,3 @@ def _first_answer(url: str) -> Awaitable[None]:
     from vitrify.routers.answer import first_answer
 
     return first_answer(url)
-
-
-def _moved(document: object, now: Plan) -> str:
-    saved = document.get("declaration") if isinstance(document, dict) else None
-    return "the declaration changed" if saved != now.declaration else "the servers changed"

@@ -4,34 +4,35 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
 
 from vitrify.core.declaration import Host, Ssh
 
 VARIABLE = "VITRIFY_SUDO_PASSWORD"
 
 
-@dataclass
 class SudoPassword:
-    """One answer for all hosts. It is never part of a message or of a repr, and nobody is asked before a sudo asks."""
+    """One answer for all hosts. It is never part of a message, and nobody is asked before a sudo asks.
 
-    known: str = field(default="", repr=False)
-    ask: Callable[[str], Awaitable[str]] | None = None
-    _turn: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
+    `declared` is called then, and not before: the declaration may still be being read when a connection is begun.
+    """
 
-    @classmethod
-    def of(cls, ssh: Ssh, environ: Mapping[str, str], ask: Callable[[str], Awaitable[str]] | None) -> SudoPassword:
-        """The declared one, else that of the environment, else whatever is typed."""
-        return cls(ssh.sudo_password or environ.get(VARIABLE, ""), ask)
+    def __init__(self, declared: Callable[[], Ssh], environ: Mapping[str, str], ask: Callable[[str], Awaitable[str]] | None = None) -> None:
+        self._declared = declared
+        self._given = environ.get(VARIABLE, "")
+        self._ask = ask
+        self._typed = ""
+        self._turn = asyncio.Lock()
 
     @property
     def answers(self) -> bool:
-        """Whether there is any answer to be had."""
-        return bool(self.known or self.ask)
+        """Whether there is an answer to be had without the declaration."""
+        return bool(self._given or self._ask)
 
     async def answer(self, host: Host) -> str:
-        """The password; the first host for which nobody knows it has somebody asked."""
+        """The declared password, else that of the environment; where there is neither, the first host has somebody asked."""
+        known = self._declared().sudo_password or self._given or self._typed
+        if known or self._ask is None:
+            return known
         async with self._turn:
-            if not self.known and self.ask:
-                self.known = await self.ask(f"sudo password on {host.name}")
-        return self.known
+            self._typed = self._typed or await self._ask(f"sudo password on {host.name}")
+        return self._typed

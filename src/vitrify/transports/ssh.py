@@ -84,6 +84,7 @@ class SshTransport:
         self._password = password
         self._cache = cache
         self._patience = patience
+        self._begun: dict[Host, tuple[str, Program]] = {}
 
     @cached_property
     def _packed(self) -> Payload:
@@ -91,8 +92,9 @@ class SshTransport:
 
     async def connect(self, host: Host) -> FramedSession:
         """A session as root of this host; `TargetUnreachable` with the reason and what to do otherwise."""
-        token = secrets.token_hex(8)
-        program = await self._started(host, token)
+        if host not in self._begun:
+            await self.begin(host)
+        token, program = self._begun.pop(host)
         session = FramedSession(program, lost=partial(refusal.broken, host))
         try:
             async with asyncio.timeout(self._patience) as limit:
@@ -105,6 +107,17 @@ class SshTransport:
                 raise refusal.too_late(host, self._patience, program.said) from None
             raise
         return session
+
+    async def begin(self, host: Host) -> None:
+        """Start the client already; the next `connect` to this host goes on from there."""
+        token = secrets.token_hex(8)
+        self._begun[host] = (token, await self._started(host, token))
+
+    async def give_up(self) -> None:
+        """End what was begun and not connected to."""
+        while self._begun:
+            _, (_, program) = self._begun.popitem()
+            await program.end()
 
     async def _started(self, host: Host, token: str) -> Program:
         more = [f"{WHERE}={self._environ[WHERE]}"] if self._environ.get(WHERE) else []
