@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import os
 import time
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 
-from vitrify.app.wiring import LOCAL, Options, Wiring
+from vitrify.app.wiring import LOCAL, Ask, Options, Wiring
 from vitrify.core.declaration import Host, Server
 from vitrify.core.diagnostic import PlanStale, UsageInvalid
 from vitrify.core.drift import Audit
@@ -24,10 +21,10 @@ __all__ = ("App", "Options")
 class App:
     """One command's view of a project. Everything is opened when it is first needed, and nothing twice."""
 
-    def __init__(self, options: Options, *, emit: Emit, environ: Mapping[str, str]) -> None:
+    def __init__(self, options: Options, *, emit: Emit, environ: Mapping[str, str], ask: Ask | None = None) -> None:
         self._options = options
         self._environ = environ
-        self._wiring = Wiring(options, emit=emit, environ=environ)
+        self._wiring = Wiring(options, emit=emit, environ=environ, ask=ask)
 
     def plan(self) -> Plan:
         """What an apply would do; told to the ledger unless the last entry says the same."""
@@ -37,22 +34,19 @@ class App:
 
     def save(self, plan: Plan, path: str) -> None:
         """Write the plan as a document; the file is replaced atomically."""
-        target = Path(path)
-        temporary = target.with_name(f".{target.name}.{os.getpid()}")
-        temporary.write_text(json.dumps(plan.to_json(), indent=2) + "\n")
-        temporary.replace(target)
+        from vitrify.project import saved
+
+        saved.write(plan, path)
 
     def saved(self, path: str) -> Plan:
         """The plan in this file, if an apply would still do exactly that; `PlanStale` otherwise."""
-        try:
-            document = json.loads(Path(path).read_text())
-        except (OSError, ValueError) as error:
-            raise UsageInvalid(f"{path} is not a saved plan", why=str(error), hint=f"`vitrify plan -o {path}` writes one") from None
+        from vitrify.project import saved
+
+        document = saved.read(path)
         now = asyncio.run(self._plan())
-        if not isinstance(document, dict) or document.get("digest") != now.digest:
-            raise PlanStale(
-                f"{path} does not describe what an apply would do now", why=_moved(document, now), hint="plan again, and look at it"
-            )
+        if document.get("digest") != now.digest:
+            why = "the declaration changed" if document.get("declaration") != now.declaration else "the servers changed"
+            raise PlanStale(f"{path} does not describe what an apply would do now", why=why, hint="plan again, and look at it")
         return now
 
     def apply(self, plan: Plan) -> Applied:
@@ -190,15 +184,9 @@ class App:
     # -- the chosen servers ---------------------------------------------------------------------------------------
 
     def _chosen(self) -> tuple[Server, ...]:
-        from fnmatch import fnmatch
+        from vitrify.project.choose import chosen
 
-        known = self._wiring.declaration.servers
-        for pattern in (*self._options.limit, *self._options.exclude):
-            if not any(fnmatch(server.name, pattern) for server in known):
-                raise UsageInvalid(f"no server is called {pattern!r}", hint=f"servers: {', '.join(server.name for server in known)}")
-        limit, exclude = self._options.limit or ("*",), self._options.exclude
-        wanted = [server for server in known if any(fnmatch(server.name, pattern) for pattern in limit)]
-        return tuple(server for server in wanted if not any(fnmatch(server.name, pattern) for pattern in exclude))
+        return chosen(self._wiring.declaration, limit=self._options.limit, exclude=self._options.exclude)
 
     def _managed(self, server: str) -> list[Host]:
         """The hosts that this server is changed in place on, whether they are declared still or not."""
@@ -217,13 +205,15 @@ class App:
         return tuple(ServerStatus(server, "abandoned", (host,), problem=told) for server, host in places)
 
     def _server(self, name: str) -> Server:
-        found = next((server for server in self._wiring.declaration.servers if server.name == name), None)
-        if found is None:
-            names = ", ".join(server.name for server in self._wiring.declaration.servers)
-            raise UsageInvalid(f"there is no server {name!r}", hint=f"servers: {names}")
-        return found
+        from vitrify.project.choose import named
+
+        return named(self._wiring.declaration, name)
 
     async def _plan(self) -> Plan:
+        async with self._wiring.calling():
+            return await self._planned()
+
+    async def _planned(self) -> Plan:
         from vitrify.core.digest import digest_of
         from vitrify.lifecycle import fleet
 
@@ -244,8 +234,3 @@ class App:
         servers = {server.name: server for server in self._wiring.declaration.servers}
         applied = await fleet.apply(plan.servers, servers, self._wiring.world, parallel=self._options.parallel)
         return replace(applied, problems=(*plan.problems, *applied.problems))
-
-
-def _moved(document: object, now: Plan) -> str:
-    saved = document.get("declaration") if isinstance(document, dict) else None
-    return "the declaration changed" if saved != now.declaration else "the servers changed"

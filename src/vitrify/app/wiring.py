@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import getpass
 import socket
-from collections.abc import AsyncIterator, Awaitable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from vitrify.lifecycle.world import Site, World
     from vitrify.ports import Clock, Session
     from vitrify.project.identity import Identity
+    from vitrify.project.reach import Reach
     from vitrify.transports.local import LocalTransport
+    from vitrify.transports.ssh import SshTransport
 
 LOCAL = Host("local")
 
@@ -43,11 +45,16 @@ class Options:
     """So many runs of each server stay undoable on a host."""
 
 
+Ask = Callable[[str], Awaitable[str]]
+"""Puts a question to whoever sits at the terminal; the answer is not shown."""
+
+
 class Wiring:
     """A project and its surroundings, seen from one command."""
 
-    def __init__(self, options: Options, *, emit: Emit, environ: Mapping[str, str]) -> None:
+    def __init__(self, options: Options, *, emit: Emit, environ: Mapping[str, str], ask: Ask | None) -> None:
         self._options = options
+        self._ask = ask
         self._emit = emit
         self._environ = environ
 
@@ -70,11 +77,15 @@ class Wiring:
     @cached_property
     def declaration(self) -> Declaration:
         """The declaration, loaded and valid."""
+        from vitrify.project import reach
+        from vitrify.project.find import NAME
         from vitrify.project.load import load
 
         world = self.world
         key = bytes.fromhex(world.key)
-        return load(str(self.folder), environ=self._environ, overrides=self._options.overrides, kinds=world.kinds, key=key)
+        found = load(str(self.folder), environ=self._environ, overrides=self._options.overrides, kinds=world.kinds, key=key)
+        reach.remember(self.home, self.folder / NAME, found)
+        return found
 
     def _known_identity(self) -> Identity:
         from vitrify.project import identity
@@ -140,9 +151,41 @@ class Wiring:
 
         return LocalTransport(self.home, environ=self._environ)
 
+    @cached_property
+    def _ssh(self) -> SshTransport:
+        from vitrify.project.sudo import SudoPassword
+        from vitrify.transports.ssh import Client, SshTransport, sockets
+
+        known = self._reach
+        ssh = self.declaration.ssh if not known.servers else None
+        config, asks = (ssh.config, bool(ssh.sudo_password)) if ssh else (known.config, known.asks)
+        password = SudoPassword(lambda: self.declaration.ssh, self._environ, self._ask)
+        client = Client(sockets(self.home, self._environ), config)
+        return SshTransport(client, environ=self._environ, password=password.answer if asks or password.answers else None)
+
+    @cached_property
+    def _reach(self) -> Reach:
+        """The hosts of the declaration as it was last read, if nothing can have changed."""
+        from vitrify.project.find import NAME
+        from vitrify.project.reach import Reach, remembered
+
+        return Reach() if self._options.overrides else remembered(self.home, self.folder / NAME)
+
+    @asynccontextmanager
+    async def calling(self) -> AsyncIterator[None]:
+        """Connections are begun before the declaration is read, which takes longer than they do."""
+        hosts = self._reach.hosts(self._options.limit, self._options.exclude)
+        for host in hosts:
+            await self._ssh.begin(host)
+        try:
+            yield
+        finally:
+            if hosts:
+                await self._ssh.give_up()
+
     @asynccontextmanager
     async def _session(self, host: Host) -> AsyncIterator[Session]:
-        session = await self._transport.connect(host)
+        session = await (self._ssh if host.is_remote else self._transport).connect(host)
         try:
             yield session
         finally:

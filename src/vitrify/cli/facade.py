@@ -100,7 +100,9 @@ Open = Callable[[Scope, "Emit", Mapping[str, str]], Application]
 
 def open_app(scope: Scope, emit: Emit, environ: Mapping[str, str]) -> Application:
     """The real application."""
-    from vitrify.app import App, Options
+    import sys
 
-    options = Options(**vars(scope))
-    return App(options, emit=emit, environ=environ)
+    from vitrify.app import App, Options
+    from vitrify.cli.password import asker
+
+    return App(Options(**vars(scope)), emit=emit, environ=environ, ask=asker(sys.stdin, sys.stderr))

@@ -21,15 +21,26 @@ class Lifecycle(Enum):
 
 @dataclass(frozen=True)
 class Host:
-    """Where a server lives: `local` or `root:DIR` (`folder` is then absolute)."""
+    """Where a server lives: `local`, `root:DIR` (`folder` is then absolute) or `ssh://user@address:port`.
+
+    `address` is what the OpenSSH client is given: a name that DNS or an ssh_config knows. Without `user` or `port`, its own apply.
+    """
 
     name: str
     folder: str = ""
+    address: str = ""
+    user: str = ""
+    port: int | None = None
 
     @property
     def is_folder(self) -> bool:
         """Whether the host is a folder treated as a server's root."""
         return bool(self.folder)
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether the host is another machine, reached by SSH."""
+        return bool(self.address)
 
 
 @dataclass(frozen=True)
@@ -163,6 +174,14 @@ class Server:
 
 
 @dataclass(frozen=True)
+class Ssh:
+    """How hosts are reached by SSH: an absolute path of an ssh_config ("" is the user's own), and sudo's password if it wants one."""
+
+    config: str = ""
+    sudo_password: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True)
 class Declaration:
     """Everything wished for in one project."""
 
@@ -170,3 +189,4 @@ class Declaration:
     folder: str
     servers: tuple[Server, ...]
     routers: tuple[Router, ...] = ()
+    ssh: Ssh = field(default_factory=Ssh)

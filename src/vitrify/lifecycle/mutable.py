@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from vitrify.core.declaration import Host, Server
@@ -13,6 +14,7 @@ from vitrify.core.plan import HostPlan, Owned, Seen, expectation, plan_host
 from vitrify.core.report import Converged, Outcome
 from vitrify.core.resource import Kinds, Observation, Resource
 from vitrify.lifecycle import record
+from vitrify.lifecycle.act import Act, carried_out
 from vitrify.lifecycle.world import World
 
 INTENDED, DONE, FAILED = "apply.intended", "apply.done", "apply.failed"
@@ -95,6 +97,10 @@ async def apply(server: Server, host: Host, planned: HostPlan, world: World) -> 
     }
     record.once(world.ledger, FAILED if failed else DONE, body, since=since)
     world.reached("apply.outcome")
+    if answer.get("resumed") and not {str(change.resource.address) for change in planned.changes} <= {end.address for end in outcomes}:
+        # What was begun before was another plan; this one is carried out after it, or refused where it rests on what was before.
+        rest = await apply(server, host, replace(planned, run=""), world)
+        return replace(rest, outcomes=(*outcomes, *rest.outcomes), seconds=world.clock.now() - started)
     return Converged(server.name, host.name, run, outcomes, seconds=world.clock.now() - started)
 
 
@@ -112,7 +118,7 @@ async def _enact(server: Server, host: Host, planned: HostPlan, run: str, world:
     }
     with world.working_on(host.name, f"{len(planned.changes)} changes"):
         async with world.session(host) as session:
-            return await session.call("enact", arguments, contents=server.contents, emit=world.emit)
+            return await carried_out(Act("enact", run, arguments, server.contents), host, session, world)
 
 
 def _run_of(server: Server, host: Host, planned: HostPlan, world: World) -> tuple[int, str]:
@@ -146,7 +152,7 @@ async def undo(server: str, host: Host, world: World, *, run: str = "", force: b
         answer: JSONObject = {"run": wanted, "results": [], "skipped": []}
         if states.get(wanted) != _UNDONE:
             arguments: JSONObject = {"scope": scope(server, host, world), "run": wanted, "force": force, "by": world.author}
-            answer = await session.call("undo", arguments, emit=world.emit)
+            answer = await carried_out(Act("undo", operation, arguments), host, session, world)
         world.reached("undo-story.act")
     outcomes = tuple(_outcome(item) for item in _objects(answer, "results"))
     body = {**body, "results": _pairs((outcome.address, outcome.outcome) for outcome in outcomes)}
