@@ -12,11 +12,12 @@ from vitrify.core.digest import JSON, JSONObject
 from vitrify.core.plan import HostPlan, Owned, Seen, expectation, plan_host
 from vitrify.core.report import Converged, Outcome
 from vitrify.core.resource import Kinds, Observation, Resource
+from vitrify.ledger.entry import Entry
 from vitrify.lifecycle import record
 from vitrify.lifecycle.world import World
 
 INTENDED, DONE, FAILED = "apply.intended", "apply.done", "apply.failed"
-UNDO_INTENDED, UNDO_DONE = "undo.intended", "undo.done"
+UNDO_INTENDED, UNDO_DONE, UNDO_FAILED = "undo.intended", "undo.done", "undo.failed"
 _UNDONE = "undone"
 
 
@@ -71,7 +72,7 @@ def seen_from(answer: JSONObject) -> Seen:
 async def apply(server: Server, host: Host, planned: HostPlan, world: World) -> Converged:
     """Carry out exactly this plan, journal first; a run that was cut short is continued under its own name."""
     started = world.clock.now()
-    since, run = _run_of(server, host, planned, world)
+    since, run = await _run_of(server, host, planned, world)
     intent: JSONObject = {
         "operation": run,
         "server": server.name,
@@ -112,18 +113,39 @@ async def _enact(server: Server, host: Host, planned: HostPlan, run: str, world:
         return await session.call("enact", arguments, contents=server.contents, emit=world.emit)
 
 
-def _run_of(server: Server, host: Host, planned: HostPlan, world: World) -> tuple[int, str]:
-    """Where to look for this run's entries, and its name: the one of an intent that has no outcome yet, else a new one."""
-    newest = record.last(world.ledger, server=server.name, host=host.name, kinds=(INTENDED, DONE, FAILED))
-    if newest is not None and newest.kind == INTENDED:
-        return newest.sequence, planned.run or str(newest.body["operation"])
+async def _run_of(server: Server, host: Host, planned: HostPlan, world: World) -> tuple[int, str]:
+    """Where to look for this run's entries, and its name: that of a run cut short, where this one only ends it; else a new one.
+
+    A run that the host finished is never given more to do: its before-images are the way back from exactly what it did.
+    """
+    newest = _open_intent(server, host, world)
+    if planned.run and newest is not None and newest.body["operation"] == planned.run:
+        return newest.sequence, planned.run
+    if newest is not None and not planned.run and not (planned.changes or planned.bookkeeping):
+        return newest.sequence, str(newest.body["operation"])
+    if newest is not None:
+        await _close(newest, server, host, world)
     return world.ledger.size, planned.run or world.identify()
+
+
+def _open_intent(server: Server, host: Host, world: World) -> Entry | None:
+    newest = record.last(world.ledger, server=server.name, host=host.name, kinds=(INTENDED, DONE, FAILED))
+    return newest if newest is not None and newest.kind == INTENDED else None
+
+
+async def _close(intent: Entry, server: Server, host: Host, world: World) -> None:
+    """Tell how an apply ended that could not tell it itself: what its host remembers of it, nothing where it never began."""
+    async with world.session(host) as session:
+        known = await session.call("observe", {"scope": scope(server.name, host, world), "resources": []})
+    run = str(intent.body["operation"])
+    state = next((str(item["state"]) for item in _objects(known, "runs") if item["run"] == run), "not begun")
+    body: JSONObject = {"operation": run, "server": server.name, "host": host.name, "state": state}
+    record.once(world.ledger, DONE if state in ("done", _UNDONE) else FAILED, body, since=intent.sequence)
 
 
 def unrecorded(server: Server, host: Host, world: World) -> bool:
     """Whether an apply was intended whose outcome the ledger does not know: the process ended before it could say."""
-    newest = record.last(world.ledger, server=server.name, host=host.name, kinds=(INTENDED, DONE, FAILED))
-    return newest is not None and newest.kind == INTENDED
+    return _open_intent(server, host, world) is not None
 
 
 async def undo(server: str, host: Host, world: World, *, run: str = "", force: bool = False) -> Converged:
@@ -147,7 +169,8 @@ async def undo(server: str, host: Host, world: World, *, run: str = "", force: b
         world.reached("undo-story.act")
     outcomes = tuple(_outcome(item) for item in _objects(answer, "results"))
     body = {**body, "results": _pairs((outcome.address, outcome.outcome) for outcome in outcomes)}
-    record.once(world.ledger, UNDO_DONE, body, since=since)
+    failed = any(outcome.outcome == "failed" for outcome in outcomes)
+    record.once(world.ledger, UNDO_FAILED if failed else UNDO_DONE, body, since=since)
     world.reached("undo-story.outcome")
     skipped = answer.get("skipped")
     not_undone = tuple(str(address) for address in skipped) if isinstance(skipped, list) else ()
@@ -159,7 +182,7 @@ def _undo_of(server: str, host: Host, world: World, *, run: str, states: Mapping
 
     `states` has the runs of the host, newest first.
     """
-    newest = record.last(world.ledger, server=server, host=host.name, kinds=(UNDO_INTENDED, UNDO_DONE, INTENDED))
+    newest = record.last(world.ledger, server=server, host=host.name, kinds=(UNDO_INTENDED, UNDO_DONE, UNDO_FAILED, INTENDED))
     if newest is not None and newest.kind == UNDO_INTENDED and run in ("", newest.body["run"]):
         return newest.sequence, str(newest.body["operation"]), str(newest.body["run"])
     left = next((name for name, state in states.items() if state != _UNDONE), "")

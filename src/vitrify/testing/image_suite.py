@@ -92,7 +92,6 @@ class BuilderSuite:
         assert (told[0].what, told[-1].what) == ("bake.start", "bake.done")
         assert told[-1].data["image"] == image.digest
 
-
     def test_a_base_that_was_baked_upon_is_known_by_its_layer_and_an_unknown_one_by_its_look(self, based: Based) -> None:
         builder, base, _ = based
         before = asyncio.run(builder.ground(base))
