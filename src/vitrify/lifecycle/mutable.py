@@ -77,7 +77,7 @@ async def apply(server: Server, host: Host, planned: HostPlan, world: World) -> 
         "operation": run,
         "server": server.name,
         "host": host.name,
-        "changes": _pairs((str(change.resource.address), change.action.value) for change in planned.changes),
+        "changes": _intended(planned),
         "declaration": server.digest,
     }
     since = record.once(world.ledger, INTENDED, intent, since=since)
@@ -120,7 +120,9 @@ async def _run_of(server: Server, host: Host, planned: HostPlan, world: World) -
     """
     newest = _open_intent(server, host, world)
     if planned.run and newest is not None and newest.body["operation"] == planned.run:
-        return newest.sequence, planned.run
+        told = newest.body.get("changes")
+        more = [change for change in _intended(planned) if not (isinstance(told, list) and change in told)]
+        return world.ledger.size if more else newest.sequence, planned.run  # what goes beyond what was told is told
     if newest is not None and not planned.run and not (planned.changes or planned.bookkeeping):
         return newest.sequence, str(newest.body["operation"])
     if newest is not None:
@@ -229,6 +231,10 @@ def _pairs(pairs: Iterable[tuple[str, str]]) -> list[JSON]:
     """For the ledger, whose entries hold 64 KiB at most."""
     told: list[JSON] = [[first, second] for first, second in pairs]
     return told[:_MOST_TOLD]
+
+
+def _intended(planned: HostPlan) -> list[JSON]:
+    return _pairs((str(change.resource.address), change.action.value) for change in planned.changes)
 
 
 def _outcome(data: JSONObject) -> Outcome:
