@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterat
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import pytest
 
@@ -87,6 +87,39 @@ class SteppingClock:
         self._due.append((self._now + seconds, act))
 
 
+CHANGES = frozenset({"launch", "stop", "stop_later", "discard", "ensure", "switch", "release", "begin", "advance", "finish", "append"})
+"""What changes something that outlives the process."""
+
+
+class Mortal:
+    """A port as a process sees it that may end right behind any call that changed something: `done` hears of each."""
+
+    def __init__(self, port: object, done: Callable[[str], None]) -> None:
+        self._port, self._done = port, done
+
+    def __getattr__(self, name: str) -> object:
+        found = getattr(self._port, name)
+        if name not in CHANGES or (isinstance(self._port, MemoryStateStore) and name == "release"):
+            return found
+        return self._waited(found) if asyncio.iscoroutinefunction(found) else self._called(found)
+
+    def _called(self, act: Callable[..., object]) -> Callable[..., object]:
+        def call(*given: object, **named: object) -> object:
+            answer = act(*given, **named)
+            self._done(act.__name__)
+            return answer
+
+        return call
+
+    def _waited(self, act: Callable[..., Coroutine[object, object, object]]) -> Callable[..., Coroutine[object, object, object]]:
+        async def call(*given: object, **named: object) -> object:
+            answer = await act(*given, **named)
+            self._done(act.__name__)
+            return answer
+
+        return call
+
+
 class ListLedger:
     """The log without its tree and signatures; refuses what cannot be an entry."""
 
@@ -154,18 +187,25 @@ def in_place(folder: Path, *files: tuple[str, str]) -> Server:
 
 @dataclass
 class Bench:
-    """One project. `die_at` is the point at which the process ends, once; `points` are those that were passed."""
+    """One project. The process ends, once, at the point `die_at` or behind change number `die_behind`.
+
+    `points` are the points that were passed, `changes` what was done by ports.
+    """
 
     clock: SteppingClock = field(default_factory=SteppingClock)
     images: MemoryImages = field(default_factory=MemoryImages)
     state: MemoryStateStore = field(default_factory=MemoryStateStore)
     events: list[Event] = field(default_factory=list)
     points: list[str] = field(default_factory=list)
+    changes: list[str] = field(default_factory=list)
     die_at: str = ""
+    die_behind: int = 0
     unreachable: bool = False
     answered: list[str] = field(default_factory=list)
     held: set[str] = field(default_factory=set)
     names: int = 0
+    falls_ill_with: str = ""
+    """An image whose instances pass at the gate, and never again once they have traffic."""
 
     def __post_init__(self) -> None:
         self.runtime = MemoryRuntime(self.clock.now, broken=(BROKEN,))
@@ -177,8 +217,8 @@ class Bench:
         return World(
             project_id="0123456789abcdef",
             author="ada@laptop",
-            ledger=self.ledger,
-            state=self.state,
+            ledger=cast("ListLedger", Mortal(self.ledger, self._done)),
+            state=cast("MemoryStateStore", Mortal(self.state, self._done)),
             clock=self.clock,
             kinds=all_kinds(),
             emit=self.events.append,
@@ -205,6 +245,14 @@ class Bench:
 
     def retire(self) -> int:
         return do(retire("web", LOCAL, self.world))
+
+    @contextmanager
+    def killed_behind(self, number: int) -> Iterator[None]:
+        """Whatever is done inside ends right behind its change of this number, counted from 1."""
+        self.changes.clear()
+        self.die_behind = number
+        with pytest.raises(Killed):
+            yield
 
     @contextmanager
     def killed_at(self, point: str) -> Iterator[None]:
@@ -239,6 +287,9 @@ class Bench:
         addresses = backends.addresses if backends else ()
         return [instance.id for instance in self.instances() if f"127.0.0.1:{instance.port}" in addresses and not instance.gone]
 
+    def runtime_is_sound(self, instance: str) -> bool:
+        return not at_once(self.runtime.altered(instance))
+
     def address(self, instance: str) -> str:
         return next(f"127.0.0.1:{found.port}" for found in self.instances() if found.id == instance)
 
@@ -261,8 +312,21 @@ class Bench:
 
     def _reached(self, point: str) -> None:
         self.points.append(point)
+        if point == "switch.act":
+            for instance in (one for one in self.instances() if one.image == self.falls_ill_with):
+                self.runtime.fall_ill(instance.id, reason="says 500")
         if point == self.die_at:
             self.die_at = ""
+            raise Killed
+
+    def _mortal(self) -> tuple[MemoryRuntime, MemoryRouter]:
+        runtime, router = Mortal(self.runtime, self._done), Mortal(self.router, self._done)
+        return cast("MemoryRuntime", runtime), cast("MemoryRouter", router)
+
+    def _done(self, change: str) -> None:
+        self.changes.append(change)
+        if len(self.changes) == self.die_behind:
+            self.die_behind = 0
             raise Killed
 
     def _identify(self) -> str:
@@ -290,7 +354,7 @@ class Bench:
     async def _site(self, host: Host) -> AsyncIterator[Site]:
         if self.unreachable:
             raise TargetUnreachable(f"{host.name} does not answer")
-        yield Site(DirectSession({}, self.clock.now, {}), self.images, self.runtime, self.router)
+        yield Site(DirectSession({}, self.clock.now, all_kinds()), self.images, *self._mortal())
 
     async def _first_answer(self, url: str) -> None:
         self.answered.append(url)
