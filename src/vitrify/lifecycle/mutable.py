@@ -18,7 +18,7 @@ from vitrify.lifecycle.world import World
 
 INTENDED, DONE, FAILED = "apply.intended", "apply.done", "apply.failed"
 UNDO_INTENDED, UNDO_DONE, UNDO_FAILED = "undo.intended", "undo.done", "undo.failed"
-_UNDONE = "undone"
+_UNDONE, _NOT_BEGUN = "undone", "not begun"
 
 
 def scope(server: str, host: Host, world: World) -> JSONObject:
@@ -114,19 +114,25 @@ async def _enact(server: Server, host: Host, planned: HostPlan, run: str, world:
 
 
 async def _run_of(server: Server, host: Host, planned: HostPlan, world: World) -> tuple[int, str]:
-    """Where to look for this run's entries, and its name: that of a run cut short, where this one only ends it; else a new one.
+    """Where to look for this run's entries, and its name: that of a run cut short, where this one ends it; else a new one.
 
     A run that the host finished is never given more to do: its before-images are the way back from exactly what it did.
     """
-    newest = _open_intent(server, host, world)
-    if planned.run and newest is not None and newest.body["operation"] == planned.run:
-        told = newest.body.get("changes")
-        more = [change for change in _intended(planned) if not (isinstance(told, list) and change in told)]
-        return world.ledger.size if more else newest.sequence, planned.run  # what goes beyond what was told is told
-    if newest is not None and not planned.run and not (planned.changes or planned.bookkeeping):
-        return newest.sequence, str(newest.body["operation"])
-    if newest is not None:
-        await _close(newest, server, host, world)
+    intent = _open_intent(server, host, world)
+    if intent is None:
+        return world.ledger.size, planned.run or world.identify()
+    run, told = str(intent.body["operation"]), intent.body.get("changes")
+    covered = isinstance(told, list) and all(change in told for change in _intended(planned))
+    same = covered and intent.body.get("declaration") == server.digest
+    if planned.run == run:
+        return intent.sequence if same else world.ledger.size, run  # what goes beyond what was told is told
+    if not planned.run and not (planned.changes or planned.bookkeeping):
+        return intent.sequence, run  # nothing is left to do but to say so
+    state = await _state(run, server, host, world)
+    if state == _NOT_BEGUN and not planned.run and same:
+        return intent.sequence, run
+    body: JSONObject = {"operation": run, "server": server.name, "host": host.name, "state": state}
+    record.once(world.ledger, DONE if state in ("done", _UNDONE) else FAILED, body, since=intent.sequence)
     return world.ledger.size, planned.run or world.identify()
 
 
@@ -135,14 +141,11 @@ def _open_intent(server: Server, host: Host, world: World) -> Entry | None:
     return newest if newest is not None and newest.kind == INTENDED else None
 
 
-async def _close(intent: Entry, server: Server, host: Host, world: World) -> None:
-    """Tell how an apply ended that could not tell it itself: what its host remembers of it, nothing where it never began."""
+async def _state(run: str, server: Server, host: Host, world: World) -> str:
+    """What became of a run, as its host remembers."""
     async with world.session(host) as session:
         known = await session.call("observe", {"scope": scope(server.name, host, world), "resources": []})
-    run = str(intent.body["operation"])
-    state = next((str(item["state"]) for item in _objects(known, "runs") if item["run"] == run), "not begun")
-    body: JSONObject = {"operation": run, "server": server.name, "host": host.name, "state": state}
-    record.once(world.ledger, DONE if state in ("done", _UNDONE) else FAILED, body, since=intent.sequence)
+    return next((str(item["state"]) for item in _objects(known, "runs") if item["run"] == run), _NOT_BEGUN)
 
 
 def unrecorded(server: Server, host: Host, world: World) -> bool:
