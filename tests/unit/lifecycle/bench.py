@@ -26,7 +26,7 @@ from vitrify.lifecycle.retire import retire
 from vitrify.lifecycle.settings import known_secrets
 from vitrify.lifecycle.world import Site, World
 from vitrify.onhost.calls import MODULES, find_call
-from vitrify.ports import Instance, Release, Session
+from vitrify.ports import Instance, InstanceSpec, Release, Session
 from vitrify.resources.registry import all_kinds
 from vitrify.testing.direct_session import DirectSession
 from vitrify.testing.memory_images import MemoryImages
@@ -141,7 +141,7 @@ class ListLedger:
 
 
 def file_of(path: str, text: str) -> Resource:
-    return Resource(Address("file", path), {"path": path, "content": digest_bytes(text.encode())})
+    return Resource(Address("file", path), {"path": path, "content": digest_bytes(text.encode()), "mode": "0644"})
 
 
 def a_server(  # noqa: PLR0913  one value for each thing that a test changes
@@ -299,6 +299,10 @@ class Bench:
 
     def bodies(self, kind: str) -> list[Mapping[str, JSON]]:
         return [entry.body for entry in self.ledger.entries() if entry.kind == kind]
+
+    def start_again(self, instance: Instance) -> None:
+        """Somebody starts an instance that ours knows no more."""
+        at_once(self.runtime.launch(InstanceSpec(instance.id, instance.image, ("/srv/app",), instance.labels, {})))
 
     def image_of(self, server: Server) -> str:
         return at_once(self.images.bake(wanted_of(server, self.world).request)).digest
