@@ -10,7 +10,7 @@ from vitrify.core.plan import ReleasePlan
 from vitrify.core.report import Released
 from vitrify.lifecycle import record
 from vitrify.lifecycle.audit import altered_findings, record_new
-from vitrify.lifecycle.operation import Intended, Rollout, moved
+from vitrify.lifecycle.operation import SPOKEN, Intended, Rollout, moved
 from vitrify.lifecycle.proposal import Wanted, declared, propose, standing, wanted_of
 from vitrify.lifecycle.retire import RETIRE, carry_out_retirement
 from vitrify.lifecycle.rollout import abort, carry_out
@@ -62,7 +62,7 @@ async def apply(server: Server, host: Host, planned: ReleasePlan, world: World) 
                 due = await propose(server, host, site, world)
             if due.kind == "release":
                 return await _release(wanted_of(server, world), site, world)
-            return await (_replace if due.kind == "replace" else _unchanged)(server, site, world)
+            return await (_unchanged(server, site, world) if due.empty else _replace(server, due, site, world))
 
 
 def _refuse_stale(planned: ReleasePlan, due: ReleasePlan) -> None:
@@ -139,14 +139,16 @@ async def _unchanged(server: Server, site: Site, world: World) -> Released:
     )
 
 
-async def _replace(server: Server, site: Site, world: World) -> Released:
+async def _replace(server: Server, due: ReleasePlan, site: Site, world: World) -> Released:
+    """New instances in place of those that the plan names, and of no other."""
     live = _live(server.name, world)
     if live is None:
         raise PlanStale(f"{server.name} has no live release any more", hint="plan again")
     found = await standing(site, live, world)
     # What is replaced is discarded: what was found altered is told first, or nobody would ever know.
     record_new(altered_findings(server.name, found.altered), world)
-    return await carry_out(await _opened(live, "replace", site, world, secret=known_secrets(server.secrets), keep=tuple(found.sound)))
+    keep = tuple(instance for instance in (*found.sound, *found.altered) if instance not in due.replace)
+    return await carry_out(await _opened(live, "replace", site, world, secret=known_secrets(server.secrets), keep=keep))
 
 
 async def rollback(server: str, host: Host, world: World, *, to: int | None, secret: SecretValue) -> Released:
@@ -214,7 +216,7 @@ async def _clear(operation: Operation, site: Site, world: World, *, secret: Secr
         await carry_out_retirement(operation, site, world)
         return
     rollout = await _reopened(operation, site, world, secret=secret)
-    world.say("recover", operation.server, f"ending the unfinished {operation.kind} of release {operation.release}")
+    world.say("recover", operation.server, f"ending the unfinished {SPOKEN[operation.kind]} of release {operation.release}")
     if await moved(operation, rollout.settings, site):
         await carry_out(rollout)
     else:

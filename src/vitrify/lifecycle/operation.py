@@ -12,6 +12,8 @@ from vitrify.lifecycle.settings import RunSettings, SecretValue
 from vitrify.lifecycle.world import Site, World
 from vitrify.ports import Instance, Operation, Release, Slots
 
+SPOKEN = {"release": "release", "replace": "replacement", "rollback": "rollback", "retire": "retirement"}
+"""Kinds of operation, as nouns."""
 NO_WAY_BACK = ("retire.intent", "retire")
 """Steps from which on the old instances may be gone."""
 

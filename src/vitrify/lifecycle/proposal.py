@@ -10,7 +10,7 @@ from vitrify.core.diagnostic import TargetFailed, UsageInvalid
 from vitrify.core.digest import JSONObject, digest_of
 from vitrify.core.plan import ReleasePlan
 from vitrify.lifecycle import record
-from vitrify.lifecycle.operation import Intended, moved
+from vitrify.lifecycle.operation import SPOKEN, Intended, moved
 from vitrify.lifecycle.retire import RETIRE
 from vitrify.lifecycle.settings import RunSettings, declared_digest, from_json, settings_of, to_json
 from vitrify.lifecycle.world import Site, World
@@ -77,7 +77,7 @@ class Standing:
     def because(self) -> tuple[str, ...]:
         """Each reason to start one, in words; an instance that left no trace has no name to be called by."""
         altered = (
-            f"{instance}: {len(found)} unauthorised changes, first {found[0]['change']} {found[0]['path']}"
+            f"{instance}: altered, {found[0]['change']} {found[0]['path']}{f' and {len(found) - 1} more' if found[1:] else ''}"
             for instance, found in self.altered.items()
         )
         ended = (f"{instance}: is {state}" for instance, state in self.ended.items())
@@ -124,7 +124,7 @@ async def propose(server: Server, host: Host, site: Site, world: World) -> Relea
         return _resumed(await _anew(planned, live, wanted, site, world), operation, begun)
     if operation:
         planned = replace(
-            planned, notices=(*planned.notices, f"an unfinished {operation.kind} of release {operation.release} is ended first")
+            planned, notices=(*planned.notices, f"an unfinished {SPOKEN[operation.kind]} of release {operation.release} is ended first")
         )
     stays = operation is None or not await _leads_elsewhere(operation, begun, site)
     other_base = live is not None and _other_base(live, ground)
@@ -142,9 +142,7 @@ async def _leads_elsewhere(operation: Operation, begun: Release | None, site: Si
 def _mended(planned: ReleasePlan, found: Standing, operation: Operation | None) -> ReleasePlan:
     """The live release stays: what of its instances has to be replaced; nothing where all are sound and nothing is unfinished."""
     ill = bool(found.altered) or found.launch > 0
-    because = (
-        (f"the {operation.kind} of release {operation.release} is not wanted any more", *found.because) if operation else found.because
-    )
+    because = (f"what was begun with release {operation.release} is not wanted any more", *found.because) if operation else found.because
     return replace(
         planned,
         kind="replace" if ill or operation else "none",
@@ -157,7 +155,7 @@ def _mended(planned: ReleasePlan, found: Standing, operation: Operation | None) 
 def _resumed(planned: ReleasePlan, operation: Operation, begun: Release) -> ReleasePlan:
     kept = len(Intended.from_json(operation.data).keep)
     launch = max(0, from_json(begun.settings).replicas - kept)
-    return replace(planned, kind="resume", release=begun.number, because=(f"its {operation.kind} was interrupted",), launch=launch)
+    return replace(planned, kind="resume", release=begun.number, because=(f"its {SPOKEN[operation.kind]} was interrupted",), launch=launch)
 
 
 async def _anew(planned: ReleasePlan, live: Release | None, wanted: Wanted, site: Site, world: World) -> ReleasePlan:
@@ -197,7 +195,7 @@ def _because(live: Release | None, wanted: Wanted, *, other_base: bool) -> tuple
     base = (f"the base changed: {wanted.request.base} is not as it was packed for release {live.number}",) if other_base else ()
     differences = _differences(wanted.resources, live.resources)
     if differences:
-        return (f"{len(differences)} resources differ from release {live.number}", *base)
+        return (f"resources that differ from release {live.number}: {len(differences)}", *base)
     old, new = to_json(from_json(live.settings)), to_json(wanted.settings)
     changed = [name for name in new if new[name] != old.get(name) and name not in ("rollout", "health")]
     settings = tuple(f"{name} differs from release {live.number}" for name in changed)

@@ -22,7 +22,7 @@ from vitrify.core.diagnostic import PreviousStillServing, TargetUnreachable, Vit
 from vitrify.core.event import Stage
 from vitrify.core.report import Released
 from vitrify.lifecycle.fitness import Unfit, gate, probation
-from vitrify.lifecycle.operation import NO_WAY_BACK, Rollout, moved
+from vitrify.lifecycle.operation import NO_WAY_BACK, SPOKEN, Rollout, moved
 from vitrify.lifecycle.settings import from_json
 from vitrify.ports import Backends, Instance, InstanceSpec
 
@@ -171,9 +171,9 @@ async def _drain(rollout: Rollout, instances: tuple[Instance, ...]) -> None:
         return
     deadline = clock.now() + rollout.settings.rollout.drain
     while (left := await router.in_flight(leaving)) and clock.now() < deadline:
-        rollout.world.say("drain", rollout.server, f"{left} requests in flight", stage=Stage.PROGRESS)
+        rollout.world.say("drain", rollout.server, f"requests in flight: {left}", stage=Stage.PROGRESS)
         await clock.sleep(0.1)
-    rollout.world.say("drain", rollout.server, f"{left} requests cut" if left else "no request left", stage=Stage.DONE)
+    rollout.world.say("drain", rollout.server, f"requests cut: {left}" if left else "no request left", stage=Stage.DONE)
 
 
 async def _end(rollout: Rollout, instance: Instance, *, grace: float) -> None:
@@ -251,7 +251,7 @@ def _still_serving(rollout: Rollout, error: VitrifyError) -> PreviousStillServin
     live = rollout.intended.live
     serving = f"release {live} still serves" if live else "nothing served before, and nothing does now"
     return PreviousStillServing(
-        f"{rollout.operation.kind} of {rollout.server} release {rollout.release.number} failed; {serving}",
+        f"{SPOKEN[rollout.operation.kind]} of {rollout.server} release {rollout.release.number} failed; {serving}",
         why="; ".join(filter(None, (error.diagnostics[0].summary, error.diagnostics[0].why))),
         hint=_HINTS[rollout.operation.kind],
     )

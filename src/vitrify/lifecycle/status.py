@@ -9,6 +9,7 @@ from vitrify.core.diagnostic import UsageInvalid, VitrifyError
 from vitrify.core.digest import JSON
 from vitrify.core.report import InstanceStatus, ReleaseStatus, ServerStatus
 from vitrify.lifecycle.mutable import scope
+from vitrify.lifecycle.operation import SPOKEN
 from vitrify.lifecycle.settings import RunSettings, from_json
 from vitrify.lifecycle.world import Site, World
 from vitrify.ports import Instance
@@ -65,7 +66,7 @@ async def _immutable(server: Server, world: World) -> ServerStatus:
         server.lifecycle.value,
         tuple(host.name for host in server.hosts),
         last_at=live.created_at if live else None,
-        unfinished=f"{operation.kind} of release {operation.release}" if operation else "",
+        unfinished=f"{SPOKEN[operation.kind]} of release {operation.release}" if operation else "",
         live=slots.live,
         previous=slots.previous,
         url=url,

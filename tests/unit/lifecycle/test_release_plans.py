@@ -57,7 +57,7 @@ def test_a_changed_resource_is_named_with_the_instances_that_go_out_of_traffic(b
 
     assert (planned.kind, planned.release, planned.live) == ("release", 2, 1)
     assert planned.resources == (("file:/srv/greeting", "update"), ("directory:/srv/extra", "create"))
-    assert planned.because == ("2 resources differ from release 1",)
+    assert planned.because == ("resources that differ from release 1: 2",)
     assert planned.replace == tuple(bench.running())
     assert planned.last_seconds == ROLLOUT.probation + 0.5
 
@@ -176,7 +176,7 @@ def test_an_altered_instance_is_named_replaced_discarded_and_told(bench: Bench) 
     released = bench.apply(a_server(replicas=2), planned)
 
     assert (planned.kind, planned.replace, planned.launch) == ("replace", (altered,), 1)
-    assert planned.because == (f"{altered}: 1 unauthorised changes, first added /srv/backdoor",)
+    assert planned.because == (f"{altered}: altered, added /srv/backdoor",)
     assert sound in released.instances
     assert altered not in [instance.id for instance in bench.instances()], "nothing of it stays on disk"
     assert [body["where"] for body in bench.bodies("finding")] == [altered]

@@ -241,7 +241,7 @@ def test_a_request_that_does_not_end_is_cut_when_the_drain_is_over(bench: Bench)
     bench.apply(a_server("two", rollout=replace(ROLLOUT, probation=0.0)))
 
     assert ROLLOUT.drain <= bench.clock.now() - started <= ROLLOUT.drain + 1
-    assert [event.detail for event in bench.events if event.what == "drain" and event.stage is Stage.DONE] == ["1 requests cut"]
+    assert [event.detail for event in bench.events if event.what == "drain" and event.stage is Stage.DONE] == ["requests cut: 1"]
 
 
 def test_as_many_former_releases_as_declared_can_be_rolled_back_to(bench: Bench) -> None:

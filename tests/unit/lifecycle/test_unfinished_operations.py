@@ -55,7 +55,7 @@ def test_who_returns_to_what_is_live_needs_no_release_but_the_end_of_the_unfinis
     planned = bench.plan(a_server("one"))
     released = bench.apply(a_server("one"), planned)
 
-    assert (planned.kind, planned.because) == ("replace", ("the release of release 2 is not wanted any more",))
+    assert (planned.kind, planned.because) == ("replace", ("what was begun with release 2 is not wanted any more",))
     assert (released.kind, bench.states()) == ("none", {1: "live", 2: "aborted"})
     assert bench.plan(a_server("one")).empty
 
@@ -81,7 +81,7 @@ def test_an_unfinished_replacement_is_resumed_and_is_no_second_release(bench: Be
     again = bench.plan(a_server("one", replicas=2))
     released = bench.apply(a_server("one", replicas=2), again)
 
-    assert (again.kind, again.launch, again.because) == ("resume", 1, ("its replace was interrupted",))
+    assert (again.kind, again.launch, again.because) == ("resume", 1, ("its replacement was interrupted",))
     assert (released.kind, bench.states()) == ("replace", {1: "live"})
     assert len(bench.instances()) == 2
 
