@@ -10,7 +10,7 @@ from vitrify.core.difference import agrees
 from vitrify.core.digest import JSON, JSONObject, digest_of
 from vitrify.core.drift import Audit, Class, Finding
 from vitrify.core.plan import Owned, Seen
-from vitrify.core.resource import MISSING, Kinds, Resource
+from vitrify.core.resource import MISSING, Address, Kinds, Resource
 from vitrify.lifecycle import record
 from vitrify.lifecycle.mutable import DONE, scope, seen_from
 from vitrify.lifecycle.world import World
@@ -26,7 +26,7 @@ _MOVING = frozenset({"mtime_ns", "ctime_ns", "dev", "ino", "nlink"})
 async def audit(servers: Sequence[Server], world: World, *, full: bool) -> Audit:
     """Look at every host and every instance of these servers; each new unauthorised finding goes into the ledger."""
     started = world.clock.now()
-    looks = [look for server in servers for host in server.hosts for look in [await _look(server, host, world, full=full)]]
+    looks = [await _look(server, host, world, full=full) for server in servers for host in _places(server)]
     findings = tuple(finding for look in looks for finding in look.findings)
     record_new([finding for finding in findings if finding.classed is Class.UNAUTHORISED], world)
     return Audit(
@@ -36,6 +36,11 @@ async def audit(servers: Sequence[Server], world: World, *, full: bool) -> Audit
         instances=sum(look.instances for look in looks),
         seconds=world.clock.now() - started,
     )
+
+
+def _places(server: Server) -> tuple[Host, ...]:
+    """Where a server is looked at: instances are those of its first host."""
+    return server.hosts if server.lifecycle is Lifecycle.MUTABLE else server.hosts[:1]
 
 
 async def _look(server: Server, host: Host, world: World, *, full: bool) -> Audit:
@@ -144,7 +149,7 @@ def _resource_findings(server: Server, host: Host, seen: Seen, kinds: Kinds, *, 
             yield Finding(
                 server=server.name,
                 where=host.name,
-                path=owned.resource.address.name,
+                path=_named(owned.resource.address),
                 change="changed",
                 details=("the declaration changed after it was applied",),
                 classed=Class.AUTHORISED,
@@ -159,13 +164,17 @@ def _drifted(server: Server, host: Host, owned: Owned, now: Mapping[str, JSON], 
     return Finding(
         server=server.name,
         where=host.name,
-        path=owned.resource.address.name if owned.resource.address.name.startswith("/") else str(owned.resource.address),
+        path=_named(owned.resource.address),
         change="removed" if removed else "changed",
         details=() if removed else tuple(_spoken(name, _short(owned.applied[name]), _short(now.get(name))) for name in names),
         classed=Class.UNAUTHORISED,
         evidence="resource",
         answer="re-converge",
     )
+
+
+def _named(address: Address) -> str:
+    return address.name if address.name.startswith("/") else str(address)
 
 
 def _short(value: object) -> JSON:

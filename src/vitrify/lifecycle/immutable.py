@@ -144,11 +144,14 @@ async def _replace(server: Server, due: ReleasePlan, site: Site, world: World) -
     live = _live(server.name, world)
     if live is None:
         raise PlanStale(f"{server.name} has no live release any more", hint="plan again")
-    found = await standing(site, live, world)
-    # What is replaced is discarded: what was found altered is told first, or nobody would ever know.
-    record_new(altered_findings(server.name, found.altered), world)
-    keep = tuple(instance for instance in (*found.sound, *found.altered) if instance not in due.replace)
-    return await carry_out(await _opened(live, "replace", site, world, secret=known_secrets(server.secrets), keep=keep))
+    known = await site.runtime.instances(world.labels(server.name))
+    # What is replaced is discarded: what was altered in it is told first, or nobody would ever know.
+    altered = {instance.id: await site.runtime.altered(instance.id) for instance in known if instance.id in due.replace}
+    record_new(altered_findings(server.name, altered), world)
+    number, secret = str(live.number), known_secrets(server.secrets)
+    stay = [instance for instance in known if not instance.gone and instance.id not in due.replace]
+    keep = tuple(instance.id for instance in stay if instance.labels.get("release") == number)
+    return await carry_out(await _opened(live, "replace", site, world, secret=secret, keep=keep, out=due.replace))
 
 
 async def rollback(server: str, host: Host, world: World, *, to: int | None, secret: SecretValue) -> Released:
@@ -164,7 +167,7 @@ async def rollback(server: str, host: Host, world: World, *, to: int | None, sec
             found = await standing(site, target, world)
             record_new(altered_findings(server, found.altered), world)
             warm = tuple(instance for instance, state in found.sound.items() if state == "running")
-            return await carry_out(await _opened(target, "rollback", site, world, secret=secret, keep=warm))
+            return await carry_out(await _opened(target, "rollback", site, world, secret=secret, keep=warm, out=tuple(found.altered)))
 
 
 def rollback_target(server: str, world: World, *, to: int | None) -> Release:
@@ -184,13 +187,14 @@ def rollback_target(server: str, world: World, *, to: int | None) -> Release:
 
 
 async def _opened(  # noqa: PLR0913  one value for each thing that an operation is about
-    release: Release, kind: str, site: Site, world: World, *, secret: SecretValue, keep: tuple[str, ...] = ()
+    release: Release, kind: str, site: Site, world: World, *, secret: SecretValue, keep: tuple[str, ...] = (), out: tuple[str, ...] = ()
 ) -> Rollout:
     """Begin an operation: durable before anything is done."""
     slots, settings = world.state.slots(release.server), from_json(release.settings)
     back = await site.router.live(release.server) if settings.route else None
     intended = Intended(
         keep=keep,
+        out=out,
         live=slots.live,
         previous=slots.previous,
         since=world.ledger.size,

@@ -24,6 +24,8 @@ class Intended:
 
     keep: tuple[str, ...]
     """Instances of the release that run already and go on (a warm rollback, the untouched part of a replacement)."""
+    out: tuple[str, ...]
+    """Instances that leave for good, whatever slot they are in: altered or nobody's."""
     live: int | None
     previous: int | None
     since: int
@@ -36,6 +38,7 @@ class Intended:
         """The form of `Operation.data`."""
         return {
             "keep": list(self.keep),
+            "out": list(self.out),
             "live": self.live,
             "previous": self.previous,
             "since": self.since,
@@ -49,6 +52,7 @@ class Intended:
         live, previous, since = data["live"], data["previous"], data["since"]
         return cls(
             keep=_texts(data["keep"]),
+            out=_texts(data["out"]),
             live=live if isinstance(live, int) else None,
             previous=previous if isinstance(previous, int) else None,
             since=since if isinstance(since, int) else 0,

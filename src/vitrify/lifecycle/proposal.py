@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from vitrify.core.declaration import Host, Server
@@ -14,7 +14,7 @@ from vitrify.lifecycle.operation import SPOKEN, Intended, moved
 from vitrify.lifecycle.retire import RETIRE
 from vitrify.lifecycle.settings import RunSettings, declared_digest, from_json, settings_of, to_json
 from vitrify.lifecycle.world import Site, World
-from vitrify.ports import BakeRequest, Ground, Operation, Release
+from vitrify.ports import BakeRequest, Ground, Operation, Release, Slots
 from vitrify.resources.process import image_process
 
 
@@ -76,13 +76,14 @@ class Standing:
     @property
     def because(self) -> tuple[str, ...]:
         """Each reason to start one, in words; an instance that left no trace has no name to be called by."""
-        altered = (
-            f"{instance}: altered, {found[0]['change']} {found[0]['path']}{f' and {len(found) - 1} more' if found[1:] else ''}"
-            for instance, found in self.altered.items()
-        )
+        altered = (f"{instance}: {_altered(found)}" for instance, found in self.altered.items())
         ended = (f"{instance}: is {state}" for instance, state in self.ended.items())
         traceless = self.launch - len(self.altered) - len(self.ended)
         return (*altered, *ended, *((f"{traceless} of {self.replicas} instances left no trace",) if traceless > 0 else ()))
+
+
+def _altered(found: Sequence[JSONObject]) -> str:
+    return f"altered, {found[0]['change']} {found[0]['path']}{f' and {len(found) - 1} more' if found[1:] else ''}"
 
 
 async def standing(site: Site, release: Release, world: World) -> Standing:
@@ -129,7 +130,8 @@ async def propose(server: Server, host: Host, site: Site, world: World) -> Relea
     stays = operation is None or not await _leads_elsewhere(operation, begun, site)
     other_base = live is not None and _other_base(live, ground)
     if live and stays and declared(live) == wanted.declared and not other_base:
-        return _mended(planned, await standing(site, live, world), operation)
+        strays = {} if operation else await _strays(site, slots, world.labels(server.name))
+        return _mended(planned, await standing(site, live, world), strays, operation)
     anew = await _anew(planned, live, wanted, site, world)
     return replace(anew, kind="release", release=following, because=_because(live, wanted, other_base=other_base))
 
@@ -139,16 +141,31 @@ async def _leads_elsewhere(operation: Operation, begun: Release | None, site: Si
     return operation.kind == RETIRE or (begun is not None and await moved(operation, from_json(begun.settings), site))
 
 
-def _mended(planned: ReleasePlan, found: Standing, operation: Operation | None) -> ReleasePlan:
-    """The live release stays: what of its instances has to be replaced; nothing where all are sound and nothing is unfinished."""
-    ill = bool(found.altered) or found.launch > 0
-    because = (f"what was begun with release {operation.release} is not wanted any more", *found.because) if operation else found.because
+async def _strays(site: Site, slots: Slots, labels: Mapping[str, str]) -> dict[str, str]:
+    """Running instances beside the live release that must not stay, with the reason: altered while warm, or nobody's."""
+    found: dict[str, str] = {}
+    for instance in await site.runtime.instances(labels):
+        release = instance.labels.get("release")
+        if instance.gone or release == str(slots.live):
+            continue
+        if release != str(slots.previous):
+            found[instance.id] = "belongs to no release that is live or kept warm"
+        elif altered := await site.runtime.altered(instance.id):
+            found[instance.id] = _altered(altered)
+    return found
+
+
+def _mended(planned: ReleasePlan, found: Standing, strays: Mapping[str, str], operation: Operation | None) -> ReleasePlan:
+    """The live release stays: what has to be replaced or to leave; nothing where all are sound and nothing is unfinished."""
+    ill = bool(found.altered) or found.launch > 0 or bool(strays)
+    begun = (f"what was begun with release {operation.release} is not wanted any more",) if operation else ()
+    because = (*begun, *found.because, *(f"{instance}: {reason}" for instance, reason in strays.items()))
     return replace(
         planned,
         kind="replace" if ill or operation else "none",
         because=because,
         launch=found.launch,
-        replace=(*found.altered, *found.ended),
+        replace=(*found.altered, *found.ended, *strays),
     )
 
 

@@ -145,11 +145,11 @@ async def retire(rollout: Rollout, instances: tuple[Instance, ...]) -> None:
     settings, serving = rollout.settings.rollout, {instance.id for instance in instances}
     await _leave_route(rollout)
     await _drain(rollout, instances)
-    warm = rollout.slots.previous
+    warm = str(rollout.slots.previous) if settings.keep_warm > 0 else ""
     for old in await runtime.instances(world.labels(rollout.server)):
         if old.id in serving:
             continue
-        if old.labels.get("release") == str(warm) and settings.keep_warm > 0 and not old.gone:
+        if old.labels.get("release") == warm and old.id not in rollout.intended.out and not old.gone:
             if old.stop_at is None:
                 await runtime.stop_later(old.id, at=world.clock.now() + settings.keep_warm)
         else:

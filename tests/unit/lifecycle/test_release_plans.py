@@ -219,6 +219,49 @@ def test_what_ended_long_ago_is_no_reason_while_enough_run(bench: Bench) -> None
     assert bench.plan(a_server()).empty
 
 
+def test_an_altered_warm_instance_leaves_and_takes_the_warm_way_back_with_it(bench: Bench) -> None:
+    bench.apply(a_server("one"))
+    bench.apply(a_server("two"))
+    (warm,), (live,) = bench.running(release=1), bench.running(release=2)
+    bench.runtime.alter(warm, "/srv/backdoor")
+    bench.runtime.alter(warm, "/srv/another")
+
+    planned = bench.plan(a_server("two"))
+    released = bench.apply(a_server("two"), planned)
+
+    assert (planned.kind, planned.launch, planned.replace) == ("replace", 0, (warm,))
+    assert planned.because == (f"{warm}: altered, added /srv/backdoor and 1 more",)
+    assert (released.instances, [one.id for one in bench.instances()]) == ((live,), [live])
+    assert len(bench.bodies("finding")) == 2
+    assert bench.plan(a_server("two")).empty
+
+
+def test_an_instance_of_nobody_leaves(bench: Bench) -> None:
+    for greeting in ("one", "two"):
+        bench.apply(a_server(greeting))
+    (one,) = bench.instances(release=1)
+    bench.apply(a_server("three"))
+    bench.start_again(one)
+
+    planned = bench.plan(a_server("three"))
+    bench.apply(a_server("three"), planned)
+
+    assert planned.because == (f"{one.id}: belongs to no release that is live or kept warm",)
+    assert bench.running(release=1) == []
+    assert bench.plan(a_server("three")).empty
+
+
+def test_what_was_altered_in_an_instance_before_it_ended_is_told(bench: Bench) -> None:
+    bench.apply(a_server())
+    (altered,) = bench.serving()
+    bench.runtime.alter(altered, "/srv/backdoor")
+    bench.runtime.lose(altered)
+
+    bench.apply(a_server())
+
+    assert [body["path"] for body in bench.bodies("finding")] == ["/srv/backdoor"]
+
+
 # -- between the plan and the claim ----------------------------------------------------------------------------------
 
 

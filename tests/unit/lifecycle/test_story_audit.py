@@ -7,9 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from bench import Bench, a_server, do, in_place
+from bench import LOCAL, Bench, a_server, do, in_place
 
-from vitrify.core.declaration import Server
+from vitrify.core.declaration import Host, Server
 from vitrify.core.drift import Audit, Class
 from vitrify.core.resource import Address, Resource
 from vitrify.lifecycle import mutable
@@ -82,6 +82,20 @@ def test_a_declaration_that_changed_after_the_apply_is_authorised_by_its_entry(b
 
     assert (finding.classed, finding.entry) == (Class.AUTHORISED, 1)
     assert bench.bodies("finding") == []
+
+
+def test_what_is_no_path_is_named_by_its_address_whoever_changed_it(bench: Bench, root: Path) -> None:
+    def serving(program: str) -> Server:
+        process = Resource(Address("process", "web"), {"name": "web", "command": [program]})
+        return replace(in_place(root), resources=(process,))
+
+    converge(bench, serving("/usr/bin/one"))
+    (declared,) = look(bench, serving("/usr/bin/two")).findings
+    (root / "etc/systemd/system/web.service").write_text("[Service]\nExecStart=/backdoor\n")
+    (tampered,) = look(bench, serving("/usr/bin/one")).findings
+
+    assert (declared.path, declared.classed) == ("process:web", Class.AUTHORISED)
+    assert (tampered.path, tampered.classed) == ("process:web", Class.UNAUTHORISED)
 
 
 def test_a_declaration_that_changed_in_form_alone_is_no_finding(bench: Bench, root: Path) -> None:
@@ -169,6 +183,12 @@ def test_warm_instances_are_walked_too(bench: Bench) -> None:
     found = look(bench, a_server("two"))
 
     assert (found.instances, [finding.where for finding in found.findings]) == (2, bench.running(release=1))
+
+
+def test_instances_are_those_of_the_first_host(bench: Bench) -> None:
+    bench.apply(a_server())
+
+    assert look(bench, replace(a_server(), hosts=(LOCAL, Host("other")))).instances == 1
 
 
 def test_an_instance_of_no_kept_release_is_an_orphan(bench: Bench) -> None:
