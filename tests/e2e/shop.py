@@ -139,6 +139,15 @@ class Shop:
                 found.append(state.parent.name)
         return sorted(found)
 
+    def on_disk(self) -> list[str]:
+        """Ids of the instances that have a folder, whether they run or not."""
+        return sorted(path.parent.name for path in self.run_folder.glob("instances/*/spec.json"))
+
+    def break_into(self, instance: str) -> None:
+        """Write a file into the sealed root of an instance, past its sandbox."""
+        layers = json.loads((self.run_folder / "instances" / instance / "spec.json").read_text())["layers"]
+        (Path(layers[0]["upper"]) / "backdoor").write_text("intruder")
+
     def clear(self) -> None:
         """End everything that runs."""
         self.run("retire", "web", expect=None)
