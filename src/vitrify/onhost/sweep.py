@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Dict, Iterable, List, Mapping, Optional, Sequence
 
+from vitrify.onhost.copies import Answer, Copies, CopyLost, cores
 from vitrify.onhost.faults import told
 from vitrify.onhost.fingerprint import Fingerprinter, Known, Spotted, seen
 from vitrify.onhost.rooted import Rooted
-from vitrify.onhost.shares import Answer, ShareLost, Shares, cores
 
 DEEPEST = 512
 """Folders deeper than this are noted and not entered: each level costs an open descriptor."""
@@ -38,7 +38,7 @@ class Sweep:
             with told(f"{folder} cannot be swept"), suppress(FileNotFoundError, NotADirectoryError):
                 try:
                     found.update(self._folder(folder, known, now_ns, most=cores()))
-                except ShareLost:
+                except CopyLost:
                     found.update(self._folder(folder, known, now_ns, most=1))
         return found
 
@@ -94,20 +94,20 @@ class _Pass:
         self._levels: List[_Level] = []
         self._device: Optional[int] = None
         self._effort = 0
-        self._share, self._of = 0, 1
+        self._part, self._of = 0, 1
 
     def to_its_end(self) -> Fingerprints:
-        """Everything below what was entered, and that itself. ShareLost where a helping process died."""
-        shares = Shares()
+        """Everything below what was entered, and that itself. CopyLost where a helping process died."""
+        copies = Copies()
         try:
             while self._levels:
                 self._step()
                 if self._of < self._most and self._effort > ALONE:
-                    self._divide(shares)
-            for answer in shares.answers():
+                    self._divide(copies)
+            for answer in copies.answers():
                 self._found.update((path, Known(*values)) for path, values in answer.items())
         finally:
-            shares.stop()
+            copies.stop()
             for level in self._levels:
                 os.close(level.folder)
         return self._found
@@ -136,7 +136,7 @@ class _Pass:
             self._found[path] = Known({**known.print, "note": note}) if note else known
 
     def _is_mine(self, path: str) -> bool:
-        return self._of == 1 or hash(path) % self._of == self._share
+        return self._of == 1 or hash(path) % self._of == self._part
 
     def _look(self, path: str, spotted: Spotted) -> Known:
         known = self._before.get(path)
@@ -157,17 +157,17 @@ class _Pass:
             self._levels.append(_Level(_below(path), _below(spotted.real), inner, list(listed)))
         return ""
 
-    def _divide(self, shares: Shares) -> None:
-        """From here on this process does the first share alone."""
+    def _divide(self, copies: Copies) -> None:
+        """From here on this process does the first part alone."""
         self._of = self._most
         for number in range(1, self._most):
             try:
-                shares.start(partial(self._as_share, number))
+                copies.start(partial(self._as_copy, number))
             except OSError as error:
-                raise ShareLost("no process can be started to help") from error
+                raise CopyLost("no process can be started to help") from error
 
-    def _as_share(self, number: int) -> Answer:
-        self._share, self._found = number, {}
+    def _as_copy(self, number: int) -> Answer:
+        self._part, self._found = number, {}
         return {path: tuple(known) for path, known in self.to_its_end().items()}
 
 

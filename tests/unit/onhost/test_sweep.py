@@ -144,7 +144,7 @@ import os
 import sys
 from vitrify.onhost import sweep
 from vitrify.onhost.root import folder_system
-from vitrify.onhost.shares import Shares
+from vitrify.onhost.copies import Copies
 
 def found(processes):
     sweep.cores, sweep.ALONE = lambda: processes, 1 << 16
@@ -154,8 +154,8 @@ def found(processes):
 alone = found(1)
 assert len(alone) > 300 and found(3) == alone, "shared"
 started = []
-start = Shares.start
-Shares.start = lambda self, work: (started.append(1), start(self, lambda: 1 / 0))
+start = Copies.start
+Copies.start = lambda self, work: (started.append(1), start(self, lambda: 1 / 0))
 assert found(2) == alone and started, "a share was lost"
 try:
     os.waitpid(-1, os.WNOHANG)

@@ -1,4 +1,4 @@
-"""Divides work that only reads between the cores of a target: copies of this process, each with a share, that hand back and end."""
+"""Divides work that only reads between the cores of a target: copies of this process, each with a part, that hand back and end."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _OF_ONE_THREAD = 3
 """Names of a folder with one folder in it: its own, its dot, and the dots of the one within."""
 
 Answer = Dict[str, Tuple[Any, ...]]
-"""What a share hands back: plain values by name."""
+"""What a copy hands back: plain values by name."""
 
 
-class ShareLost(VitrifyError):
-    """A process ended without its answer; its share has to be done again."""
+class CopyLost(VitrifyError):
+    """A process ended without its answer; its part has to be done again."""
 
 
 def cores() -> int:
@@ -34,7 +34,7 @@ def cores() -> int:
     return min(usable, MOST) if alone else 1
 
 
-class Shares:
+class Copies:
     """The processes that were started, and what they answer. None of them outlives this one."""
 
     def __init__(self) -> None:
@@ -57,14 +57,14 @@ class Shares:
         self._running.append((process, reading))
 
     def answers(self) -> List[Answer]:
-        """What each of them found. ShareLost where one has no answer."""
+        """What each of them found. CopyLost where one has no answer."""
         found: List[Answer] = []
         while self._running:
             process, reading = self._running[0]
             with os.fdopen(reading, "rb", closefd=False) as stream:
                 told = stream.read()
             if not self._ended(process, reading):
-                raise ShareLost("a process that helped has ended without an answer")
+                raise CopyLost("a process that helped has ended without an answer")
             found.append(marshal.loads(told))  # noqa: S302  our own copy wrote it
         return found
 
