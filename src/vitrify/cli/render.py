@@ -90,10 +90,12 @@ class Screen:
         if self._settings.format is Format.NDJSON:
             self._write(self._streams.stdout, _serialised({"schema": EVENT_SCHEMA, **event.to_json()}, Format.NDJSON))
             return
-        from vitrify.cli.render_event import event_line
+        from vitrify.cli.render_event import event_line, event_name
 
         if self._to_be_told(event):
             self._permanent(event_line(event))
+            if self._live and event.stage is Stage.DONE:
+                self._live.turn(f"... after {event_name(event)}")
         elif event.stage in (Stage.STARTED, Stage.PROGRESS) and self._moving():
             self._lively().turn(painted(event_line(event)[1:], colour=self._coloured(self._streams.stderr)))
 
@@ -216,10 +218,10 @@ def _encodable(text: str, encoding: str | None) -> str:
 
 
 def _width(stream: TextIO, environ: Mapping[str, str]) -> int | None:
+    if environ.get("COLUMNS", "").isdecimal():  # somebody says so, terminal or not
+        return int(environ["COLUMNS"]) or None
     if not stream.isatty():
         return None
-    if environ.get("COLUMNS", "").isdecimal():
-        return int(environ["COLUMNS"])
     try:
         return os.get_terminal_size(stream.fileno()).columns or 80
     except (OSError, ValueError):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,6 @@ from vitrify.core.report import (
     Applied,
     Check,
     Converged,
-    EntryView,
     InstanceStatus,
     Released,
     ReleaseStatus,
@@ -156,7 +154,8 @@ def release_lines(releases: Sequence[ReleaseStatus], look: Look) -> Iterator[Lin
         image = release.image if look.verbose else short(release.image)
         age = f"{ago(look.now - release.created_at)} ago"
         rows.append((release.server, str(release.number), state, release.slot or "-", str(release.running), age, image))
-    yield from table(("server", "release", "state", "slot", "running", "made", "image"), rows, width=look.width)
+    headings = ("server", "release", "state", "slot", "running", "made", "image")
+    yield from table(headings, rows, width=None if look.verbose else look.width)
 
 
 def check_lines(checks: Sequence[Check]) -> Iterator[Line]:
@@ -170,26 +169,6 @@ def check_lines(checks: Sequence[Check]) -> Iterator[Line]:
     missing = sum(check.state == "missing" for check in checks)
     yield BLANK
     yield line(strong("All that vitrify needs is here." if not missing else f"{many(missing, 'thing')} missing."))
-
-
-def entry_lines(entries: Sequence[EntryView], look: Look) -> Iterator[Line]:
-    """One row for each entry, oldest first."""
-    if not entries:
-        yield line("The ledger is empty.")
-    rows = [(str(entry.sequence), entry.at, entry.author, strong(entry.kind), _body(entry, whole=look.verbose > 0)) for entry in entries]
-    yield from table(("entry", "at", "author", "kind", "body"), rows, width=None if look.verbose else look.width)
-
-
-def _body(entry: EntryView, *, whole: bool) -> str:
-    if whole:
-        return json.dumps(entry.body, sort_keys=True, default=str)
-    parts = [f"{name}={_value(value)}" for name, value in sorted(entry.body.items()) if not isinstance(value, (dict, list, tuple))]
-    return " ".join(parts)
-
-
-def _value(value: object) -> str:
-    text = json.dumps(value) if not isinstance(value, str) else value
-    return short(text) if text.startswith(("sha256:", "hmac-sha256:")) else text
 
 
 def verified_lines(verified: Verified) -> Iterator[Line]:

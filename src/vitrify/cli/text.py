@@ -96,6 +96,11 @@ def shortened(text: str, *, to: int) -> str:
     return f"{head}...{tail}"
 
 
+def begun(text: str, *, to: int) -> str:
+    """The beginning of the text, in at most this many columns."""
+    return text if columns(text) <= to else f"{_prefix(text, columns_wide=max(to - 3, 1))}..."
+
+
 def _prefix(text: str, *, columns_wide: int) -> str:
     used = 0
     for place, char in enumerate(text):
