@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Dict
+import gc
+from contextlib import contextmanager
+from typing import Dict, Iterator
 
 from vitrify.core.digest import JSONObject
 from vitrify.onhost.baseline import Baseline, differing, prints, sweep
@@ -17,7 +19,23 @@ def audit(context: Context, arguments: JSONObject) -> JSONObject:
 
     Only what differs is sent: of a large tree that is little, and the rest is told by its number.
     """
-    here = Here.at(context, arguments)
+    with _uncollected():
+        return _audit(Here.at(context, arguments), arguments)
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """No value of an audit refers to itself; to look for such values again and again among so many takes a sixth of the time."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
+
+
+def _audit(here: Here, arguments: JSONObject) -> JSONObject:
     seen = look(here, here.resources(arguments))
     baseline = Baseline.remembered(here)
     asked = arguments.get("folders")
