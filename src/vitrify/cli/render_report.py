@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from vitrify.cli.text import BLANK, Line, Span, Style, ago, faint, lasted, line, many, strong, table
+from vitrify.cli.text import BLANK, Line, Span, Style, ago, faint, lasted, line, many, prose, strong, table
 from vitrify.core.report import (
     Applied,
     Check,
@@ -158,14 +158,15 @@ def release_lines(releases: Sequence[ReleaseStatus], look: Look) -> Iterator[Lin
     yield from table(headings, rows, width=None if look.verbose else look.width)
 
 
-def check_lines(checks: Sequence[Check]) -> Iterator[Line]:
+def check_lines(checks: Sequence[Check], look: Look) -> Iterator[Line]:
     """One line for each check, and the command that mends what is missing."""
     styles = {"ok": Style.ADDED, "missing": Style.ALARM, "note": Style.CHANGED}
     wide = max((len(check.name) for check in checks), default=0)
     for check in checks:
-        yield line(Span(f"{check.state:8}", styles.get(check.state, Style.PLAIN)), f"{check.name:{wide}}  ", check.found)
+        before = line(Span(f"{check.state:8}", styles.get(check.state, Style.PLAIN)), f"{check.name:{wide}}  ")
+        yield from prose(before, check.found, width=look.width)
         if check.hint:
-            yield line(" " * (10 + wide), faint("hint: "), check.hint)
+            yield from prose(line(" " * (10 + wide), faint("hint: ")), check.hint, width=look.width)
     missing = sum(check.state == "missing" for check in checks)
     yield BLANK
     yield line(strong("All that vitrify needs is here." if not missing else f"{many(missing, 'thing')} missing."))

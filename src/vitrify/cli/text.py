@@ -110,6 +110,18 @@ def _prefix(text: str, *, columns_wide: int) -> str:
     return text
 
 
+def prose(before: Line, text: str, *, width: int | None) -> list[Line]:
+    """Words behind some spans, broken between words where the screen ends and set in as far as they began."""
+    margin = sum(columns(span.text) for span in before)
+    rows = [""]
+    for word in text.split(" "):
+        if rows[-1] and width and margin + columns(rows[-1]) + 1 + columns(word) > width:
+            rows.append(word)
+        else:
+            rows[-1] = f"{rows[-1]} {word}" if rows[-1] else word
+    return [line(*(before if number == 0 else (" " * margin,)), row) for number, row in enumerate(rows)]
+
+
 def table(headings: Sequence[str], rows: Sequence[Sequence[str | Span]], *, width: int | None = None) -> list[Line]:
     """Aligned columns under faint headings. Where they are wider than `width`, the widest cells are shortened in their middle."""
     cells = [[Span(cell) if isinstance(cell, str) else cell for cell in row] for row in rows]
