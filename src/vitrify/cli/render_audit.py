@@ -63,6 +63,8 @@ def _verdict(audit: Audit) -> Iterator[Line]:
         yield line(Span(f"{many(unauthorised, 'unauthorised difference')}.", Style.ALARM), _others(found - unauthorised))
     elif found:
         yield line(Span("No unauthorised differences.", Style.ADDED), _others(found))
+    elif not (audit.resources or audit.entries or audit.instances):
+        yield line(strong("Nothing to compare with."), " `vitrify apply` puts servers in place, or takes what is there under management.")
     else:
         yield line(Span("No drift.", Style.ADDED), " Everything is as declared.")
 

@@ -58,7 +58,8 @@ def _problem(diagnostic: Diagnostic, *, folder: str, width: int | None, quote: b
     for name, text in (("why", diagnostic.why), ("hint", diagnostic.hint)):
         for number, each in enumerate(text.split("\n") if text else ()):
             before = line("  ", faint(f"{name}:" if number == 0 else " " * (len(name) + 1)), " ")
-            yield from prose(before, each, width=width)
+            # A hint may be a command: where the terminal breaks it, it can still be copied whole.
+            yield from prose(before, each, width=width if name == "why" else None)
 
 
 def _excerpt(where: Location, *, folder: str, width: int) -> Iterator[Line]:

@@ -166,7 +166,7 @@ def check_lines(checks: Sequence[Check], look: Look) -> Iterator[Line]:
         before = line(Span(f"{check.state:8}", styles.get(check.state, Style.PLAIN)), f"{check.name:{wide}}  ")
         yield from prose(before, check.found, width=look.width)
         if check.hint:
-            yield from prose(line(" " * (10 + wide), faint("hint: ")), check.hint, width=look.width)
+            yield line(" " * (10 + wide), faint("hint: "), check.hint)
     missing = sum(check.state == "missing" for check in checks)
     yield BLANK
     yield line(strong("All that vitrify needs is here." if not missing else f"{many(missing, 'thing')} missing."))

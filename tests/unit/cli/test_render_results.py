@@ -135,6 +135,13 @@ def test_the_stage_of_an_event_is_told_once(console: Console) -> None:
     assert console("plan").err.splitlines() == [" ok bake web  done"]
 
 
+def test_an_audit_that_found_nothing_to_look_at_does_not_say_that_all_is_well(console: Console) -> None:
+    console.app.audit_is = Audit((), resources=0, entries=0, instances=0)
+
+    assert "No drift" not in console("audit").out
+    assert "Nothing to compare with." in console("audit").out
+
+
 def test_asking_for_the_logs_of_a_mutable_server_is_answered_with_where_they_are(console: Console) -> None:
     console.app.fails_in = {"logs": UsageInvalid("no server or instance is called 'db'")}
     console.app.status_is = (ServerStatus("db", "mutable", ("local",)),)

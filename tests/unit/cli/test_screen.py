@@ -150,14 +150,14 @@ def test_prose_breaks_between_words_and_is_set_in(width: int | None, rows: list[
     assert [painted(each, colour=False) for each in shown] == rows
 
 
-def test_a_notice_and_a_hint_keep_within_the_terminal(console: Console, mixed_plan: Plan) -> None:
+def test_a_notice_and_a_reason_keep_within_the_terminal(console: Console, mixed_plan: Plan) -> None:
     host = mixed_plan.servers[0]
     assert isinstance(host, HostPlan)
     console.app.plan_is = replace(mixed_plan, servers=(replace(host, changes=(), notices=("word " * 60,)),))
     narrow = {"COLUMNS": "80", "NO_COLOR": "1"}
 
     shown = console("plan", tty=True, environ=narrow).out.splitlines()
-    console.app.error = UsageInvalid("no", hint="word " * 60)
+    console.app.error = UsageInvalid("no", why="word " * 60)
     told = console("plan", tty=True, environ=narrow).err.splitlines()
 
     assert max(map(len, shown)) <= 80
