@@ -121,8 +121,15 @@ class _Pass:
         path = level.path + entry.name
         if path in self._skip or not (self._is_mine(path) or entry.is_dir(follow_symlinks=False)):
             return
-        with suppress(FileNotFoundError):  # gone since it was listed
-            self.enter(path, Spotted(level.real + entry.name, level.folder, entry.name, entry.stat(follow_symlinks=False)))
+        try:
+            status = entry.stat(follow_symlinks=False)
+            known = self._before.get(path)
+            if known is not None and known.seen == seen(status) and not stat.S_ISDIR(status.st_mode):
+                self._found[path] = known  # most entries of most sweeps: as they were, and nothing below them
+            else:
+                self.enter(path, Spotted(level.real + entry.name, level.folder, entry.name, status))
+        except FileNotFoundError:  # gone since it was listed
+            return
 
     def enter(self, path: str, spotted: Spotted) -> None:
         """Fingerprint one entry, and put it on the stack where it is a folder of the same filesystem."""
