@@ -69,6 +69,8 @@ class Shop:
     probation: str = "0s"
     hosts: str = '["root:./machine"]'
     health: str = "http: /"
+    within: tuple[str, ...] = ()
+    """What the command line is run by, as in another mount namespace."""
 
     @classmethod
     def build(cls, folder: Path, **more: str) -> Shop:
@@ -103,7 +105,7 @@ class Shop:
     def run(self, *words: str, expect: int | None = 0, **environment: str) -> subprocess.CompletedProcess[str]:
         """The command line, as a person would use it."""
         result = subprocess.run(
-            [sys.executable, "-m", "vitrify", *words],
+            [*self.within, sys.executable, "-m", "vitrify", *words],
             cwd=self.folder,
             env={**os.environ, "VITRIFY_HOME": str(self.home), "VITRIFY_YES": "1", **environment},
             capture_output=True,

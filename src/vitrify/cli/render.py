@@ -90,13 +90,15 @@ class Screen:
         if self._settings.format is Format.NDJSON:
             self._write(self._streams.stdout, _serialised({"schema": EVENT_SCHEMA, **event.to_json()}, Format.NDJSON))
             return
-        from vitrify.cli.render_event import event_line
+        from vitrify.cli.render_event import event_line, event_name
 
         of_a_fleet = self._of_a_fleet(event)
         if of_a_fleet:
             self._lively().host(event)
         if self._to_be_told(event) and not (of_a_fleet and event.stage is Stage.DONE):
             self._permanent(event_line(event))
+            if self._live and event.stage is Stage.DONE:
+                self._live.turn(f"... after {event_name(event)}")
         elif of_a_fleet:
             return
         elif event.stage in (Stage.STARTED, Stage.PROGRESS) and self._moving():
@@ -227,10 +229,10 @@ def _encodable(text: str, encoding: str | None) -> str:
 
 
 def _width(stream: TextIO, environ: Mapping[str, str]) -> int | None:
+    if environ.get("COLUMNS", "").isdecimal():  # somebody says so, terminal or not
+        return int(environ["COLUMNS"]) or None
     if not stream.isatty():
         return None
-    if environ.get("COLUMNS", "").isdecimal():
-        return int(environ["COLUMNS"])
     try:
         return os.get_terminal_size(stream.fileno()).columns or 80
     except (OSError, ValueError):

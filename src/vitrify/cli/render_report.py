@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from vitrify.cli.text import BLANK, Line, Span, Style, ago, faint, lasted, line, many, strong, table
+from vitrify.cli.text import BLANK, Line, Span, Style, ago, faint, lasted, line, many, prose, strong, table
 from vitrify.core.plan import HostPlan, HostProblem, Plan
 from vitrify.core.report import (
     Applied,
     Check,
     Converged,
-    EntryView,
     InstanceStatus,
     Released,
     ReleaseStatus,
@@ -191,40 +189,22 @@ def release_lines(releases: Sequence[ReleaseStatus], look: Look) -> Iterator[Lin
         image = release.image if look.verbose else short(release.image)
         age = f"{ago(look.now - release.created_at)} ago"
         rows.append((release.server, str(release.number), state, release.slot or "-", str(release.running), age, image))
-    yield from table(("server", "release", "state", "slot", "running", "made", "image"), rows, width=look.width)
+    headings = ("server", "release", "state", "slot", "running", "made", "image")
+    yield from table(headings, rows, width=None if look.verbose else look.width)
 
 
-def check_lines(checks: Sequence[Check]) -> Iterator[Line]:
+def check_lines(checks: Sequence[Check], look: Look) -> Iterator[Line]:
     """One line for each check, and the command that mends what is missing."""
     styles = {"ok": Style.ADDED, "missing": Style.ALARM, "note": Style.CHANGED}
     wide = max((len(check.name) for check in checks), default=0)
     for check in checks:
-        yield line(Span(f"{check.state:8}", styles.get(check.state, Style.PLAIN)), f"{check.name:{wide}}  ", check.found)
+        before = line(Span(f"{check.state:8}", styles.get(check.state, Style.PLAIN)), f"{check.name:{wide}}  ")
+        yield from prose(before, check.found, width=look.width)
         if check.hint:
             yield line(" " * (10 + wide), faint("hint: "), check.hint)
     missing = sum(check.state == "missing" for check in checks)
     yield BLANK
     yield line(strong("All that vitrify needs is here." if not missing else f"{many(missing, 'thing')} missing."))
-
-
-def entry_lines(entries: Sequence[EntryView], look: Look) -> Iterator[Line]:
-    """One row for each entry, oldest first."""
-    if not entries:
-        yield line("The ledger is empty.")
-    rows = [(str(entry.sequence), entry.at, entry.author, strong(entry.kind), _body(entry, whole=look.verbose > 0)) for entry in entries]
-    yield from table(("entry", "at", "author", "kind", "body"), rows, width=None if look.verbose else look.width)
-
-
-def _body(entry: EntryView, *, whole: bool) -> str:
-    if whole:
-        return json.dumps(entry.body, sort_keys=True, default=str)
-    parts = [f"{name}={_value(value)}" for name, value in sorted(entry.body.items()) if not isinstance(value, (dict, list, tuple))]
-    return " ".join(parts)
-
-
-def _value(value: object) -> str:
-    text = json.dumps(value) if not isinstance(value, str) else value
-    return short(text) if text.startswith(("sha256:", "hmac-sha256:")) else text
 
 
 def verified_lines(verified: Verified) -> Iterator[Line]:

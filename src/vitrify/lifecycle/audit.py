@@ -69,7 +69,7 @@ async def audit_host(server: Server, host: Host, world: World, *, full: bool) ->
     return Audit(
         findings=(*swept, *(finding for finding in owned if finding.path not in explained)),
         resources=len(seen.owned),
-        entries=len(sweep),
+        entries=int(str(answer["swept"])),
         instances=0,
     )
 

@@ -17,7 +17,7 @@ from vitrify.project import settings
 from vitrify.project.compile import Compiled, compile_wish
 from vitrify.project.envelope import ServerPart, read
 from vitrify.project.expand import PROCESS, Expansion, Profile
-from vitrify.project.merge import merged
+from vitrify.project.merge import fights, merged
 from vitrify.project.node import Entry, Node, walk
 from vitrify.project.problems import Problems
 from vitrify.project.resolve import Workshop
@@ -143,6 +143,7 @@ def _wished(node: Node, scope: Scope, project: Project, *, image: bool) -> Wishe
     if len(sound) < len(compiled) or not expansion.complete:
         return None
     active, notices = merged((one for one in sound if one.resource), workshop.problems)
+    fights(active, workshop.kinds, workshop.problems)
     dormant = {one.address for one in sound} - {one.address for one in active}
     linked = list(_linked(active, dormant, workshop))
     if image:

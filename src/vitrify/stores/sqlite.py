@@ -239,7 +239,11 @@ class SqliteStateStore:
         except sqlite3.Error as error:
             raise _translate(error, self._path) from error
         except OSError as error:
-            raise VitrifyError(f"the state {self._path} cannot be used", why=error.strerror or "") from error
+            raise VitrifyError(f"the state {self._path} cannot be used", why=error.strerror or "", hint=_room(self._path)) from error
+
+
+_SCARCE = 1 << 20
+"""Fewer free bytes than this, and SQLite may find no room for what it keeps beside the database."""
 
 
 def _make_private(path: Path) -> None:
@@ -267,7 +271,20 @@ def _translate(error: sqlite3.Error, path: Path) -> VitrifyError:
         case sqlite3.SQLITE_CONSTRAINT:
             return VitrifyError("the state refuses what contradicts it", why=str(error))
         case _:
-            return VitrifyError(f"the state {path} cannot be used", why=str(error))
+            return VitrifyError(f"the state {path} cannot be used", why=str(error), hint=_room(path))
+
+
+def _room(path: Path) -> str:
+    """What to do, from what its filesystem says: SQLite calls a full one an I/O error, wherever it happens to meet it."""
+    try:
+        told = os.statvfs(path.parent)
+    except OSError:
+        return ""
+    if told.f_flag & os.ST_RDONLY:
+        return "its filesystem is read-only: mount it writable, or set VITRIFY_HOME to a folder that is"
+    if told.f_bavail * told.f_frsize < _SCARCE:
+        return "its filesystem is full: free space on it, then run the same command again"
+    return ""
 
 
 def _one(database: sqlite3.Connection, query: str) -> object:

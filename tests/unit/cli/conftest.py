@@ -58,6 +58,7 @@ class FakeApplication:
         self.emit: Emit = lambda _: None
         self.events: tuple[Event, ...] = ()
         self.error: BaseException | None = None
+        self.fails_in: dict[str, BaseException] = {}
         self.plan_is = Plan("shop", "sha256:0", ())
         self.applied_is = Applied()
         self.leaving_is = Plan("web", "", ())
@@ -80,8 +81,8 @@ class FakeApplication:
         self.calls.append((name, arguments))
         for event in self.events:
             self.emit(event)
-        if self.error:
-            raise self.error
+        if found := self.fails_in.get(name, self.error):
+            raise found
 
     @property
     def asked(self) -> list[str]:
