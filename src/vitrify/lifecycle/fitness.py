@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
+from functools import partial
 
+from vitrify.core.declaration import Health
 from vitrify.core.diagnostic import VitrifyError
 from vitrify.core.event import Stage
+from vitrify.lifecycle.gate import failing
 from vitrify.lifecycle.operation import Rollout
 from vitrify.ports import Instance
 
@@ -29,17 +33,11 @@ async def gate(rollout: Rollout, instances: Iterable[Instance]) -> None:
 
 
 async def _healthy(rollout: Rollout, instance: Instance, *, passes: int | None) -> None:
-    clock, health = rollout.world.clock, rollout.settings.health
-    wanted = passes or (health.passes if health else 2)
-    interval, grace = (health.interval, health.grace) if health else (0.2, 10.0)
-    deadline, in_a_row, reason = clock.now() + grace, 0, ""
-    while in_a_row < wanted:
-        reason = await _look(rollout, instance)
-        in_a_row = 0 if reason else in_a_row + 1
-        if reason and clock.now() > deadline:
-            raise await _unfit(rollout, instance, f"instance {instance.id} is not healthy after {grace:g} s", reason)
-        if in_a_row < wanted:
-            await clock.sleep(interval)
+    health = rollout.settings.health or Health(grace=10.0)
+    health = replace(health, passes=passes or health.passes)
+    reason = await failing(partial(_look, rollout, instance), health, rollout.world.clock)
+    if reason:
+        raise await _unfit(rollout, instance, f"instance {instance.id} is not healthy after {health.grace:g} s", reason)
 
 
 async def _look(rollout: Rollout, instance: Instance) -> str:

@@ -11,8 +11,8 @@ Look = Callable[[], Awaitable[str]]
 """One look: "" where it passes, else the reason in words."""
 
 
-async def passes(look: Look, health: Health, clock: Clock) -> str:
-    """Look until so many in a row pass: "". Where one fails once the grace is over: its reason."""
+async def failing(look: Look, health: Health, clock: Clock) -> str:
+    """Look until so many in a row pass: "" then. Where one fails once the grace is over: its reason."""
     deadline, in_a_row = clock.now() + health.grace, 0
     while True:
         reason = await look()

@@ -20,7 +20,7 @@ from vitrify.core.plan import HostPlan
 from vitrify.core.report import Converged
 from vitrify.ledger.entry import Entry
 from vitrify.lifecycle import mutable, record
-from vitrify.lifecycle.gate import passes
+from vitrify.lifecycle.gate import failing
 from vitrify.lifecycle.side_by_side import side_by_side
 from vitrify.lifecycle.world import World
 
@@ -137,7 +137,7 @@ async def _health(trial: Trial, host: Host) -> str:
         async def look() -> str:
             return str((await session.call("host.healthy", arguments))["reason"])
 
-        reason = await passes(look, health, world.clock)
+        reason = await failing(look, health, world.clock)
     world.say("health", host.name, reason or "passes", stage=Stage.FAILED if reason else Stage.DONE)
     return reason
 

@@ -10,7 +10,7 @@ import pytest
 
 from vitrify.core.declaration import Health
 from vitrify.core.diagnostic import TargetFailed, VitrifyError
-from vitrify.lifecycle.gate import passes
+from vitrify.lifecycle.gate import failing
 from vitrify.lifecycle.side_by_side import side_by_side
 
 
@@ -41,7 +41,7 @@ class Looks:
 
 def gate(answers: Sequence[str], *, wanted: int = 2, grace: float = 1.0) -> tuple[str, int, float]:
     looks, clock = Looks(answers), Clock()
-    reason = asyncio.run(passes(looks, Health(http="/", passes=wanted, interval=0.25, grace=grace), clock))
+    reason = asyncio.run(failing(looks, Health(http="/", passes=wanted, interval=0.25, grace=grace), clock))
     return reason, looks.asked, clock.time
 
 
