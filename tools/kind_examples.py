@@ -39,6 +39,11 @@ EXAMPLES: Mapping[str, str] = {
     port: 8000
     env: {DATABASE_URL: "secret:database_url", LOG_LEVEL: info}
 """,
+    "service": """
+- service: {name: nginx, running: true, enabled: true, reload_on: ["file:/etc/nginx/nginx.conf"]}
+- service: {name: apt-daily.timer, running: false, enabled: false}
+- service: {name: bluetooth, masked: true}
+""",
     "tree": """
 - tree: {from: ./app, to: /srv/app, owner: www-data}
 """,

@@ -19,11 +19,13 @@ CORE = (
     "difference",
     "digest",
     "event",
+    "install",
     "place",
     "resource",
     "schema",
     "step",
     "system",
+    "systemctl",
     "unit",
     "wire",
 )

@@ -61,7 +61,14 @@ servers:
           user: www-data
           port: 8000
           env: {GREETING: "two words"}
+      - file: {path: /etc/systemd/system/shop.service, source: ./shop.service}
+      - service: {name: shop, enabled: true}
+      - service: {name: telnet.socket, masked: true}
 """
+LINKS = {
+    "service": {"/etc/systemd/system/multi-user.target.wants/shop.service", "/etc/systemd/system/telnet.socket"},
+}
+"""Kind -> paths that it makes, but that its unit decides and not its declaration."""
 PROGRAMS = ("/usr/bin/test", "/usr/bin/touch")
 
 
@@ -73,6 +80,7 @@ def project(folder: Path, *, lifecycle: str, host: str, base: str) -> Path:
     (pages / "run").write_text("#!/bin/sh\n")
     (pages / "run").chmod(0o755)
     (pages / "deep" / "link").symlink_to("../index.html")
+    (folder / "shop.service").write_text("[Service]\nExecStart=/bin/true\n[Install]\nWantedBy=multi-user.target\n")
     (folder / "template.j2").write_text("name = {{ name }}\n")
     text = DECLARATION.replace("LIFECYCLE", lifecycle).replace("HOST", host).replace("BASE", base)
     (folder / "vitrify.yaml").write_text(text)
@@ -159,6 +167,7 @@ def owned_paths(folder: Path) -> dict[str, set[str]]:
     for resource in load(str(folder), environ={}, overrides={}, kinds=kinds, key=b"").servers[0].resources:
         named = {str(resource.fields[name]) for name in ("creates", "path") if name in resource.fields}
         found.setdefault(resource.address.kind, set()).update(kinds[resource.address.kind].owned_paths(resource), named)
+        found[resource.address.kind].update(LINKS.get(resource.address.kind, ()))
     assert set(found) == set(kinds.names()), "a kind is not compared"
     return found
 

@@ -14,6 +14,7 @@ CLASSES: Mapping[str, str] = {
     "line": "Line",
     "link": "Link",
     "process": "Process",
+    "service": "Service",
     "tree": "Tree",
 }
 """Kind -> its class, in the module of the same name."""
