@@ -12,6 +12,10 @@ EXAMPLES: Mapping[str, str] = {
     run: [/usr/sbin/sysctl, -w, net.ipv4.ip_unprivileged_port_start=80]
     unless: [/usr/bin/grep, -qx, "80", /proc/sys/net/ipv4/ip_unprivileged_port_start]
 """,
+    "cron": """
+- cron: {name: backup, job: /usr/local/bin/backup --all, minute: 30, hour: "*/6", user: backup, env: {MAILTO: root}}
+- cron: {name: warm-up, job: /usr/local/bin/warm-up, special: reboot}
+""",
     "directory": """
 - directory: /srv/app
 - directory: {path: /var/cache/app, owner: www-data, mode: "0750"}
@@ -44,8 +48,22 @@ EXAMPLES: Mapping[str, str] = {
 - service: {name: apt-daily.timer, running: false, enabled: false}
 - service: {name: bluetooth, masked: true}
 """,
+    "timer": """
+- timer: {name: backup, command: [/usr/local/bin/backup, --all], on_calendar: ["03:00"], persistent: true, delay: 10min, user: backup}
+- timer: {name: poll, command: [/usr/local/bin/poll], on_boot: 5min, every: 1h}
+""",
     "tree": """
 - tree: {from: ./app, to: /srv/app, owner: www-data}
+""",
+    "unit": """
+- unit:
+    name: shop
+    sections:
+      Unit: {Description: the shop, After: network-online.target}
+      Service: {ExecStart: /usr/bin/shop --port 8000, Restart: on-failure}
+      Install: {WantedBy: multi-user.target}
+- unit: {name: nginx, drop_in: limits, sections: {Service: {LimitNOFILE: 65536}}}
+- unit: {name: srv-data.mount, source: srv-data.mount}
 """,
 }
 """Kind -> YAML."""

@@ -28,6 +28,7 @@ CORE = (
     "systemctl",
     "unit",
     "wire",
+    "written",
 )
 """What of `vitrify.core` travels; an architecture test compares it with what the rest imports."""
 FOLDERS = ("onhost", "resources")

@@ -64,6 +64,10 @@ servers:
       - file: {path: /etc/systemd/system/shop.service, source: ./shop.service}
       - service: {name: shop, enabled: true}
       - service: {name: telnet.socket, masked: true}
+      - unit: {name: shop, drop_in: limits, sections: {Service: {LimitNOFILE: 1024}}}
+      - timer: {name: poll, command: [/usr/bin/true], on_calendar: ["Mon 03:00"], user: www-data}
+      - directory: /etc/cron.d
+      - cron: {name: poll, job: /usr/bin/true, minute: "*/5", user: www-data}
 """
 LINKS = {
     "service": {"/etc/systemd/system/multi-user.target.wants/shop.service", "/etc/systemd/system/telnet.socket"},

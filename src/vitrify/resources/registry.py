@@ -9,13 +9,16 @@ from vitrify.core.resource import Kind, Kinds
 
 CLASSES: Mapping[str, str] = {
     "command": "Command",
+    "cron": "Cron",
     "directory": "Directory",
     "file": "File",
     "line": "Line",
     "link": "Link",
     "process": "Process",
     "service": "Service",
+    "timer": "Timer",
     "tree": "Tree",
+    "unit": "Unit",
 }
 """Kind -> its class, in the module of the same name."""
 

@@ -170,7 +170,7 @@ class _Resolver:
 
     def resource(self, kind: Kind, declared: Mapping[str, JSON], *, absent: bool = False) -> Resource:
         fields = dict(declared)
-        if kind.name == "file" and "content" in fields:
+        if "content" in fields and "source" in kind.schema.fields:
             fields["content"] = self._digest(str(fields["content"]), secret=self.secret)
         if "environment_file" in fields:
             fields["environment_file"] = self._digest(str(fields["environment_file"]), secret=True)
