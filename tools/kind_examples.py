@@ -26,6 +26,10 @@ EXAMPLES: Mapping[str, str] = {
 - file: {path: /etc/sudoers.d/deploy, source: sudoers, mode: "0440", validate: [/usr/sbin/visudo, -cf, "%s"]}
 - file: {path: /etc/motd.old, absent: true}
 """,
+    "kernel_module": """
+- kernel_module: br_netfilter
+- kernel_module: {name: nf_conntrack, options: {hashsize: "65536"}}
+""",
     "line": """
 - line: {path: /etc/hosts, line: 127.0.0.1 shop.example}
 - line: {path: /etc/ssh/sshd_config, match: "^#?PermitRootLogin ", line: PermitRootLogin no}
@@ -33,6 +37,10 @@ EXAMPLES: Mapping[str, str] = {
 """,
     "link": """
 - link: {path: /etc/localtime, to: /usr/share/zoneinfo/Europe/Berlin}
+""",
+    "mount": """
+- mount: {path: /srv/data, source: UUID=0a3407de-014b-458b-b5c1-848e92a327a3, fstype: ext4, options: "noatime,nofail", pass: 2}
+- mount: {path: /srv/scratch, source: tmpfs, fstype: tmpfs, options: size=1g}
 """,
     "process": """
 - process:
@@ -47,6 +55,10 @@ EXAMPLES: Mapping[str, str] = {
 - service: {name: nginx, running: true, enabled: true, reload_on: ["file:/etc/nginx/nginx.conf"]}
 - service: {name: apt-daily.timer, running: false, enabled: false}
 - service: {name: bluetooth, masked: true}
+""",
+    "sysctl": """
+- sysctl: {name: net.ipv4.ip_forward, value: 1}
+- sysctl: {name: net.ipv4.ip_local_port_range, value: 1024 65000}
 """,
     "timer": """
 - timer: {name: backup, command: [/usr/local/bin/backup, --all], on_calendar: ["03:00"], persistent: true, delay: 10min, user: backup}

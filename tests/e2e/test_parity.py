@@ -67,6 +67,10 @@ servers:
       - unit: {name: shop, drop_in: limits, sections: {Service: {LimitNOFILE: 1024}}}
       - timer: {name: poll, command: [/usr/bin/true], on_calendar: ["Mon 03:00"], user: www-data}
       - directory: /etc/cron.d
+      - sysctl: {name: net.ipv4.ip_forward, value: 1}
+      - kernel_module: {name: dm_mod, options: {dm_numa_node: "0"}}
+      - directory: {path: /srv/scratch, mode: "1777"}
+      - mount: {path: /srv/scratch, source: tmpfs, fstype: tmpfs, options: "mode=1777,size=1m"}
       - cron: {name: poll, job: /usr/bin/true, minute: "*/5", user: www-data}
 """
 LINKS = {
@@ -96,6 +100,7 @@ def found_before(root: Path) -> None:
     for name in ("adopted.conf", "kept.conf", "outdated.conf", "adopted.lines"):
         (root / "etc" / name).write_text("size = 3\ncolour = blue\n")
         (root / "etc" / name).chmod(0o640)
+    (root / "etc/fstab").write_text("# nothing so far\n")
     (root / "etc/old.d").mkdir(mode=0o755)
     (root / "etc/adopted.link").symlink_to("elsewhere")
     (root / "srv").mkdir(exist_ok=True)
