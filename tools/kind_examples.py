@@ -26,6 +26,17 @@ EXAMPLES: Mapping[str, str] = {
 - file: {path: /etc/sudoers.d/deploy, source: sudoers, mode: "0440", validate: [/usr/sbin/visudo, -cf, "%s"]}
 - file: {path: /etc/motd.old, absent: true}
 """,
+    "firewall": """
+- firewall:
+    name: shop
+    content: |
+      chain input {
+          type filter hook input priority filter; policy drop;
+          ct state established,related accept
+          iifname "lo" accept
+          tcp dport { 22, 443 } accept
+      }
+""",
     "kernel_module": """
 - kernel_module: br_netfilter
 - kernel_module: {name: nf_conntrack, options: {hashsize: "65536"}}

@@ -71,6 +71,7 @@ servers:
       - kernel_module: {name: dm_mod, options: {dm_numa_node: "0"}}
       - directory: {path: /srv/scratch, mode: "1777"}
       - mount: {path: /srv/scratch, source: tmpfs, fstype: tmpfs, options: "mode=1777,size=1m"}
+      - firewall: {name: shop, source: ./rules}
       - cron: {name: poll, job: /usr/bin/true, minute: "*/5", user: www-data}
 """
 LINKS = {
@@ -89,6 +90,7 @@ def project(folder: Path, *, lifecycle: str, host: str, base: str) -> Path:
     (pages / "run").chmod(0o755)
     (pages / "deep" / "link").symlink_to("../index.html")
     (folder / "shop.service").write_text("[Service]\nExecStart=/bin/true\n[Install]\nWantedBy=multi-user.target\n")
+    (folder / "rules").write_text("chain input { type filter hook input priority filter; policy accept; }\n")
     (folder / "template.j2").write_text("name = {{ name }}\n")
     text = DECLARATION.replace("LIFECYCLE", lifecycle).replace("HOST", host).replace("BASE", base)
     (folder / "vitrify.yaml").write_text(text)

@@ -12,6 +12,7 @@ CLASSES: Mapping[str, str] = {
     "cron": "Cron",
     "directory": "Directory",
     "file": "File",
+    "firewall": "Firewall",
     "kernel_module": "KernelModule",
     "line": "Line",
     "link": "Link",
