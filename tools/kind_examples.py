@@ -67,6 +67,9 @@ EXAMPLES: Mapping[str, str] = {
 - service: {name: apt-daily.timer, running: false, enabled: false}
 - service: {name: bluetooth, masked: true}
 """,
+    "swap": """
+- swap: {path: /swapfile, size: 2G}
+""",
     "sysctl": """
 - sysctl: {name: net.ipv4.ip_forward, value: 1}
 - sysctl: {name: net.ipv4.ip_local_port_range, value: 1024 65000}

@@ -154,3 +154,16 @@ def test_a_mount_without_its_folder_says_what_to_declare(live_host: LiveHost) ->
     declare(live_host, SCRATCH.replace("OPTIONS", "size=1m"))
     failed = live_host.vitrify("apply", expect=3)
     assert "`directory: /srv/scratch`" in failed.stderr
+
+
+def test_a_swap_file_that_the_kernel_refuses_fails_in_its_words_and_an_undo_leaves_nothing(live_host: LiveHost) -> None:
+    declare(live_host, "- swap: {path: /swapfile, size: 1M}")
+
+    failed = live_host.vitrify("apply", expect=3)
+    made = live_host.path("/swapfile").stat()
+    live_host.vitrify("undo", "web")
+
+    assert "swapon" in failed.stderr
+    assert (made.st_size, made.st_mode & 0o777) == (2**20, 0o600)
+    assert not live_host.path("/swapfile").exists()
+    assert "swapfile" not in live_host.path("/etc/fstab").read_text()

@@ -19,6 +19,7 @@ CLASSES: Mapping[str, str] = {
     "mount": "Mount",
     "process": "Process",
     "service": "Service",
+    "swap": "Swap",
     "sysctl": "Sysctl",
     "timer": "Timer",
     "tree": "Tree",
