@@ -19,13 +19,18 @@ CORE = (
     "difference",
     "digest",
     "event",
+    "install",
     "place",
+    "programs",
     "resource",
     "schema",
     "step",
     "system",
+    "systemctl",
+    "table",
     "unit",
     "wire",
+    "written",
 )
 """What of `vitrify.core` travels; an architecture test compares it with what the rest imports."""
 FOLDERS = ("onhost", "resources")

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-PACKAGES = ("dbus", "python3", "systemd-sysv", "util-linux")
+PACKAGES = ("cron", "dbus", "nftables", "python3", "systemd-sysv", "util-linux")
 PROGRAMS = {"mmdebstrap": "mmdebstrap", "systemd-nspawn": "systemd-container", "unshare": "util-linux", "nsenter": "util-linux"}
 PROJECT = "/root/project"
 """The project's folder inside the machine."""

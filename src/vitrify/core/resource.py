@@ -151,6 +151,10 @@ class Kind(ABC):
     """Whether its paths belong to others as well, as the file does that a line stands in."""
     together: ClassVar[bool] = False
     """Whether changes of this kind that follow each other are made in one act, by `enact_all`."""
+    locks_out: ClassVar[bool] = False
+    """Whether any change of this kind can cut the way by which the host is reached. `core.access` says so of paths and of services."""
+    live_only: ClassVar[FrozenSet[str]] = frozenset()
+    """The fields that have a meaning on a live host alone: in an image they are dropped, and a plan says so."""
 
     @abstractmethod
     def identity(self, fields: Mapping[str, JSON]) -> str:

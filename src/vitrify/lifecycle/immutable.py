@@ -27,7 +27,9 @@ async def plan(server: Server, host: Host, world: World) -> ReleasePlan:
 
 
 async def bake(server: Server, host: Host, world: World) -> Image:
-    """The image of what is declared now; recorded in the ledger when it is new."""
+    """The image of what is declared now; recorded in the ledger when it is new. Says what the image cannot hold."""
+    for notice in server.notices:
+        world.say("bake", server.name, notice)
     async with world.site(host) as site:
         return await _bake(wanted_of(server, world), site, world)
 

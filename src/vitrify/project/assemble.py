@@ -15,8 +15,9 @@ from vitrify.core.resource import Address, Resource
 from vitrify.core.schema import near
 from vitrify.project import settings
 from vitrify.project.compile import Compiled, compile_wish
-from vitrify.project.envelope import ServerPart, read
+from vitrify.project.envelope import REFUSE, ServerPart, read
 from vitrify.project.expand import PROCESS, Expansion, Profile
+from vitrify.project.fitting import fitted
 from vitrify.project.merge import fights, merged
 from vitrify.project.node import Entry, Node, walk
 from vitrify.project.problems import Problems
@@ -156,7 +157,16 @@ def _wished(node: Node, scope: Scope, project: Project, *, image: bool) -> Wishe
         workshop.problems.take(circle)
         return None
     secrets = {name: value for one in active for name, value in one.secrets.items()}
-    return Wished(ordered.resources, (*notices, *ordered.notices), secrets)
+    told = (*notices, *ordered.notices)
+    return _fitted(Wished(ordered.resources, told, secrets), node, workshop) if image else Wished(ordered.resources, told, secrets)
+
+
+def _fitted(wished: Wished, node: Node, workshop: Workshop) -> Wished | None:
+    """What an image can hold of it; None where the server refuses to lose the rest."""
+    says = node.get("on_image")
+    refuse = says is not None and says.value == REFUSE
+    resources, notices = fitted(wished.resources, kinds=workshop.kinds, refuse=refuse, problems=workshop.problems)
+    return None if refuse and notices else replace(wished, resources=resources, notices=(*wished.notices, *notices))
 
 
 def _linked(active: list[Compiled], dormant: set[Address], workshop: Workshop) -> Iterator[Resource]:

@@ -35,6 +35,10 @@ from vitrify.project.values import (
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,62}$")]
 
 
+REFUSE = "refuse"
+"""The word of `on_image` by which nothing is dropped silently."""
+
+
 class Part(BaseModel):
     """A map whose keys are all known."""
 
@@ -167,6 +171,7 @@ class ServerPart(Part):
     )
     resources: RawList = Field(description="what it should be: a list of resources")
     base: Annotated[BaseName | None, Given] = None
+    on_image: Annotated[str, one_of("drop", REFUSE)] = "drop"
     runtime: Annotated[str, one_of("bubblewrap")] = "bubblewrap"
     replicas: int = Field(default=1, ge=1, le=20)
     writable: list[Writable] = Field(default_factory=list)

@@ -9,12 +9,21 @@ from vitrify.core.resource import Kind, Kinds
 
 CLASSES: Mapping[str, str] = {
     "command": "Command",
+    "cron": "Cron",
     "directory": "Directory",
     "file": "File",
+    "firewall": "Firewall",
+    "kernel_module": "KernelModule",
     "line": "Line",
     "link": "Link",
+    "mount": "Mount",
     "process": "Process",
+    "service": "Service",
+    "swap": "Swap",
+    "sysctl": "Sysctl",
+    "timer": "Timer",
     "tree": "Tree",
+    "unit": "Unit",
 }
 """Kind -> its class, in the module of the same name."""
 

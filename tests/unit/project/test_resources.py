@@ -266,3 +266,24 @@ def test_a_secret_in_a_field_that_may_not_hold_one_is_told_at_the_value(project:
     text = project.server("- command: {run: [/x, secret:token], always: true}", head="secrets: {token: {env: TOKEN}}")
 
     assert project.problem(text, environ={"TOKEN": "s3cret"})[0] == "9:29 a secret cannot stand in `run`"
+
+
+def on_image(project: Project, word: str) -> str:
+    service = '- service: {name: shop, running: true, enabled: true, restart_on: ["process:web"]}'
+    text = project.server("- process: {name: web, command: [/bin/web]}", service).replace("lifecycle: mutable", "lifecycle: immutable")
+    return text.replace("    resources:", f"    base: scratch\n    on_image: {word}\n    resources:")
+
+
+def test_what_has_no_meaning_in_an_image_is_dropped_with_one_notice(project: Project) -> None:
+    server = project.load(on_image(project, "drop")).servers[0]
+
+    (service,) = (resource for resource in server.resources if resource.address.kind == "service")
+    assert service.fields == {"name": "shop", "enabled": True}
+    assert server.notices == ("has no meaning in an image and is left out there: `running`, `restart_on` of `service:shop`",)
+
+
+def test_what_has_no_meaning_in_an_image_is_an_error_where_the_server_says_so(project: Project) -> None:
+    found, rest = project.problem(on_image(project, "refuse"))
+
+    assert found.endswith("`running`, `restart_on` of `service:shop` has no meaning in an image")
+    assert "on_image: drop" in rest
