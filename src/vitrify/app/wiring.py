@@ -7,7 +7,7 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,6 +43,8 @@ class Options:
     """Hosts at a time."""
     keep_runs: int = 20
     """So many runs of each server stay undoable on a host."""
+    dead_man: float = 120.0
+    """Seconds that a change has to be confirmed in, where it could shut us out; 0 is for ever."""
 
 
 Ask = Callable[[str], Awaitable[str]]
@@ -140,9 +142,11 @@ class Wiring:
             identify=new_name,
             claim=lambda server: claim(home / "claims" / f"{server}.lock", server),
             session=self._session,
+            session_anew=partial(self._session, anew=True),
             site=self._site,
             first_answer=_first_answer,
             keep_runs=self._options.keep_runs,
+            dead_man=self._options.dead_man,
         )
 
     @cached_property
@@ -174,7 +178,7 @@ class Wiring:
     @asynccontextmanager
     async def calling(self) -> AsyncIterator[None]:
         """Connections are begun before the declaration is read, which takes longer than they do."""
-        hosts = self._reach.hosts(self._options.limit, self._options.exclude)
+        hosts = self._reach.hosts(self._options.limit, self._options.exclude)[: self._options.parallel]
         for host in hosts:
             await self._ssh.begin(host)
         try:
@@ -184,8 +188,8 @@ class Wiring:
                 await self._ssh.give_up()
 
     @asynccontextmanager
-    async def _session(self, host: Host) -> AsyncIterator[Session]:
-        session = await (self._ssh if host.is_remote else self._transport).connect(host)
+    async def _session(self, host: Host, *, anew: bool = False) -> AsyncIterator[Session]:
+        session = await (self._ssh.connect(host, anew=anew) if host.is_remote else self._transport.connect(host))
         try:
             yield session
         finally:

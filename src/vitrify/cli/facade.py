@@ -25,6 +25,8 @@ class Scope:
     """Hosts at a time."""
     keep_runs: int = 20
     """So many runs of each server stay undoable on a host."""
+    dead_man: float = 120.0
+    """Seconds that a change has to be confirmed in, where it could shut us out; 0 is for ever."""
 
 
 class Application(Protocol):

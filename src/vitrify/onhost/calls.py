@@ -13,6 +13,7 @@ Call = Callable[[Context, JSONObject], JSONObject]
 MODULES: Dict[str, Tuple[str, ...]] = {
     "bake": ("bake",),
     "converge": ("observe", "enact", "undo"),
+    "dead_man": ("dead_man.confirm",),
     "detached": ("detached",),
     "health": ("host.healthy",),
     "inspect": ("audit",),
