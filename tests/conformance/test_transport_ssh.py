@@ -72,7 +72,7 @@ def test_a_host_that_accepts_and_says_nothing_is_given_up(client: Client) -> Non
         port = silent.getsockname()[1]
         host = Host(f"ssh://127.0.0.1:{port}", address="127.0.0.1", port=port)
 
-        with pytest.raises(TargetUnreachable, match="does not answer .nothing came within 1 s"):
+        with pytest.raises(TargetUnreachable, match=r"does not answer .nothing came within 1 s"):
             run(SshTransport(client, environ=os.environ, patience=1).connect(host))
 
 
