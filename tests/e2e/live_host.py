@@ -62,21 +62,21 @@ def _release() -> str:
 
 
 @functools.cache
-def tree(*more: str) -> Path:
+def tree(*more: str, release: str = "") -> Path:
     """The files of a small Debian with these packages as well, made the first time (half a minute) and kept in the user's cache.
 
-    Never written to.
+    Never written to. Without a release it is that of this machine.
     """
-    packages = sorted({*PACKAGES, *more})
+    packages, release = sorted({*PACKAGES, *more}), release or _release()
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "vitrify-tests"
     cache.mkdir(parents=True, exist_ok=True)
-    place = cache / "-".join(("debian", _release(), *packages))
+    place = cache / "-".join(("debian", release, *packages))
     with (cache / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not place.exists():
             part = place.with_suffix(".part")
             shutil.rmtree(part, ignore_errors=True)
-            command = ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(packages)}", _release(), str(part)]
+            command = ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(packages)}", release, str(part)]
             made = subprocess.run(command, check=False, capture_output=True, text=True)
             if made.returncode:
                 raise RuntimeError(f"mmdebstrap ended with {made.returncode}: {made.stderr}")
@@ -136,17 +136,17 @@ class LiveHost:
 
 
 @contextmanager
-def booted(folder: Path, *, packages: Sequence[str] = (), settings: Sequence[str] = ("--private-network",)) -> Iterator[LiveHost]:
+def booted(folder: Path, *, files: Path | None = None, settings: Sequence[str] = ("--private-network",)) -> Iterator[LiveHost]:
     """A new machine that finished starting; afterwards nothing of it is left. `folder` gets what it said on its console.
 
-    `settings` are more arguments of systemd-nspawn.
+    `files` are those that `tree` made; `settings` are more arguments of systemd-nspawn.
     """
     place, console = folder / "machine", folder / "console"
     place.mkdir(parents=True)
     lent = dict.fromkeys((str(REPOSITORY), sys.prefix, *((sys.base_prefix,) if sys.base_prefix != "/usr" else ())))
     unshare = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", KEEPER, "keeper"]
     with _cgroup() as cgroup, console.open("wb") as said:
-        command = [*unshare, str(tree(*packages)), str(place), str(cgroup), *(f"--bind-ro={path}" for path in lent), *settings]
+        command = [*unshare, str(files or tree()), str(place), str(cgroup), *(f"--bind-ro={path}" for path in lent), *settings]
         keeper = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=said, stderr=said, start_new_session=True)
         try:
             host = _wait(keeper, console)

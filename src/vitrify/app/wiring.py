@@ -117,6 +117,7 @@ class Wiring:
         """What the stories are given."""
         from vitrify.lifecycle.world import World
         from vitrify.project import identity
+        from vitrify.project.binaries import bubblewrap_if_any
         from vitrify.project.clock import SystemClock, new_name
         from vitrify.project.keyring import author_key, digest_key
         from vitrify.resources.registry import all_kinds
@@ -138,7 +139,7 @@ class Wiring:
             emit=self._emit,
             reached=reached,
             key=digest_key(self.home / "keys").hex(),
-            bubblewrap=_bubblewrap_if_any(),
+            bubblewrap=bubblewrap_if_any(),
             identify=new_name,
             claim=lambda server: claim(home / "claims" / f"{server}.lock", server),
             session=self._session,
@@ -228,16 +229,6 @@ def _ledger(home: Path, known: Identity, signer: Signer, clock: Clock, reached: 
 def _origin(identity: Identity) -> str:
     """The ledger's name: what its checkpoints begin with."""
     return f"vitrify.dev/ledger/{identity.project_id}"
-
-
-def _bubblewrap_if_any() -> str:
-    """Most targets need none: whoever does says so."""
-    from vitrify.project.binaries import find_bubblewrap
-
-    try:
-        return find_bubblewrap()
-    except UsageInvalid:
-        return ""
 
 
 def _first_answer(url: str) -> Awaitable[None]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import TYPE_CHECKING, AbstractSet, Callable, ClassVar, Dict, FrozenSet, Iterable, Mapping, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, AbstractSet, Callable, ClassVar, Dict, FrozenSet, Iterable, Iterator, Mapping, Optional, Sequence, Tuple
 
 from vitrify.core.diagnostic import Location, VitrifyError
 from vitrify.core.digest import JSON, KEYED, PLAIN, JSONObject, digest_of
@@ -188,8 +188,7 @@ class Kind(ABC):
     def contents(self, change: Change) -> Tuple[str, ...]:
         """Digests of the contents that `enact` may ask for; they are sent ahead of a change that must not need us any more."""
         held = {value for value in change.before.values() if isinstance(value, str)}
-        texts = (value for value in change.resource.fields.values() if isinstance(value, str))
-        return tuple(text for text in texts if text.startswith((PLAIN, KEYED)) and text not in held)
+        return tuple(text for text in _texts(change.resource.fields) if text.startswith((PLAIN, KEYED)) and text not in held)
 
     def owned_paths(self, resource: Resource) -> Tuple[str, ...]:
         """Every path that belongs to the resource once applied (for parity and baselines)."""
@@ -249,6 +248,15 @@ class Kind(ABC):
     def text(self, resource: Resource, seen: Observation, blob: Callable[[str], bytes]) -> Optional[str]:
         """The text that would be in place of `seen.body`, for a diff; None where there is none or it is not for all to see."""
         return None
+
+
+def _texts(value: object) -> Iterator[str]:
+    """Every text in a value, however deep."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, (list, tuple, Mapping)):
+        for part in value.values() if isinstance(value, Mapping) else value:
+            yield from _texts(part)
 
 
 class Kinds:
