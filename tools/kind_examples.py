@@ -7,6 +7,7 @@ from collections.abc import Mapping
 EXAMPLES: Mapping[str, str] = {
     "command": """
 - command: {run: [/usr/bin/python3, -m, compileall, -q, /srv/app], creates: /srv/app/__pycache__}
+- command: {run: [/usr/sbin/chpasswd], stdin: "secret:passwords", unless: [/usr/bin/test, -e, /etc/.passwords], env: {LANG: C}}
 - command:
     name: allow low ports
     run: [/usr/sbin/sysctl, -w, net.ipv4.ip_unprivileged_port_start=80]
@@ -14,6 +15,7 @@ EXAMPLES: Mapping[str, str] = {
 """,
     "directory": """
 - directory: /srv/app
+- directory: {path: /srv/data/uploads, parents: true, owner: www-data, mode: "2750", recurse: true}
 - directory: {path: /var/cache/app, owner: www-data, mode: "0750"}
 """,
     "file": """
@@ -25,6 +27,8 @@ EXAMPLES: Mapping[str, str] = {
     "line": """
 - line: {path: /etc/hosts, line: 127.0.0.1 shop.example}
 - line: {path: /etc/ssh/sshd_config, match: "^#?PermitRootLogin ", line: PermitRootLogin no}
+- line: {path: /etc/ssh/sshd_config, line: AllowUsers ada, insert_before: "^Match "}
+- line: {path: /etc/app.conf, match: "^( *)workers:.*", line: '\1workers: 4', backrefs: true}
 - line: {path: /etc/fstab, match: " swap ", absent: true}
 """,
     "link": """
@@ -38,6 +42,17 @@ EXAMPLES: Mapping[str, str] = {
     user: www-data
     port: 8000
     env: {DATABASE_URL: "secret:database_url", LOG_LEVEL: info}
+""",
+    "script": """
+- script: {name: install the app, source: install.sh, args: [/srv/app], creates: /srv/app/VERSION}
+- script:
+    name: make the search index
+    source: index.py
+    unless: [/usr/bin/test, -s, /srv/app/index]
+    user: www-data
+    timeout: 1800
+    umask: "0077"
+    env: {TOKEN: "secret:search_token"}
 """,
     "tree": """
 - tree: {from: ./app, to: /srv/app, owner: www-data}

@@ -15,10 +15,13 @@ from pathlib import Path
 
 CORE = (
     "__init__",
+    "below",
     "diagnostic",
     "difference",
     "digest",
+    "due",
     "event",
+    "insertion",
     "place",
     "resource",
     "schema",

@@ -14,6 +14,7 @@ CLASSES: Mapping[str, str] = {
     "line": "Line",
     "link": "Link",
     "process": "Process",
+    "script": "Script",
     "tree": "Tree",
 }
 """Kind -> its class, in the module of the same name."""
