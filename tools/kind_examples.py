@@ -5,6 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 EXAMPLES: Mapping[str, str] = {
+    "block": """
+- block: {path: /etc/hosts, name: shop, content: "10.0.0.1 db\\n10.0.0.2 cache\\n"}
+- block: {path: /etc/nginx/site.conf, source: locations.conf, insert_after: "^server {", validate: [/usr/sbin/nginx, -t, -c, "%s"]}
+- block: {path: /var/www/index.html, content: <p>closed</p>, marker: "<!-- {mark} {name} -->", insert_before: "</body>"}
+""",
     "command": """
 - command: {run: [/usr/bin/python3, -m, compileall, -q, /srv/app], creates: /srv/app/__pycache__}
 - command: {run: [/usr/sbin/chpasswd], stdin: "secret:passwords", unless: [/usr/bin/test, -e, /etc/.passwords], env: {LANG: C}}
@@ -24,6 +29,11 @@ EXAMPLES: Mapping[str, str] = {
 - file: {path: /etc/sudoers.d/deploy, source: sudoers, mode: "0440", validate: [/usr/sbin/visudo, -cf, "%s"]}
 - file: {path: /etc/motd.old, absent: true}
 """,
+    "ini": """
+- ini: {path: /etc/php/8.2/fpm/php.ini, section: PHP, option: memory_limit, value: 256M}
+- ini: {path: /etc/mysql/my.cnf, section: client, option: password, value: "secret:database", create: true, mode: "0600"}
+- ini: {path: /etc/systemd/journald.conf, section: Journal, option: SystemMaxUse, absent: true}
+""",
     "line": """
 - line: {path: /etc/hosts, line: 127.0.0.1 shop.example}
 - line: {path: /etc/ssh/sshd_config, match: "^#?PermitRootLogin ", line: PermitRootLogin no}
@@ -42,6 +52,10 @@ EXAMPLES: Mapping[str, str] = {
     user: www-data
     port: 8000
     env: {DATABASE_URL: "secret:database_url", LOG_LEVEL: info}
+""",
+    "replace": """
+- replace: {path: /etc/nginx/nginx.conf, match: "worker_connections \\d+;", to: worker_connections 4096;}
+- replace: {path: /etc/app.conf, start_after: '^\\[old\\]$', end_before: '^\\[', match: ^enabled=1$, to: enabled=0}
 """,
     "script": """
 - script: {name: install the app, source: install.sh, args: [/srv/app], creates: /srv/app/VERSION}

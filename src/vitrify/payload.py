@@ -22,6 +22,7 @@ CORE = (
     "due",
     "event",
     "insertion",
+    "part",
     "place",
     "resource",
     "schema",

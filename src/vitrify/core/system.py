@@ -109,6 +109,9 @@ class System(Protocol):
     def digest(self, path: str, *, keyed: bool) -> str:
         """`sha256:…` of a file's content, or its keyed digest where it may hold a secret."""
 
+    def is_named(self, content: bytes, *, by: str) -> bool:
+        """Whether a digest, plain or keyed, is that of these bytes."""
+
     def names(self, path: str) -> Tuple[str, ...]:
         """The names in a folder, sorted."""
 

@@ -111,6 +111,10 @@ class Rooted:
             finally:
                 os.close(descriptor)
 
+    def is_named(self, content: bytes, *, by: str) -> bool:
+        """Whether a digest, plain or keyed, is that of these bytes."""
+        return (keyed_digest(content, key=self._around.key) if by.startswith(KEYED) else digest_bytes(content)) == by
+
     def names(self, path: str) -> Tuple[str, ...]:
         """The names in a folder, sorted."""
         with told(f"the folder {path} cannot be read"):
@@ -199,8 +203,7 @@ class Rooted:
     def blob(self, digest: str) -> bytes:
         """The content of this digest, from the control machine; what does not match its digest is refused."""
         content = self._around.blob(digest)
-        found = keyed_digest(content, key=self._around.key) if digest.startswith(KEYED) else digest_bytes(content)
-        if found != digest:
+        if not self.is_named(content, by=digest):
             raise IntegrityFailed(
                 "a content is not what its digest says", why=f"{digest} was asked for", hint="plan again: a file may have changed"
             )

@@ -8,12 +8,15 @@ from typing import Callable, Mapping
 from vitrify.core.resource import Kind, Kinds
 
 CLASSES: Mapping[str, str] = {
+    "block": "Block",
     "command": "Command",
     "directory": "Directory",
     "file": "File",
+    "ini": "Ini",
     "line": "Line",
     "link": "Link",
     "process": "Process",
+    "replace": "Replace",
     "script": "Script",
     "tree": "Tree",
 }
