@@ -34,6 +34,11 @@ EXAMPLES: Mapping[str, str] = {
 - ini: {path: /etc/mysql/my.cnf, section: client, option: password, value: "secret:database", create: true, mode: "0600"}
 - ini: {path: /etc/systemd/journald.conf, section: Journal, option: SystemMaxUse, absent: true}
 """,
+    "json": """
+- json: {path: /etc/docker/daemon.json, key: log-opts.max-size, value: 10m, create: true}
+- json: {path: /etc/docker/daemon.json, key: dns, value: [10.0.0.1, 10.0.0.2]}
+- json: {path: /etc/app.json, key: [servers, 0, weight], literal: "0.5"}
+""",
     "line": """
 - line: {path: /etc/hosts, line: 127.0.0.1 shop.example}
 - line: {path: /etc/ssh/sshd_config, match: "^#?PermitRootLogin ", line: PermitRootLogin no}
@@ -68,8 +73,17 @@ EXAMPLES: Mapping[str, str] = {
     umask: "0077"
     env: {TOKEN: "secret:search_token"}
 """,
+    "toml": """
+- toml: {path: /etc/containerd/config.toml, key: [plugins, io.containerd.grpc.v1.cri, sandbox_image], value: "pause:3.9"}
+- toml: {path: /etc/app.toml, key: server.started, literal: "2026-01-31"}
+""",
     "tree": """
 - tree: {from: ./app, to: /srv/app, owner: www-data}
+""",
+    "yaml": """
+- yaml: {path: /etc/netplan/01.yaml, key: network.ethernets.eth0.dhcp4, value: true}
+- yaml: {path: /etc/app.yaml, key: [hosts, 0, labels], value: {role: db, zone: "1"}}
+- yaml: {path: /etc/app.yaml, key: debug, absent: true}
 """,
 }
 """Kind -> YAML."""

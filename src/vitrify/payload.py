@@ -22,14 +22,18 @@ CORE = (
     "due",
     "event",
     "insertion",
+    "jsontext",
+    "keyed",
     "part",
     "place",
     "resource",
     "schema",
     "step",
     "system",
+    "tomltext",
     "unit",
     "wire",
+    "yamltext",
 )
 """What of `vitrify.core` travels; an architecture test compares it with what the rest imports."""
 FOLDERS = ("onhost", "resources")

@@ -13,12 +13,15 @@ CLASSES: Mapping[str, str] = {
     "directory": "Directory",
     "file": "File",
     "ini": "Ini",
+    "json": "Json",
     "line": "Line",
     "link": "Link",
     "process": "Process",
     "replace": "Replace",
     "script": "Script",
+    "toml": "Toml",
     "tree": "Tree",
+    "yaml": "Yaml",
 }
 """Kind -> its class, in the module of the same name."""
 
