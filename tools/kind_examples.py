@@ -29,6 +29,11 @@ EXAMPLES: Mapping[str, str] = {
 - file: {path: /etc/sudoers.d/deploy, source: sudoers, mode: "0440", validate: [/usr/sbin/visudo, -cf, "%s"]}
 - file: {path: /etc/motd.old, absent: true}
 """,
+    "git": """
+- git: {path: /srv/app, repo: "https://git.example/shop.git", version: v1.4.2, depth: 1}
+- git: {path: /srv/site, repo: "git@git.example:site.git", version: main, user: deploy, key: /home/deploy/.ssh/id_ed25519, submodules: true}
+- git: {path: /opt/tool, repo: "https://git.example/tool.git", version: 9fceb02d0ae598e95dc970b74767f19372d61af8}
+""",
     "ini": """
 - ini: {path: /etc/php/8.2/fpm/php.ini, section: PHP, option: memory_limit, value: 256M}
 - ini: {path: /etc/mysql/my.cnf, section: client, option: password, value: "secret:database", create: true, mode: "0600"}

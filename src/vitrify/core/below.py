@@ -59,3 +59,12 @@ def entries(top: str, system: System) -> Iterator[Tuple[str, Stat]]:
 def _differs(properties: Mapping[str, JSON], stat: Stat) -> bool:
     seen = place.seen(stat)
     return any(seen[name] != value for name, value in wished(properties, stat).items())
+
+
+def remove_all(path: str, system: System) -> None:
+    """Take away whatever is at a path, and all that lies below it; a link is taken away, never followed."""
+    stat = system.stat(path)
+    if stat is not None and stat.type == "directory":
+        for name in system.names(path):
+            remove_all(f"{path.rstrip('/')}/{name}", system)
+    system.remove(path)

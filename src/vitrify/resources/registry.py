@@ -12,6 +12,7 @@ CLASSES: Mapping[str, str] = {
     "command": "Command",
     "directory": "Directory",
     "file": "File",
+    "git": "Git",
     "ini": "Ini",
     "json": "Json",
     "line": "Line",
