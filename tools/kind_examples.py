@@ -23,6 +23,19 @@ EXAMPLES: Mapping[str, str] = {
 - directory: {path: /srv/data/uploads, parents: true, owner: www-data, mode: "2750", recurse: true}
 - directory: {path: /var/cache/app, owner: www-data, mode: "0750"}
 """,
+    "download": """
+- download:
+    path: /usr/local/bin/tool
+    url: https://releases.example/tool-1.4-linux-amd64
+    checksum: sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855
+    mode: "0755"
+- download:
+    path: /srv/data/model.bin
+    url: https://packages.example/api/model.bin
+    checksum: sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855
+    token: "secret:packages"
+    token_header: PRIVATE-TOKEN
+""",
     "file": """
 - file: {path: /etc/motd, content: "managed by vitrify\\n", mode: "0644"}
 - file: {path: /etc/app.conf, template: app.conf.j2, vars: {workers: 4}, owner: www-data}

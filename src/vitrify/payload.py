@@ -25,6 +25,7 @@ CORE = (
     "jsontext",
     "keyed",
     "part",
+    "pinned",
     "place",
     "resource",
     "schema",

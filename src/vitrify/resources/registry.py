@@ -11,6 +11,7 @@ CLASSES: Mapping[str, str] = {
     "block": "Block",
     "command": "Command",
     "directory": "Directory",
+    "download": "Download",
     "file": "File",
     "git": "Git",
     "ini": "Ini",

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vitrify.core import place
-from vitrify.core.diagnostic import TargetFailed
+from vitrify.core.diagnostic import VitrifyError
 from vitrify.core.difference import Change
 from vitrify.core.digest import JSON, JSONObject, digest_bytes, keyed_digest
 from vitrify.core.plan import HostChanges, Owned, Seen, plan_host
@@ -106,7 +106,7 @@ def _carry_out(fixture: Fixture, kind: Kind, change: Change, system: System) -> 
     try:
         kind.enact(change, system)
         kind.enact(change, system)
-    except TargetFailed as error:
+    except VitrifyError as error:
         _compare(f"{fixture.name}: the failure", fixture.failure, str(error.diagnostics[0].summary))
         return
     _compare(f"{fixture.name}: the failure", fixture.failure, None)
