@@ -5,6 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 EXAMPLES: Mapping[str, str] = {
+    "archive": """
+- archive: {path: /srv/app, source: dist/app.tar.gz, strip_components: 1, owner: www-data}
+- archive:
+    path: /opt/tool-1.4
+    url: https://releases.example/tool-1.4.tar.xz
+    checksum: sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855
+    parents: true
+- archive:
+    path: /usr/local
+    name: node
+    file: /var/cache/node.tar.xz
+    checksum: sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855
+    strip_components: 1
+""",
     "block": """
 - block: {path: /etc/hosts, name: shop, content: "10.0.0.1 db\\n10.0.0.2 cache\\n"}
 - block: {path: /etc/nginx/site.conf, source: locations.conf, insert_after: "^server {", validate: [/usr/sbin/nginx, -t, -c, "%s"]}

@@ -15,6 +15,7 @@ from pathlib import Path
 
 CORE = (
     "__init__",
+    "archived",
     "below",
     "diagnostic",
     "difference",
