@@ -24,6 +24,16 @@ EXAMPLES: Mapping[str, str] = {
 - block: {path: /etc/nginx/site.conf, source: locations.conf, insert_after: "^server {", validate: [/usr/sbin/nginx, -t, -c, "%s"]}
 - block: {path: /var/www/index.html, content: <p>closed</p>, marker: "<!-- {mark} {name} -->", insert_before: "</body>"}
 """,
+    "certificate": """
+- certificate: {path: /etc/ssl/shop.pem, key: /etc/ssl/private/shop.key, names: [shop.example, 10.0.0.1], days: 90, renew: 30}
+- certificate:
+    path: /etc/ssl/shop.csr
+    key: /etc/ssl/private/shop.key
+    key_type: rsa-3072
+    subject: {CN: shop.example, O: Shop, C: DE}
+    names: [shop.example]
+    request: true
+""",
     "command": """
 - command: {run: [/usr/bin/python3, -m, compileall, -q, /srv/app], creates: /srv/app/__pycache__}
 - command: {run: [/usr/sbin/chpasswd], stdin: "secret:passwords", unless: [/usr/bin/test, -e, /etc/.passwords], env: {LANG: C}}

@@ -10,6 +10,7 @@ from vitrify.core.resource import Kind, Kinds
 CLASSES: Mapping[str, str] = {
     "archive": "Archive",
     "block": "Block",
+    "certificate": "Certificate",
     "command": "Command",
     "directory": "Directory",
     "download": "Download",
