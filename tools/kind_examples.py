@@ -122,6 +122,10 @@ EXAMPLES: Mapping[str, str] = {
     "tree": """
 - tree: {from: ./app, to: /srv/app, owner: www-data}
 """,
+    "venv": """
+- venv: {path: /srv/app/venv, packages: [gunicorn==21.2.0], wheels_only: true}
+- venv: {path: /srv/app/venv, requirements: /srv/app/requirements.txt, python: /usr/bin/python3.11, user: deploy}
+""",
     "yaml": """
 - yaml: {path: /etc/netplan/01.yaml, key: network.ethernets.eth0.dhcp4, value: true}
 - yaml: {path: /etc/app.yaml, key: [hosts, 0, labels], value: {role: db, zone: "1"}}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -273,13 +274,11 @@ def test_submodules_follow(host: ThisHost, place: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.root
-def test_it_belongs_to_its_user_and_runs_as_it(host: ThisHost, origin: Origin, tmp_path: Path) -> None:
-    for folder in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
-        folder.chmod(0o755)
-    git(origin.path, "config", "--file", str(tmp_path / "unused"), "a.b", "c")
-    with served(origin.path) as address:
+def test_it_belongs_to_its_user_and_runs_as_it(host: ThisHost, origin: Origin) -> None:
+    with served(origin.path) as address, tempfile.TemporaryDirectory() as open_to_all:
+        Path(open_to_all).chmod(0o755)
         git(origin.path, "update-server-info")
-        place = tmp_path / "owned"
+        place = Path(open_to_all) / "owned"
         converged(host, host.wish("git", path=str(place), repo=f"{address}/.git", user="nobody"))
 
-    assert {(place / name).owner() for name in ("", "file", ".git/config")} == {"nobody"}
+        assert {(place / name).owner() for name in ("", "file", ".git/config")} == {"nobody"}

@@ -25,6 +25,7 @@ CLASSES: Mapping[str, str] = {
     "script": "Script",
     "toml": "Toml",
     "tree": "Tree",
+    "venv": "Venv",
     "yaml": "Yaml",
 }
 """Kind -> its class, in the module of the same name."""
