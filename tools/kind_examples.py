@@ -91,6 +91,13 @@ EXAMPLES: Mapping[str, str] = {
     "link": """
 - link: {path: /etc/localtime, to: /usr/share/zoneinfo/Europe/Berlin}
 """,
+    "postgres_database": """
+- postgres_database: {name: shop, owner: shop, encoding: UTF8, extensions: [pg_trgm]}
+""",
+    "postgres_user": """
+- postgres_user: {name: shop, password: "secret:database", connection_limit: 20}
+- postgres_user: {name: reports, member_of: [pg_read_all_data], login: true}
+""",
     "process": """
 - process:
     name: web

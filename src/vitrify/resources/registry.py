@@ -20,6 +20,8 @@ CLASSES: Mapping[str, str] = {
     "json": "Json",
     "line": "Line",
     "link": "Link",
+    "postgres_database": "PostgresDatabase",
+    "postgres_user": "PostgresUser",
     "process": "Process",
     "replace": "Replace",
     "script": "Script",
