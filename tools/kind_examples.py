@@ -68,7 +68,7 @@ EXAMPLES: Mapping[str, str] = {
 """,
     "git": """
 - git: {path: /srv/app, repo: "https://git.example/shop.git", version: v1.4.2, depth: 1}
-- git: {path: /srv/site, repo: "git@git.example:site.git", version: main, user: deploy, key: /home/deploy/.ssh/id_ed25519, submodules: true}
+- git: {path: /srv/site, repo: "git@git.example:site.git", version: main, user: deploy, key: /etc/deploy/id_ed25519, submodules: true}
 - git: {path: /opt/tool, repo: "https://git.example/tool.git", version: 9fceb02d0ae598e95dc970b74767f19372d61af8}
 """,
     "ini": """
@@ -85,7 +85,7 @@ EXAMPLES: Mapping[str, str] = {
 - line: {path: /etc/hosts, line: 127.0.0.1 shop.example}
 - line: {path: /etc/ssh/sshd_config, match: "^#?PermitRootLogin ", line: PermitRootLogin no}
 - line: {path: /etc/ssh/sshd_config, line: AllowUsers ada, insert_before: "^Match "}
-- line: {path: /etc/app.conf, match: "^( *)workers:.*", line: '\1workers: 4', backrefs: true}
+- line: {path: /etc/app.conf, match: "^( *)workers:.*", line: '\\1workers: 4', backrefs: true}
 - line: {path: /etc/fstab, match: " swap ", absent: true}
 """,
     "link": """
@@ -108,7 +108,7 @@ EXAMPLES: Mapping[str, str] = {
     env: {DATABASE_URL: "secret:database_url", LOG_LEVEL: info}
 """,
     "replace": """
-- replace: {path: /etc/nginx/nginx.conf, match: "worker_connections \\d+;", to: worker_connections 4096;}
+- replace: {path: /etc/nginx/nginx.conf, match: 'worker_connections [0-9]+;', to: worker_connections 4096;}
 - replace: {path: /etc/app.conf, start_after: '^\\[old\\]$', end_before: '^\\[', match: ^enabled=1$, to: enabled=0}
 """,
     "script": """

@@ -61,7 +61,7 @@ def told() -> Iterator[None]:
 
     try:
         yield
-    except (tarfile.TarError, zipfile.BadZipFile, lzma.LZMAError, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+    except (tarfile.TarError, zipfile.BadZipFile, lzma.LZMAError, zlib.error, EOFError, RuntimeError) as error:
         raise Broken("the archive cannot be read", why=str(error) or type(error).__name__) from error
     except OSError as error:
         if error.errno is not None:
