@@ -8,22 +8,36 @@ from typing import Callable, Mapping
 from vitrify.core.resource import Kind, Kinds
 
 CLASSES: Mapping[str, str] = {
+    "archive": "Archive",
+    "block": "Block",
+    "certificate": "Certificate",
     "command": "Command",
     "cron": "Cron",
     "directory": "Directory",
+    "download": "Download",
     "file": "File",
     "firewall": "Firewall",
+    "git": "Git",
+    "ini": "Ini",
+    "json": "Json",
     "kernel_module": "KernelModule",
     "line": "Line",
     "link": "Link",
     "mount": "Mount",
+    "postgres_database": "PostgresDatabase",
+    "postgres_user": "PostgresUser",
     "process": "Process",
+    "replace": "Replace",
+    "script": "Script",
     "service": "Service",
     "swap": "Swap",
     "sysctl": "Sysctl",
     "timer": "Timer",
+    "toml": "Toml",
     "tree": "Tree",
     "unit": "Unit",
+    "venv": "Venv",
+    "yaml": "Yaml",
 }
 """Kind -> its class, in the module of the same name."""
 

@@ -22,11 +22,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vitrify.core import place
-from vitrify.core.diagnostic import TargetFailed
+from vitrify.core.diagnostic import VitrifyError
 from vitrify.core.difference import Change
 from vitrify.core.digest import JSON, JSONObject, digest_bytes, keyed_digest
 from vitrify.core.plan import HostChanges, Owned, Seen, plan_host
 from vitrify.core.resource import Address, Kind, Kinds, Resource
+from vitrify.core.schema import Field, Type
 from vitrify.core.system import Attributes, System
 
 KEY = b"the key of all fixtures"
@@ -105,7 +106,7 @@ def _carry_out(fixture: Fixture, kind: Kind, change: Change, system: System) -> 
     try:
         kind.enact(change, system)
         kind.enact(change, system)
-    except TargetFailed as error:
+    except VitrifyError as error:
         _compare(f"{fixture.name}: the failure", fixture.failure, str(error.diagnostics[0].summary))
         return
     _compare(f"{fixture.name}: the failure", fixture.failure, None)
@@ -161,6 +162,10 @@ def _spoken(expected: Mapping[str, object] | None) -> Mapping[str, object] | Non
     return None if expected is None else {"sureness": "certain", "undoable": True, **expected}
 
 
+def _may_be_secret(field: Field) -> bool:
+    return field.type is Type.TEXT and field.secret and not field.control
+
+
 @dataclass(frozen=True)
 class _Resolver:
     """Turns a wish as a fixture writes it into the form that travels, as a project does."""
@@ -170,10 +175,11 @@ class _Resolver:
 
     def resource(self, kind: Kind, declared: Mapping[str, JSON], *, absent: bool = False) -> Resource:
         fields = dict(declared)
-        if "content" in fields and "source" in kind.schema.fields:
-            fields["content"] = self._digest(str(fields["content"]), secret=self.secret)
-        if "environment_file" in fields:
-            fields["environment_file"] = self._digest(str(fields["environment_file"]), secret=True)
+        for name, known in kind.schema.fields.items():
+            if name == "environment_file" and name in fields:
+                fields[name] = self._digest(str(fields[name]), secret=True)
+            elif name in fields and (_may_be_secret(known) or (name == "content" and "source" in kind.schema.fields)):
+                fields[name] = self._digest(str(fields[name]), secret=self.secret)
         entries = fields.get("entries")
         if isinstance(entries, dict):
             fields["entries"] = {name: self._entry(entry) for name, entry in entries.items() if isinstance(entry, dict)}
