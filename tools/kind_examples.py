@@ -37,6 +37,9 @@ EXAMPLES: Mapping[str, str] = {
           tcp dport { 22, 443 } accept
       }
 """,
+    "http_check": """
+- http_check: {url: "http://127.0.0.1:8000/healthz", status: 200, body: '"ready": *true', timeout: 1m, after: "service:shop"}
+""",
     "kernel_module": """
 - kernel_module: br_netfilter
 - kernel_module: {name: nf_conntrack, options: {hashsize: "65536"}}
@@ -90,6 +93,11 @@ EXAMPLES: Mapping[str, str] = {
       Install: {WantedBy: multi-user.target}
 - unit: {name: nginx, drop_in: limits, sections: {Service: {LimitNOFILE: 65536}}}
 - unit: {name: srv-data.mount, source: srv-data.mount}
+""",
+    "wait_for": """
+- wait_for: {tcp: 5432, timeout: 30s, after: "service:postgresql"}
+- wait_for: {tcp: "db1.example:5432"}
+- wait_for: {path: /run/shop/ready}
 """,
 }
 """Kind -> YAML."""

@@ -29,6 +29,7 @@ CORE = (
     "systemctl",
     "table",
     "unit",
+    "waiting",
     "wire",
     "written",
 )

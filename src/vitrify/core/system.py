@@ -65,6 +65,19 @@ class Completed:
     stderr: str
 
 
+@dataclass(frozen=True)
+class Question:
+    """What a host is asked from itself: whether a path is there, whether something listens, or what a URL answers. One of the three."""
+
+    path: str = ""
+    host: str = ""
+    port: int = 0
+    url: str = ""
+    status: int = 200
+    pattern: str = ""
+    """A regular expression that must be found in the first part of the answer's body; empty: any body will do."""
+
+
 class System(Protocol):
     """The target, as a kind sees it. Every failure is a `TargetFailed` with path and reason."""
 
@@ -101,6 +114,9 @@ class System(Protocol):
 
     def run(self, command: Command) -> Completed:
         """Run a program inside the target; a program that cannot be started is a `TargetFailed`."""
+
+    def answered(self, question: Question, *, within: float) -> str:
+        """Ask until it is answered as wished, for at most so many seconds (0: once): "" where it was, else the last reason why not."""
 
     def blob(self, digest: str) -> bytes:
         """The content that a resource names by digest, asked for from the control machine only when needed."""

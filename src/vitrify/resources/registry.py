@@ -13,6 +13,7 @@ CLASSES: Mapping[str, str] = {
     "directory": "Directory",
     "file": "File",
     "firewall": "Firewall",
+    "http_check": "HttpCheck",
     "kernel_module": "KernelModule",
     "line": "Line",
     "link": "Link",
@@ -24,6 +25,7 @@ CLASSES: Mapping[str, str] = {
     "timer": "Timer",
     "tree": "Tree",
     "unit": "Unit",
+    "wait_for": "WaitFor",
 }
 """Kind -> its class, in the module of the same name."""
 

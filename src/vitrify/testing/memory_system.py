@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from vitrify.core import place
 from vitrify.core.diagnostic import TargetFailed
 from vitrify.core.digest import JSONObject, digest_bytes, keyed_digest
-from vitrify.core.system import Attributes, Command, Completed, Stat, Target
+from vitrify.core.system import Attributes, Command, Completed, Question, Stat, Target
 
 MOST_LINKS = 40
 
@@ -28,7 +28,7 @@ class Node:
 
 @dataclass(frozen=True)
 class Act:
-    """One thing that was done: write, make_directory, make_link, set_attributes, remove or run; `subject` is a path or command."""
+    """One thing that was done: write, make_directory, make_link, set_attributes, remove, run, ask; `subject` is what it was done to."""
 
     verb: str
     subject: str
@@ -59,6 +59,7 @@ class MemorySystem:
         self._failing = dict(failing or {})
         self.nodes: dict[str, Node] = {"/": _ROOT}
         self.acts: list[Act] = []
+        self.answers: set[str] = set()
 
     @property
     def target(self) -> Target:
@@ -165,6 +166,13 @@ class MemorySystem:
         if program is None:
             raise TargetFailed(f"{command.argv[0]} cannot be started", why="there is no such program")
         return program(self, command)
+
+    def answered(self, question: Question, *, within: float) -> str:
+        """See `System`; what listens and what answers stands in `answers`. Nobody waits in memory, but the wait is remembered."""
+        subject = question.path or question.url or f"{question.host}:{question.port}"
+        self.acts.append(Act("ask", f"{subject} within {within:g}"))
+        there = self.stat(question.path) is not None if question.path else subject in self.answers
+        return "" if there else f"{subject} does not answer"
 
     def blob(self, digest: str) -> bytes:
         """See `System`."""
