@@ -27,7 +27,7 @@ def reason(kind: str, action: Action = Action.UPDATE, **fields: JSON) -> str:
         ("/etc/netplan/50-cloud-init.yaml", "the network is set up by it"),
         ("/etc/systemd/network/10-wan.network", "the network is set up by it"),
         ("/root/.ssh/authorized_keys", "keys for SSH are read from it"),
-        ("/home/ada/.ssh", "keys for SSH are read from it"),
+        ("/var/lib/ada/.ssh", "keys for SSH are read from it"),
         ("/etc/nologin", "it shuts out everybody but root"),
         ("/etc/systemd/system/ssh.service", "the host is reached through this unit"),
         ("/etc/systemd/system/ssh.service.d/limits.conf", "the host is reached through this unit"),
