@@ -86,6 +86,9 @@ EXAMPLES: Mapping[str, str] = {
 - git: {path: /srv/site, repo: "git@git.example:site.git", version: main, user: deploy, key: /etc/deploy/id_ed25519, submodules: true}
 - git: {path: /opt/tool, repo: "https://git.example/tool.git", version: 9fceb02d0ae598e95dc970b74767f19372d61af8}
 """,
+    "http_check": """
+- http_check: {url: "http://127.0.0.1:8000/healthz", status: 200, body: '"ready": *true', timeout: 1m, after: "service:shop"}
+""",
     "ini": """
 - ini: {path: /etc/php/8.2/fpm/php.ini, section: PHP, option: memory_limit, value: 256M}
 - ini: {path: /etc/mysql/my.cnf, section: client, option: password, value: "secret:database", create: true, mode: "0600"}
@@ -181,6 +184,11 @@ EXAMPLES: Mapping[str, str] = {
     "venv": """
 - venv: {path: /srv/app/venv, packages: [gunicorn==21.2.0], wheels_only: true}
 - venv: {path: /srv/app/venv, requirements: /srv/app/requirements.txt, python: /usr/bin/python3.11, user: deploy}
+""",
+    "wait_for": """
+- wait_for: {tcp: 5432, timeout: 30s, after: "service:postgresql"}
+- wait_for: {tcp: "db1.example:5432"}
+- wait_for: {path: /run/shop/ready}
 """,
     "yaml": """
 - yaml: {path: /etc/netplan/01.yaml, key: network.ethernets.eth0.dhcp4, value: true}

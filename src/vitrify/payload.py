@@ -40,6 +40,7 @@ CORE = (
     "table",
     "tomltext",
     "unit",
+    "waiting",
     "wire",
     "written",
     "yamltext",

@@ -90,6 +90,19 @@ class Completed:
     stderr: str
 
 
+@dataclass(frozen=True)
+class Question:
+    """What a host is asked from itself: whether a path is there, whether something listens, or what a URL answers. One of the three."""
+
+    path: str = ""
+    host: str = ""
+    port: int = 0
+    url: str = ""
+    status: int = 200
+    pattern: str = ""
+    """A regular expression that must be found in the first part of the answer's body; empty: any body will do."""
+
+
 class System(Protocol):
     """The target, as a kind sees it. Every failure is a `TargetFailed` with path and reason."""
 
@@ -135,6 +148,9 @@ class System(Protocol):
 
     def fetch(self, wanted: Fetch) -> ContextManager[IO[bytes]]:
         """What a server answers, whole, as a file without a name; it stands at its beginning."""
+
+    def answered(self, question: Question, *, within: float) -> str:
+        """Ask until it is answered as wished, for at most so many seconds (0: once): "" where it was, else the last reason why not."""
 
     def blob(self, digest: str) -> bytes:
         """The content that a resource names by digest, asked for from the control machine only when needed."""

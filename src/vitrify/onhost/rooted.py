@@ -12,7 +12,8 @@ from typing import IO, Callable, ContextManager, Dict, Iterator, List, Optional,
 
 from vitrify.core.diagnostic import IntegrityFailed, TargetFailed
 from vitrify.core.digest import KEYED, PLAIN, JSONObject, digest_bytes, keyed_digest
-from vitrify.core.system import Attributes, Command, Completed, Content, Fetch, Stat, Target
+from vitrify.core.system import Attributes, Command, Completed, Content, Fetch, Question, Stat, Target
+from vitrify.onhost import asking
 from vitrify.onhost.accounts import Accounts
 from vitrify.onhost.beneath import Beneath, Entry, Spot
 from vitrify.onhost.faults import failed, told
@@ -199,6 +200,11 @@ class Rooted:
     def fetch(self, wanted: Fetch) -> ContextManager[IO[bytes]]:
         """What a server answers, in a file without a name."""
         return fetched(wanted)
+
+    def answered(self, question: Question, *, within: float) -> str:
+        """Ask from this host until it is answered as wished."""
+        there = (lambda: self.stat(question.path) is not None) if question.path else None
+        return asking.answered(question, there=there, within=within)
 
     def blob(self, digest: str) -> bytes:
         """The content of this digest, from the control machine; what does not match its digest is refused."""

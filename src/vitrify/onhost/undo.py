@@ -219,6 +219,8 @@ class _Undoing:
         for step in self._steps:
             if step.before or step.undoing or step.left != WHOLE:
                 continue
+            if self._here.context.kinds[step.change.resource.address.kind].inverse(step.change) is None:
+                continue  # nothing of it is taken back: it only waited
             now = observed(self._here, step.change.resource).properties
             before = step.change.before
             if not (holds(step.change, now) or all(now.get(name) == before.get(name) for name in step.change.after)):

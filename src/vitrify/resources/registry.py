@@ -18,6 +18,7 @@ CLASSES: Mapping[str, str] = {
     "file": "File",
     "firewall": "Firewall",
     "git": "Git",
+    "http_check": "HttpCheck",
     "ini": "Ini",
     "json": "Json",
     "kernel_module": "KernelModule",
@@ -37,6 +38,7 @@ CLASSES: Mapping[str, str] = {
     "tree": "Tree",
     "unit": "Unit",
     "venv": "Venv",
+    "wait_for": "WaitFor",
     "yaml": "Yaml",
 }
 """Kind -> its class, in the module of the same name."""

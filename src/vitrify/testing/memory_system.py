@@ -11,7 +11,7 @@ from typing import IO
 from vitrify.core import place
 from vitrify.core.diagnostic import TargetFailed
 from vitrify.core.digest import JSONObject, digest_bytes, keyed_digest
-from vitrify.core.system import Attributes, Command, Completed, Content, Fetch, Stat, Target
+from vitrify.core.system import Attributes, Command, Completed, Content, Fetch, Question, Stat, Target
 
 MOST_LINKS = 40
 
@@ -31,7 +31,7 @@ class Node:
 
 @dataclass(frozen=True)
 class Act:
-    """One thing that was done: write, make_directory, make_link, set_attributes, remove or run; `subject` is a path or command."""
+    """One thing that was done: write, make_directory, make_link, set_attributes, remove, run, ask; `subject` is what it was done to."""
 
     verb: str
     subject: str
@@ -63,6 +63,7 @@ class MemorySystem:
         self.nodes: dict[str, Node] = {"/": _ROOT}
         self.acts: list[Act] = []
         self.served: dict[str, bytes] = {}
+        self.answers: set[str] = set()
 
     @property
     def target(self) -> Target:
@@ -186,6 +187,13 @@ class MemorySystem:
         if wanted.url not in self.served:
             raise TargetFailed(f"{wanted.url} cannot be had", why="404 Not Found")
         yield io.BytesIO(self.served[wanted.url])
+
+    def answered(self, question: Question, *, within: float) -> str:
+        """See `System`; what listens and what answers stands in `answers`. Nobody waits in memory, but the wait is remembered."""
+        subject = question.path or question.url or f"{question.host}:{question.port}"
+        self.acts.append(Act("ask", f"{subject} within {within:g}"))
+        there = self.stat(question.path) is not None if question.path else subject in self.answers
+        return "" if there else f"{subject} does not answer"
 
     def blob(self, digest: str) -> bytes:
         """See `System`."""
