@@ -91,6 +91,10 @@ EXAMPLES: Mapping[str, str] = {
     "link": """
 - link: {path: /etc/localtime, to: /usr/share/zoneinfo/Europe/Berlin}
 """,
+    "npm": """
+- npm: {package: pm2, version: 5.3.0, global: true}
+- npm: {package: "@scope/tool", path: /srv/app, scripts: false, user: deploy}
+""",
     "postgres_database": """
 - postgres_database: {name: shop, owner: shop, encoding: UTF8, extensions: [pg_trgm]}
 """,

@@ -76,6 +76,7 @@ servers:
 PROGRAMS = ("/usr/bin/test", "/usr/bin/touch", "/bin/sh")
 NOT_COMPARED = {
     "git": "the times of its index differ each time; it is tried with the real git",
+    "npm": "npm notes the time; it is tried with the real npm",
     "venv": "what is compiled differs each time; it is tried with the real Python",
 }
 """Kinds whose paths are not the same twice even on one host, each with its reason."""

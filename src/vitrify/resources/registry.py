@@ -20,6 +20,7 @@ CLASSES: Mapping[str, str] = {
     "json": "Json",
     "line": "Line",
     "link": "Link",
+    "npm": "Npm",
     "postgres_database": "PostgresDatabase",
     "postgres_user": "PostgresUser",
     "process": "Process",
