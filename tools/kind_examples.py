@@ -117,6 +117,10 @@ EXAMPLES: Mapping[str, str] = {
 - mount: {path: /srv/data, source: UUID=0a3407de-014b-458b-b5c1-848e92a327a3, fstype: ext4, options: "noatime,nofail", pass: 2}
 - mount: {path: /srv/scratch, source: tmpfs, fstype: tmpfs, options: size=1g}
 """,
+    "npm": """
+- npm: {package: pm2, version: 5.3.0, global: true}
+- npm: {package: "@scope/tool", path: /srv/app, scripts: false, user: deploy}
+""",
     "postgres_database": """
 - postgres_database: {name: shop, owner: shop, encoding: UTF8, extensions: [pg_trgm]}
 """,

@@ -53,7 +53,7 @@ class Archive(Kind):
             "path": Field(Type.PATH, "the folder that it is unpacked to", required=True),
             "name": Field(Type.NAME, "tells this archive from others in the same folder"),
             "source": Field(Type.TEXT, "an archive in the project", control=True),
-            "content": Field(Type.TEXT, "digest of the archive from the project", resolved=True),
+            "content": Field(Type.TEXT, "digest of the archive from the project", secret=True, resolved=True),
             "file": Field(Type.PATH, "an archive on the target"),
             **pinned.FIELDS,
             "strip_components": Field(Type.INTEGER, "so many folders at the beginning of each path are left out"),

@@ -25,6 +25,7 @@ CLASSES: Mapping[str, str] = {
     "line": "Line",
     "link": "Link",
     "mount": "Mount",
+    "npm": "Npm",
     "postgres_database": "PostgresDatabase",
     "postgres_user": "PostgresUser",
     "process": "Process",

@@ -31,10 +31,11 @@ def test_a_kind_does_what_its_fixture_says(path: Path) -> None:
 
 
 TRIED = {
+    "npm": "e2e/test_npm_kind.py",
     "postgres_database": "e2e/test_postgres_kinds.py",
     "postgres_user": "e2e/test_postgres_kinds.py",
 }
-"""Kinds that are nothing without a server: they are tried with the real one, in this file."""
+"""Kinds that are nothing without a server or a registry: they are tried with the real one, in this file."""
 
 
 def test_a_kind_without_fixtures_is_tried_with_its_server() -> None:
