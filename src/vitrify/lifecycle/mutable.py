@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from vitrify.core.declaration import Host, Server
@@ -47,8 +47,13 @@ async def plan(server: Server, host: Host, world: World) -> HostPlan:
         forgotten=decided.forgotten,
         expect=expectation(seen.observations.values()),
         run=seen.unfinished,
-        notices=server.notices,
+        notices=(*server.notices, *_notices(server.wishes(host), seen, world)),
     )
+
+
+def _notices(wishes: Iterable[Resource], seen: Seen, world: World) -> Iterator[str]:
+    for wish in wishes:
+        yield from world.kinds[wish.address.kind].notices(wish, seen.observations[wish.address])
 
 
 async def look(server: Server, host: Host, world: World) -> Seen:

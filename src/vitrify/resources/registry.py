@@ -13,6 +13,7 @@ CLASSES: Mapping[str, str] = {
     "file": "File",
     "line": "Line",
     "link": "Link",
+    "package": "PackageKind",
     "process": "Process",
     "tree": "Tree",
 }
