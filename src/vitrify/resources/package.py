@@ -89,7 +89,7 @@ class PackageKind(Kind):
         manager = _manager(system)
         if manager is None:
             missing: Properties = {**MISSING, "problem": "there is no package manager that is known here"}
-            return tuple(Observation(one.address, MISSING if one.absent else missing) for one in resources)
+            return tuple(Observation(one.address, self.desired(one) if one.absent else missing) for one in resources)
         wishes = [_wanted(resource) for resource in resources]
         seen = manager.look([wish.name for wish in wishes], system)
         asked = [(wish, seen[wish.name]) for wish in wishes if wish.acts(seen[wish.name]) or _may_be_newer(wish, seen[wish.name])]

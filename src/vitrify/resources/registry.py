@@ -15,6 +15,7 @@ CLASSES: Mapping[str, str] = {
     "link": "Link",
     "package": "PackageKind",
     "process": "Process",
+    "repository": "Repository",
     "tree": "Tree",
 }
 """Kind -> its class, in the module of the same name."""
