@@ -30,6 +30,13 @@ EXAMPLES: Mapping[str, str] = {
     "link": """
 - link: {path: /etc/localtime, to: /usr/share/zoneinfo/Europe/Berlin}
 """,
+    "package": """
+- package: curl
+- package: [ca-certificates, unattended-upgrades]
+- package: {name: postgresql-15, version: 15.*, hold: true, update_cache: 1h}
+- package: {name: shop-agent, version: 2.1-1, source: ./shop-agent_2.1-1_amd64.deb}
+- package: {name: telnetd, absent: true, purge: true, autoremove: true}
+""",
     "process": """
 - process:
     name: web
@@ -38,6 +45,14 @@ EXAMPLES: Mapping[str, str] = {
     user: www-data
     port: 8000
     env: {DATABASE_URL: "secret:database_url", LOG_LEVEL: info}
+""",
+    "repository": """
+- repository:
+    name: postgresql
+    uris: [https://apt.postgresql.org/pub/repos/apt]
+    suites: [bookworm-pgdg]
+    components: [main]
+    key_source: ./postgresql.asc
 """,
     "tree": """
 - tree: {from: ./app, to: /srv/app, owner: www-data}

@@ -2,81 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import pytest
 
-from debs import Archive, Deb, lacking
-from live_host import PROJECT, LiveHost
+from debs import Deb
+from live_host import PROJECT
+from packaged import Site
 
 pytestmark = [pytest.mark.e2e, pytest.mark.root]
 
-REPOSITORY = "/srv/repository"
-SOURCES = "Types: deb\nURIs: file:/srv/repository\nSuites: stable\nComponents: main\nSigned-By: /srv/key.asc\n"
-FOUND = (
-    Deb("libfoo"),
-    Deb("foo", "1.0", fields={"Depends": "libfoo (>= 1.0)", "Recommends": "foo-doc"}, files={"/etc/foo.conf": "size = 1\n"}),
-    Deb("foo", "2.0", fields={"Depends": "libfoo (>= 1.0)", "Recommends": "foo-doc"}, files={"/etc/foo.conf": "size = 2\n"}),
-    Deb("foo-doc"),
-    Deb("bar", fields={"Conflicts": "foo", "Provides": "mail-agent"}),
-    Deb("lone"),
-)
-
-
-@dataclass
-class Site:
-    """A machine whose apt knows one repository, and a project on it."""
-
-    host: LiveHost
-    archive: Archive
-
-    def declare(self, *resources: object) -> None:
-        """The declaration: these resources, on this machine."""
-        server = {"lifecycle": "mutable", "hosts": ["local"], "resources": [*resources]}
-        (self.host.path(PROJECT) / "vitrify.yaml").write_text(json.dumps({"version": 1, "project": "shop", "servers": {"web": server}}))
-
-    def plan(self) -> dict[str, dict[str, Any]]:
-        """Address -> planned change."""
-        (server,) = self.host.document("plan")["servers"]
-        return {change["resource"]["address"]: change for change in server["changes"]}
-
-    def apply(self, *resources: object, expect: int | None = 0) -> str:
-        """Declare, apply; returns what was said."""
-        self.declare(*resources)
-        done = self.host.vitrify("apply", expect=expect)
-        return done.stdout + done.stderr
-
-    def version(self, name: str) -> str:
-        """The installed version; empty where there is none."""
-        told = self.host.run("dpkg-query", "-W", "-f=${db:Status-Status} ${Version}", name, expect=None).stdout
-        return told.removeprefix("installed ") if told.startswith("installed ") else ""
-
-    def versions(self, *names: str) -> list[str]:
-        """Those of several."""
-        return [self.version(name) for name in names]
-
-    @property
-    def settled(self) -> bool:
-        """Whether nothing is left to do."""
-        return self.plan() == {}
-
-
-@pytest.fixture
-def site(live_host: LiveHost, tmp_path: Path) -> Iterator[Site]:
-    if reason := lacking():
-        pytest.skip(reason)
-    archive = Archive.make(live_host.path(REPOSITORY), tmp_path / "keys", *FOUND)
-    live_host.path("/srv/key.asc").write_text(archive.key())
-    live_host.path("/etc/apt/sources.list").unlink(missing_ok=True)
-    live_host.path("/etc/apt/sources.list.d/shop.sources").write_text(SOURCES)
-    live_host.run("apt-get", "--quiet", "update")
-    yield Site(live_host, archive)
+HOLD = """
+import fcntl, time
+file = open('/var/lib/dpkg/lock-frontend', 'w')
+fcntl.lockf(file, fcntl.LOCK_EX)
+print('held', flush=True)
+time.sleep(60)
+"""
 
 
 def test_a_package_is_installed_with_what_the_plan_named_and_nothing_else(site: Site) -> None:
@@ -276,8 +219,7 @@ def test_a_package_file_of_the_project_is_installed_with_what_it_needs(site: Sit
 
 
 def test_a_lock_that_somebody_holds_is_an_error_that_names_the_holder(site: Site) -> None:
-    lock = "import fcntl, time; f = open('/var/lib/dpkg/lock-frontend', 'w'); fcntl.lockf(f, fcntl.LOCK_EX); print('held', flush=True); time.sleep(60)"
-    with site.host.started("/usr/bin/python3", "-c", lock) as holder:
+    with site.host.started("/usr/bin/python3", "-c", HOLD) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"
         said = site.apply({"package": {"name": "foo", "lock_timeout": 1}}, expect=3)

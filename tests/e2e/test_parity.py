@@ -53,6 +53,8 @@ servers:
       - tree: {from: ./pages, to: /srv/plain}
       - line: {path: /etc/adopted.lines, match: "^size =", line: "size = 7"}
       - line: {path: /srv/shop/lines, line: "one", create: true}
+      - repository: {name: shop, uris: ["file:/srv/debs"], suites: [stable], components: [main], key: "KEY", enabled: false}
+      - package: {name: no-such-package, absent: true}
       - command: {name: made, run: [/usr/bin/touch, /srv/shop/made], creates: /srv/shop/made}
       - process:
           name: web
@@ -74,7 +76,8 @@ def project(folder: Path, *, lifecycle: str, host: str, base: str) -> Path:
     (pages / "run").chmod(0o755)
     (pages / "deep" / "link").symlink_to("../index.html")
     (folder / "template.j2").write_text("name = {{ name }}\n")
-    text = DECLARATION.replace("LIFECYCLE", lifecycle).replace("HOST", host).replace("BASE", base)
+    key = "-----BEGIN PGP PUBLIC KEY BLOCK-----\\n\\nmDME\\n-----END PGP PUBLIC KEY BLOCK-----"
+    text = DECLARATION.replace("KEY", key).replace("LIFECYCLE", lifecycle).replace("HOST", host).replace("BASE", base)
     (folder / "vitrify.yaml").write_text(text)
     return folder
 

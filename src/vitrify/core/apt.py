@@ -8,7 +8,7 @@ from typing import Iterator, List, Optional, Sequence, Tuple
 
 from vitrify.core import dpkg, simulation
 from vitrify.core.diagnostic import TargetFailed
-from vitrify.core.packaging import Effect, Options, run
+from vitrify.core.packaging import Effect, Options, refuse_without_root, run
 from vitrify.core.place import ancestors
 from vitrify.core.system import Attributes, Completed, System, Target
 
@@ -51,6 +51,7 @@ def act(argv: Sequence[str], options: Options, system: System) -> None:
 
 def update(system: System, *, sources: str = "") -> None:
     """Renew the lists of what can be had: all of them, or those of one file of sources."""
+    refuse_without_root(system)
     only = ("-o", f"Dir::Etc::SourceList={sources}", "-o", "Dir::Etc::SourceParts=/dev/null", "-o", "APT::Get::List-Cleanup=0")
     strict = ("-o", "APT::Update::Error-Mode=any")
     done = run(system, (PROGRAM, "--quiet", *surroundings(system), *strict, *(only if sources else ()), "update"), QUIET)
@@ -145,7 +146,7 @@ def surroundings(system: System) -> Tuple[str, ...]:
     inside = ("-o", "APT::Sandbox::User=root", "-o", "Dir::Cache::pkgcache=", "-o", "Dir::Cache::srcpkgcache=")
     if system.target is not Target.IMAGE:
         return inside
-    traces = ("-o", "Dir::Log::Terminal=", "-o", "Dir::Log::History=", "-o", "Dpkg::Options::=--log=/dev/null")
+    traces = ("-o", "Dir::Log::Terminal=", "-o", "Dir::Log::History=", "-o", "Dir::Log::Planner=", "-o", "Dpkg::Options::=--log=/dev/null")
     return (*inside, *traces, "-o", "APT::Keep-Downloaded-Packages=0")
 
 

@@ -84,12 +84,12 @@ class Apt:
             self.mark(one.wanted.name, held=None, automatic=True, system=system)
         return [one for one in group if one not in needed]
 
-    def back(self, effects: Sequence[Effect], allowed: Sequence[str], system: System) -> None:
+    def back(self, effects: Sequence[Effect], system: System, *, allowed: Sequence[str], orphans: bool) -> None:
         """One apt-get; a dependency that somebody else needs by now stays."""
         refuse_without_root(system)
         apt.recover(system)
-        mine = list(effects)
-        named = [*(effect.name for effect in effects), *allowed]
+        mine = [*effects, *(_orphans(effects, system) if orphans else ())]
+        named = [*(effect.name for effect in mine), *allowed]
         foreign = _foreign(apt.simulated(_back(mine), Options(), system), named)
         if foreign:
             mine = [effect for effect in mine if effect.action != "remove" or effect is effects[0]]
@@ -153,6 +153,14 @@ def _transact(argv: Sequence[str], group: Sequence[Due], system: System) -> None
 
 def _foreign(effects: Sequence[Effect], named: Sequence[str]) -> List[Effect]:
     return [effect for effect in effects if effect.action == "remove" and effect.name not in named]
+
+
+def _orphans(effects: Sequence[Effect], system: System) -> List[Effect]:
+    """The removals of dependencies that nobody needs once these effects are made, and that somebody needs now."""
+    named = {effect.name for effect in effects}
+    before = {effect.name for effect in apt.simulated(("autoremove",), Options(), system) if effect.action == "remove"}
+    after = [effect for effect in apt.simulated(_back(effects), Options(autoremove=True), system) if effect.action == "remove"]
+    return [Effect("remove", effect.name) for effect in after if effect.name not in named | before]
 
 
 def _back(effects: Sequence[Effect]) -> Tuple[str, ...]:

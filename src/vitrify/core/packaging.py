@@ -129,10 +129,13 @@ class Due:
     planned: bool = True
     """Whether the plan asked the simulation about it; what leaves the declaration goes without having been asked about."""
 
+    assumed: bool = False
+    """Whether an earlier change of the plan moved what can be had."""
+
     @property
     def exact(self) -> bool:
         """Whether the plan knew all that would happen."""
-        return self.planned and not (self.foreseen.stale or self.foreseen.problem or self.wanted.content)
+        return self.planned and not (self.assumed or self.foreseen.stale or self.foreseen.problem or self.wanted.content)
 
 
 class Manager(Protocol):
@@ -155,8 +158,8 @@ class Manager(Protocol):
     def remove(self, due: Sequence[Due], system: System) -> None:
         """Remove all of these in one transaction, and nothing that the plan did not name."""
 
-    def back(self, effects: Sequence[Effect], allowed: Sequence[str], system: System) -> None:
-        """Make these effects; packages in `allowed` may go with it."""
+    def back(self, effects: Sequence[Effect], system: System, *, allowed: Sequence[str], orphans: bool) -> None:
+        """Make these effects; packages in `allowed` may go with it, and with `orphans` the dependencies that nobody needs then."""
 
     def mark(self, name: str, *, held: Optional[bool], automatic: Optional[bool], system: System) -> None:
         """Set whether a package is held, and whether it is there only because others need it; None leaves that as it is."""

@@ -107,7 +107,8 @@ class PackageKind(Kind):
         if manager is None:
             raise TargetFailed("there is no package manager on this target", why="looked for apt, dnf and apk")
         for change in [change for change in changes if "back" in change.before]:
-            manager.back(_effects(change.before, "back"), _texts(change.before, "allowed"), system)
+            effects, allowed = _effects(change.before, "back"), _texts(change.before, "allowed")
+            manager.back(effects, system, allowed=allowed, orphans=change.before.get("orphans") is True)
         due = [_due(change, one) for change, one in _looked(manager, changes, system) if "back" not in change.before]
         removed = [one for one in due if one.wanted.absent and one.wanted.acts(one.seen)]
         installed = [one for one in due if not one.wanted.absent and (one.wanted.acts(one.seen) or _may_be_newer(one.wanted, one.seen))]
@@ -135,6 +136,8 @@ class PackageKind(Kind):
         back = [*own, *(_turned(effect) for effect in _effects(before, "also"))]
         told: List[JSON] = [str(effect) for effect in back]
         seen: Dict[str, JSON] = {"type": change.after.get("type"), "back": told, "allowed": [*_texts(before, "needed_by")]}
+        # Nobody could say beforehand what would come with it.
+        seen["orphans"] = not there and Sureness.ASSUMED in (change.sureness, self.sureness(change))
         if not there:
             return Change(change.resource.gone(), Action.REMOVE, before=seen, after=MISSING)
         after: Dict[str, JSON] = {"type": "package", "hold": before.get("hold"), "automatic": before.get("automatic")}
@@ -246,7 +249,8 @@ def _due(change: Change, seen: Package) -> Due:
         stale=before.get("stale") is True,
     )
     wanted = _wanted(change.resource)
-    return Due(wanted, seen, foreseen, planned=before.get("foreseen") == ("removal" if wanted.absent else "change"))
+    planned = before.get("foreseen") == ("removal" if wanted.absent else "change")
+    return Due(wanted, seen, foreseen, planned=planned, assumed=change.sureness is Sureness.ASSUMED)
 
 
 def _mark(manager: Manager, change: Change, seen: Package, system: System) -> None:

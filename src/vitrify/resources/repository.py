@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from typing import Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from vitrify.core import apt, place
@@ -103,15 +104,24 @@ class Repository(Kind):
             for path in (sources, key, _owed(resource)):
                 system.remove(path)
             return
-        _make_folders(_owed(resource), system)
-        system.write(_owed(resource), b"", attributes=Attributes(mode="0600"))
-        for path in (key, sources):
+        _owe(resource, system)
+        for path in (sources,) if _key_digest(resource) == "none" else (sources, key):
             _make_folders(path, system)
         _write_key(resource, key, system)
         system.write(sources, sources_text(resource).encode(), attributes=Attributes(mode="0644"))
         if system.stat(apt.PROGRAM) is not None and resource.fields.get("enabled") is not False:
             apt.update(system, sources=sources)
         system.remove(_owed(resource))
+
+    def settle(self, resource: Resource, system: System) -> None:
+        """After an undo: the lists of the sources that are there again; where they cannot be had that stays owed."""
+        sources = _paths(resource)[0]
+        if system.stat(sources) is None or system.stat(apt.PROGRAM) is None:
+            return
+        _owe(resource, system)
+        with suppress(TargetFailed):
+            apt.update(system, sources=sources)
+            system.remove(_owed(resource))
 
     def affected(self, change: Change) -> Tuple[str, ...]:
         """Both files, and the folders that hold them."""
@@ -143,7 +153,7 @@ class Repository(Kind):
 
 def sources_text(resource: Resource) -> str:
     """The file of sources, in the format deb822."""
-    fields = {"types": ["deb"], **resource.fields}
+    fields: Dict[str, JSON] = {"types": ["deb"], **resource.fields}
     lines = [f"{title}: {' '.join(_words(fields, name))}" for name, title in _LISTS if name in fields]
     if _key_digest(resource) != "none":
         lines.append(f"Signed-By: {_paths(resource)[1]}")
@@ -164,6 +174,11 @@ def _paths(resource: Resource) -> Tuple[str, str]:
 
 def _owed(resource: Resource) -> str:
     return f"{OWED}/{resource.fields['name']}"
+
+
+def _owe(resource: Resource, system: System) -> None:
+    _make_folders(_owed(resource), system)
+    system.write(_owed(resource), b"", attributes=Attributes(mode="0600"))
 
 
 def _key_digest(resource: Resource) -> str:
@@ -200,8 +215,11 @@ def _write_key(resource: Resource, path: str, system: System) -> None:
 def _fetch_key(url: str, wished: str, path: str, system: System) -> None:
     """By apt's own means, which check the digest before the file is put in place."""
     part = f"{path}.part"
+    address = re.sub("^file:", "copy:", url)  # of a file, apt would make a link
     try:
-        done = run(system, (apt.HELPER, "-o", "APT::Sandbox::User=root", "download-file", url, part, wished.replace("sha256:", "SHA256:")))
+        done = run(
+            system, (apt.HELPER, "-o", "APT::Sandbox::User=root", "download-file", address, part, wished.replace("sha256:", "SHA256:"))
+        )
         if done.code != 0:
             raise apt.failed(("download-file", url), done)
         content = system.read(part)
