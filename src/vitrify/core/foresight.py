@@ -65,7 +65,7 @@ class Foresight:
         needs = simulation.Needs(records)
         having = {(one.name, one.version) for one in records if one.to_be_had}
         also = simulation.attributed(more, list(group), needs, removing=self._removing)
-        reached = {name: needs.reached(simulation.bare(name)) for name in group} if len(group) > 1 else {}
+        reached = {name: needs.closure(simulation.bare(name)) for name in group} if len(group) > 1 else {}
         found = {}
         for name in group:
             mine = also.get(name, ())

@@ -80,7 +80,7 @@ class Needs:
             for name in (one.name, *one.provides):
                 self._providers.setdefault(name, set()).add(one.name)
 
-    def reached(self, name: str) -> Set[str]:
+    def closure(self, name: str) -> Set[str]:
         """All that this package needs, directly or not."""
         found: Set[str] = set()
         waiting: List[str] = [name]
@@ -99,10 +99,10 @@ def attributed(effects: Sequence[Effect], wishes: Sequence[str], needs: Needs, *
     What is installed or changed is explained by the wish that needs it; what a removal takes along, by the wish that it needs.
     """
     found: Dict[str, List[Effect]] = {}
-    reached = {wish: needs.reached(bare(wish)) for wish in wishes}
+    reached = {wish: needs.closure(bare(wish)) for wish in wishes}
     for effect in effects:
         name = bare(effect.name)
-        owners = [wish for wish in wishes if (bare(wish) in needs.reached(name) if removing else name in reached[wish])]
+        owners = [wish for wish in wishes if (bare(wish) in needs.closure(name) if removing else name in reached[wish])]
         found.setdefault((owners or list(wishes))[0], []).append(effect)
     return {wish: tuple(own) for wish, own in found.items()}
 
