@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 EXAMPLES: Mapping[str, str] = {
+    "alternative": """
+- alternative: {name: editor, path: /usr/bin/vim.basic}
+- alternative: {name: java, path: /opt/jdk/bin/java, link: /usr/bin/java, priority: 2000}
+""",
     "command": """
 - command: {run: [/usr/bin/python3, -m, compileall, -q, /srv/app], creates: /srv/app/__pycache__}
 - command:
@@ -12,9 +16,17 @@ EXAMPLES: Mapping[str, str] = {
     run: [/usr/sbin/sysctl, -w, net.ipv4.ip_unprivileged_port_start=80]
     unless: [/usr/bin/grep, -qx, "80", /proc/sys/net/ipv4/ip_unprivileged_port_start]
 """,
+    "debconf": """
+- debconf: {package: postfix, question: postfix/main_mailer_type, vtype: select, value: Satellite system}
+- debconf: {package: slapd, question: slapd/password1, vtype: password, value: "secret:ldap"}
+""",
     "directory": """
 - directory: /srv/app
 - directory: {path: /var/cache/app, owner: www-data, mode: "0750"}
+""",
+    "divert": """
+- divert: /usr/bin/tool
+- divert: {path: /etc/default/tool, to: /etc/default/tool.package}
 """,
     "file": """
 - file: {path: /etc/motd, content: "managed by vitrify\\n", mode: "0644"}

@@ -29,6 +29,8 @@ class Deb:
     fields: Mapping[str, str] = field(default_factory=dict)
     scripts: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
+    templates: str = ""
+    """The questions that it asks."""
 
     def build(self, folder: Path) -> Path:
         """The package file, in this folder."""
@@ -41,6 +43,8 @@ class Deb:
         settings = [path for path in self.files if path.startswith("/etc/")]
         if settings:
             (tree / "DEBIAN/conffiles").write_text("".join(f"{path}\n" for path in settings))
+        if self.templates:
+            (tree / "DEBIAN/templates").write_text(self.templates)
         for script, text in self.scripts.items():
             (tree / "DEBIAN" / script).write_text(f"#!/bin/sh\nset -e\n{text}\n")
             (tree / "DEBIAN" / script).chmod(0o755)

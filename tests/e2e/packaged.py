@@ -29,10 +29,11 @@ class Site:
     host: LiveHost
     archive: Archive
 
-    def declare(self, *resources: object) -> None:
-        """The declaration: these resources, on this machine."""
+    def declare(self, *resources: object, **top: object) -> None:
+        """The declaration: these resources, on this machine; `top` has more keys of the declaration."""
         server = {"lifecycle": "mutable", "hosts": ["local"], "resources": [*resources]}
-        (self.host.path(PROJECT) / "vitrify.yaml").write_text(json.dumps({"version": 1, "project": "shop", "servers": {"web": server}}))
+        declaration = {"version": 1, "project": "shop", **top, "servers": {"web": server}}
+        (self.host.path(PROJECT) / "vitrify.yaml").write_text(json.dumps(declaration))
 
     def plan(self) -> dict[str, dict[str, Any]]:
         """Address -> planned change."""

@@ -55,6 +55,9 @@ servers:
       - line: {path: /srv/shop/lines, line: "one", create: true}
       - repository: {name: shop, uris: ["file:/srv/debs"], suites: [stable], components: [main], key: "KEY", enabled: false}
       - package: {name: no-such-package, absent: true}
+      - debconf: {question: shop/port, package: shop, absent: true}
+      - alternative: {name: no-such-name, path: /usr/bin/no-such-program, absent: true}
+      - divert: {path: /usr/bin/no-such-program, absent: true}
       - command: {name: made, run: [/usr/bin/touch, /srv/shop/made], creates: /srv/shop/made}
       - process:
           name: web

@@ -193,6 +193,14 @@ def run(system: System, argv: Sequence[str], environment: Optional[Mapping[str, 
     return system.run(Command(tuple(argv), environment=dict(environment or {}), timeout=LONGEST))
 
 
+def demand(system: System, argv: Sequence[str], *, stdin: bytes = b"", hint: str = "") -> None:
+    """Run a program that must succeed."""
+    done = system.run(Command(tuple(argv), environment={"DEBIAN_FRONTEND": "noninteractive"}, stdin=stdin))
+    if done.code != 0:
+        said = (done.stderr.strip() or done.stdout.strip()).splitlines()
+        raise TargetFailed(f"{argv[0]} ended with {done.code}", why="; ".join(said[-3:]), hint=hint)
+
+
 def lacks_root(system: System) -> str:
     """Why packages cannot be installed into this root, in words; "" where they can.
 

@@ -8,8 +8,11 @@ from typing import Callable, Mapping
 from vitrify.core.resource import Kind, Kinds
 
 CLASSES: Mapping[str, str] = {
+    "alternative": "Alternative",
     "command": "Command",
+    "debconf": "Debconf",
     "directory": "Directory",
+    "divert": "Divert",
     "file": "File",
     "line": "Line",
     "link": "Link",
