@@ -12,6 +12,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import debs
 import packaged
+from fleet import Control, Fleet, lacking_ssh
 from live_host import LiveHost, booted, lacking
 from shop import Shop
 
@@ -55,3 +56,21 @@ def bare_site(live_host: LiveHost, tmp_path: Path) -> packaged.Site:
     if reason := debs.lacking():
         pytest.skip(reason)
     return packaged.bare(live_host, tmp_path / "keys")
+
+
+@pytest.fixture
+def fleet(tmp_path: Path) -> Iterator[Fleet]:
+    """Machines that answer SSH, started as the test asks for them."""
+    if reason := lacking() or lacking_ssh():
+        pytest.skip(reason)
+    fleet = Fleet.begin(tmp_path / "fleet")
+    yield fleet
+    fleet.close()
+
+
+@pytest.fixture
+def control(tmp_path: Path, fleet: Fleet) -> Control:
+    """A control machine with an empty project."""
+    folder = tmp_path / "project"
+    folder.mkdir()
+    return Control(folder, tmp_path / "home", fleet.runtime)

@@ -63,6 +63,10 @@ class OutputOrFile(click.ParamType[str]):
 project = flag("-C", "--project", metavar="DIR", default=".", help="The project's folder, or one below it.")
 limit = flag("-l", "--limit", metavar="PATTERN", multiple=True, help="Only servers of this name, as in web or 'web*'. Repeatable.")
 exclude = flag("--exclude", metavar="PATTERN", multiple=True, help="No servers of this name. Repeatable; wins over --limit.")
+parallel = flag("-j", "--parallel", type=click.IntRange(min=1), metavar="N", default=10, show_default=True, help="So many hosts at a time.")
+keep_runs = flag(
+    "--keep-runs", type=click.IntRange(min=1), metavar="N", default=20, show_default=True, help="So many runs stay undoable on a host."
+)
 var = flag("--var", metavar="NAME=VALUE", multiple=True, callback=_assignments, help="Set a variable of the declaration. Repeatable.")
 output = flag("-o", "--output", type=click.Choice(FORMATS), default="table", help="Form of the data on stdout.")
 output_or_file = flag(
@@ -80,6 +84,8 @@ _DECORATORS: Mapping[str, Decorator] = {
     "limit": limit,
     "exclude": exclude,
     "var": var,
+    "parallel": parallel,
+    "keep_runs": keep_runs,
     "yes": yes,
     "output": output,
     "output_or_file": output_or_file,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from vitrify.cli.render_report import problem_lines
 from vitrify.cli.text import BLANK, Line, Span, Style, faint, lasted, line, many, size, strong
 from vitrify.core.difference import Action, Change
 from vitrify.core.plan import HostPlan, Plan, ReleasePlan, counts
@@ -34,6 +35,7 @@ def plan_lines(plan: Plan, look: Look) -> Iterator[Line]:
         yield from _release(server, look) if isinstance(server, ReleasePlan) else _host(server, look)
     if plan.servers:
         yield BLANK
+    yield from problem_lines(plan.problems)
     yield from _legend(plan)
     yield summary(plan)
 

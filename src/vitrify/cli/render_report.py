@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from vitrify.cli.text import BLANK, Line, Span, Style, ago, faint, lasted, line, many, strong, table
+from vitrify.core.plan import HostPlan, HostProblem, Plan
 from vitrify.core.report import (
     Applied,
     Check,
@@ -30,6 +31,38 @@ def applied_lines(applied: Applied, look: Look) -> Iterator[Line]:
             yield from converged_lines(host)
     for release in applied.releases:
         yield from released_lines(release, look)
+    yield from problem_lines(applied.problems)
+    for server, place in applied.held:
+        yield line(
+            faint("-   "), " ", strong(server), " on ", Span(place, Style.PLACE), ": left as it is, because of what failed before it"
+        )
+
+
+def forgotten_lines(forgotten: Applied, look: Look) -> Iterator[Line]:
+    """Which hosts are not managed any more."""
+    del look
+    for host in forgotten.hosts:
+        yield line(_mark(good=True), " ", strong(host.server), " on ", Span(host.host, Style.PLACE), ": forgotten; what is there stays")
+    yield from problem_lines(forgotten.problems)
+
+
+def taken_over_lines(applied: Applied, planned: Plan, look: Look) -> Iterator[Line]:
+    """How much on each host is managed from now on, and what was left alone."""
+    del look
+    for plan in planned.servers:
+        if isinstance(plan, HostPlan):
+            told = f": {many(len(plan.settled), 'resource')} managed from now on"
+            left = f", {many(len(plan.changes), 'difference')} left as it is" if plan.changes else ""
+            yield line(_mark(good=True), " ", strong(plan.server), " on ", Span(plan.host, Style.PLACE), told, left)
+    yield from problem_lines((*planned.problems, *applied.problems))
+
+
+def problem_lines(problems: Sequence[HostProblem]) -> Iterator[Line]:
+    """Hosts that could not be reached or did not do their part, each with the reason."""
+    for problem in problems:
+        word = "unreachable" if problem.unreachable else "failed"
+        yield line(_mark(good=False), " ", strong(problem.server), " on ", Span(problem.host, Style.PLACE), ": ", Span(word, Style.ALARM))
+        yield from (line("     ", each) for each in problem.why.split("\n"))
 
 
 def converged_lines(host: Converged) -> Iterator[Line]:
@@ -37,7 +70,7 @@ def converged_lines(host: Converged) -> Iterator[Line]:
     counted = {word: sum(outcome.outcome == word for outcome in host.outcomes) for word in ("done", "failed", "skipped")}
     told = ", ".join(f"{count:,} {word}" for word, count in counted.items() if count or word == "done")
     yield line(
-        _mark(not host.failed),
+        _mark(not (host.failed or host.undone)),
         " ",
         strong(host.server),
         " on ",
@@ -51,6 +84,8 @@ def converged_lines(host: Converged) -> Iterator[Line]:
             yield from (line(" " * 13, each) for each in outcome.error.split("\n") if each)
         elif outcome.outcome == "skipped":
             yield line("     ", faint("skipped "), outcome.address)
+    if host.undone:
+        yield line("     ", Span("taken back ", Style.ALARM), host.health)
     yield from (line("     ", Span("cannot be undone ", Style.CHANGED), address) for address in host.not_undone)
 
 

@@ -122,6 +122,20 @@ class ReleasePlan:
 
 
 @dataclass(frozen=True)
+class HostProblem:
+    """A host that could not do its part, or not be reached; `why` is its error in words."""
+
+    server: str
+    host: str
+    why: str
+    unreachable: bool = False
+
+    def to_json(self) -> JSONObject:
+        """The form of every document."""
+        return {"server": self.server, "host": self.host, "why": self.why, "unreachable": self.unreachable}
+
+
+@dataclass(frozen=True)
 class Plan:
     """Everything that one `vitrify apply` would do. `declaration` is the digest of what was declared."""
 
@@ -130,6 +144,8 @@ class Plan:
     servers: tuple[HostPlan | ReleasePlan, ...]
     made_at: int = field(default=0, compare=False)
     """Seconds since the epoch."""
+    problems: tuple[HostProblem, ...] = ()
+    """Hosts that could not be looked at: an apply leaves them alone."""
 
     @property
     def empty(self) -> bool:
@@ -150,6 +166,7 @@ class Plan:
             "digest": self.digest,
             "made_at": self.made_at,
             "servers": [server.to_json() for server in self.servers],
+            "problems": [problem.to_json() for problem in self.problems],
         }
 
 

@@ -8,7 +8,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, AbstractSet, Callable, ClassVar, Dict, FrozenSet, Iterable, Mapping, Optional, Sequence, Tuple
 
 from vitrify.core.diagnostic import Location, VitrifyError
-from vitrify.core.digest import JSON, JSONObject, digest_of
+from vitrify.core.digest import JSON, KEYED, PLAIN, JSONObject, digest_of
 from vitrify.core.schema import Schema
 
 if TYPE_CHECKING:
@@ -180,6 +180,12 @@ class Kind(ABC):
     def affected(self, change: Change) -> Tuple[str, ...]:
         """Every path the change may write, outermost first: before-images of these make it undoable."""
         return ()
+
+    def contents(self, change: Change) -> Tuple[str, ...]:
+        """Digests of the contents that `enact` may ask for; they are sent ahead of a change that must not need us any more."""
+        held = {value for value in change.before.values() if isinstance(value, str)}
+        texts = (value for value in change.resource.fields.values() if isinstance(value, str))
+        return tuple(text for text in texts if text.startswith((PLAIN, KEYED)) and text not in held)
 
     def owned_paths(self, resource: Resource) -> Tuple[str, ...]:
         """Every path that belongs to the resource once applied (for parity and baselines)."""

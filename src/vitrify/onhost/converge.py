@@ -15,7 +15,7 @@ from vitrify.onhost.baseline import Baseline, Keeper, managed_folders
 from vitrify.onhost.change import carry_out, listeners
 from vitrify.onhost.context import Context
 from vitrify.onhost.images import Images
-from vitrify.onhost.journal import Journal, all_runs, forget_old
+from vitrify.onhost.journal import Journal, Keep, all_runs, forget_old
 from vitrify.onhost.memory import Holder
 from vitrify.onhost.observe import Look, holds, look, observe, observed, settled
 from vitrify.onhost.ownership import Holding, Ownership
@@ -35,6 +35,7 @@ class Request:
     forgotten: Tuple[str, ...]
     expect: str
     resources: Tuple[Resource, ...]
+    keep: Keep
 
     @classmethod
     def of(cls, here: Here, arguments: JSONObject) -> Request:
@@ -48,6 +49,7 @@ class Request:
             forgotten=tuple(str(address) for address in forgotten) if isinstance(forgotten, list) else (),
             expect=str(arguments.get("expect", "")),
             resources=here.resources(arguments),
+            keep=Keep.of(arguments.get("keep")),
         )
 
 
@@ -129,7 +131,7 @@ class _Enactment:
         self._here.context.reached("run.act")
         self._journal.append({"record": "end", "at": self._now(), "outcome": told.FAILED if failed else told.DONE})
         self._here.context.reached("run.outcome")
-        forget_old(self._here.memory, all_runs(self._here.memory))
+        forget_old(self._here.memory, all_runs(self._here.memory), self._request.keep)
         answered: List[JSON] = [dict(result) for result in results]
         return {"run": self._run.id, "results": answered, "baseline": baseline.digest}
 

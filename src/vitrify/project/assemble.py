@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from vitrify.core.declaration import Content, Lifecycle, Router, Server
+from vitrify.core.batch import Pace
+from vitrify.core.declaration import Content, Host, Lifecycle, Router, Server
 from vitrify.core.diagnostic import DeclarationInvalid
 from vitrify.core.digest import JSON
 from vitrify.core.order import order
@@ -50,8 +51,7 @@ def assemble(name: str, entry: Entry, project: Project) -> Server | None:
     declared = Scope({**project.variables, **variables_of(entry.node, problems)})
     node = _filled(entry.node, declared.beneath(project.overrides), problems)
     part = read(ServerPart, node, owner=entry.at, problems=problems)
-    lifecycle = node.get("lifecycle")
-    image = lifecycle is not None and lifecycle.value == Lifecycle.IMMUTABLE.value
+    image = _is_image(node)
     if image:
         _needs_base(node, problems)
     by_host = _by_host(node, declared, project, image=image)
@@ -59,6 +59,8 @@ def assemble(name: str, entry: Entry, project: Project) -> Server | None:
         return None
     route = settings.route(part.route, node, project.routers, problems)
     hosts = settings.hosts(part.hosts, node, project.folder, problems)
+    if image:
+        _needs_nearness(hosts, node, problems)
     sound = {host: wished for host, wished in by_host.items() if wished}
     if len(sound) < len(by_host) or (part.route and not route):
         return None
@@ -77,11 +79,17 @@ def assemble(name: str, entry: Entry, project: Project) -> Server | None:
         health=settings.health(part.health),
         route=route,
         rollout=settings.rollout(part.rollout),
+        pace=Pace(tuple(part.batch), part.max_fail),
         contents=_contents(sound.values(), project),
         secrets={name: value for wished in sound.values() for name, value in wished.secrets.items()},
         apart=apart,
         notices=tuple(dict.fromkeys(notice for wished in sound.values() for notice in wished.notices)),
     )
+
+
+def _is_image(node: Node) -> bool:
+    lifecycle = node.get("lifecycle")
+    return lifecycle is not None and lifecycle.value == Lifecycle.IMMUTABLE.value
 
 
 def _filled(node: Node, scope: Scope, problems: Problems) -> Node:
@@ -168,6 +176,14 @@ def _needs_base(node: Node, problems: Problems) -> None:
     if "base" not in node.entries:
         hint = "add `base: host` (the running system, read-only), `base: scratch` or `base: rootfs:DIR`"
         problems.add("an immutable server needs the key `base`", walk(node, ("lifecycle",)), hint=hint)
+
+
+def _needs_nearness(hosts: Iterable[Host], node: Node, problems: Problems) -> None:
+    """Instances are started on this machine."""
+    for index, host in enumerate(hosts):
+        if host.is_remote:
+            hint = "write `hosts: [local]` and run vitrify there, or `lifecycle: mutable`"
+            problems.add(f"an image is not run on `{host.name}`: only `local` runs instances", walk(node, ("hosts", index)), hint=hint)
 
 
 def _needs_process(active: list[Compiled], node: Node, problems: Problems) -> None:

@@ -10,15 +10,18 @@ from typing import Annotated, Any, TypeVar
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
+from vitrify.core.batch import ALL, Share
 from vitrify.core.diagnostic import Location
 from vitrify.core.schema import near
 from vitrify.project.node import Node, plain, spoken, walk
 from vitrify.project.problems import Problems
+from vitrify.project.secrets import reference
 from vitrify.project.values import (
     BaseName,
     Duration,
     Given,
     HostName,
+    HostShare,
     Listen,
     RawList,
     RawMap,
@@ -54,6 +57,22 @@ class Top(Part):
     routers: RawMap = None
     servers: RawMap = Field(description="at least one server, as in `servers: {web: {…}}`")
     secrets: RawMap = None
+    ssh: RawMap = None
+
+
+def _secret_name(value: str | None) -> str | None:
+    if value is not None and reference(value) is None:
+        refuse("a password has no place in a declaration", "`sudo_password: secret:NAME`, and NAME among the `secrets`")
+    return value
+
+
+class SshPart(Part):
+    """How hosts are reached by SSH."""
+
+    config: Annotated[str | None, Given] = Field(default=None, min_length=1, description="an ssh_config that takes the place of the user's")
+    sudo_password: Annotated[str | None, Given, AfterValidator(_secret_name)] = Field(
+        default=None, description="`secret:NAME`: what sudo asks for on the hosts"
+    )
 
 
 class SecretPart(Part):
@@ -98,7 +117,7 @@ def _spelt_out(value: Any) -> Any:  # noqa: ANN401  what stands in a file can be
 class HostPart(Part):
     """Where a server lives; a text alone is its `at`."""
 
-    at: Reach = Field(description="`local`, or `root:DIR`")
+    at: Reach = Field(description="`local`, `ssh://user@name:port`, or `root:DIR`")
     vars: RawMap = None
 
 
@@ -154,10 +173,12 @@ class ServerPart(Part):
     health: Annotated[HealthPart | None, Given] = None
     route: Annotated[RoutePart | None, Given] = None
     rollout: RolloutPart = Field(default_factory=RolloutPart)
+    batch: list[HostShare] = Field(default_factory=lambda: [ALL], min_length=1)
+    max_fail: HostShare = Share(0)
     vars: RawMap = None
 
 
-_RAW = frozenset({"vars", "profiles", "routers", "servers", "secrets", "parameters", "resources"})
+_RAW = frozenset({"vars", "profiles", "routers", "servers", "secrets", "ssh", "parameters", "resources"})
 P = TypeVar("P", bound=Part)
 
 

@@ -46,10 +46,10 @@ def load(folder: str, *, environ: Mapping[str, str], overrides: Mapping[str, str
 def read(content: bytes, path: Path, inputs: Inputs) -> Declaration:
     """The declaration in these bytes, as if they stood at `path`. Raises as `load` does."""
     # Here, because an importer of this module may only want to find a project, and these cost a quarter of a second.
+    from vitrify.project import sections, variables
     from vitrify.project.assemble import assemble
     from vitrify.project.envelope import Top
     from vitrify.project.envelope import read as read_part
-    from vitrify.project.sections import named
     from vitrify.project.yaml import parse
 
     problems = Problems()
@@ -60,14 +60,15 @@ def read(content: bytes, path: Path, inputs: Inputs) -> Declaration:
         raise problems.error() from None
     top = read_part(Top, root, owner=root.at, problems=problems)
     project = _project(root, path, inputs, problems)
-    servers = [assemble(name, entry, project) for name, entry in named(root.get("servers"), "server", problems)]
+    servers = [assemble(name, entry, project) for name, entry in sections.named(root.get("servers"), "server", problems)]
     sound = tuple(server for server in servers if server)
+    ssh = sections.ssh(root, variables.Scope({**project.variables, **project.overrides}), project.workshop.secrets, problems)
     _agree(sound, problems)
     if top and not root.entries["servers"].node.entries:
         problems.add("no server is declared", root.entries["servers"].at, hint="as in `servers: {web: {…}}`")
     problems.settle()
     routers = tuple(router for router in project.routers.values() if router)
-    return Declaration(top.project if top else "", str(project.folder), sound, routers)
+    return Declaration(top.project if top else "", str(project.folder), sound, routers, ssh)
 
 
 def _project(root: Node, path: Path, inputs: Inputs, problems: Problems) -> Project:

@@ -56,6 +56,13 @@ _MIGRATIONS = (
         FOREIGN KEY (server, previous) REFERENCES releases (server, number)
     ) WITHOUT ROWID;
     """,
+    """
+    CREATE TABLE managed (
+        server TEXT NOT NULL,
+        host TEXT NOT NULL,
+        PRIMARY KEY (server, host)
+    ) WITHOUT ROWID;
+    """,
 )
 """One script for each version of the format; a script that was released is never edited."""
 
@@ -158,6 +165,21 @@ class SqliteStateStore:
         """Every server that has a release, by name."""
         with self._reading() as database:
             return tuple(server for (server,) in database.execute("SELECT DISTINCT server FROM releases ORDER BY server"))
+
+    def managed(self) -> tuple[tuple[str, str], ...]:
+        """Server and host of every place that is changed in place, in order."""
+        with self._reading() as database:
+            return tuple((row["server"], row["host"]) for row in database.execute("SELECT server, host FROM managed ORDER BY server, host"))
+
+    def manage(self, server: str, host: str) -> None:
+        """Note such a place."""
+        with self._writing() as database:
+            database.execute("INSERT OR IGNORE INTO managed (server, host) VALUES (?, ?)", (server, host))
+
+    def forget(self, server: str, host: str) -> None:
+        """Forget it."""
+        with self._writing() as database:
+            database.execute("DELETE FROM managed WHERE server = ? AND host = ?", (server, host))
 
     def _prepare(self) -> None:
         self._connection.execute("PRAGMA foreign_keys = ON")

@@ -26,7 +26,7 @@ def full_console(console: Console, mixed_plan: Plan, drift: Audit, servers: tupl
     """An application with something to say to every verb."""
     app = console.app
     app.plan_is, app.audit_is, app.status_is, app.applied_is = mixed_plan, drift, servers, half_done
-    app.undone_is = half_done.hosts
+    app.undone_is = Applied(half_done.hosts)
     app.releases_is = (
         ReleaseStatus("web", 4, "live", "live", IMAGE, 1_800_000_000.0 - 185, 2),
         ReleaseStatus("web", 3, "warm", "previous", "sha256:" + "0" * 64, 1_800_000_000.0 - 86_400 * 3, 2),
