@@ -110,3 +110,15 @@ def attributed(effects: Sequence[Effect], wishes: Sequence[str], needs: Needs, *
 def bare(name: str) -> str:
     """The name without its architecture."""
     return name.partition(":")[0]
+
+
+def origins(told: str) -> Tuple[str, ...]:
+    """Every origin in what a simulation says of one version."""
+    return tuple(part.strip() for part in told.split(",") if part.strip())
+
+
+def for_security(origin: str) -> bool:
+    """Whether an origin (`Debian-Security:12/stable-security`) is one that its distribution labels as for security alone."""
+    label, _, rest = origin.partition(":")
+    suite = rest.rpartition("/")[2]
+    return label.lower().endswith("-security") or suite.endswith("-security")
