@@ -64,7 +64,9 @@ def test_a_secret_answer_is_in_clear_at_its_destination_alone(site: Site) -> Non
     assert site.host.path("/srv/secret").read_text() == "canary-in-the-mine\n"
     assert "canary" not in said.stdout + said.stderr
     assert (
-        site.host.run("grep", "-rl", "canary-in-the-mine", "/var/lib/vitrify", "/var/cache/debconf", "/root/.local", expect=None).stdout
+        site.host.run(
+            "grep", "-rl", "canary-in-the-mine", "/var/lib/vitrify", "/var/cache/debconf", f"{PROJECT}/../.local", expect=None
+        ).stdout
         == ""
     )
     assert site.settled

@@ -40,7 +40,7 @@ class Apt:
 
     def foresee(self, wanted: Sequence[Tuple[Wanted, Package]], system: System) -> Mapping[str, Foreseen]:
         """One simulation for what is to come, one for what is to go, one question about what these name."""
-        why = lacks_root(system) if wanted else ""
+        why = _hindrance(system) if wanted else ""
         if why:
             return {wish.name: Foreseen(problem=why) for wish, _ in wanted}
         found: Dict[str, Foreseen] = {}
@@ -111,6 +111,14 @@ class Apt:
             done = run(system, command, apt.QUIET)
             if done.code != 0:
                 raise apt.failed(command, done)
+
+
+def _hindrance(system: System) -> str:
+    """Why nothing can be installed here, in words: a plan says so, and only an apply fails."""
+    try:
+        return lacks_root(system)
+    except TargetFailed as error:
+        return f"{error.diagnostics[0].summary} ({error.diagnostics[0].why})"
 
 
 @contextmanager

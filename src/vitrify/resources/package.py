@@ -105,7 +105,7 @@ class PackageKind(Kind):
         """One transaction for all of them, and what is to be held."""
         manager = _manager(system)
         if manager is None:
-            raise TargetFailed("there is no package manager on this target", why="looked for apt, dnf and apk")
+            raise TargetFailed("there is no package manager on this target", why="it has no apt-get")
         for change in [change for change in changes if "back" in change.before]:
             effects, allowed = _effects(change.before, "back"), _texts(change.before, "allowed")
             manager.back(effects, system, allowed=allowed, orphans=change.before.get("orphans") is True)
