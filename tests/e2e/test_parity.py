@@ -56,8 +56,8 @@ servers:
       - repository: {name: shop, uris: ["file:/srv/debs"], suites: [stable], components: [main], key: "KEY", enabled: false}
       - package: {name: no-such-package, absent: true}
       - debconf: {question: shop/port, package: shop, absent: true}
-      - alternative: {name: no-such-name, path: /usr/bin/no-such-program, absent: true}
-      - divert: {path: /usr/bin/no-such-program, absent: true}
+      - alternative: {name: no-such-name, path: /usr/bin/touch, absent: true}
+      - divert: {path: /usr/bin/test, absent: true}
       - command: {name: made, run: [/usr/bin/touch, /srv/shop/made], creates: /srv/shop/made}
       - process:
           name: web

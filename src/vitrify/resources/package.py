@@ -63,7 +63,7 @@ class PackageKind(Kind):
                 Type.INTEGER, "how many seconds to wait while somebody else uses the package manager; 60 where not given"
             ),
             "source": Field(Type.TEXT, "a package file in the project to install; `version` says which one is in it", control=True),
-            "content": Field(Type.TEXT, "digest of the package file", resolved=True),
+            "content": Field(Type.TEXT, "digest of the package file", resolved=True, secret=True),
         },
         rules=(_rules,),
     )

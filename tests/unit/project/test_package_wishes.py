@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from tests.trial import Project
 
+from vitrify.core.digest import digest_bytes
+
 REPOSITORY = '- repository: {name: shop, uris: ["file:/srv"], suites: [./], key_source: ./shop.gpg}'
 
 
@@ -54,3 +56,12 @@ def test_what_is_wrong_is_told_where_it_stands(project: Project, line: str, prob
     (project.folder / "foo.deb").write_bytes(b"")
 
     assert problem in str(project.problems(project.server(line))[0])
+
+
+def test_a_package_file_travels_as_its_digest(project: Project) -> None:
+    (project.folder / "foo.deb").write_bytes(b"a package")
+
+    server = project.load(project.server("- package: {name: foo, version: '1', source: ./foo.deb}")).servers[0]
+
+    assert server.resources[0].fields == {"name": "foo", "version": "1", "content": digest_bytes(b"a package")}
+    assert not server.resources[0].secret
