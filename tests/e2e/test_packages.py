@@ -225,7 +225,7 @@ def test_a_lock_that_somebody_holds_is_an_error_that_names_the_holder(site: Site
         said = site.apply({"package": {"name": "foo", "lock_timeout": 1}}, expect=3)
 
     assert "the package manager is in use by somebody else" in said
-    assert "python3 (process " in said
+    assert "its lock is held by python3 (process " in said, said
     site.apply({"package": {"name": "foo", "lock_timeout": 1}})
     assert site.version("foo") == "2.0"
 

@@ -24,6 +24,7 @@ POLICY = "/usr/sbin/policy-rc.d"
 NO_SERVICES = b"#!/bin/sh\n# Placed by vitrify while packages are installed into this root: nothing is started here.\nexit 101\n"
 
 _HOLDER = re.compile(r"(?:held by process|another process with pid) (\d+)(?: \(([^)]*)\))?")
+_LOCKED = re.compile(r"^E: (Could not get lock|Unable to (acquire|lock) )", re.MULTILINE)
 _TELLING = re.compile(r"^(E: |dpkg: |Err:|W: .*(?:GPG|NO_PUBKEY|signature))|error|failed|returned", re.IGNORECASE)
 _SHOWN = 8
 
@@ -96,9 +97,9 @@ def failed(argv: Sequence[str], done: Completed) -> TargetFailed:
     """The error of a program of the package manager, with what it said itself."""
     output = f"{done.stdout}\n{done.stderr}"
     holder = _HOLDER.search(output)
-    if holder:
-        number, program = holder.groups()
-        named = f"{program} (process {number})" if program else f"process {number}"
+    if holder or _LOCKED.search(output):
+        number, program = holder.groups() if holder else ("", "")
+        named = f"{program} (process {number})" if program else f"process {number}" if number else "a process that apt does not name"
         return TargetFailed(
             "the package manager is in use by somebody else",
             why=f"its lock is held by {named}",
