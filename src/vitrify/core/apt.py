@@ -20,6 +20,7 @@ KEPT = ("-o", "Dpkg::Options::=--force-confdef", "-o", "Dpkg::Options::=--force-
 """Configuration that somebody changed stays as it is."""
 STAMP = "/var/lib/apt/periodic/update-success-stamp"
 _SIGNS = ("/var/lib/apt/lists", "/var/lib/apt/periodic/update-stamp", STAMP)
+LOCK = "/var/lib/dpkg/lock-frontend"
 POLICY = "/usr/sbin/policy-rc.d"
 NO_SERVICES = b"#!/bin/sh\n# Placed by vitrify while packages are installed into this root: nothing is started here.\nexit 101\n"
 
@@ -47,7 +48,7 @@ def act(argv: Sequence[str], options: Options, system: System) -> None:
     with _nothing_started(system):
         done = run(system, (PROGRAM, *_flags(options, system), *argv), QUIET)
     if done.code != 0:
-        raise failed(argv, done)
+        raise failed(argv, done, system)
 
 
 def update(system: System, *, sources: str = "") -> None:
@@ -93,12 +94,12 @@ def recover(system: System) -> None:
         raise failed(("dpkg", "--configure", "-a"), done)
 
 
-def failed(argv: Sequence[str], done: Completed) -> TargetFailed:
-    """The error of a program of the package manager, with what it said itself."""
+def failed(argv: Sequence[str], done: Completed, system: Optional[System] = None) -> TargetFailed:
+    """The error of a program of the package manager, with what it said itself; a `system` is asked who holds the lock if need be."""
     output = f"{done.stdout}\n{done.stderr}"
     holder = _HOLDER.search(output)
     if holder or _LOCKED.search(output):
-        number, program = holder.groups() if holder else ("", "")
+        number, program = holder.groups() if holder else _locker(system) if system else ("", "")
         named = f"{program} (process {number})" if program else f"process {number}" if number else "a process that apt does not name"
         return TargetFailed(
             "the package manager is in use by somebody else",
@@ -114,6 +115,19 @@ def failed(argv: Sequence[str], done: Completed) -> TargetFailed:
         why="; ".join([*_script_output(output), *shown]),
         hint="the log is in /var/log/apt/term.log on the target; mend the cause and run the same command again",
     )
+
+
+def _locker(system: System) -> Tuple[str, str]:
+    """The process that holds dpkg's lock, and its program, as the kernel tells; empty where it does not."""
+    inode = run(system, ("stat", "--format=%i", LOCK)).stdout.strip()
+    if system.target is not Target.HOST or not inode or system.stat("/proc/locks") is None:
+        return "", ""
+    for line in system.read("/proc/locks").decode().splitlines():
+        words = line.split()
+        if len(words) == 8 and words[5].endswith(f":{inode}"):
+            comm = f"/proc/{words[4]}/comm"
+            return words[4], system.read(comm).decode().strip() if system.stat(comm) is not None else ""
+    return "", ""
 
 
 def _script_output(output: str) -> List[str]:
