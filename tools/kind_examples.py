@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 EXAMPLES: Mapping[str, str] = {
+    "alternative": """
+- alternative: {name: editor, path: /usr/bin/vim.basic}
+- alternative: {name: java, path: /opt/jdk/bin/java, link: /usr/bin/java, priority: 2000}
+""",
     "archive": """
 - archive: {path: /srv/app, source: dist/app.tar.gz, strip_components: 1, owner: www-data}
 - archive:
@@ -46,10 +50,18 @@ EXAMPLES: Mapping[str, str] = {
 - cron: {name: backup, job: /usr/local/bin/backup --all, minute: 30, hour: "*/6", user: backup, env: {MAILTO: root}}
 - cron: {name: warm-up, job: /usr/local/bin/warm-up, special: reboot}
 """,
+    "debconf": """
+- debconf: {package: postfix, question: postfix/main_mailer_type, vtype: select, value: Satellite system}
+- debconf: {package: slapd, question: slapd/password1, vtype: password, value: "secret:ldap"}
+""",
     "directory": """
 - directory: /srv/app
 - directory: {path: /srv/data/uploads, parents: true, owner: www-data, mode: "2750", recurse: true}
 - directory: {path: /var/cache/app, owner: www-data, mode: "0750"}
+""",
+    "divert": """
+- divert: /usr/bin/tool
+- divert: {path: /etc/default/tool, to: /etc/default/tool.package}
 """,
     "download": """
 - download:
@@ -121,6 +133,13 @@ EXAMPLES: Mapping[str, str] = {
 - npm: {package: pm2, version: 5.3.0, global: true}
 - npm: {package: "@scope/tool", path: /srv/app, scripts: false, user: deploy}
 """,
+    "package": """
+- package: curl
+- package: [ca-certificates, unattended-upgrades]
+- package: {name: postgresql-15, version: 15.*, hold: true, update_cache: 1h}
+- package: {name: shop-agent, version: 2.1-1, source: ./shop-agent_2.1-1_amd64.deb}
+- package: {name: telnetd, absent: true, purge: true, autoremove: true}
+""",
     "postgres_database": """
 - postgres_database: {name: shop, owner: shop, encoding: UTF8, extensions: [pg_trgm]}
 """,
@@ -140,6 +159,14 @@ EXAMPLES: Mapping[str, str] = {
     "replace": """
 - replace: {path: /etc/nginx/nginx.conf, match: 'worker_connections [0-9]+;', to: worker_connections 4096;}
 - replace: {path: /etc/app.conf, start_after: '^\\[old\\]$', end_before: '^\\[', match: ^enabled=1$, to: enabled=0}
+""",
+    "repository": """
+- repository:
+    name: postgresql
+    uris: [https://apt.postgresql.org/pub/repos/apt]
+    suites: [bookworm-pgdg]
+    components: [main]
+    key_source: ./postgresql.asc
 """,
     "script": """
 - script: {name: install the app, source: install.sh, args: [/srv/app], creates: /srv/app/VERSION}

@@ -8,6 +8,7 @@ import json
 import os
 import platform
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -24,6 +25,8 @@ PROJECT = "/root/project"
 """The project's folder inside the machine."""
 WITHIN = 40.0
 """Seconds that a machine has to start."""
+CLEAN = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LC_ALL": "C.UTF-8"}
+VITRIFY = {"PYTHONPATH": str(REPOSITORY / "src"), "PYTHONDONTWRITEBYTECODE": "1", "VITRIFY_YES": "1"}
 
 KEEPER = r"""
 set -e
@@ -100,11 +103,9 @@ class LiveHost:
         self, *words: str, expect: int | None = 0, cwd: str = "/", environment: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
         """A program inside."""
-        enter = ["nsenter", "--target", str(self.init), "--mount", "--uts", "--ipc", "--net", "--pid", f"--wdns={cwd}", "--"]
-        clean = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LC_ALL": "C.UTF-8"}
         result = subprocess.run(
-            [*enter, *words],
-            env={**clean, **(environment or {})},
+            [*self._enter(cwd), *words],
+            env={**CLEAN, **(environment or {})},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -114,9 +115,23 @@ class LiveHost:
         assert expect is None or result.returncode == expect, f"{words}: {result.returncode}\n{result.stdout}\n{result.stderr}"
         return result
 
+    def _enter(self, cwd: str) -> list[str]:
+        return ["nsenter", "--target", str(self.init), "--mount", "--uts", "--ipc", "--net", "--pid", f"--wdns={cwd}", "--"]
+
+    @contextmanager
+    def started(self, *words: str, cwd: str = "/") -> Iterator[subprocess.Popen[str]]:
+        """A program inside that runs while the test goes on; what it writes can be read. At the end of the block it is killed."""
+        with subprocess.Popen([*self._enter(cwd), *words], env={**CLEAN, **VITRIFY}, stdout=subprocess.PIPE, text=True) as entered:
+            try:
+                yield entered
+            finally:
+                for pid in reversed([*_family(entered.pid)]):
+                    with suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
+
     def vitrify(self, *words: str, expect: int | None = 0, **environment: str) -> subprocess.CompletedProcess[str]:
         """The command line, run inside, as an administrator of the machine would."""
-        given = {"PYTHONPATH": str(REPOSITORY / "src"), "PYTHONDONTWRITEBYTECODE": "1", "VITRIFY_YES": "1", **environment}
+        given = {**VITRIFY, **environment}
         return self.run(sys.executable, "-m", "vitrify", *words, expect=expect, cwd=PROJECT, environment=given)
 
     def document(self, *words: str, expect: int = 0, **environment: str) -> dict[str, Any]:
@@ -173,14 +188,21 @@ def _wait(keeper: subprocess.Popen[bytes], console: Path, *, instead_of: int = 0
 
 def _init(keeper: int) -> int:
     """The descendant that is PID 1 where it lives, two namespaces down."""
-    waiting = [keeper]
-    while waiting:
-        pid = waiting.pop()
+    for pid in _family(keeper):
         with suppress(OSError):
             if _pids(pid)[2:] == ["1"]:
                 return pid
-            waiting += [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
     return 0
+
+
+def _family(pid: int) -> Iterator[int]:
+    """A process and all its descendants, as this machine counts."""
+    waiting = [pid]
+    while waiting:
+        one = waiting.pop()
+        yield one
+        with suppress(OSError):
+            waiting += [int(child) for child in Path(f"/proc/{one}/task/{one}/children").read_text().split()]
 
 
 def _pids(pid: int) -> Sequence[str]:

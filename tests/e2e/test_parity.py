@@ -64,6 +64,11 @@ servers:
       - toml: {path: /srv/shop/settings.toml, key: a.b, value: 7, create: true, owner: www-data}
       - download: {path: /srv/shop/fetched, url: "file:///srv/shop/content", checksum: "CHECKSUM", mode: "0640"}
       - archive: {path: /srv/shop/unpacked, source: ./archive.tar, strip_components: 1, owner: www-data}
+      - repository: {name: shop, uris: ["file:/srv/debs"], suites: [stable], components: [main], key: "KEY", enabled: false}
+      - package: {name: no-such-package, absent: true}
+      - debconf: {question: shop/port, package: shop, absent: true}
+      - alternative: {name: no-such-name, path: /usr/bin/touch, absent: true}
+      - divert: {path: /usr/bin/test, absent: true}
       - command: {name: made, run: [/usr/bin/touch, /srv/shop/made], creates: /srv/shop/made}
       - process:
           name: web
@@ -112,7 +117,11 @@ def project(folder: Path, *, lifecycle: str, host: str, base: str) -> Path:
     with tarfile.open(folder / "archive.tar", "w") as archive:
         archive.add(pages, "top", filter=undated)
     checksum = digest_bytes("grüße\n".encode())
-    text = DECLARATION.replace("CHECKSUM", checksum).replace("LIFECYCLE", lifecycle).replace("HOST", host).replace("BASE", base)
+    key = "-----BEGIN PGP PUBLIC KEY BLOCK-----\\n\\nmDME\\n-----END PGP PUBLIC KEY BLOCK-----"
+    words = {"CHECKSUM": checksum, "KEY": key, "LIFECYCLE": lifecycle, "HOST": host, "BASE": base}
+    text = DECLARATION
+    for word, value in words.items():
+        text = text.replace(word, value)
     (folder / "vitrify.yaml").write_text(text)
     return folder
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:  # help and usage errors are told before any of these is neede
     from vitrify.core.drift import Audit
     from vitrify.core.event import Emit
     from vitrify.core.plan import Plan
-    from vitrify.core.report import Applied, Check, EntryView, Released, ReleaseStatus, ServerStatus, Verified, Which
+    from vitrify.core.report import Applied, Check, EntryView, Outdated, Released, ReleaseStatus, ServerStatus, Verified, Which
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,9 @@ class Application(Protocol):
 
     def status(self) -> tuple[ServerStatus, ...]:
         """Every server as it is now."""
+
+    def outdated(self) -> tuple[Outdated, ...]:
+        """How far every host is behind what its package lists offer."""
 
     def bake(self, server: str) -> tuple[str, int]:
         """Bake a server's image: its digest and its size in bytes."""

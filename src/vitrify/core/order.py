@@ -67,6 +67,10 @@ def _edges(resources: Sequence[Resource], kinds: Kinds) -> list[Edge]:
             first = place.get(address, index)
             if first != index:
                 found.setdefault((first, index), Edge(first, index, implied=True))
+        for address in kinds[resource.address.kind].leads(resource, others):
+            then = place.get(address, index)
+            if then != index:
+                found.setdefault((index, then), Edge(index, then, implied=True))
     return list(found.values())
 
 

@@ -233,6 +233,17 @@ class Kind(ABC):
         """
         return ()
 
+    def leads(self, resource: Resource, others: Mapping[Address, Resource]) -> Tuple[Address, ...]:
+        """Which of the others must come after, because of what this one is (packages after the repository that offers them).
+
+        For kinds of which a server has few: each may look at all others.
+        """
+        return ()
+
+    def notices(self, resource: Resource, seen: Observation) -> Tuple[str, ...]:
+        """What a reader of the plan should know of a resource even where nothing is to be done."""
+        return ()
+
     def leftover(self, resource: Resource, previous: Resource, claimed: AbstractSet[str]) -> Properties:
         """What the version of this wish that was applied before put in place and this one wishes for no more.
 

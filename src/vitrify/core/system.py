@@ -125,6 +125,9 @@ class System(Protocol):
     def is_named(self, content: bytes, *, by: str) -> bool:
         """Whether a digest, plain or keyed, is that of these bytes."""
 
+    def keyed(self, content: bytes) -> str:
+        """The keyed digest of a content, as of a secret that is one line among others."""
+
     def names(self, path: str) -> Tuple[str, ...]:
         """The names in a folder, sorted."""
 

@@ -52,7 +52,7 @@ async def plan(server: Server, host: Host, world: World) -> HostPlan:
         forgotten=decided.forgotten,
         expect=expectation(seen.observations.values()),
         run=seen.unfinished,
-        notices=(*server.notices, *_warnings(decided.changes, host, world)),
+        notices=(*server.notices, *_notices(server.wishes(host), seen, world), *_warnings(decided.changes, host, world)),
     )
 
 
@@ -60,6 +60,11 @@ def _warnings(changes: Sequence[Change], host: Host, world: World) -> Iterator[s
     seconds = allowed(changes, host, world)
     for warning in cutting(changes, world.kinds) if seconds else ():
         yield f"{warning}: the host takes it back by itself unless a new connection is let in within {seconds:g} s"
+
+
+def _notices(wishes: Iterable[Resource], seen: Seen, world: World) -> Iterator[str]:
+    for wish in wishes:
+        yield from world.kinds[wish.address.kind].notices(wish, seen.observations[wish.address])
 
 
 async def look(server: Server, host: Host, world: World) -> Seen:

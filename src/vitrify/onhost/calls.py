@@ -27,6 +27,7 @@ MODULES: Dict[str, Tuple[str, ...]] = {
         "instance.altered",
         "instance.healthy",
     ),
+    "outdated": ("outdated",),
     "traffic": ("router.ensure", "router.release", "router.switch", "router.live", "router.in_flight"),
 }
 """Module of this package -> the calls in its constant `CALLS`."""

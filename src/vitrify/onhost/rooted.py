@@ -94,6 +94,10 @@ class Rooted:
                     return (KEYED if keyed else PLAIN) + running.hexdigest()
                 running.update(chunk)
 
+    def keyed(self, content: bytes) -> str:
+        """The keyed digest of a content."""
+        return keyed_digest(content, key=self._around.key)
+
     @contextmanager
     def open(self, path: str) -> Iterator[IO[bytes]]:
         """A regular file, to be read in parts."""

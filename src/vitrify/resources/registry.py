@@ -8,12 +8,15 @@ from typing import Callable, Mapping
 from vitrify.core.resource import Kind, Kinds
 
 CLASSES: Mapping[str, str] = {
+    "alternative": "Alternative",
     "archive": "Archive",
     "block": "Block",
     "certificate": "Certificate",
     "command": "Command",
     "cron": "Cron",
+    "debconf": "Debconf",
     "directory": "Directory",
+    "divert": "Divert",
     "download": "Download",
     "file": "File",
     "firewall": "Firewall",
@@ -26,10 +29,12 @@ CLASSES: Mapping[str, str] = {
     "link": "Link",
     "mount": "Mount",
     "npm": "Npm",
+    "package": "PackageKind",
     "postgres_database": "PostgresDatabase",
     "postgres_user": "PostgresUser",
     "process": "Process",
     "replace": "Replace",
+    "repository": "Repository",
     "script": "Script",
     "service": "Service",
     "swap": "Swap",

@@ -119,6 +119,10 @@ class MemorySystem:
         """See `System`."""
         return by in (digest_bytes(content), keyed_digest(content, key=self._key))
 
+    def keyed(self, content: bytes) -> str:
+        """See `System`."""
+        return keyed_digest(content, key=self._key)
+
     def names(self, path: str) -> tuple[str, ...]:
         """See `System`."""
         place_of = self._place(path)
