@@ -22,6 +22,10 @@ EXAMPLES: Mapping[str, str] = {
 - file: {path: /etc/sudoers.d/deploy, source: sudoers, mode: "0440", validate: [/usr/sbin/visudo, -cf, "%s"]}
 - file: {path: /etc/motd.old, absent: true}
 """,
+    "group": """
+- group: ops
+- group: {name: web, gid: 600, members: [ada, www-data]}
+""",
     "line": """
 - line: {path: /etc/hosts, line: 127.0.0.1 shop.example}
 - line: {path: /etc/ssh/sshd_config, match: "^#?PermitRootLogin ", line: PermitRootLogin no}
@@ -41,6 +45,11 @@ EXAMPLES: Mapping[str, str] = {
 """,
     "tree": """
 - tree: {from: ./app, to: /srv/app, owner: www-data}
+""",
+    "user": """
+- user: {name: ada, groups: [sudo], append: true, shell: /bin/bash, password: "secret:ada_password"}
+- user: {name: app, system: true, home: /srv/app, shell: /usr/sbin/nologin}
+- user: {name: bob, absent: true, on_leave: purge}
 """,
 }
 """Kind -> YAML."""

@@ -63,17 +63,18 @@ def _release() -> str:
 
 
 @functools.cache
-def tree() -> Path:
+def tree(*more: str) -> Path:
     """The files of a small Debian, made the first time (half a minute) and kept in the user's cache. Never written to."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "vitrify-tests"
     cache.mkdir(parents=True, exist_ok=True)
-    place = cache / "-".join(("debian", _release(), *PACKAGES))
+    packages = sorted({*PACKAGES, *more})
+    place = cache / "-".join(("debian", _release(), *packages))
     with (cache / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not place.exists():
             part = place.with_suffix(".part")
             shutil.rmtree(part, ignore_errors=True)
-            command = ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(PACKAGES)}", _release(), str(part)]
+            command = ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(packages)}", _release(), str(part)]
             made = subprocess.run(command, check=False, capture_output=True, text=True)
             if made.returncode:
                 raise RuntimeError(f"mmdebstrap ended with {made.returncode}: {made.stderr}")
@@ -133,14 +134,17 @@ class LiveHost:
 
 
 @contextmanager
-def booted(folder: Path) -> Iterator[LiveHost]:
-    """A new machine that finished starting; afterwards nothing of it is left. `folder` gets what it said on its console."""
+def booted(folder: Path, *more: str) -> Iterator[LiveHost]:
+    """A new machine that finished starting, with these packages more; afterwards nothing of it is left.
+
+    `folder` gets what it said on its console.
+    """
     place, console = folder / "machine", folder / "console"
     place.mkdir(parents=True)
     lent = dict.fromkeys((str(REPOSITORY), sys.prefix, *((sys.base_prefix,) if sys.base_prefix != "/usr" else ())))
     unshare = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", KEEPER, "keeper"]
     with _cgroup() as cgroup, console.open("wb") as said:
-        command = [*unshare, str(tree()), str(place), str(cgroup), *(f"--bind-ro={path}" for path in lent)]
+        command = [*unshare, str(tree(*more)), str(place), str(cgroup), *(f"--bind-ro={path}" for path in lent)]
         keeper = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=said, stderr=said, start_new_session=True)
         try:
             host = _wait(keeper, console)

@@ -35,6 +35,14 @@ servers:
     hosts: ["HOST"]
     base: "BASE"
     resources:
+      - group: {name: ops, system: true}
+      - group: {name: shop, gid: 2500, members: [www-data]}
+      - user: {name: ada, groups: [ops, adm], comment: "Ada, née Byron", shell: /bin/bash, create_home: true}
+      - user: {name: app, system: true, home: /srv/app, shell: /usr/sbin/nologin, group: shop}
+      - user: {name: bob, uid: 3000, expires: "2030-01-31", locked: true}
+      - user: {name: games, absent: true}
+      - group: {name: src, absent: true}
+      - file: {path: /srv/shop/plain/letter, content: "dear\\n", owner: ada, group: ops}
       - directory: {path: /srv/shop, owner: www-data, group: adm, mode: "0750"}
       - directory: {path: /srv/shop/open, mode: "1777"}
       - directory: /srv/shop/plain
@@ -63,6 +71,10 @@ servers:
           env: {GREETING: "two words"}
 """
 PROGRAMS = ("/usr/bin/test", "/usr/bin/touch")
+ACCOUNTS = ("passwd", "group", "subuid", "subgid", "login.defs")
+"""What decides about accounts, and is for everybody to read."""
+OF_USERS = ("/home/ada", "/home/ada/.profile", "/home/bob", "/etc/subuid", "/etc/subgid")
+"""What a user brings along that belongs to nobody's declaration."""
 
 
 def project(folder: Path, *, lifecycle: str, host: str, base: str) -> Path:
@@ -96,8 +108,12 @@ def found_before(root: Path) -> None:
 def small_root(system: Path, into: Path) -> Path:
     """The accounts of a system and a few of its programs with their libraries, so that commands run in it."""
     (into / "etc").mkdir(parents=True)
-    for name in ("passwd", "group"):
+    for name in ACCOUNTS:
         shutil.copy(system / "etc" / name, into / "etc" / name)
+    for name, line in (("shadow", "{}:*:19000:0:99999:7:::"), ("gshadow", "{}:*::")):
+        names = [row.split(":")[0] for row in (into / "etc" / ("passwd" if name == "shadow" else "group")).read_text().splitlines()]
+        (into / "etc" / name).write_text("".join(f"{line.format(one)}\n" for one in names))
+    shutil.copytree(system / "etc/skel", into / "etc/skel")
     for name in ("bin", "lib", "lib64"):
         if (system / name).is_symlink():
             (into / name).symlink_to((system / name).readlink())
@@ -134,6 +150,11 @@ class Target:
         """What these paths are."""
         return {path: self._entry(path) for path in sorted(paths)}
 
+    def hidden(self) -> list[list[str]]:
+        """The lines of the shadow that users were given, without the date of a password: only a live host has one."""
+        rows = [line.split(":") for line in (self.root / "etc/shadow").read_text().splitlines()]
+        return [[*row[:2], *row[3:]] for row in rows if row[0] in ("ada", "app", "bob")]
+
     def _entry(self, path: str) -> JSON:
         at = self.root / path.lstrip("/")
         try:
@@ -160,6 +181,7 @@ def owned_paths(folder: Path) -> dict[str, set[str]]:
         named = {str(resource.fields[name]) for name in ("creates", "path") if name in resource.fields}
         found.setdefault(resource.address.kind, set()).update(kinds[resource.address.kind].owned_paths(resource), named)
     assert set(found) == set(kinds.names()), "a kind is not compared"
+    found["user"].update(OF_USERS)
     return found
 
 
@@ -192,6 +214,8 @@ def in_an_image(place: Path, system: Path) -> Target:
 
 def compare(targets: Mapping[str, Target], folder: Path, note: Note) -> None:
     """Kind by kind; on a difference the paths that differ are shown."""
+    assert len({str(target.hidden()) for target in targets.values()}) == 1
+    assert [row[0] for row in next(iter(targets.values())).hidden()] == ["ada", "app", "bob"]
     for kind, paths in sorted(owned_paths(folder).items()):
         seen = {name: target.owned(paths) for name, target in targets.items()}
         assert {path for owned in seen.values() for path, entry in owned.items() if entry == "nothing"} <= {"/etc/outdated.conf"}

@@ -47,13 +47,14 @@ class Attributes:
 
 @dataclass(frozen=True)
 class Command:
-    """A program to run: a list, never a shell string. `timeout` in seconds."""
+    """A program to run: a list, never a shell string. `timeout` in seconds. It reads `stdin`, or nothing."""
 
     argv: Tuple[str, ...]
     cwd: str = "/"
     environment: Mapping[str, str] = field(default_factory=dict)
     user: str = ""
     timeout: float = 600.0
+    stdin: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,9 @@ class System(Protocol):
 
     def digest(self, path: str, *, keyed: bool) -> str:
         """`sha256:…` of a file's content, or its keyed digest where it may hold a secret."""
+
+    def keyed(self, content: bytes) -> str:
+        """The keyed digest of a content, as of a secret that is one line among others."""
 
     def names(self, path: str) -> Tuple[str, ...]:
         """The names in a folder, sorted."""

@@ -92,6 +92,10 @@ class Rooted:
                     return (KEYED if keyed else PLAIN) + running.hexdigest()
                 running.update(chunk)
 
+    def keyed(self, content: bytes) -> str:
+        """The keyed digest of a content."""
+        return keyed_digest(content, key=self._around.key)
+
     @contextmanager
     def _opened(self, path: str) -> Iterator[int]:
         with told(f"{path} cannot be read"), self.beneath.at(path) as spot:

@@ -11,10 +11,12 @@ CLASSES: Mapping[str, str] = {
     "command": "Command",
     "directory": "Directory",
     "file": "File",
+    "group": "Group",
     "line": "Line",
     "link": "Link",
     "process": "Process",
     "tree": "Tree",
+    "user": "User",
 }
 """Kind -> its class, in the module of the same name."""
 

@@ -105,6 +105,10 @@ class MemorySystem:
         content = self.read(path)
         return keyed_digest(content, key=self._key) if keyed else digest_bytes(content)
 
+    def keyed(self, content: bytes) -> str:
+        """See `System`."""
+        return keyed_digest(content, key=self._key)
+
     def names(self, path: str) -> tuple[str, ...]:
         """See `System`."""
         place_of = self._place(path)

@@ -1,0 +1,162 @@
+"""Accounts on a live host with a real systemd: kept by the distribution's own programs, and used as people use them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from live_host import PROJECT, LiveHost, booted, lacking
+
+pytestmark = [pytest.mark.e2e, pytest.mark.root]
+
+PACKAGES = ("acl", "openssh-server", "sudo")
+HASH = "$6$saltsalt$1aLNYBQyR1YdSIbOYkGVPw6/BkZCkIJWNgEDGLWLXTwKQuYoHRCHJwqDD0kzlnm8jdRBNKz1OJNPB0cPKkk0b."
+HEAD = """
+version: 1
+project: shop
+secrets: {login: {env: LOGIN}}
+servers:
+  web:
+    lifecycle: mutable
+    hosts: [local]
+    resources:
+"""
+
+
+@dataclass(frozen=True)
+class Accounts:
+    """A project on a machine."""
+
+    host: LiveHost
+
+    def declare(self, *resources: str) -> None:
+        """Write the declaration."""
+        text = HEAD + "".join(f"      - {resource}\n" for resource in resources)
+        self.host.path(f"{PROJECT}/vitrify.yaml").write_text(text)
+
+    def apply(self, *resources: str) -> None:
+        """Declare these, apply, and see that a second plan is empty."""
+        self.declare(*resources)
+        self.host.vitrify("apply", LOGIN=HASH)
+        plan = self.host.vitrify("plan", "--detailed-exitcode", expect=None, LOGIN=HASH)
+        assert plan.returncode == 0, plan.stdout
+
+    def plan(self, *resources: str) -> list[dict[str, Any]]:
+        """The changes that these would be."""
+        self.declare(*resources)
+        (server,) = json.loads(self.host.vitrify("plan", "-o", "json", LOGIN=HASH).stdout)["servers"]
+        changes: list[dict[str, Any]] = server["changes"]
+        return changes
+
+    def undo(self) -> None:
+        """Take back the last run."""
+        self.host.vitrify("undo", "web", LOGIN=HASH)
+
+    def line(self, file: str, name: str) -> list[str]:
+        """The entry of this name, taken apart; empty where there is none."""
+        lines = self.host.path(f"/etc/{file}").read_text().splitlines()
+        return next((line.split(":") for line in lines if line.startswith(f"{name}:")), [])
+
+    def says(self, *words: str) -> str:
+        """What a program prints."""
+        return self.host.run(*words).stdout.strip()
+
+
+@pytest.fixture
+def accounts(tmp_path: Path) -> Iterator[Accounts]:
+    if reason := lacking():
+        pytest.skip(reason)
+    with booted(tmp_path / "live", *PACKAGES) as host:
+        yield Accounts(host)
+
+
+def test_a_user_is_made_changed_removed_and_each_is_taken_back(accounts: Accounts) -> None:
+    first = 'user: {name: ada, groups: [ops], comment: "Ada", password: "secret:login"}'
+    accounts.apply(first, "group: ops")
+    made = accounts.says("id", "ada")
+    accounts.apply(first.replace("[ops]", "[adm, sudo]").replace('"Ada"', '"Countess", shell: /bin/bash, locked: true'), "group: ops")
+    changed, locked = accounts.line("passwd", "ada"), accounts.line("shadow", "ada")
+    accounts.undo()
+    again = accounts.line("passwd", "ada"), accounts.line("shadow", "ada")[1], accounts.says("id", "-nG", "ada")
+    accounts.apply("group: ops")
+    removed = accounts.line("passwd", "ada"), accounts.host.path("/home/ada/.profile").exists()
+    accounts.undo()
+
+    assert made == "uid=1000(ada) gid=1001(ada) groups=1001(ada),1000(ops)"
+    assert (changed[4], changed[6], locked[1]) == ("Countess", "/bin/bash", f"!{HASH}")
+    assert again == (["ada", "x", "1000", accounts.line("group", "ada")[2], "Ada", "/home/ada", "/bin/sh"], HASH, "ada ops")
+    assert removed == ([], True)
+    assert (accounts.line("passwd", "ada")[2], accounts.line("shadow", "ada")[1], accounts.says("id", "-nG", "ada")) == (
+        "1000",
+        HASH,
+        "ada ops",
+    )
+    assert not [path for path in accounts.host.path("/etc").glob("*.lock") if path.name in ("passwd.lock", "group.lock", "shadow.lock")]
+
+
+def test_an_undo_of_the_very_first_run_leaves_no_trace_of_its_users(accounts: Accounts) -> None:
+    files = ("passwd", "group", "shadow", "gshadow", "subuid", "subgid")
+    before = {name: accounts.host.path(f"/etc/{name}").read_text() for name in files}
+    accounts.apply(
+        "group: {name: ops, gid: 700, members: [ada]}", "user: ada", "user: {name: app, system: true}", "user: {name: eve, uid: 4000}"
+    )
+    accounts.undo()
+
+    assert {name: accounts.host.path(f"/etc/{name}").read_text() for name in before} == before
+    assert list(accounts.host.path("/home").iterdir()) == []
+
+
+def test_a_file_of_a_user_of_the_same_plan_is_its_own(accounts: Accounts) -> None:
+    accounts.host.path(f"{PROJECT}/site").mkdir()
+    accounts.host.path(f"{PROJECT}/site/index").write_text("hello\n")
+    accounts.apply(
+        'file: {path: /srv/app/conf, content: "x", owner: app, group: ops, mode: "0640"}',
+        "directory: {path: /srv/app, owner: app, group: app}",
+        "tree: {from: ./site, to: /srv/app/site, owner: app}",
+        "user: {name: app, system: true, home: /srv/app}",
+        "group: ops",
+    )
+
+    assert accounts.says("stat", "-c", "%U:%G:%a", "/srv/app", "/srv/app/conf", "/srv/app/site/index").split() == [
+        "app:app:755",
+        "app:ops:640",
+        "app:root:644",
+    ]
+
+
+def test_a_password_is_in_no_list_of_processes_no_plan_and_no_journal(accounts: Accounts) -> None:
+    (change,) = accounts.plan('user: {name: ada, password: "secret:login"}')
+    accounts.apply('user: {name: ada, password: "secret:login"}')
+    journals = accounts.host.run("grep", "-rlF", HASH, "/var/lib/vitrify", "/root/project", "/var/log", expect=None).stdout
+
+    assert HASH not in json.dumps(change)
+    assert accounts.line("shadow", "ada")[1] == HASH
+    assert journals == ""
+
+
+def test_what_somebody_did_to_an_account_by_hand_is_found_and_put_right(accounts: Accounts) -> None:
+    wishes = ("group: ops", "user: {name: ada, groups: [ops], append: true, shell: /bin/sh, locked: true}")
+    accounts.apply(*wishes)
+    accounts.host.run("usermod", "--shell", "/bin/bash", "--groups", "adm,users", "ada")
+
+    (change,) = accounts.plan(*wishes)
+    accounts.apply(*wishes)
+
+    assert change["because"] == ["groups none -> ops", "shell /bin/bash -> /bin/sh", "changed outside vitrify"]
+    assert (accounts.says("id", "-nG", "ada"), accounts.line("passwd", "ada")[6]) == ("ada adm users ops", "/bin/sh")
+
+
+def test_a_user_whose_processes_run_is_not_removed_and_the_reason_is_told(accounts: Accounts) -> None:
+    accounts.apply("user: ada")
+    accounts.host.run("systemd-run", "--uid=ada", "--unit=busy", "sleep", "600")
+    accounts.declare("user: {name: ada, absent: true}")
+
+    failed = accounts.host.vitrify("apply", expect=3)
+
+    assert "currently used by process" in failed.stderr
+    assert accounts.line("passwd", "ada")
