@@ -5,6 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 EXAMPLES: Mapping[str, str] = {
+    "authorized_key": """
+- authorized_key:
+    user: ada
+    key: ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBgZzkEnUzIC6w1BDrmcE1IAM6xLKswyVWzFTS8kbcxL ada@laptop
+    options: [no-agent-forwarding, 'from="10.0.0.0/8"']
+    exclusive: true
+""",
     "command": """
 - command: {run: [/usr/bin/python3, -m, compileall, -q, /srv/app], creates: /srv/app/__pycache__}
 - command:

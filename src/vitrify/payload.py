@@ -22,6 +22,7 @@ CORE = (
     "event",
     "home",
     "kept",
+    "openssh",
     "passwd",
     "place",
     "registrar",

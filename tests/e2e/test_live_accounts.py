@@ -151,6 +151,43 @@ def test_what_somebody_did_to_an_account_by_hand_is_found_and_put_right(accounts
     assert (accounts.says("id", "-nG", "ada"), accounts.line("passwd", "ada")[6]) == ("ada adm users ops", "/bin/sh")
 
 
+def test_whoever_has_the_key_logs_in_and_nobody_else(accounts: Accounts) -> None:
+    for name in ("mine", "other"):
+        accounts.host.run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", f"/root/{name}")
+    mine = accounts.host.path("/root/mine.pub").read_text().strip()
+    accounts.apply(
+        "user: {name: ada, shell: /bin/bash, groups: [ops]}",
+        "group: ops",
+        f"authorized_key: {{user: ada, key: {json.dumps(mine)}, options: [no-pty, 'environment=\"A=1\"'], exclusive: true}}",
+    )
+    accounts.host.run("sed", "-i", "$aStrictModes yes", "/etc/ssh/sshd_config")
+    accounts.host.run("systemctl", "restart", "ssh")
+    options = ("-o", "StrictHostKeyChecking=accept-new", "-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes")
+
+    inside = accounts.says("ssh", *options, "-i", "/root/mine", "ada@127.0.0.1", "id", "-nG")
+    refused = accounts.host.run("ssh", *options, "-i", "/root/other", "ada@127.0.0.1", "true", expect=None)
+    modes = accounts.says("stat", "-c", "%U:%G:%a", "/home/ada/.ssh", "/home/ada/.ssh/authorized_keys").split()
+    accounts.undo()
+
+    assert inside == "ada ops"
+    assert "Permission denied" in refused.stderr
+    assert modes == ["ada:ada:700", "ada:ada:600"]
+    assert (accounts.line("passwd", "ada"), accounts.host.path("/home/ada").exists()) == ([], False)
+
+
+def test_a_link_out_of_a_home_is_never_followed_by_root(accounts: Accounts) -> None:
+    accounts.apply("user: ada")
+    accounts.host.run("runuser", "-u", "ada", "--", "ln", "-s", "/root/.ssh", "/home/ada/.ssh")
+    accounts.host.path("/root/.ssh").mkdir(mode=0o700, exist_ok=True)
+    key = accounts.host.run("sh", "-c", "ssh-keygen -q -t ed25519 -N '' -f /root/k && cat /root/k.pub").stdout.strip()
+    accounts.declare("user: ada", f"authorized_key: {{user: ada, key: {json.dumps(key)}}}")
+
+    failed = accounts.host.vitrify("apply", expect=3)
+
+    assert "/home/ada/.ssh is not used (it is a link)" in failed.stderr
+    assert list(accounts.host.path("/root/.ssh").iterdir()) == []
+
+
 def test_a_user_whose_processes_run_is_not_removed_and_the_reason_is_told(accounts: Accounts) -> None:
     accounts.apply("user: ada")
     accounts.host.run("systemd-run", "--uid=ada", "--unit=busy", "sleep", "600")

@@ -42,6 +42,7 @@ servers:
       - user: {name: bob, uid: 3000, expires: "2030-01-31", locked: true}
       - user: {name: games, absent: true}
       - group: {name: src, absent: true}
+      - authorized_key: {user: ada, key: "KEY", options: [no-pty]}
       - file: {path: /srv/shop/plain/letter, content: "dear\\n", owner: ada, group: ops}
       - directory: {path: /srv/shop, owner: www-data, group: adm, mode: "0750"}
       - directory: {path: /srv/shop/open, mode: "1777"}
@@ -73,6 +74,7 @@ servers:
 PROGRAMS = ("/usr/bin/test", "/usr/bin/touch")
 ACCOUNTS = ("passwd", "group", "subuid", "subgid", "login.defs")
 """What decides about accounts, and is for everybody to read."""
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBgZzkEnUzIC6w1BDrmcE1IAM6xLKswyVWzFTS8kbcxL ada@laptop"
 OF_USERS = ("/home/ada", "/home/ada/.profile", "/home/bob", "/etc/subuid", "/etc/subgid")
 """What a user brings along that belongs to nobody's declaration."""
 
@@ -86,7 +88,7 @@ def project(folder: Path, *, lifecycle: str, host: str, base: str) -> Path:
     (pages / "run").chmod(0o755)
     (pages / "deep" / "link").symlink_to("../index.html")
     (folder / "template.j2").write_text("name = {{ name }}\n")
-    text = DECLARATION.replace("LIFECYCLE", lifecycle).replace("HOST", host).replace("BASE", base)
+    text = DECLARATION.replace("KEY", KEY).replace("LIFECYCLE", lifecycle).replace("HOST", host).replace("BASE", base)
     (folder / "vitrify.yaml").write_text(text)
     return folder
 
@@ -182,6 +184,7 @@ def owned_paths(folder: Path) -> dict[str, set[str]]:
         found.setdefault(resource.address.kind, set()).update(kinds[resource.address.kind].owned_paths(resource), named)
     assert set(found) == set(kinds.names()), "a kind is not compared"
     found["user"].update(OF_USERS)
+    found["authorized_key"].update(("/home/ada/.ssh", "/home/ada/.ssh/authorized_keys"))
     return found
 
 

@@ -8,6 +8,7 @@ from typing import Callable, Mapping
 from vitrify.core.resource import Kind, Kinds
 
 CLASSES: Mapping[str, str] = {
+    "authorized_key": "AuthorizedKey",
     "command": "Command",
     "directory": "Directory",
     "file": "File",

@@ -17,7 +17,7 @@ from vitrify.onhost.beneath import Beneath
 from vitrify.onhost.rooted import Rooted, Surroundings
 from vitrify.testing.kind_fixtures import KEY
 
-PROGRAMS = ("useradd", "usermod", "userdel", "groupadd", "groupmod", "groupdel", "gpasswd", "chage", "chpasswd")
+PROGRAMS = ("useradd", "usermod", "userdel", "groupadd", "groupmod", "groupdel", "gpasswd", "chage", "chpasswd", "getent")
 
 
 def lacking() -> tuple[str, ...]:
@@ -59,6 +59,8 @@ class InRoot:
         etc = self._root / "etc"
         for path in (*etc.glob("*-"), etc / ".pwd.lock"):
             path.unlink(missing_ok=True)
+        if not (etc / "shadow").exists():
+            return
         table, today = Table.read((etc / "shadow").read_bytes()), str(int(time.time() // 86400))
         rows = tuple((*row[:2], "" if row[2] == today else row[2], *row[3:]) for row in table.rows)
         (etc / "shadow").write_bytes(replace(table, rows=rows).text())
