@@ -33,6 +33,10 @@ EXAMPLES: Mapping[str, str] = {
 - group: ops
 - group: {name: web, gid: 600, members: [ada, www-data]}
 """,
+    "limits": """
+- limits: {name: web, domain: www-data, soft: {nofile: "4096"}, hard: {nofile: "65536", core: "0"}}
+- limits: {name: everybody, domain: "*", both: {nproc: "512"}}
+""",
     "line": """
 - line: {path: /etc/hosts, line: 127.0.0.1 shop.example}
 - line: {path: /etc/ssh/sshd_config, match: "^#?PermitRootLogin ", line: PermitRootLogin no}
@@ -49,6 +53,10 @@ EXAMPLES: Mapping[str, str] = {
     user: www-data
     port: 8000
     env: {DATABASE_URL: "secret:database_url", LOG_LEVEL: info}
+""",
+    "sudoers": """
+- sudoers: {name: deploy, user: deploy, commands: [/usr/bin/systemctl restart web], nopassword: true}
+- sudoers: {name: ops, group: ops, commands: [ALL], run_as: ALL}
 """,
     "tree": """
 - tree: {from: ./app, to: /srv/app, owner: www-data}

@@ -18,6 +18,7 @@ CORE = (
     "diagnostic",
     "difference",
     "digest",
+    "dropin",
     "enrol",
     "event",
     "home",

@@ -175,6 +175,43 @@ def test_whoever_has_the_key_logs_in_and_nobody_else(accounts: Accounts) -> None
     assert (accounts.line("passwd", "ada"), accounts.host.path("/home/ada").exists()) == ([], False)
 
 
+def test_sudo_lets_its_user_do_what_was_declared_and_nothing_else(accounts: Accounts) -> None:
+    accounts.apply(
+        "user: ada",
+        "sudoers: {name: ada, user: ada, commands: [/usr/bin/id -u, '/usr/bin/env A=1,2 /usr/bin/id -un'], nopassword: true}",
+    )
+
+    first = accounts.says("runuser", "-u", "ada", "--", "sudo", "-n", "/usr/bin/id", "-u")
+    second = accounts.says("runuser", "-u", "ada", "--", "sudo", "-n", "/usr/bin/env", "A=1,2", "/usr/bin/id", "-un")
+    other = accounts.host.run("runuser", "-u", "ada", "--", "sudo", "-n", "/usr/bin/id", "-g", expect=None)
+    accounts.undo()
+    after = accounts.host.run("sudo", "-l", "-U", "games", expect=None).stdout
+
+    assert (first, second) == ("0", "root")
+    assert other.returncode != 0
+    assert "not allowed to run sudo" in after
+    assert not accounts.host.path("/etc/sudoers.d/ada").exists()
+
+
+def test_rights_that_sudo_does_not_understand_lock_nobody_out(accounts: Accounts) -> None:
+    accounts.declare('sudoers: {name: broken, content: "ada ALL=(ALL NOPASSWD"}')
+
+    failed = accounts.host.vitrify("apply", expect=3)
+
+    assert "the new content of /etc/sudoers.d/broken was refused" in failed.stderr
+    assert "syntax error" in failed.stderr
+    assert accounts.says("visudo", "-c")
+    assert not accounts.host.path("/etc/sudoers.d/broken").exists()
+
+
+def test_a_session_has_the_limits_that_were_declared(accounts: Accounts) -> None:
+    accounts.apply("user: ada", 'limits: {name: ada, soft: {nofile: "321"}, hard: {nofile: "654"}}')
+
+    told = accounts.says("su", "--login", "ada", "--command", "ulimit -Sn; ulimit -Hn")
+
+    assert told.split() == ["321", "654"]
+
+
 def test_a_link_out_of_a_home_is_never_followed_by_root(accounts: Accounts) -> None:
     accounts.apply("user: ada")
     accounts.host.run("runuser", "-u", "ada", "--", "ln", "-s", "/root/.ssh", "/home/ada/.ssh")

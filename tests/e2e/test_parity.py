@@ -42,6 +42,8 @@ servers:
       - user: {name: bob, uid: 3000, expires: "2030-01-31", locked: true}
       - user: {name: games, absent: true}
       - group: {name: src, absent: true}
+      - sudoers: {name: ada, user: ada, commands: [/usr/bin/id], nopassword: true}
+      - limits: {name: ada, soft: {nofile: "512"}}
       - authorized_key: {user: ada, key: "KEY", options: [no-pty]}
       - file: {path: /srv/shop/plain/letter, content: "dear\\n", owner: ada, group: ops}
       - directory: {path: /srv/shop, owner: www-data, group: adm, mode: "0750"}

@@ -99,9 +99,9 @@ class AuthorizedKey(Kind):
         system.write(home.file, after, attributes=Attributes(mode="0600", owner=user, group=home.gid))
 
     def affected(self, change: Change) -> Tuple[str, ...]:
-        """The folder and the file, where the user's home is known."""
-        path = change.before.get("path")
-        return (place.parent(str(path)), str(path)) if path is not None else ()
+        """The folder and the file, where the user's home is known and no link stands in the way."""
+        path, found = change.before.get("path"), change.before.get("type")
+        return (place.parent(str(path)), str(path)) if path is not None and found in ("missing", "authorized_key") else ()
 
     def inverse(self, change: Change) -> Optional[Change]:
         """Only where the home was not known yet."""

@@ -13,9 +13,11 @@ CLASSES: Mapping[str, str] = {
     "directory": "Directory",
     "file": "File",
     "group": "Group",
+    "limits": "Limits",
     "line": "Line",
     "link": "Link",
     "process": "Process",
+    "sudoers": "Sudoers",
     "tree": "Tree",
     "user": "User",
 }
