@@ -33,6 +33,18 @@ EXAMPLES: Mapping[str, str] = {
 - group: ops
 - group: {name: web, gid: 600, members: [ada, www-data]}
 """,
+    "hostname": """
+- hostname: web1.shop.example
+""",
+    "hosts_entry": """
+- hosts_entry: {address: 10.0.0.7, names: [db.shop.example, db]}
+""",
+    "known_host": """
+- known_host:
+    name: "[git.example]:2222"
+    key: ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBgZzkEnUzIC6w1BDrmcE1IAM6xLKswyVWzFTS8kbcxL
+    hashed: true
+""",
     "limits": """
 - limits: {name: web, domain: www-data, soft: {nofile: "4096"}, hard: {nofile: "65536", core: "0"}}
 - limits: {name: everybody, domain: "*", both: {nproc: "512"}}
@@ -57,6 +69,9 @@ EXAMPLES: Mapping[str, str] = {
     "sudoers": """
 - sudoers: {name: deploy, user: deploy, commands: [/usr/bin/systemctl restart web], nopassword: true}
 - sudoers: {name: ops, group: ops, commands: [ALL], run_as: ALL}
+""",
+    "timezone": """
+- timezone: Europe/Berlin
 """,
     "tree": """
 - tree: {from: ./app, to: /srv/app, owner: www-data}

@@ -212,6 +212,21 @@ def test_a_session_has_the_limits_that_were_declared(accounts: Accounts) -> None
     assert told.split() == ["321", "654"]
 
 
+def test_a_machine_takes_its_name_and_its_time_and_gives_them_back(accounts: Accounts) -> None:
+    before = accounts.says("hostname"), accounts.says("date", "+%Z")
+    accounts.apply("hostname: web1", "timezone: Asia/Kolkata", "hosts_entry: {address: 10.0.0.7, names: [db.example, db]}")
+    after = accounts.says("hostname"), accounts.says("hostnamectl", "hostname"), accounts.says("date", "+%Z")
+    found = accounts.says("getent", "hosts", "db").split()
+    accounts.host.run("hostname", "intruder")
+    (change,) = accounts.plan("hostname: web1", "timezone: Asia/Kolkata", "hosts_entry: {address: 10.0.0.7, names: [db.example, db]}")
+    accounts.undo()
+
+    assert after == ("web1", "web1", "IST")
+    assert found == ["10.0.0.7", "db.example", "db"]
+    assert change["because"] == ["goes by intruder", "changed outside vitrify"]
+    assert (accounts.says("hostname"), accounts.says("date", "+%Z")) == before
+
+
 def test_a_link_out_of_a_home_is_never_followed_by_root(accounts: Accounts) -> None:
     accounts.apply("user: ada")
     accounts.host.run("runuser", "-u", "ada", "--", "ln", "-s", "/root/.ssh", "/home/ada/.ssh")

@@ -42,6 +42,10 @@ servers:
       - user: {name: bob, uid: 3000, expires: "2030-01-31", locked: true}
       - user: {name: games, absent: true}
       - group: {name: src, absent: true}
+      - hostname: web1.shop.example
+      - hosts_entry: {address: 10.0.0.7, names: [db.shop.example, db]}
+      - known_host: {name: git.example, key: "KEY", hashed: true}
+      - timezone: Europe/Berlin
       - sudoers: {name: ada, user: ada, commands: [/usr/bin/id], nopassword: true}
       - limits: {name: ada, soft: {nofile: "512"}}
       - authorized_key: {user: ada, key: "KEY", options: [no-pty]}
@@ -103,6 +107,8 @@ def found_before(root: Path) -> None:
     (root / "etc/old.d").mkdir(mode=0o755)
     (root / "etc/adopted.link").symlink_to("elsewhere")
     (root / "srv").mkdir(exist_ok=True)
+    (root / "etc/hosts").write_text("127.0.0.1 localhost\n10.0.0.9 old db\n")
+    (root / "etc/hosts").chmod(0o644)
     if os.geteuid() == 0:
         os.chown(root / "etc/adopted.conf", 33, 4)
         os.chown(root / "etc/kept.conf", 0, 33)
@@ -118,6 +124,8 @@ def small_root(system: Path, into: Path) -> Path:
         names = [row.split(":")[0] for row in (into / "etc" / ("passwd" if name == "shadow" else "group")).read_text().splitlines()]
         (into / "etc" / name).write_text("".join(f"{line.format(one)}\n" for one in names))
     shutil.copytree(system / "etc/skel", into / "etc/skel")
+    (into / "usr/share/zoneinfo/Europe").mkdir(parents=True)
+    shutil.copy(system / "usr/share/zoneinfo/Europe/Berlin", into / "usr/share/zoneinfo/Europe/Berlin")
     for name in ("bin", "lib", "lib64"):
         if (system / name).is_symlink():
             (into / name).symlink_to((system / name).readlink())
