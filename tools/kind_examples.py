@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 EXAMPLES: Mapping[str, str] = {
+    "acl": """
+- acl: {path: /srv/app, entries: ["user:ada:rwx", "group:ops:r-x", "default:user:ada:rwx"]}
+""",
     "authorized_key": """
 - authorized_key:
     user: ada
@@ -56,6 +59,10 @@ EXAMPLES: Mapping[str, str] = {
 """,
     "link": """
 - link: {path: /etc/localtime, to: /usr/share/zoneinfo/Europe/Berlin}
+""",
+    "locale": """
+- locale: de_DE.UTF-8
+- locale: {lang: en_US.UTF-8, variables: {LC_TIME: en_GB.UTF-8}}
 """,
     "process": """
 - process:

@@ -14,7 +14,7 @@ from live_host import PROJECT, LiveHost, booted, lacking
 
 pytestmark = [pytest.mark.e2e, pytest.mark.root]
 
-PACKAGES = ("acl", "openssh-server", "sudo")
+PACKAGES = ("acl", "locales", "openssh-server", "sudo")
 HASH = "$6$saltsalt$1aLNYBQyR1YdSIbOYkGVPw6/BkZCkIJWNgEDGLWLXTwKQuYoHRCHJwqDD0kzlnm8jdRBNKz1OJNPB0cPKkk0b."
 HEAD = """
 version: 1
@@ -225,6 +225,37 @@ def test_a_machine_takes_its_name_and_its_time_and_gives_them_back(accounts: Acc
     assert found == ["10.0.0.7", "db.example", "db"]
     assert change["because"] == ["goes by intruder", "changed outside vitrify"]
     assert (accounts.says("hostname"), accounts.says("date", "+%Z")) == before
+
+
+def test_a_locale_is_generated_and_spoken_and_taken_back(accounts: Accounts) -> None:
+    before = accounts.host.path("/etc/locale.gen").read_text()
+    accounts.apply("locale: {lang: de_DE.UTF-8, variables: {LC_NUMERIC: C.UTF-8}}")
+    spoken = accounts.says("sh", "-c", ". /etc/default/locale; LC_ALL=$LANG date --date=2030-05-01 +%B")
+    listed = accounts.says("locale", "-a").split()
+    accounts.undo()
+
+    assert spoken == "Mai"
+    assert "de_DE.utf8" in listed
+    assert "de_DE.utf8" not in accounts.says("locale", "-a").split()
+    assert accounts.host.path("/etc/locale.gen").read_text() == before
+
+
+def test_an_access_list_lets_whoever_is_named_in_and_an_undo_shuts_them_out(accounts: Accounts) -> None:
+    people = ("user: ada", "user: eve", 'directory: {path: /srv/app, mode: "0700"}')
+    accounts.apply(*people)
+    before = accounts.says("stat", "-c", "%a", "/srv/app")
+    peek = ("runuser", "-u", "ada", "--", "ls", "/srv/app")
+    shut = accounts.host.run(*peek, expect=None).returncode
+    accounts.declare(*people, 'acl: {path: /srv/app, entries: ["user:ada:r-x", "default:user:ada:r-x"]}')
+    accounts.host.vitrify("apply", LOGIN=HASH)
+    accounts.host.run(*peek)
+    other = accounts.host.run("runuser", "-u", "eve", "--", "ls", "/srv/app", expect=None).returncode
+    accounts.undo()
+
+    assert shut != 0
+    assert other != 0
+    assert accounts.host.run(*peek, expect=None).returncode != 0
+    assert accounts.says("stat", "-c", "%a", "/srv/app") == before
 
 
 def test_a_link_out_of_a_home_is_never_followed_by_root(accounts: Accounts) -> None:

@@ -8,6 +8,7 @@ from typing import Callable, Mapping
 from vitrify.core.resource import Kind, Kinds
 
 CLASSES: Mapping[str, str] = {
+    "acl": "Acl",
     "authorized_key": "AuthorizedKey",
     "command": "Command",
     "directory": "Directory",
@@ -19,6 +20,7 @@ CLASSES: Mapping[str, str] = {
     "limits": "Limits",
     "line": "Line",
     "link": "Link",
+    "locale": "Locale",
     "process": "Process",
     "sudoers": "Sudoers",
     "timezone": "Timezone",
