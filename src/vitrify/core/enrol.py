@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass, replace
-from typing import Mapping, Optional, Tuple
+from typing import AbstractSet, Mapping, Optional, Tuple
 
 from vitrify.core import passwd
 from vitrify.core.diagnostic import TargetFailed
@@ -155,6 +155,12 @@ def with_password(accounts: Accounts, name: str, field: str, *, changed: bool) -
     hidden = list(_hidden(accounts, name))
     hidden[1:3] = [field, "" if changed else hidden[2]]
     return replace(accounts, shadow=accounts.shadow.put(tuple(hidden)) if accounts.shadow is not None else None)
+
+
+def shut(table: Table, but: AbstractSet[str]) -> Table:
+    """A shadow in which nobody but these has a password left."""
+    rows = (row if row[0] in but or len(row) < 3 or unlocked(row[1])[0] in ("", "*") else (row[0], "*", *row[2:]) for row in table.rows)
+    return Table(tuple(rows))
 
 
 def ages_of(accounts: Accounts, name: str) -> str:

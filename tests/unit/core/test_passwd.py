@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from vitrify.core.enrol import NEVER, date_of, days_of, is_date
+from vitrify.core.enrol import NEVER, date_of, days_of, is_date, shut
 from vitrify.core.passwd import Rules, Table, free_number, free_range, read
 from vitrify.testing.memory_system import MemorySystem, Node
 
@@ -71,6 +71,12 @@ def test_the_rules_are_read_from_both_files_with_comments_and_empty_lines() -> N
     rules = read(system, looking=True).rules
 
     assert (rules.number("UID_MIN", 0), rules.home("ada"), rules.shell) == (2000, "/people/ada", "/bin/dash")
+
+
+def test_a_shadow_is_shut_for_all_but_those_that_are_named() -> None:
+    table = Table.read(b"root:$6$x:1::::::\nada:!$6$y:1::::::\nbob:$6$z:1::::::\nsys:*:1::::::\nnew:!:1::::::\n")
+
+    assert shut(table, {"bob"}).text() == b"root:*:1::::::\nada:*:1::::::\nbob:$6$z:1::::::\nsys:*:1::::::\nnew:!:1::::::\n"
 
 
 def test_a_date_is_the_number_of_its_day() -> None:
