@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 EXAMPLES: Mapping[str, str] = {
+    "acl": """
+- acl: {path: /srv/app, entries: ["user:ada:rwx", "group:ops:r-x", "default:user:ada:rwx"]}
+""",
     "alternative": """
 - alternative: {name: editor, path: /usr/bin/vim.basic}
 - alternative: {name: java, path: /opt/jdk/bin/java, link: /usr/bin/java, priority: 2000}
@@ -22,6 +25,13 @@ EXAMPLES: Mapping[str, str] = {
     file: /var/cache/node.tar.xz
     checksum: sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855
     strip_components: 1
+""",
+    "authorized_key": """
+- authorized_key:
+    user: ada
+    key: ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBgZzkEnUzIC6w1BDrmcE1IAM6xLKswyVWzFTS8kbcxL ada@laptop
+    options: [no-agent-forwarding, 'from="10.0.0.0/8"']
+    exclusive: true
 """,
     "block": """
 - block: {path: /etc/hosts, name: shop, content: "10.0.0.1 db\\n10.0.0.2 cache\\n"}
@@ -98,6 +108,16 @@ EXAMPLES: Mapping[str, str] = {
 - git: {path: /srv/site, repo: "git@git.example:site.git", version: main, user: deploy, key: /etc/deploy/id_ed25519, submodules: true}
 - git: {path: /opt/tool, repo: "https://git.example/tool.git", version: 9fceb02d0ae598e95dc970b74767f19372d61af8}
 """,
+    "group": """
+- group: ops
+- group: {name: web, gid: 600, members: [ada, www-data]}
+""",
+    "hostname": """
+- hostname: web1.shop.example
+""",
+    "hosts_entry": """
+- hosts_entry: {address: 10.0.0.7, names: [db.shop.example, db]}
+""",
     "http_check": """
 - http_check: {url: "http://127.0.0.1:8000/healthz", status: 200, body: '"ready": *true', timeout: 1m, after: "service:shop"}
 """,
@@ -115,6 +135,16 @@ EXAMPLES: Mapping[str, str] = {
 - kernel_module: br_netfilter
 - kernel_module: {name: nf_conntrack, options: {hashsize: "65536"}}
 """,
+    "known_host": """
+- known_host:
+    name: "[git.example]:2222"
+    key: ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBgZzkEnUzIC6w1BDrmcE1IAM6xLKswyVWzFTS8kbcxL
+    hashed: true
+""",
+    "limits": """
+- limits: {name: web, domain: www-data, soft: {nofile: "4096"}, hard: {nofile: "65536", core: "0"}}
+- limits: {name: everybody, domain: "*", both: {nproc: "512"}}
+""",
     "line": """
 - line: {path: /etc/hosts, line: 127.0.0.1 shop.example}
 - line: {path: /etc/ssh/sshd_config, match: "^#?PermitRootLogin ", line: PermitRootLogin no}
@@ -124,6 +154,10 @@ EXAMPLES: Mapping[str, str] = {
 """,
     "link": """
 - link: {path: /etc/localtime, to: /usr/share/zoneinfo/Europe/Berlin}
+""",
+    "locale": """
+- locale: de_DE.UTF-8
+- locale: {lang: en_US.UTF-8, variables: {LC_TIME: en_GB.UTF-8}}
 """,
     "mount": """
 - mount: {path: /srv/data, source: UUID=0a3407de-014b-458b-b5c1-848e92a327a3, fstype: ext4, options: "noatime,nofail", pass: 2}
@@ -184,6 +218,10 @@ EXAMPLES: Mapping[str, str] = {
 - service: {name: apt-daily.timer, running: false, enabled: false}
 - service: {name: bluetooth, masked: true}
 """,
+    "sudoers": """
+- sudoers: {name: deploy, user: deploy, commands: [/usr/bin/systemctl restart web], nopassword: true}
+- sudoers: {name: ops, group: ops, commands: [ALL], run_as: ALL}
+""",
     "swap": """
 - swap: {path: /swapfile, size: 2G}
 """,
@@ -194,6 +232,9 @@ EXAMPLES: Mapping[str, str] = {
     "timer": """
 - timer: {name: backup, command: [/usr/local/bin/backup, --all], on_calendar: ["03:00"], persistent: true, delay: 10min, user: backup}
 - timer: {name: poll, command: [/usr/local/bin/poll], on_boot: 5min, every: 1h}
+""",
+    "timezone": """
+- timezone: Europe/Berlin
 """,
     "toml": """
 - toml: {path: /etc/containerd/config.toml, key: [plugins, io.containerd.grpc.v1.cri, sandbox_image], value: "pause:3.9"}
@@ -211,6 +252,11 @@ EXAMPLES: Mapping[str, str] = {
       Install: {WantedBy: multi-user.target}
 - unit: {name: nginx, drop_in: limits, sections: {Service: {LimitNOFILE: 65536}}}
 - unit: {name: srv-data.mount, source: srv-data.mount}
+""",
+    "user": """
+- user: {name: ada, groups: [sudo], append: true, shell: /bin/bash, password: "secret:ada_password"}
+- user: {name: app, system: true, home: /srv/app, shell: /usr/sbin/nologin}
+- user: {name: bob, absent: true, on_leave: purge}
 """,
     "venv": """
 - venv: {path: /srv/app/venv, packages: [gunicorn==21.2.0], wheels_only: true}

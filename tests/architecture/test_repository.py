@@ -10,7 +10,9 @@ from tools.lanes import LANES
 from source import PACKAGE, ROOT, texts, tracked
 
 SELF = Path(__file__)
-MACHINE_PATH = re.compile(r"(?<![\w.$~-])/(?:work|root/\.(?:pyenv|cache|local)\b|home/(?!you\b|admin\b)\w+/|Users/\w+/|tmp/(?:wt|venv)\b)")
+MACHINE_PATH = re.compile(
+    r"(?<![\w.$~-])/(?:work|root/\.(?:pyenv|cache|local)\b|home/(?!(?:you|admin|ada|bob|eve)\b)\w+/|Users/\w+/|tmp/(?:wt|venv)\b)"
+)
 INDEX_ADDRESS = re.compile(
     r"(?:pypi\.org|pythonhosted\.org|--(?:extra-)?index-url|--find-links|--trusted-host|\bPIP_INDEX_URL\b|\bUV_INDEX)", re.IGNORECASE
 )

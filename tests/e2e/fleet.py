@@ -18,7 +18,6 @@ from live_host import LiveHost, booted, tree
 from vitrify.core.declaration import Host
 from vitrify.transports.ssh import Client
 
-PACKAGES = ("openssh-server", "sudo")
 PROGRAMS = {"ssh": "openssh-client", "ssh-keygen": "openssh-client"}
 PORT = 2222
 PASSWORD = "correct horse"  # noqa: S105  of a machine that lives for one test
@@ -125,7 +124,7 @@ class Fleet:
         shutil.copy(self.folder / "key.pub", authorized)
         binds = {own / "sshd": "/etc/ssh/sshd_config.d/fleet.conf", key: "/etc/ssh/its_key", authorized: "/root/.ssh/authorized_keys"}
         settings = [f"--bind-ro={path}:{place}" for path, place in binds.items()]
-        machine = self._stack.enter_context(booted(own / "place", files=tree(*PACKAGES, release=release), settings=settings))
+        machine = self._stack.enter_context(booted(own / "place", files=tree(release), settings=settings))
         if known:
             self.know(address, key)
         reached = Reached(machine, address)

@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-PACKAGES = ("cron", "dbus", "nftables", "python3", "systemd-sysv", "util-linux")
+PACKAGES = ("acl", "cron", "dbus", "locales", "nftables", "openssh-server", "python3", "sudo", "systemd-sysv", "util-linux")
+"""What all machines have, so that they share one tree: making it takes longer than any test."""
 PROGRAMS = {"mmdebstrap": "mmdebstrap", "systemd-nspawn": "systemd-container", "unshare": "util-linux", "nsenter": "util-linux"}
 PROJECT = "/root/project"
 """The project's folder inside the machine."""
@@ -65,21 +66,21 @@ def _release() -> str:
 
 
 @functools.cache
-def tree(*more: str, release: str = "") -> Path:
-    """The files of a small Debian with these packages as well, made the first time (half a minute) and kept in the user's cache.
+def tree(release: str = "") -> Path:
+    """The files of a small Debian, made the first time (half a minute) and kept in the user's cache.
 
     Never written to. Without a release it is that of this machine.
     """
-    packages, release = sorted({*PACKAGES, *more}), release or _release()
+    release = release or _release()
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "vitrify-tests"
     cache.mkdir(parents=True, exist_ok=True)
-    place = cache / "-".join(("debian", release, *packages))
+    place = cache / "-".join(("debian", release, *PACKAGES))
     with (cache / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not place.exists():
             part = place.with_suffix(".part")
             shutil.rmtree(part, ignore_errors=True)
-            command = ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(packages)}", release, str(part)]
+            command = ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(PACKAGES)}", release, str(part)]
             made = subprocess.run(command, check=False, capture_output=True, text=True)
             if made.returncode:
                 raise RuntimeError(f"mmdebstrap ended with {made.returncode}: {made.stderr}")

@@ -37,6 +37,22 @@ servers:
     hosts: ["HOST"]
     base: "BASE"
     resources:
+      - group: {name: ops, system: true}
+      - group: {name: shop, gid: 2500, members: [www-data]}
+      - user: {name: ada, groups: [ops, adm], comment: "Ada, née Byron", shell: /bin/bash, create_home: true}
+      - user: {name: app, system: true, home: /srv/app, shell: /usr/sbin/nologin, group: shop}
+      - user: {name: bob, uid: 3000, expires: "2030-01-31", locked: true}
+      - user: {name: games, absent: true}
+      - group: {name: src, absent: true}
+      - hostname: web1.shop.example
+      - hosts_entry: {address: 10.0.0.7, names: [db.shop.example, db]}
+      - known_host: {name: git.example, key: "PUBLIC_KEY", hashed: true}
+      - timezone: Europe/Berlin
+      - locale: C.UTF-8
+      - sudoers: {name: ada, user: ada, commands: [/usr/bin/id], nopassword: true}
+      - limits: {name: ada, soft: {nofile: "512"}}
+      - authorized_key: {user: ada, key: "PUBLIC_KEY", options: [no-pty]}
+      - file: {path: /srv/shop/plain/letter, content: "dear\\n", owner: ada, group: ops}
       - directory: {path: /srv/shop, owner: www-data, group: adm, mode: "0750"}
       - directory: {path: /srv/shop/open, mode: "1777"}
       - directory: /srv/shop/plain
@@ -101,6 +117,11 @@ NOT_COMPARED = {
     "venv": "what is compiled differs each time; it is tried with the real Python",
 }
 """Kinds whose paths are not the same twice even on one host, each with its reason."""
+ACCOUNTS = ("passwd", "group", "subuid", "subgid", "login.defs", "debian_version")
+"""What decides about accounts, and whose conventions hold; for everybody to read."""
+PUBLIC_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBgZzkEnUzIC6w1BDrmcE1IAM6xLKswyVWzFTS8kbcxL ada@laptop"
+OF_USERS = ("/home/ada", "/home/ada/.profile", "/home/bob", "/etc/subuid", "/etc/subgid")
+"""What a user brings along that belongs to nobody's declaration."""
 
 
 def project(folder: Path, *, lifecycle: str, host: str, base: str) -> Path:
@@ -118,7 +139,7 @@ def project(folder: Path, *, lifecycle: str, host: str, base: str) -> Path:
         archive.add(pages, "top", filter=undated)
     checksum = digest_bytes("grüße\n".encode())
     key = "-----BEGIN PGP PUBLIC KEY BLOCK-----\\n\\nmDME\\n-----END PGP PUBLIC KEY BLOCK-----"
-    words = {"CHECKSUM": checksum, "KEY": key, "LIFECYCLE": lifecycle, "HOST": host, "BASE": base}
+    words = {"CHECKSUM": checksum, "PUBLIC_KEY": PUBLIC_KEY, "KEY": key, "LIFECYCLE": lifecycle, "HOST": host, "BASE": base}
     text = DECLARATION
     for word, value in words.items():
         text = text.replace(word, value)
@@ -141,6 +162,8 @@ def found_before(root: Path) -> None:
     (root / "etc/old.d").mkdir(mode=0o755)
     (root / "etc/adopted.link").symlink_to("elsewhere")
     (root / "srv").mkdir(exist_ok=True)
+    (root / "etc/hosts").write_text("127.0.0.1 localhost\n10.0.0.9 old db\n")
+    (root / "etc/hosts").chmod(0o644)
     if os.geteuid() == 0:
         os.chown(root / "etc/adopted.conf", 33, 4)
         os.chown(root / "etc/kept.conf", 0, 33)
@@ -150,8 +173,14 @@ def found_before(root: Path) -> None:
 def small_root(system: Path, into: Path) -> Path:
     """The accounts of a system and a few of its programs with their libraries, so that commands run in it."""
     (into / "etc").mkdir(parents=True)
-    for name in ("passwd", "group"):
+    for name in ACCOUNTS:
         shutil.copy(system / "etc" / name, into / "etc" / name)
+    for name, line in (("shadow", "{}:*:19000:0:99999:7:::"), ("gshadow", "{}:*::")):
+        names = [row.split(":")[0] for row in (into / "etc" / ("passwd" if name == "shadow" else "group")).read_text().splitlines()]
+        (into / "etc" / name).write_text("".join(f"{line.format(one)}\n" for one in names))
+    shutil.copytree(system / "etc/skel", into / "etc/skel")
+    (into / "usr/share/zoneinfo/Europe").mkdir(parents=True)
+    shutil.copy(system / "usr/share/zoneinfo/Europe/Berlin", into / "usr/share/zoneinfo/Europe/Berlin")
     for name in ("bin", "lib", "lib64"):
         if (system / name).is_symlink():
             (into / name).symlink_to((system / name).readlink())
@@ -188,6 +217,11 @@ class Target:
         """What these paths are."""
         return {path: self._entry(path) for path in sorted(paths)}
 
+    def hidden(self) -> list[list[str]]:
+        """The lines of the shadow that users were given, without the date of a password: only a live host has one."""
+        rows = [line.split(":") for line in (self.root / "etc/shadow").read_text().splitlines()]
+        return [[*row[:2], *row[3:]] for row in rows if row[0] in ("ada", "app", "bob")]
+
     def _entry(self, path: str) -> JSON:
         at = self.root / path.lstrip("/")
         try:
@@ -216,6 +250,9 @@ def owned_paths(folder: Path) -> dict[str, set[str]]:
         found[resource.address.kind].update(LINKS.get(resource.address.kind, ()))
     baked = {name for name in kinds.names() if Phase.BAKE in kinds[name].phases}
     assert set(found) == baked - {*NOT_COMPARED}, "a kind is not compared"
+    found["locale"].add("/etc/default/locale")
+    found["user"].update(OF_USERS)
+    found["authorized_key"].update(("/home/ada/.ssh", "/home/ada/.ssh/authorized_keys"))
     return found
 
 
@@ -248,6 +285,8 @@ def in_an_image(place: Path, system: Path) -> Target:
 
 def compare(targets: Mapping[str, Target], folder: Path, note: Note) -> None:
     """Kind by kind; on a difference the paths that differ are shown."""
+    assert len({str(target.hidden()) for target in targets.values()}) == 1
+    assert [row[0] for row in next(iter(targets.values())).hidden()] == ["ada", "app", "bob"]
     for kind, paths in sorted(owned_paths(folder).items()):
         seen = {name: target.owned(paths) for name, target in targets.items()}
         assert {path for owned in seen.values() for path, entry in owned.items() if entry == "nothing"} <= {"/etc/outdated.conf"}

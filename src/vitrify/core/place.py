@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Dict, Mapping, Optional, Tuple
+from typing import TYPE_CHECKING, Dict, Mapping, Optional, Tuple
 
 from vitrify.core.diagnostic import TargetFailed
 from vitrify.core.digest import JSON
 from vitrify.core.resource import Address, Resource
 from vitrify.core.schema import Field, Type
 from vitrify.core.system import Attributes, Stat, System
+
+if TYPE_CHECKING:
+    from vitrify.core.difference import Change
 
 OWNER = Field(Type.NAME, "who owns it; left as it is where not given")
 GROUP = Field(Type.NAME, "the group it belongs to; left as it is where not given")
@@ -127,8 +130,29 @@ def public(mode: JSON) -> bool:
 
 
 def after_folders(resource: Resource, path: str, others: Mapping[Address, Resource]) -> Tuple[Address, ...]:
-    """The others that put folders in place above `path`; for an absent folder, all that lies in it."""
+    """The others that put folders in place above `path`, and whoever owns it; for an absent folder, all that lies in it."""
     if resource.absent:
         return tuple(address for address in others if inside(address.name, path)) if resource.address.kind in FOLDERS else ()
     above = (Address(kind, folder) for folder in ancestors(path) for kind in FOLDERS)
-    return tuple(address for address in above if address in others and not others[address].absent)
+    return tuple(address for address in (*above, *owners(resource)) if address in others and not others[address].absent)
+
+
+def owners(resource: Resource) -> Tuple[Address, ...]:
+    """The accounts that must be there before this is theirs; a group may also come with the user of its name."""
+    owner, group = resource.fields.get("owner"), resource.fields.get("group")
+    users = tuple(Address("user", str(name)) for name in (owner, group) if name is not None)
+    return (*users, Address("group", str(group))) if group is not None else users
+
+
+def owned_by_earlier(change: Change, earlier: Mapping[Address, Change]) -> str:
+    """Which earlier changes of the plan make the accounts that this one gives something to, in words; "" where none does."""
+    made = [str(address) for address in owners(change.resource) if address in earlier and _makes(earlier[address])]
+    return f"{' and '.join(made)} {'owns' if len(made) == 1 else 'own'} it, made before" if made and _makes_theirs(change) else ""
+
+
+def _makes(change: Change) -> bool:
+    return change.before.get("type") == "missing" and change.after.get("type") != "missing"
+
+
+def _makes_theirs(change: Change) -> bool:
+    return any(name in change.after and change.after[name] != change.before.get(name) for name in ("owner", "group"))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import List, Tuple
+from typing import FrozenSet, List, Tuple
 
+from vitrify.core import enrol
 from vitrify.core.diagnostic import Denied
 from vitrify.core.difference import difference
 from vitrify.core.digest import JSON, JSONObject
 from vitrify.core.event import Event, Stage
+from vitrify.core.passwd import PATHS, Table
 from vitrify.core.resource import Phase, Resource
 from vitrify.core.system import Attributes
 from vitrify.onhost.change import attempt, make_true
@@ -26,11 +28,27 @@ def bake(context: Context, arguments: JSONObject) -> JSONObject:
     here = Here.at(context, arguments)
     results: List[JSON] = []
     failed = False
-    for resource in here.resources(arguments):
+    wishes = here.resources(arguments)
+    for resource in wishes:
         outcome, error = ("skipped", "") if failed else _one(here, resource)
         failed = failed or outcome == "failed"
         results.append({"address": str(resource.address), "outcome": outcome, "error": error})
+    if here.scope.lower == RUNNING:
+        _shut(here, but=frozenset(one.address.name for one in wishes if one.address.kind == "user" and "password" in one.fields))
     return {"results": results, "attributes": here.system.attributes()}
+
+
+def _shut(here: Here, *, but: FrozenSet[str]) -> None:
+    """Take the running system's passwords out of an image that got its shadow along with a user: an image is copied, and kept."""
+    system, path = here.system, PATHS["shadow"]
+    if system.stat(path) is None:
+        return
+    with system.beneath.at(path) as spot:
+        entry = spot.entry()
+    if entry is None or entry.layer != 0:
+        return
+    table = Table.read(system.read(path))
+    system.write(path, enrol.shut(table, but).text(), attributes=Attributes())
 
 
 def _one(here: Here, resource: Resource) -> Tuple[str, str]:

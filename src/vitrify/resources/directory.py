@@ -107,6 +107,10 @@ class Directory(Kind):
         """After the folders that hold it; an absent one after all that was in it."""
         return place.after_folders(resource, str(resource.fields["path"]), others)
 
+    def assumed(self, change: Change, earlier: Mapping[Address, Change]) -> str:
+        """Rests on its owner, where the plan makes that."""
+        return place.owned_by_earlier(change, earlier)
+
     def because(self, change: Change) -> Tuple[str, ...]:
         """Of a removal also what stands against it; of what is passed on, where it is not so."""
         if _differing(change):

@@ -113,6 +113,10 @@ class File(Kind):
         """After the folders that hold it."""
         return place.after_folders(resource, str(resource.fields["path"]), others)
 
+    def assumed(self, change: Change, earlier: Mapping[Address, Change]) -> str:
+        """Rests on its owner, where the plan makes that."""
+        return place.owned_by_earlier(change, earlier)
+
     def because(self, change: Change) -> Tuple[str, ...]:
         """Says at once that a folder in its place will not be replaced."""
         if change.before.get("type") == "directory":

@@ -124,6 +124,10 @@ class Tree(Kind):
         """After the folders that hold it; an absent one after all that was in it."""
         return place.after_folders(resource, str(resource.fields["to"]), others)
 
+    def assumed(self, change: Change, earlier: Mapping[Address, Change]) -> str:
+        """Rests on its owner, where the plan makes that."""
+        return place.owned_by_earlier(change, earlier)
+
     def because(self, change: Change) -> Tuple[str, ...]:
         """Names the first few entries that differ."""
         reasons = [reason for reason in change.because if not reason.startswith("entries ")]

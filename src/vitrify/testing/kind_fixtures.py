@@ -3,7 +3,7 @@
 A fixture is a TOML file whose name is a sentence:
 
     kind = "file"                     # absent = true, secret = true, left = true (owned, but not declared any more) as needed
-    needs = ["programs"]              # what the system must have beside files: programs, services; a host: accounts
+    needs = ["programs"]              # what the system must have beside files: programs, services, acl; a host: accounts
     [fields]                          # the wish; contents in clear
     [previous]                        # fields of the version applied before, where there is one
     [before."/etc/motd"]              # the tree: content or bytes (hex) of a file, `to` of a link, neither for a folder

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 
 from vitrify.core import install
 from vitrify.core.diagnostic import TargetFailed
@@ -46,6 +47,32 @@ def _grep(system: MemorySystem, command: Command) -> Completed:
     text, path = command.argv[2:4]
     found = system.stat(path) is not None and text.encode() in system.read(path)
     return Completed(0 if found else 1, "", "")
+
+
+class MemoryAcl:
+    """getfacl and setfacl: knows what the named users and groups may do, by path."""
+
+    def __init__(self) -> None:
+        self.entries: dict[str, dict[str, str]] = {}
+
+    def programs(self) -> Mapping[str, Program]:
+        """Both, by name."""
+        return {"getfacl": self._get, "setfacl": self._set}
+
+    def _get(self, _: MemorySystem, command: Command) -> Completed:
+        paths = command.argv[command.argv.index("--") + 1 :]
+        told = [f"# file: {path}\n" + "".join(f"{one}:{may}\n" for one, may in self.entries.get(path, {}).items()) for path in paths]
+        return Completed(0, "\n".join(told), "")
+
+    def _set(self, _: MemorySystem, command: Command) -> Completed:
+        entries = self.entries.setdefault(command.argv[-1], {})
+        for flag, told in pairwise(command.argv):
+            if flag == "--remove":
+                for one in told.split(","):
+                    entries.pop(one, None)
+            elif flag == "--modify":
+                entries.update((entry.rpartition(":")[0], entry.rpartition(":")[2]) for entry in told.split(","))
+        return Completed(0, "", "")
 
 
 class MemorySystemctl:

@@ -108,3 +108,18 @@ def test_baking_twice_gives_the_same_table(tmp_path: Path) -> None:
             os.umask(before)
 
     assert tables[0] == tables[1]
+
+
+@pytest.mark.root
+def test_a_user_in_an_image_over_the_running_system_brings_nobody_elses_password_along(upper: Path) -> None:
+    text = b"$6$salt$hash"
+    context = Context(emit=silence, blob={digest_bytes(text): text}.__getitem__, reached=carry_on, kinds=all_kinds(), clock=lambda: 0.0)
+    scope: JSONObject = {"target": "image", "root": str(upper), "lower": ["/"], "memory": "", "bwrap": "", "key": ""}
+    user = wish("user", name="vitrify-new", password=digest_bytes(text), create_home=False)
+
+    answer = bake(context, {"scope": scope, "resources": [user.to_json()]})
+
+    rows = [line.split(":") for line in (upper / "etc/shadow").read_text().splitlines()]
+    assert outcomes(answer) == ["done"]
+    assert len(rows) > 1
+    assert {row[0] for row in rows if row[1].lstrip("!") not in ("", "*")} == {"vitrify-new"}

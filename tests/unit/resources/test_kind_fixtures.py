@@ -10,7 +10,7 @@ import pytest
 from vitrify.core.system import System, Target
 from vitrify.resources.registry import all_kinds
 from vitrify.testing.kind_fixtures import KEY, read_fixture, run_fixture
-from vitrify.testing.memory_programs import MemorySystemctl, programs
+from vitrify.testing.memory_programs import MemoryAcl, MemorySystemctl, programs
 from vitrify.testing.memory_system import MemorySystem
 
 FOLDER = Path(__file__).resolve().parents[2] / "kinds"
@@ -22,10 +22,11 @@ def test_a_kind_does_what_its_fixture_says(path: Path) -> None:
     kinds = all_kinds()
     fixture = read_fixture(path, kinds)
     services = {"systemctl": MemorySystemctl()} if "services" in fixture.needs else {}
+    lists = MemoryAcl().programs() if "acl" in fixture.needs else {}
 
     def make(contents: Mapping[str, bytes]) -> System:
         target = Target.HOST if services else Target.FOLDER
-        return MemorySystem(target=target, blobs=contents, key=KEY, programs={**programs(), **services})
+        return MemorySystem(target=target, blobs=contents, key=KEY, programs={**programs(), **services, **lists})
 
     run_fixture(fixture, make, kinds=kinds)
 
