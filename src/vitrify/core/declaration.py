@@ -158,3 +158,5 @@ class Declaration:
     folder: str
     servers: tuple[Server, ...]
     routers: tuple[Router, ...] = ()
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Group -> the names of its hosts, those of inner groups included."""

@@ -50,6 +50,8 @@ class Top(Part):
     version: Annotated[int, AfterValidator(_first_version)] = Field(description="`version: 1` is the only one there is")
     project: Name = Field(description="a name for the project, as in `project: shop`")
     vars: RawMap = None
+    environments: RawMap = None
+    groups: RawMap = None
     profiles: RawMap = None
     routers: RawMap = None
     servers: RawMap = Field(description="at least one server, as in `servers: {web: {…}}`")
@@ -70,10 +72,18 @@ class SecretPart(Part):
 
 
 class ParameterPart(Part):
-    """One parameter of a profile; without a default it must be given."""
+    """One parameter of a profile; without a default it must be given, unless it says `required: false`."""
 
     type: Annotated[str, one_of("text", "integer", "boolean", "list", "map")] = Field(description="text, integer, boolean, list or map")
     default: Any = None
+    required: bool | None = None
+    choices: Annotated[list[Any] | None, Given] = Field(default=None, min_length=1)
+
+    @model_validator(mode="after")
+    def _missing_or_not(self) -> ParameterPart:
+        if self.required and "default" in self.model_fields_set:
+            refuse("a parameter that has a default need not be given", "take out `required: true`, or the default")
+        return self
 
 
 class ProfilePart(Part):
@@ -99,6 +109,19 @@ class HostPart(Part):
     """Where a server lives; a text alone is its `at`."""
 
     at: Reach = Field(description="`local`, or `root:DIR`")
+    vars: RawMap = None
+
+
+class GroupPart(Part):
+    """A named list of hosts and of groups of hosts."""
+
+    hosts: list[Annotated[HostPart, BeforeValidator(_spelt_out)]] = Field(description="who belongs to it, as in `hosts: [local]`")
+    vars: RawMap = None
+
+
+class EnvironmentPart(Part):
+    """Variables that hold where the command line names the environment."""
+
     vars: RawMap = None
 
 
@@ -157,7 +180,7 @@ class ServerPart(Part):
     vars: RawMap = None
 
 
-_RAW = frozenset({"vars", "profiles", "routers", "servers", "secrets", "parameters", "resources"})
+_RAW = frozenset({"vars", "environments", "groups", "profiles", "routers", "servers", "secrets", "parameters", "resources"})
 P = TypeVar("P", bound=Part)
 
 

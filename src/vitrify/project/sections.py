@@ -76,12 +76,18 @@ def _parameter(name: str, entry: Entry, problems: Problems) -> Parameter | None:
     part = read(ParameterPart, entry.node, owner=entry.at, problems=problems)
     if part is None:
         return None
-    default = entry.node.get("default")
-    parameter = Parameter(part.type, default)
+    default, choices = entry.node.get("default"), entry.node.get("choices")
+    parameter = Parameter(part.type, default, required=part.required is not False, choices=choices.items if choices else ())
+    wrong = [choice for choice in parameter.choices if not parameter.fits(choice)]
+    for choice in wrong:
+        problems.add(f"a choice of `{name}` is {parameter.expected}, not {spoken(choice)}", choice.at)
     if default and not parameter.fits(default):
         problems.add(f"the default of `{name}` is {parameter.expected}, not {spoken(default)}", default.at)
         return None
-    return parameter
+    if default and not wrong and not parameter.allows(default):
+        problems.add(f"the default of `{name}` is not one of {parameter.offered}", default.at)
+        return None
+    return None if wrong else parameter
 
 
 def _outline(resources: Node, kinds: Kinds, problems: Problems) -> None:
