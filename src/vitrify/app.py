@@ -10,7 +10,7 @@ import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +19,7 @@ from vitrify.core.declaration import Declaration, Host, Lifecycle, Server
 from vitrify.core.diagnostic import PlanStale, UsageInvalid
 from vitrify.core.drift import Audit
 from vitrify.core.event import Emit
-from vitrify.core.plan import HostPlan, Plan, ReleasePlan
+from vitrify.core.plan import HostPlan, Plan, ReleasePlan, Selection, tagged
 from vitrify.core.report import Applied, Check, Converged, EntryView, Released, ReleaseStatus, ServerStatus, Verified
 from vitrify.onhost.failpoint import from_environment
 
@@ -40,8 +40,7 @@ class Options:
     """What the global flags said."""
 
     folder: str = "."
-    limit: tuple[str, ...] = ()
-    exclude: tuple[str, ...] = ()
+    selection: Selection = field(default_factory=Selection)
     overrides: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -72,6 +71,8 @@ class App:
             document = json.loads(Path(path).read_text())
         except (OSError, ValueError) as error:
             raise UsageInvalid(f"{path} is not a saved plan", why=str(error), hint=f"`vitrify plan -o {path}` writes one") from None
+        picked = document.get("selection") if isinstance(document, dict) else None
+        self._options = replace(self._options, selection=Selection.from_json(picked))
         now = asyncio.run(self._plan())
         if not isinstance(document, dict) or document.get("digest") != now.digest:
             raise PlanStale(
@@ -193,20 +194,15 @@ class App:
     def _declaration(self) -> Declaration:
         from vitrify.project.load import load
 
-        world = self._world
-        key = bytes.fromhex(world.key)
-        return load(str(self._folder), environ=self._environ, overrides=self._options.overrides, kinds=world.kinds, key=key)
+        world, options = self._world, self._options
+        inputs = {"environ": self._environ, "overrides": options.overrides}
+        key, environment = bytes.fromhex(world.key), options.selection.environment
+        return load(str(self._folder), **inputs, kinds=world.kinds, key=key, environment=environment)
 
     def _chosen(self) -> tuple[Server, ...]:
-        from fnmatch import fnmatch
+        from vitrify.project.choose import choose
 
-        known = self._declaration.servers
-        for pattern in (*self._options.limit, *self._options.exclude):
-            if not any(fnmatch(server.name, pattern) for server in known):
-                raise UsageInvalid(f"no server is called {pattern!r}", hint=f"servers: {', '.join(server.name for server in known)}")
-        limit, exclude = self._options.limit or ("*",), self._options.exclude
-        wanted = [server for server in known if any(fnmatch(server.name, pattern) for pattern in limit)]
-        return tuple(server for server in wanted if not any(fnmatch(server.name, pattern) for pattern in exclude))
+        return choose(self._declaration, limit=self._options.selection.limit, exclude=self._options.selection.exclude)
 
     def _server(self, name: str) -> Server:
         found = next((server for server in self._declaration.servers if server.name == name), None)
@@ -297,18 +293,24 @@ class App:
     # -- stories over all chosen servers -------------------------------------------------------------------------
 
     async def _plan(self) -> Plan:
+        from vitrify.core.digest import digest_of
         from vitrify.lifecycle import immutable, mutable
+        from vitrify.project.choose import refuse_unknown_tags
 
         planned: list[HostPlan | ReleasePlan] = []
-        for server in self._chosen():
-            if server.lifecycle is Lifecycle.IMMUTABLE:
+        servers, selection = self._chosen(), self._options.selection
+        refuse_unknown_tags(selection.tags, [server for server in servers if server.lifecycle is Lifecycle.MUTABLE])
+        for server in servers:
+            if server.lifecycle is Lifecycle.MUTABLE:
+                whole = [await mutable.plan(server, host, self._world) for host in server.hosts]
+                tags = selection.tags
+                planned += (
+                    [tagged(one, server.wishes(host), tags=tags) for one, host in zip(whole, server.hosts, strict=True)] if tags else whole
+                )
+            elif not selection.tags:  # an image is made whole or not at all
                 planned.append(await immutable.plan(server, server.hosts[0], self._world))
-            else:
-                planned += [await mutable.plan(server, host, self._world) for host in server.hosts]
-        from vitrify.core.digest import digest_of
-
-        declared = digest_of({server.name: server.digest for server in self._chosen()})
-        return Plan(self._declaration.project, declared, tuple(planned), made_at=round(time.time()))
+        declared = digest_of({server.name: server.digest for server in servers})
+        return Plan(self._declaration.project, declared, tuple(planned), made_at=round(time.time()), selection=selection)
 
     def _record_plan(self, plan: Plan) -> None:
         ledger = self._world.ledger

@@ -15,12 +15,14 @@ if TYPE_CHECKING:  # help and usage errors are told before any of these is neede
 
 @dataclass(frozen=True)
 class Scope:
-    """Which project, which of its servers, and the variables given on the command line."""
+    """Which project, which part of it, and the environment and variables given on the command line."""
 
     folder: str = "."
     limit: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     overrides: Mapping[str, str] = field(default_factory=dict)
+    environment: str = ""
+    tags: tuple[str, ...] = ()
 
 
 class Application(Protocol):
@@ -85,6 +87,8 @@ Open = Callable[[Scope, "Emit", Mapping[str, str]], Application]
 def open_app(scope: Scope, emit: Emit, environ: Mapping[str, str]) -> Application:
     """The real application."""
     from vitrify.app import App, Options
+    from vitrify.core.plan import Selection
 
-    options = Options(folder=scope.folder, limit=scope.limit, exclude=scope.exclude, overrides=scope.overrides)
+    selection = Selection(scope.limit, scope.exclude, scope.tags, scope.environment)
+    options = Options(folder=scope.folder, selection=selection, overrides=scope.overrides)
     return App(options, emit=emit, environ=environ)

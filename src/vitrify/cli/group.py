@@ -75,7 +75,7 @@ class Verbs(click.Group):
     no_args_is_help=True,
     subcommand_metavar="VERB [ARGS]...",
 )
-@shared("project", "limit", "exclude", "var", "yes")
+@shared("project", "limit", "exclude", "tag", "var", "yes")
 @click.version_option(__version__, "-V", "--version", prog_name="vitrify", message="%(prog)s %(version)s")
 def vitrify(**_: object) -> None:
     """Converge live servers in place, or bake the same declaration into images and replace instances.

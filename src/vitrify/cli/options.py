@@ -61,8 +61,10 @@ class OutputOrFile(click.ParamType[str]):
 
 
 project = flag("-C", "--project", metavar="DIR", default=".", help="The project's folder, or one below it.")
-limit = flag("-l", "--limit", metavar="PATTERN", multiple=True, help="Only servers of this name, as in web or 'web*'. Repeatable.")
-exclude = flag("--exclude", metavar="PATTERN", multiple=True, help="No servers of this name. Repeatable; wins over --limit.")
+limit = flag("-l", "--limit", metavar="PATTERN", multiple=True, help="Only this server, group or host, as in web or 'db*'. Repeatable.")
+exclude = flag("--exclude", metavar="PATTERN", multiple=True, help="Not this server, group or host. Repeatable; wins over --limit.")
+env = flag("-e", "--env", metavar="NAME", default="", help="The environment of the declaration whose variables count.")
+tag = flag("-t", "--tag", metavar="TAG", multiple=True, help="Only resources with this tag, of mutable servers. Repeatable.")
 var = flag("--var", metavar="NAME=VALUE", multiple=True, callback=_assignments, help="Set a variable of the declaration. Repeatable.")
 output = flag("-o", "--output", type=click.Choice(FORMATS), default="table", help="Form of the data on stdout.")
 output_or_file = flag(
@@ -79,6 +81,8 @@ _DECORATORS: Mapping[str, Decorator] = {
     "project": project,
     "limit": limit,
     "exclude": exclude,
+    "tag": tag,
+    "env": env,
     "var": var,
     "yes": yes,
     "output": output,
@@ -90,8 +94,9 @@ _DECORATORS: Mapping[str, Decorator] = {
 
 
 def shared(*names: str) -> Decorator:
-    """These shared flags, and those of every verb: how to show."""
+    """These shared flags, and those of every verb: how to show. Whoever takes variables takes an environment as well."""
     showing = {"output_or_file" if "output_or_file" in names else "output", "color", "quiet", "verbose"}
+    showing |= {"env"} if "var" in names else set()
 
     def decorate(function: Decorated, /) -> Decorated:
         for name in reversed([each for each in _DECORATORS if each in {*names, *showing}]):

@@ -17,7 +17,7 @@ from vitrify.core.diagnostic import VitrifyError
 PREFIX = "VITRIFY"
 """Every flag of every verb has the variable `VITRIFY_<FLAG>`, whatever the verb."""
 
-_SHARED = ("project", "limit", "exclude", "var", "output", "color", "quiet", "verbose", "yes")
+_SHARED = ("project", "limit", "exclude", "tag", "env", "var", "output", "color", "quiet", "verbose", "yes")
 _ALWAYS = (Exit.DONE, Exit.FAILED, Exit.USAGE, Exit.INTERRUPTED, Exit.TERMINATED)
 
 
@@ -68,6 +68,13 @@ def _invocation(ctx: click.Context, given: Mapping[str, Any]) -> Invocation:
     assert isinstance(surroundings, Surroundings)  # noqa: S101  main passes it, and nobody else makes a root context
     asked = str(given["output"])
     settings = Settings(Format(asked) if asked in FORMATS else Format.TABLE, given["color"], given["quiet"], given["verbose"])
-    scope = Scope(given.get("project", "."), given.get("limit", ()), given.get("exclude", ()), given.get("var", {}))
+    scope = Scope(
+        folder=given.get("project", "."),
+        limit=given.get("limit", ()),
+        exclude=given.get("exclude", ()),
+        overrides=given.get("var", {}),
+        environment=given.get("env", ""),
+        tags=given.get("tag", ()),
+    )
     screen = Screen(surroundings.streams, settings, environ=surroundings.environ, clock=surroundings.clock)
     return Invocation(screen, scope, surroundings, yes=given.get("yes", False), output=asked, again=ctx.command_path)

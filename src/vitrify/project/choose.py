@@ -1,0 +1,60 @@
+"""Picks servers and hosts by the words of `--limit` and `--exclude`: names of servers, of groups and of hosts."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from fnmatch import fnmatchcase
+
+from vitrify.core.declaration import Declaration, Host, Lifecycle, Server
+from vitrify.core.diagnostic import UsageInvalid
+from vitrify.core.schema import near
+
+
+def choose(declaration: Declaration, *, limit: Sequence[str], exclude: Sequence[str]) -> tuple[Server, ...]:
+    """The servers, each with those of its hosts that were picked; UsageInvalid where a pattern picks nothing at all.
+
+    An immutable server is one thing wherever it runs: it is picked as soon as one of its hosts is, and left out only as a whole.
+    """
+    for pattern in (*limit, *exclude):
+        _refuse_unknown(pattern, declaration)
+    found = []
+    for server in declaration.servers:
+        hosts = [host for host in server.hosts if not limit or _picked(server, host, limit, declaration)]
+        left = [host for host in hosts if not _picked(server, host, exclude, declaration)]
+        whole = server.lifecycle is Lifecycle.IMMUTABLE or len(left) == len(server.hosts)
+        if left:
+            found.append(server if whole else replace(server, hosts=tuple(left)))
+    return tuple(found)
+
+
+def refuse_unknown_tags(tags: Collection[str], servers: Sequence[Server]) -> None:
+    """UsageInvalid for a tag that no resource of these servers has."""
+    known = sorted({tag for server in servers for host in server.hosts for wish in server.wishes(host) for tag in wish.tags})
+    for tag in tags:
+        if tag not in known:
+            hint = near(tag, known) or (f"tags: {', '.join(known)}" if known else "no resource has `tags`")
+            raise UsageInvalid(f"no resource has the tag {tag!r}", hint=hint)
+
+
+def _picked(server: Server, host: Host, patterns: Sequence[str], declaration: Declaration) -> bool:
+    groups = [name for name, hosts in declaration.groups.items() if host.name in hosts]
+    names = (server.name, host.name, _bare(host.name), *groups)
+    return any(fnmatchcase(name, pattern) for pattern in patterns for name in names)
+
+
+def _bare(host: str) -> str:
+    """The name of a machine without how it is reached: `db1` of `ssh://admin@db1:2222`."""
+    address = host.partition("://")[2].rpartition("@")[2]
+    name, colon, port = address.rpartition(":")
+    return name if colon and port.isdecimal() else address or host
+
+
+def _refuse_unknown(pattern: str, declaration: Declaration) -> None:
+    if any(_picked(server, host, (pattern,), declaration) for server in declaration.servers for host in server.hosts):
+        return
+    servers = [server.name for server in declaration.servers]
+    hosts = list(dict.fromkeys(host.name for server in declaration.servers for host in server.hosts))
+    told = [f"servers: {', '.join(servers)}", *([f"groups: {', '.join(declaration.groups)}"] if declaration.groups else [])]
+    hint = near(pattern, [*servers, *declaration.groups, *hosts, *map(_bare, hosts)]) or "; ".join(told)
+    raise UsageInvalid(f"no server, group or host is called {pattern!r}", hint=hint)
