@@ -14,6 +14,7 @@ from vitrify.core.diagnostic import Location
 from vitrify.core.schema import near
 from vitrify.project.node import Node, plain, spoken, walk
 from vitrify.project.problems import Problems
+from vitrify.project.secrets import reference
 from vitrify.project.values import (
     BaseName,
     Duration,
@@ -58,16 +59,59 @@ class Top(Part):
     secrets: RawMap = None
 
 
+def _named_secret(value: str) -> str:
+    name = reference(value)
+    if name is None:
+        refuse("what opens a secret is a secret itself", "declare it beside this one, and write `secret:NAME`")
+    return name
+
+
+NamedSecret = Annotated[str, AfterValidator(_named_secret)]
+
+
+class AgePart(Part):
+    """A file encrypted with age."""
+
+    file: str = Field(min_length=1, description="the encrypted file, as in `file: secrets/db.age`")
+    identity: Annotated[NamedSecret | None, Given] = None
+    passphrase: Annotated[NamedSecret | None, Given] = None
+
+    @model_validator(mode="after")
+    def _one(self) -> AgePart:
+        if (self.identity is None) == (self.passphrase is None):
+            refuse("age opens a file in one way", "`identity: secret:NAME`, or `passphrase: secret:NAME`")
+        return self
+
+
+class SopsPart(Part):
+    """A file encrypted with sops."""
+
+    file: str = Field(min_length=1, description="the encrypted file, as in `file: secrets.yaml`")
+    key: Annotated[str | None, Given] = Field(default=None, min_length=1)
+
+
+class AnsibleVaultPart(Part):
+    """A file closed by `ansible-vault`, or one that holds closed values."""
+
+    file: str = Field(min_length=1, description="the file, as in `file: group_vars/all/vault.yml`")
+    password: NamedSecret = Field(description="the secret that opens it, as in `password: secret:vault_password`")
+    key: Annotated[str | None, Given] = Field(default=None, min_length=1)
+
+
 class SecretPart(Part):
-    """Where a secret comes from: an environment variable, or a file."""
+    """Where a secret comes from: one of these places."""
 
     env: Annotated[str | None, Given] = Field(default=None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
     file: Annotated[str | None, Given] = Field(default=None, min_length=1)
+    exec: Annotated[list[str] | None, Given] = Field(default=None, min_length=1)
+    age: Annotated[AgePart | None, Given] = None
+    sops: Annotated[SopsPart | None, Given] = None
+    ansible_vault: Annotated[AnsibleVaultPart | None, Given] = None
 
     @model_validator(mode="after")
     def _one(self) -> SecretPart:
-        if (self.env is None) == (self.file is None):
-            refuse("a secret comes from one place", "`env: VARIABLE`, or `file: PATH`")
+        if len(self.model_fields_set) != 1:
+            refuse("a secret comes from one place", "`env: VARIABLE`, `file: PATH`, or one of exec, age, sops, ansible_vault")
         return self
 
 
@@ -233,6 +277,7 @@ def _note(part: type[Part], error: ErrorDetails, node: Node, owner: Location, pr
 
 def _model_at(part: type[Part], path: tuple[int | str, ...]) -> type[Part] | None:
     inner: dict[str, type[Part]] = {"health": HealthPart, "route": RoutePart, "rollout": RolloutPart, "hosts": HostPart}
+    inner |= {"age": AgePart, "sops": SopsPart, "ansible_vault": AnsibleVaultPart}
     return inner.get(str(path[0])) if path else part
 
 

@@ -13,7 +13,7 @@ from vitrify.project.envelope import ParameterPart, ProfilePart, RouterPart, Sec
 from vitrify.project.expand import Parameter, Profile
 from vitrify.project.node import Entry, Node, spoken
 from vitrify.project.problems import Problems
-from vitrify.project.secrets import Source
+from vitrify.project.sources import Age, Environment, File, Program, Sops, Source, Vault
 from vitrify.project.variables import Scope, fill
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,62}")
@@ -35,8 +35,20 @@ def secrets(root: Node, problems: Problems) -> Mapping[str, Source]:
     for name, (at, node) in named(root.get("secrets"), "secret", problems):
         part = read(SecretPart, node, owner=at, problems=problems)
         if part:
-            found[name] = Source(env=part.env or "", file=part.file or "")
+            found[name] = _source(part)
     return found
+
+
+def _source(part: SecretPart) -> Source:
+    if part.exec:
+        return Program(tuple(part.exec))
+    if part.age:
+        return Age(part.age.file, part.age.identity or "", part.age.passphrase or "")
+    if part.sops:
+        return Sops(part.sops.file, part.sops.key or "")
+    if part.ansible_vault:
+        return Vault(part.ansible_vault.file, part.ansible_vault.password, part.ansible_vault.key or "")
+    return Environment(part.env) if part.env else File(part.file or "")
 
 
 def routers(root: Node, scope: Scope, problems: Problems) -> Mapping[str, Router | None]:
