@@ -29,7 +29,12 @@ class Type(Enum):
 
 @dataclass(frozen=True)
 class Field:
-    """One field of a kind. `secret` says that it may hold a secret.
+    """One field of a kind. `secret` says that it may hold a secret: `secret:NAME` is resolved where the declaration is loaded.
+
+    A field of type TEXT that is `secret` never travels itself, whether or not it holds one. Under its name stands a digest: a
+    keyed one where it came from a secret (`resource.secret` is true then), a plain one otherwise. So a kind compares digests,
+    and asks `system.blob(digest)` for the bytes when it needs them. Such a field has no `choices`, and is no part of a name. A
+    resource that is absent goes without. In an image a secret is refused. A MAP that is `secret` is the environment of a process.
 
     A `control` field is declared and resolved away before the resource travels; a `resolved` one is what stands for it then,
     and nobody may declare it.

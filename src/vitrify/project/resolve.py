@@ -51,11 +51,14 @@ class Resolving:
         """The resource's fields; None where a content or secret cannot be had, which is noted where it is named."""
         travels: JSONObject = {name: value for name, value in values.items() if not self._known[name].control}
         secret, secrets = False, dict[str, str]()
-        if self._says_content():
-            travels.pop("content", None)
+        texts = [name for name, known in self._known.items() if known.type is Type.TEXT and known.secret and not known.control]
+        for name in texts:
+            travels.pop(name, None)
         if not absent:
-            if self._says_content():
-                secret = self._content(values, travels)
+            for name in texts:
+                several = name == "content" and self._says_content()
+                held = self._content(values, travels) if several else name in values and self._text(name, values, travels)
+                secret = secret or held
             if "from" in values and self._known["from"].control:
                 self._tree(str(values["from"]), travels)
             secrets = self._environment(values, travels)
@@ -76,12 +79,9 @@ class Resolving:
 
     def _content(self, values: Mapping[str, JSON], travels: JSONObject) -> bool:
         """Put the digest of the content in place; true where it holds a secret."""
-        references = [found for name in ("content", "vars") if name in values for found in _references(self._node(name))]
-        if references and self._image:
-            for found in references:
-                self._note(VitrifyError("an image cannot hold a secret", hint="give it to the process: `env: {NAME: secret:…}`"), found.at)
-            return True
-        secret = bool(references)
+        secret = self._holds_secret([self._node(name) for name in ("content", "vars") if name in values])
+        if self._failed:
+            return secret
         way = next((name for name in ("source", "template", "content") if name in values), "")
         at = self._node(way).at if way else self._written.at
         try:
@@ -90,15 +90,33 @@ class Resolving:
             elif way:
                 told = {name: self._revealed(self._node(name)) for name in ("content", "vars") if name in values}
                 if not self._failed:
-                    text = (
-                        str(told["content"])
-                        if way == "content"
-                        else self._rendered(str(values["template"]), told.get("vars"), secret=secret)
-                    )
+                    if way == "template":
+                        text = self._rendered(str(values["template"]), told.get("vars"), secret=secret)
+                    else:
+                        text = str(told["content"] if secret else values["content"])
                     travels["content"] = self._shop.contents.text(text, secret=secret)
         except VitrifyError as error:
             self._note(error, at)
         return secret
+
+    def _text(self, name: str, values: Mapping[str, JSON], travels: JSONObject) -> bool:
+        """Put the digest of one text in place; true where it is a secret."""
+        node = self._node(name)
+        secret = self._holds_secret([node])
+        told = self._revealed(node) if secret and not self._failed else values[name]
+        try:
+            if not self._failed:
+                travels[name] = self._shop.contents.text(str(told), secret=secret)
+        except VitrifyError as error:
+            self._note(error, node.at)
+        return secret
+
+    def _holds_secret(self, nodes: list[Node]) -> bool:
+        """Whether a secret is part of a value; in an image each is noted, for whoever has the image could read it."""
+        references = [found for node in nodes for found in _references(node)]
+        for found in references if self._image else ():
+            self._note(VitrifyError("an image cannot hold a secret", hint="give it to the process: `env: {NAME: secret:…}`"), found.at)
+        return bool(references)
 
     def _rendered(self, template: str, told: JSON, *, secret: bool) -> str:
         return self._shop.templates.render(template, told if isinstance(told, dict) else {}, withhold=secret)

@@ -122,3 +122,9 @@ def test_a_path_that_leads_nowhere_is_told(contents: Contents, source: str) -> N
 def test_a_text_that_cannot_be_written_is_told(contents: Contents) -> None:
     with pytest.raises(VitrifyError, match="UTF-8"):
         contents.text("\ud800", secret=False)
+
+
+def test_a_content_that_a_variable_filled_in_is_written_out_like_any_other_text(project: Project) -> None:
+    server = project.load(project.server('- file: {path: /x, content: "${var.yes}"}', head="vars: {yes: true}")).servers[0]
+
+    assert server.resources[0].fields["content"] == digest_bytes(b"true")
