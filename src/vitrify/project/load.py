@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from vitrify.core.declaration import Declaration, Server
 from vitrify.core.diagnostic import DeclarationInvalid, UsageInvalid
 from vitrify.core.resource import Kinds
-from vitrify.project.find import find
+from vitrify.project.find import PYTHON, find
 from vitrify.project.problems import Problems
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def read(content: bytes, path: Path, inputs: Inputs) -> Declaration:
     from vitrify.project.sections import named
 
     problems = Problems()
-    root = document(content, path, problems)
+    root = document(content, path, inputs.kinds, problems)
     top = read_part(Top, root, owner=root.at, problems=problems)
     project = _project(root, path, inputs, problems)
     servers = [assemble(name, entry, project) for name, entry in named(root.get("servers"), "server", problems)]
@@ -75,11 +75,15 @@ def read(content: bytes, path: Path, inputs: Inputs) -> Declaration:
     return Declaration(top.project if top else "", str(project.folder), sound, routers, groups)
 
 
-def document(content: bytes, path: Path, problems: Problems) -> Node:
+def document(content: bytes, path: Path, kinds: Kinds, problems: Problems) -> Node:
     """The declaration as nodes that know their place, from YAML or from Python; raises where nothing can be made of it."""
-    from vitrify.project.yaml import parse
-
     try:
+        if path.name == PYTHON:
+            from vitrify.project import python
+
+            return python.parse(content, file=str(path), kinds=kinds.names(), problems=problems)
+        from vitrify.project.yaml import parse
+
         return parse(content, file=str(path), problems=problems)
     except DeclarationInvalid as broken:
         problems.take(broken)
