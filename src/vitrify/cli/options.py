@@ -37,6 +37,24 @@ def _assignments(_: click.Context, __: click.Parameter, given: tuple[str, ...]) 
     return found
 
 
+def _environments(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
+    from vitrify.reading import environments
+
+    return [name for name in environments(_folder(ctx)) if name.startswith(incomplete)]
+
+
+def _picked(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
+    from vitrify.reading import pickable
+
+    return [name for name in pickable(_folder(ctx)) if name.startswith(incomplete)]
+
+
+def _folder(ctx: click.Context) -> str:
+    """The project's folder, given behind the verb or before it."""
+    given = [context.params.get("project", ".") for context in (ctx, ctx.find_root())]
+    return str(next((folder for folder in given if folder not in (".", None)), "."))
+
+
 class OutputOrFile(click.ParamType[str]):
     """What `plan -o` takes: a format, or a file to save the plan to."""
 
@@ -61,9 +79,29 @@ class OutputOrFile(click.ParamType[str]):
 
 
 project = flag("-C", "--project", metavar="DIR", default=".", help="The project's folder, or one below it.")
-limit = flag("-l", "--limit", metavar="PATTERN", multiple=True, help="Only this server, group or host, as in web or 'db*'. Repeatable.")
-exclude = flag("--exclude", metavar="PATTERN", multiple=True, help="Not this server, group or host. Repeatable; wins over --limit.")
-env = flag("-e", "--env", metavar="NAME", default="", help="The environment of the declaration whose variables count.")
+limit = flag(
+    "-l",
+    "--limit",
+    metavar="PATTERN",
+    multiple=True,
+    shell_complete=_picked,
+    help="Only this server, group or host, as in web or 'db*'. Repeatable.",
+)
+exclude = flag(
+    "--exclude",
+    metavar="PATTERN",
+    multiple=True,
+    shell_complete=_picked,
+    help="Not this server, group or host. Repeatable; wins over --limit.",
+)
+env = flag(
+    "-e",
+    "--env",
+    metavar="NAME",
+    default="",
+    shell_complete=_environments,
+    help="The environment whose variables count.",
+)
 tag = flag("-t", "--tag", metavar="TAG", multiple=True, help="Only resources with this tag, of mutable servers. Repeatable.")
 var = flag("--var", metavar="NAME=VALUE", multiple=True, callback=_assignments, help="Set a variable of the declaration. Repeatable.")
 output = flag("-o", "--output", type=click.Choice(FORMATS), default="table", help="Form of the data on stdout.")

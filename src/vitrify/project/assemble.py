@@ -47,8 +47,7 @@ class Wished:
 def assemble(name: str, entry: Entry, project: Project) -> Server | None:
     """The server, or None where something is wrong with it, each thing noted where it stands."""
     problems = project.workshop.problems
-    layers = project.layers.for_server(name, entry.node, problems)
-    node = project.layers.groups.spelt_out(_filled(entry.node, scope_of(layers), problems), problems)
+    layers, node = settled(name, entry, project.layers, problems)
     part = read(ServerPart, node, owner=entry.at, problems=problems)
     lifecycle = node.get("lifecycle")
     image = lifecycle is not None and lifecycle.value == Lifecycle.IMMUTABLE.value
@@ -82,6 +81,12 @@ def assemble(name: str, entry: Entry, project: Project) -> Server | None:
         apart=apart,
         notices=tuple(dict.fromkeys(notice for wished in sound.values() for notice in wished.notices)),
     )
+
+
+def settled(name: str, entry: Entry, layers: Layers, problems: Problems) -> tuple[tuple[Layer, ...], Node]:
+    """What gives variables to a server, and its node: its own keys filled in, and groups among its hosts spelt out."""
+    own = layers.for_server(name, entry.node, problems)
+    return own, layers.groups.spelt_out(_filled(entry.node, scope_of(own), problems), problems)
 
 
 def _filled(node: Node, scope: Scope, problems: Problems) -> Node:

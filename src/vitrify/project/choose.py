@@ -39,11 +39,11 @@ def refuse_unknown_tags(tags: Collection[str], servers: Sequence[Server]) -> Non
 
 def _picked(server: Server, host: Host, patterns: Sequence[str], declaration: Declaration) -> bool:
     groups = [name for name, hosts in declaration.groups.items() if host.name in hosts]
-    names = (server.name, host.name, _bare(host.name), *groups)
+    names = (server.name, host.name, bare(host.name), *groups)
     return any(fnmatchcase(name, pattern) for pattern in patterns for name in names)
 
 
-def _bare(host: str) -> str:
+def bare(host: str) -> str:
     """The name of a machine without how it is reached: `db1` of `ssh://admin@db1:2222`."""
     address = host.partition("://")[2].rpartition("@")[2]
     name, colon, port = address.rpartition(":")
@@ -56,5 +56,5 @@ def _refuse_unknown(pattern: str, declaration: Declaration) -> None:
     servers = [server.name for server in declaration.servers]
     hosts = list(dict.fromkeys(host.name for server in declaration.servers for host in server.hosts))
     told = [f"servers: {', '.join(servers)}", *([f"groups: {', '.join(declaration.groups)}"] if declaration.groups else [])]
-    hint = near(pattern, [*servers, *declaration.groups, *hosts, *map(_bare, hosts)]) or "; ".join(told)
+    hint = near(pattern, [*servers, *declaration.groups, *hosts, *map(bare, hosts)]) or "; ".join(told)
     raise UsageInvalid(f"no server, group or host is called {pattern!r}", hint=hint)
