@@ -115,8 +115,6 @@ def test_an_inventory_in_ini_becomes_groups(tmp_path: Path) -> None:
     assert groups(found) == {
         "ungrouped": [
             ("ssh://lonely", {}),
-            ("ssh://deploy@web01.example", web),
-            ("ssh://deploy@web02.example", web),
             ("ssh://web03.example", {"http_port": 80}),
         ],
         "web": [

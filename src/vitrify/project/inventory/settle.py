@@ -76,7 +76,9 @@ class _Settling:
 
     def _group(self, name: str, called: str, names: Mapping[str, str], hosts: Mapping[str, tuple[str, JSON] | None]) -> ImportedGroup:
         group = self.found.groups[name]
-        listed = tuple(host for host in (hosts[one] for one in group.hosts) if host is not None)
+        elsewhere = {host for other, found in self.found.groups.items() if other not in (ALL, UNGROUPED) for host in found.hosts}
+        own = [one for one in group.hosts if name != UNGROUPED or one not in elsewhere]
+        listed = tuple(host for host in (hosts[one] for one in own) if host is not None)
         inner = tuple(names[child] for child in group.children if child in names)
         for child in group.children:
             if child not in names:
