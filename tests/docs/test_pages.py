@@ -57,7 +57,9 @@ def test_every_whole_declaration_in_a_page_loads(page: Page, tmp_path: Path) -> 
     for block in [block for block in page.blocks if block.wish.startswith("load")]:
         if "with " in block.wish:
             _write(tmp_path / block.wish.partition("with ")[2], "")
-        _write(tmp_path / "vitrify.yaml", block.text)
+        for name in ("vitrify.yaml", "vitrify.py"):
+            (tmp_path / name).unlink(missing_ok=True)
+        _write(tmp_path / ("vitrify.py" if block.language == "python" else "vitrify.yaml"), block.text)
         declaration = load(str(tmp_path), environ={}, overrides={}, kinds=all_kinds(), key=bytes(32))
         assert declaration.servers
 
