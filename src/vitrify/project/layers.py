@@ -69,5 +69,6 @@ def chosen(known: Mapping[str, Layer], name: str) -> tuple[Layer, ...]:
         return ()
     if name not in known:
         hint = near(name, known) or (f"environments: {', '.join(known)}" if known else "the declaration has no `environments`")
+        hint = f"`--var {name}` sets a variable; -e names an environment" if "=" in name else hint
         raise UsageInvalid(f"there is no environment `{name}`", hint=hint)
     return (known[name],)

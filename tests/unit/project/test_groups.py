@@ -95,12 +95,16 @@ def test_hosts_may_come_from_a_variable_of_the_environment(project: Project) -> 
     assert list(paths(project.load(server('"${var.where}"', head=head), environment="prod"))) == ["root:./a", "root:./b"]
 
 
-def test_an_environment_that_does_not_exist_is_refused_with_the_one_that_was_meant(project: Project) -> None:
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [("prd", "did you mean `prod`?"), ("zzzz", "environments: prod"), ("who=me", "`--var who=me` sets a variable")],
+)
+def test_an_environment_that_does_not_exist_is_refused_with_what_was_meant(project: Project, name: str, hint: str) -> None:
     with pytest.raises(UsageInvalid) as error:
-        project.load(server("[local]"), environment="prd")
+        project.load(server("[local]"), environment=name)
 
-    assert "there is no environment `prd`" in str(error.value)
-    assert "did you mean `prod`?" in str(error.value)
+    assert f"there is no environment `{name}`" in str(error.value)
+    assert hint in str(error.value)
 
 
 @pytest.mark.parametrize(
