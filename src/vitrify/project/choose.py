@@ -16,12 +16,13 @@ def choose(declaration: Declaration, *, limit: Sequence[str], exclude: Sequence[
 
     An immutable server is one thing wherever it runs: it is picked as soon as one of its hosts is, and left out only as a whole.
     """
+    names = _Names(declaration)
     for pattern in (*limit, *exclude):
-        _refuse_unknown(pattern, declaration)
+        names.refuse_unknown(pattern)
     found = []
     for server in declaration.servers:
-        hosts = [host for host in server.hosts if not limit or _picked(server, host, limit, declaration)]
-        left = [host for host in hosts if not _picked(server, host, exclude, declaration)]
+        hosts = [host for host in server.hosts if not limit or names.picked(server, host, limit)]
+        left = [host for host in hosts if not (exclude and names.picked(server, host, exclude))]
         whole = server.lifecycle is Lifecycle.IMMUTABLE or len(left) == len(server.hosts)
         if left:
             found.append(server if whole else replace(server, hosts=tuple(left)))
@@ -37,12 +38,6 @@ def refuse_unknown_tags(tags: Collection[str], servers: Sequence[Server]) -> Non
             raise UsageInvalid(f"no resource has the tag {tag!r}", hint=hint)
 
 
-def _picked(server: Server, host: Host, patterns: Sequence[str], declaration: Declaration) -> bool:
-    groups = [name for name, hosts in declaration.groups.items() if host.name in hosts]
-    names = (server.name, host.name, bare(host.name), *groups)
-    return any(fnmatchcase(name, pattern) for pattern in patterns for name in names)
-
-
 def bare(host: str) -> str:
     """The name of a machine without how it is reached: `db1` of `ssh://admin@db1:2222`."""
     address = host.partition("://")[2].rpartition("@")[2]
@@ -50,11 +45,28 @@ def bare(host: str) -> str:
     return name if colon and port.isdecimal() else address or host
 
 
-def _refuse_unknown(pattern: str, declaration: Declaration) -> None:
-    if any(_picked(server, host, (pattern,), declaration) for server in declaration.servers for host in server.hosts):
-        return
-    servers = [server.name for server in declaration.servers]
-    hosts = list(dict.fromkeys(host.name for server in declaration.servers for host in server.hosts))
-    told = [f"servers: {', '.join(servers)}", *([f"groups: {', '.join(declaration.groups)}"] if declaration.groups else [])]
-    hint = near(pattern, [*servers, *declaration.groups, *hosts, *map(bare, hosts)]) or "; ".join(told)
-    raise UsageInvalid(f"no server, group or host is called {pattern!r}", hint=hint)
+class _Names:
+    """What a pattern can mean in one declaration."""
+
+    def __init__(self, declaration: Declaration) -> None:
+        self._declaration = declaration
+        self._groups: dict[str, list[str]] = {}
+        for name, hosts in declaration.groups.items():
+            for host in hosts:
+                self._groups.setdefault(host, []).append(name)
+
+    def picked(self, server: Server, host: Host, patterns: Sequence[str]) -> bool:
+        """Whether one of the patterns means this host of this server."""
+        names = (server.name, host.name, bare(host.name), *self._groups.get(host.name, ()))
+        return any(fnmatchcase(name, pattern) for pattern in patterns for name in names)
+
+    def refuse_unknown(self, pattern: str) -> None:
+        """UsageInvalid where a pattern means nothing at all."""
+        servers, groups = self._declaration.servers, self._declaration.groups
+        if any(self.picked(server, host, (pattern,)) for server in servers for host in server.hosts):
+            return
+        hosts = list(dict.fromkeys(host.name for server in servers for host in server.hosts))
+        names = [server.name for server in servers]
+        told = [f"servers: {', '.join(names)}", *([f"groups: {', '.join(groups)}"] if groups else [])]
+        hint = near(pattern, [*names, *groups, *hosts, *map(bare, hosts)]) or "; ".join(told)
+        raise UsageInvalid(f"no server, group or host is called {pattern!r}", hint=hint)

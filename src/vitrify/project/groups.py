@@ -30,10 +30,6 @@ class Group:
         """The names of its hosts."""
         return tuple(_at(item) for item in self.hosts)
 
-    def holds(self, host: str) -> bool:
-        """Whether the host is in this group, directly or by way of an inner one."""
-        return host in self.names
-
 
 @dataclass(frozen=True)
 class Groups:
@@ -42,6 +38,8 @@ class Groups:
     all: tuple[Group, ...] = ()
     variables: Mapping[str, Mapping[str, Node]] = field(default_factory=dict)
     """Host -> its own variables, as groups give them."""
+    holding: Mapping[str, tuple[Group, ...]] = field(default_factory=dict)
+    """Host -> the groups that hold it, in the order in which their variables count."""
 
     def named(self, name: str) -> Group | None:
         """The group of this name."""
@@ -49,7 +47,7 @@ class Groups:
 
     def of(self, host: str) -> tuple[Group, ...]:
         """The groups that hold a host, in the order in which their variables count: the later wins."""
-        return tuple(group for group in self.all if group.holds(host))
+        return self.holding.get(host, ())
 
     def spelt_out(self, node: Node, problems: Problems) -> Node:
         """A server whose `hosts` name hosts only: each group is replaced by its own. A host reached twice by groups is there once."""
@@ -66,7 +64,8 @@ class Groups:
             for host in group.hosts:
                 if _at(host) not in reached:
                     reached.add(_at(host))
-                    found.append(Node({"at": Entry(item.at, Node(_at(host), item.at))}, item.at))
+                    at = host.get("at") or host
+                    found.append(Node({"at": Entry(at.at, at)}, at.at))
         return Node({**node.entries, "hosts": Entry(node.entries["hosts"].at, Node(tuple(found), hosts.at))}, node.at)
 
     def _group_of(self, item: Node, problems: Problems) -> Group | None:
@@ -92,7 +91,12 @@ def groups(root: Node, scope: Scope, problems: Problems) -> Groups:
         for item in _items(entry.node):
             own = variables_of(item, problems)
             variables[_at(item)] = {**variables.get(_at(item), {}), **own}
-    return Groups(_outer_first(found), variables)
+    ordered = _outer_first(found)
+    holding: dict[str, list[Group]] = {}
+    for group in ordered:
+        for host in group.names:
+            holding.setdefault(host, []).append(group)
+    return Groups(ordered, variables, {host: tuple(held) for host, held in holding.items()})
 
 
 class _Reading:
@@ -112,18 +116,24 @@ class _Reading:
 
     def group(self, name: str) -> Group:
         """The group, with the hosts of those that it holds."""
-        held = self._held(name, frozenset())
+        held = self._held(name)
         hosts = {_at(item): item for one in (name, *held) for item in _items(self._written[one].node) if _at(item) not in self._written}
         return Group(name, frozenset(held), tuple(hosts.values()), variables_of(self._written[name].node, self._problems))
 
-    def _held(self, name: str, above: frozenset[str]) -> tuple[str, ...]:
-        """The groups within a group, at any depth; a circle ends where it closes."""
-        inner = [_at(item) for item in _items(self._written[name].node) if _at(item) in self._written and _at(item) not in {*above, name}]
-        deeper = [each for one in inner for each in self._held(one, above | {name})]
-        return tuple(dict.fromkeys([*inner, *deeper]))
+    def _held(self, name: str) -> tuple[str, ...]:
+        """The groups within a group, at any depth, nearest first."""
+        found: dict[str, None] = {}
+        level = [name]
+        while level:
+            level = [inner for one in level for inner in self._inner(one) if inner != name and inner not in found]
+            found.update(dict.fromkeys(level))
+        return tuple(found)
+
+    def _inner(self, name: str) -> list[str]:
+        return [_at(item) for item in _items(self._written[name].node) if _at(item) in self._written]
 
     def _refuse_circle(self, name: str, at: Location) -> None:
-        for inner in (name, *self._held(name, frozenset())):
+        for inner in (name, *self._held(name)):
             for item in _items(self._written[inner].node):
                 if _at(item) == name:
                     self._problems.add(f"the group `{name}` holds itself", item.at, why=f"`{name}` is declared at {at}")

@@ -1,4 +1,4 @@
-"""Loads a project: from the bytes of `vitrify.yaml` to a declaration, or to everything that is wrong with it."""
+"""Loads a project: from the bytes of `vitrify.yaml` or `vitrify.py` to a declaration, or to everything that is wrong with it."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from vitrify.core.digest import JSON
@@ -41,27 +41,29 @@ class Gathered:
         """Something that has no place in a declaration, or another meaning there."""
         self.remarks[f"{self.file}{f':{line}' if line else ''}: {text}"] = None
 
-    def within(self, name: str, above: frozenset[str] = frozenset()) -> Iterator[str]:
-        """Every host of a group and of those within it; a group that holds itself ends where it does."""
-        found = self.groups.get(name, Found())
-        yield from found.hosts
-        for child in found.children:
-            if child not in above:
-                yield from self.within(child, above | {name})
-
-    def depth(self, name: str, below: frozenset[str] = frozenset()) -> int:
-        """How many groups are around a group, at most."""
-        around = [other for other, found in self.groups.items() if name in found.children and other not in below and other != name]
-        return max((1 + self.depth(other, below | {name}) for other in around), default=0)
+    def within(self, name: str) -> dict[str, None]:
+        """Every host of a group and of those within it."""
+        seen, level = {name}, [name]
+        found: dict[str, None] = {}
+        while level:
+            found.update(host for one in level for host in self.group(one).hosts.items())
+            level = [child for one in level for child in self.group(one).children if child not in seen]
+            seen.update(level)
+        return found
 
     def outer_first(self) -> list[str]:
-        """The groups in the order in which their variables count: outer ones first, then by name."""
-        return sorted(self.groups, key=lambda name: (name != ALL, self.depth(name), name))
+        """The groups in the order in which their variables count: `all`, then outer ones before inner ones, then by name."""
+        depths = dict.fromkeys(self.groups, 0)
+        for _ in self.groups:
+            for name, found in self.groups.items():
+                for child in found.children:
+                    depths[child] = min(max(depths[child], depths[name] + 1), len(self.groups))
+        return sorted(self.groups, key=lambda name: (name != ALL, depths[name], name))
 
-    def told_of(self, host: str) -> dict[str, JSON]:
-        """All variables of a host, those of its groups included."""
-        found: dict[str, JSON] = {}
+    def told(self) -> dict[str, dict[str, JSON]]:
+        """Host -> all its variables, those of its groups included."""
+        found: dict[str, dict[str, JSON]] = {host: {} for host in self.hosts}
         for name in self.outer_first():
-            if name == ALL or host in self.within(name):
-                found.update(self.groups[name].variables)
-        return found | self.hosts.get(host, {})
+            for host in self.hosts if name == ALL else self.within(name):
+                found[host].update(self.groups[name].variables)
+        return {host: {**variables, **self.hosts[host]} for host, variables in found.items()}

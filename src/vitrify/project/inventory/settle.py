@@ -44,13 +44,10 @@ class _Settling:
     def imported(self) -> Imported:
         """All of it."""
         names = self._names()
-        hosts = {host: self._host(host) for host in self._all_hosts()}
+        hosts = {host: self._host(host, told) for host, told in self.found.told().items()}
         groups = tuple(self._group(name, called, names, hosts) for name, called in names.items())
         variables = self._kept(self.found.groups[ALL].variables, f"group {ALL}") if ALL in self.found.groups else {}
         return Imported(variables, groups, tuple(self.found.remarks))
-
-    def _all_hosts(self) -> list[str]:
-        return list(dict.fromkeys(host for group in self.found.groups.values() for host in group.hosts))
 
     def _names(self) -> dict[str, str]:
         """Group -> what it is called in a declaration; `all` is the whole, and needs no group unless hosts are in it alone."""
@@ -95,9 +92,8 @@ class _Settling:
             seen.setdefault(at, {}).update(variables if isinstance(variables, dict) else {})
         yield from seen.items()
 
-    def _host(self, host: str) -> tuple[str, JSON] | None:
+    def _host(self, host: str, told: Mapping[str, JSON]) -> tuple[str, JSON] | None:
         """Its address and its own variables; None where it cannot be reached from here."""
-        told = self.found.told_of(host)
         reached = {part: told[name] for name, part in _REACHED.items() if name in told}
         for part, value in reached.items():
             if "{{" in str(value):
