@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from vitrify.core.declaration import Declaration, Host, Lifecycle, Server
 from vitrify.core.diagnostic import PlanStale, UsageInvalid
+from vitrify.core.digest import JSONObject
 from vitrify.core.drift import Audit
 from vitrify.core.event import Emit
 from vitrify.core.plan import HostPlan, Plan, ReleasePlan, Selection, tagged
@@ -316,7 +317,9 @@ class App:
         ledger = self._world.ledger
         newest = next(iter(ledger.entries(ledger.size - 1)), None) if ledger.size else None
         if newest is None or newest.kind != "plan" or newest.body.get("plan") != plan.digest:
-            ledger.append("plan", {"plan": plan.digest, "declaration": plan.declaration, "empty": plan.empty})
+            body: JSONObject = {"plan": plan.digest, "declaration": plan.declaration, "empty": plan.empty}
+            picked: JSONObject = {} if plan.selection == Selection() else {"selection": plan.selection.to_json()}
+            ledger.append("plan", {**body, **picked})
 
     async def _apply(self, plan: Plan) -> Applied:
         from vitrify.lifecycle import immutable, mutable

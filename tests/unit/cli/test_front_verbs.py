@@ -1,4 +1,4 @@
-"""The verbs that need nothing but a declaration, or not even that: explain, schema, completion."""
+"""The verbs that only read: explain, schema, inventory, completion."""
 
 from __future__ import annotations
 
@@ -100,3 +100,34 @@ def test_verbs_and_names_are_completed(folder: str, words: str, offered: list[st
     found = BashComplete(vitrify, {}, "vitrify", "_VITRIFY_COMPLETE").get_completions(before, incomplete)
 
     assert [item.value for item in found] == offered
+
+
+INVENTORY = "[web]\na ansible_user=me ansible_become=yes\n"
+
+
+def test_an_inventory_is_printed_and_what_has_no_place_is_told_beside_it(console: Console, tmp_path: Path) -> None:
+    file = tmp_path / "hosts"
+    file.write_text(INVENTORY)
+
+    ended = console("inventory", "import", str(file), "--format", "ansible-ini")
+
+    assert ended.out == "groups:\n  web:\n    hosts:\n      - ssh://me@a\n"
+    assert ended.err == f"note: {file}: `ansible_become` of host a has no place in a declaration: who to become is no variable here\n"
+
+
+def test_an_inventory_is_a_document_or_a_file_where_that_is_asked_for(console: Console, tmp_path: Path) -> None:
+    file, out = tmp_path / "hosts", tmp_path / "groups.yaml"
+    file.write_text(INVENTORY)
+    words = ("inventory", "import", str(file), "--format", "ansible-ini")
+
+    document = json.loads(console(*words, "-o", "json").out)
+    written = console(*words, "-o", str(out))
+
+    assert document["schema"] == "vitrify.dev/inventory/v1"
+    assert document["groups"] == {"web": {"hosts": [{"at": "ssh://me@a", "vars": {}}], "vars": {}}}
+    assert len(document["remarks"]) == 1
+    assert out.read_text().startswith("groups:\n  web:")
+    assert written.out == ""
+    assert "Written: 1 group, 1 note." in written.err
+    assert console(*words, "--out", str(tmp_path / "no" / "where")).code is Exit.USAGE
+    assert console("inventory", "import", str(file), "--format", "toml").code is Exit.USAGE

@@ -26,7 +26,7 @@ _INSTEAD: Mapping[str, str] = {
     "ansible_ssh_common_args": "your OpenSSH configuration says it",
     "ansible_ssh_extra_args": "your OpenSSH configuration says it",
     "ansible_python_interpreter": "vitrify finds a Python by itself",
-    "ansible_become": "vitrify asks for what it needs by itself",
+    "ansible_become": "who to become is no variable here",
 }
 
 
