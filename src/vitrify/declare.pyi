@@ -24,6 +24,11 @@ def secret(name: str) -> str:
 def use(profile: str, *, with_: Mapping[str, object] = ...) -> Resource:
     """The resources of a profile."""
 
+class _Ssh(TypedDict, total=False):
+    """How hosts are reached by SSH."""
+    config: str
+    sudo_password: str
+
 class _AgeNeeded(TypedDict):
     """A file encrypted with age."""
     file: str
@@ -136,6 +141,7 @@ def project(
     routers: Mapping[str, _Router] = ...,
     servers: Mapping[str, Server],
     secrets: Mapping[str, _Secret] = ...,
+    ssh: object = ...,
 ) -> Project:
     """The declaration itself."""
 
@@ -145,12 +151,15 @@ def server(
     hosts: Sequence[str | _Host],
     resources: Sequence[Resource],
     base: str = ...,
+    on_image: Literal['drop', 'refuse'] = ...,
     runtime: Literal['bubblewrap'] = ...,
     replicas: int = ...,
     writable: Sequence[str] = ...,
     health: _Health = ...,
     route: _Route = ...,
     rollout: _Rollout = ...,
+    batch: Sequence[object] = ...,
+    max_fail: object = ...,
     vars: Mapping[str, object] = ...,
 ) -> Server:
     """One server, with the keys of both lifecycles."""
@@ -194,6 +203,50 @@ def command(
     always: due every time: no plan will ever be empty
     cwd: the folder to run in; / where not given
     user: the user to run as; root where not given
+    after: addresses of resources that must be done before
+    when: whether the resource counts at all
+    absent: whether the thing shall be gone
+    on_leave: what becomes of it once it left the declaration
+    protect: whether it is never removed
+    tags: words to pick resources by
+    override: whether it takes the place of an earlier resource with the same address
+    """
+
+def cron(
+    *,
+    name: str,
+    day: object = ...,
+    env: Mapping[str, str] = ...,
+    hour: object = ...,
+    job: str = ...,
+    minute: object = ...,
+    month: object = ...,
+    special: Literal['reboot', 'yearly', 'annually', 'monthly', 'weekly', 'daily', 'midnight', 'hourly'] = ...,
+    user: str = ...,
+    weekday: object = ...,
+    after: str | _Texts = ...,
+    when: bool = ...,
+    absent: bool = ...,
+    on_leave: Literal['remove', 'keep', 'purge'] = ...,
+    protect: bool = ...,
+    tags: str | _Texts = ...,
+    override: bool = ...,
+) -> Resource:
+    """A job of cron, in the file `/etc/cron.d/NAME`, which cron reads within a minute.
+
+    `job` is a line as cron runs it: by `/bin/sh`, with `%` for a line break unless it is written `\\%`. What is not said of the
+    time is `*`. Where systemd runs, a `timer` does the same without a shell, and tells of its failures.
+
+    name: its name, and that of the file
+    job: the line that is run
+    minute: 0 to 59, a range, a list or a step; * where not given
+    hour: 0 to 23
+    day: of the month, 1 to 31
+    month: 1 to 12, or jan to dec
+    weekday: 0 to 7, or sun to sat; 0 and 7 are Sunday
+    special: in place of the five
+    user: the user it runs as; root where not given
+    env: variables of the file: PATH, MAILTO
     after: addresses of resources that must be done before
     when: whether the resource counts at all
     absent: whether the thing shall be gone
@@ -277,6 +330,72 @@ def file(
     override: whether it takes the place of an earlier resource with the same address
     """
 
+def firewall(
+    *,
+    name: str,
+    content: str = ...,
+    family: Literal['inet', 'ip', 'ip6', 'arp', 'bridge', 'netdev'] = ...,
+    source: str = ...,
+    template: str = ...,
+    vars: object = ...,
+    after: str | _Texts = ...,
+    when: bool = ...,
+    absent: bool = ...,
+    on_leave: Literal['remove', 'keep', 'purge'] = ...,
+    protect: bool = ...,
+    tags: str | _Texts = ...,
+    override: bool = ...,
+) -> Resource:
+    """A table of nftables that belongs to this resource alone.
+
+    What is declared is what stands between the braces of `table inet NAME { … }`: chains, sets, rules. On a live host `nft -c` must
+    accept it before anything is written; then the kernel replaces the whole table at once, and no other table is touched. A
+    unit of its own puts it in place at every start. What is in the sets of a table is not compared: programs add to them.
+
+    name: the table
+    family: its family; `inet`, which is IPv4 and IPv6, where not given
+    content: chains, sets and rules as text
+    template: a Jinja template in the project that renders them
+    vars: a map of values for the template
+    source: a file in the project that holds them
+    after: addresses of resources that must be done before
+    when: whether the resource counts at all
+    absent: whether the thing shall be gone
+    on_leave: what becomes of it once it left the declaration
+    protect: whether it is never removed
+    tags: words to pick resources by
+    override: whether it takes the place of an earlier resource with the same address
+    """
+
+def kernel_module(
+    name: str | Sequence[str],
+    *,
+    options: Mapping[str, str] = ...,
+    after: str | _Texts = ...,
+    when: bool = ...,
+    absent: bool = ...,
+    on_leave: Literal['remove', 'keep', 'purge'] = ...,
+    protect: bool = ...,
+    tags: str | _Texts = ...,
+    override: bool = ...,
+) -> Resource:
+    """A module of the kernel.
+
+    Writes `/etc/modules-load.d/vitrify-NAME.conf`, its options into `/etc/modprobe.d/vitrify-NAME.conf`, and on a live host loads it.
+    Options count from the next loading on: a module that is in use is not reloaded. Absent, it is unloaded too; what is built
+    into the kernel stays.
+
+    name: the module
+    options: its options, as `modinfo` names them
+    after: addresses of resources that must be done before
+    when: whether the resource counts at all
+    absent: whether the thing shall be gone
+    on_leave: what becomes of it once it left the declaration
+    protect: whether it is never removed
+    tags: words to pick resources by
+    override: whether it takes the place of an earlier resource with the same address
+    """
+
 def line(
     *,
     path: _Path,
@@ -335,6 +454,43 @@ def link(
     override: whether it takes the place of an earlier resource with the same address
     """
 
+def mount(
+    *,
+    path: _Path,
+    dump: int = ...,
+    fstype: str = ...,
+    options: str = ...,
+    pass_: int = ...,
+    source: str = ...,
+    after: str | _Texts = ...,
+    when: bool = ...,
+    absent: bool = ...,
+    on_leave: Literal['remove', 'keep', 'purge'] = ...,
+    protect: bool = ...,
+    tags: str | _Texts = ...,
+    override: bool = ...,
+) -> Resource:
+    """A file system at a folder.
+
+    Writes its line into /etc/fstab and leaves all others alone; on a live host it is mounted at once, and remounted where its options
+    change. With the option `noauto` it is only written. The folder must be there: declare a `directory`. Absent, or once it left
+    the declaration, it is unmounted and its line goes; what is stored in it stays.
+
+    path: the folder it is mounted at
+    source: what is mounted: a device, UUID=…, HOST:/PATH, tmpfs
+    fstype: the type of the file system
+    options: its options, separated by commas; `defaults` where not given
+    dump: whether `dump` saves it; 0 where not given
+    pass_: when it is checked at a start: 1 the root, 2 others, 0 never, which is the default
+    after: addresses of resources that must be done before
+    when: whether the resource counts at all
+    absent: whether the thing shall be gone
+    on_leave: what becomes of it once it left the declaration
+    protect: whether it is never removed
+    tags: words to pick resources by
+    override: whether it takes the place of an earlier resource with the same address
+    """
+
 def process(
     *,
     name: str,
@@ -372,6 +528,148 @@ def process(
     override: whether it takes the place of an earlier resource with the same address
     """
 
+def service(
+    name: str | Sequence[str],
+    *,
+    enabled: bool = ...,
+    masked: bool = ...,
+    reload_on: _Texts = ...,
+    restart_on: _Texts = ...,
+    running: bool = ...,
+    after: str | _Texts = ...,
+    when: bool = ...,
+    absent: bool = ...,
+    on_leave: Literal['remove', 'keep', 'purge'] = ...,
+    protect: bool = ...,
+    tags: str | _Texts = ...,
+    override: bool = ...,
+) -> Resource:
+    """A unit of systemd that something else brings: a package, a `unit`, a `file`.
+
+    A name without a suffix is a service; `x.timer` and `x.socket` are units as they stand. Only what is declared is compared. A unit
+    that has nothing to enable (no section `[Install]`) counts as enabled or not, as wished. A restart or reload that is owed is paid
+    once, after all changes it listens to; it starts nothing that does not run. Where the unit cannot reload it is restarted.
+    In a folder and in an image the links alone are made. A service that left the declaration stays as it is.
+
+    name: its unit; without a suffix it is a service
+    running: whether it runs now; left as it is where not given
+    enabled: whether it is started with the machine; left as it is where not given
+    masked: whether nobody can start it; left as it is where not given
+    restart_on: addresses of resources; it is restarted when one of them changes, if it runs
+    reload_on: addresses of resources; it is reloaded when one of them changes, if it runs
+    after: addresses of resources that must be done before
+    when: whether the resource counts at all
+    absent: whether the thing shall be gone
+    on_leave: what becomes of it once it left the declaration
+    protect: whether it is never removed
+    tags: words to pick resources by
+    override: whether it takes the place of an earlier resource with the same address
+    """
+
+def swap(
+    *,
+    path: _Path,
+    size: str = ...,
+    after: str | _Texts = ...,
+    when: bool = ...,
+    absent: bool = ...,
+    on_leave: Literal['remove', 'keep', 'purge'] = ...,
+    protect: bool = ...,
+    tags: str | _Texts = ...,
+    override: bool = ...,
+) -> Resource:
+    """A file that memory is moved out to.
+
+    The file is filled with zeros (holes are refused by the kernel), for root alone, used at once, and has its line in /etc/fstab.
+    Another size means that it is emptied into memory, made anew and used again. Absent, or once it left the declaration, it is
+    used no more and goes. It has no meaning in an image; in a folder the line alone is written.
+
+    path: the file
+    size: how large it is: a whole number and K, M, G or T, as in 2G
+    after: addresses of resources that must be done before
+    when: whether the resource counts at all
+    absent: whether the thing shall be gone
+    on_leave: what becomes of it once it left the declaration
+    protect: whether it is never removed
+    tags: words to pick resources by
+    override: whether it takes the place of an earlier resource with the same address
+    """
+
+def sysctl(
+    *,
+    name: str,
+    value: object = ...,
+    after: str | _Texts = ...,
+    when: bool = ...,
+    absent: bool = ...,
+    on_leave: Literal['remove', 'keep', 'purge'] = ...,
+    protect: bool = ...,
+    tags: str | _Texts = ...,
+    override: bool = ...,
+) -> Resource:
+    """A setting of the kernel.
+
+    Writes `/etc/sysctl.d/99-vitrify-NAME.conf`, and on a live host sets the running value; all settings that follow each other are set
+    in one go. Absent, or once it left the declaration, the file goes and the running value stays until the next start: nobody
+    remembers what it would have been. An undo gives the former running value back.
+
+    name: the setting; with `/` in place of `.` where a name in it holds a dot
+    value: its value: text or a whole number
+    after: addresses of resources that must be done before
+    when: whether the resource counts at all
+    absent: whether the thing shall be gone
+    on_leave: what becomes of it once it left the declaration
+    protect: whether it is never removed
+    tags: words to pick resources by
+    override: whether it takes the place of an earlier resource with the same address
+    """
+
+def timer(
+    *,
+    name: str,
+    accuracy: str = ...,
+    command: _Texts = ...,
+    delay: str = ...,
+    env: Mapping[str, str] = ...,
+    every: str = ...,
+    on_boot: str = ...,
+    on_calendar: _Texts = ...,
+    persistent: bool = ...,
+    user: str = ...,
+    workdir: _Path = ...,
+    after: str | _Texts = ...,
+    when: bool = ...,
+    absent: bool = ...,
+    on_leave: Literal['remove', 'keep', 'purge'] = ...,
+    protect: bool = ...,
+    tags: str | _Texts = ...,
+    override: bool = ...,
+) -> Resource:
+    """A program that is run at given times.
+
+    Writes NAME.service and NAME.timer, enables the timer, and on a host with systemd starts it; the program itself is first run when its
+    time comes. Times are written as systemd reads them: `on_calendar: ["Mon..Fri 03:00"]`, `on_boot: 5min`, `every: 1h`.
+
+    name: its name, and that of both units
+    command: the program, as an absolute path, and its arguments
+    on_calendar: times of the calendar; each must be one that `systemd-analyze calendar` understands
+    on_boot: how long after the start of the machine, as in 5min
+    every: how long after it last began, as in 1h; needs `on_boot` or `on_calendar` for its first time
+    persistent: whether a time that was missed while the machine was off is made up for
+    delay: a random delay of up to this long, as in 10min
+    accuracy: how late it may be so that timers go together; systemd's own 1min where not given
+    user: the user it runs as; root where not given
+    workdir: the folder it starts in; / where not given
+    env: its environment
+    after: addresses of resources that must be done before
+    when: whether the resource counts at all
+    absent: whether the thing shall be gone
+    on_leave: what becomes of it once it left the declaration
+    protect: whether it is never removed
+    tags: words to pick resources by
+    override: whether it takes the place of an earlier resource with the same address
+    """
+
 def tree(
     *,
     to: _Path,
@@ -395,6 +693,46 @@ def tree(
     to: where it goes
     owner: who owns it; left as it is where not given
     group: the group it belongs to; left as it is where not given
+    after: addresses of resources that must be done before
+    when: whether the resource counts at all
+    absent: whether the thing shall be gone
+    on_leave: what becomes of it once it left the declaration
+    protect: whether it is never removed
+    tags: words to pick resources by
+    override: whether it takes the place of an earlier resource with the same address
+    """
+
+def unit(
+    *,
+    name: str,
+    content: str = ...,
+    drop_in: str = ...,
+    sections: object = ...,
+    source: str = ...,
+    template: str = ...,
+    vars: object = ...,
+    after: str | _Texts = ...,
+    when: bool = ...,
+    absent: bool = ...,
+    on_leave: Literal['remove', 'keep', 'purge'] = ...,
+    protect: bool = ...,
+    tags: str | _Texts = ...,
+    override: bool = ...,
+) -> Resource:
+    """A unit file in /etc/systemd/system, or with `drop_in` a file beside one that something else brought.
+
+    It says how the unit is made, not whether it runs: that is a `service`, which may listen to it. On a host with systemd all that
+    changed is loaded by one `daemon-reload`. `sections` is the file as a map: `{Service: {ExecStart: ["", "/usr/bin/shop"]}}`; a list
+    is a setting that stands several times, and specifiers such as `%i` count. A unit file that goes is stopped first, and the
+    links of the usual targets to it go with it.
+
+    name: the unit; without a suffix it is a service
+    drop_in: the name of a drop-in: the file is NAME.d/DROP_IN.conf
+    sections: a map: section -> setting -> text, number, true or false, or a list of these
+    content: the whole file as text
+    template: a Jinja template in the project that renders it
+    vars: a map of values for the template
+    source: a file in the project to take byte for byte
     after: addresses of resources that must be done before
     when: whether the resource counts at all
     absent: whether the thing shall be gone

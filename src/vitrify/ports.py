@@ -65,6 +65,17 @@ class BakeRequest:
     labels: Mapping[str, str]
 
 
+@dataclass(frozen=True)
+class Ground:
+    """A packed base as it is now. `seen` moves whenever a file of it does.
+
+    `layer` is the digest of the layer that was packed from exactly this, "" where it was not packed yet.
+    """
+
+    seen: str
+    layer: str
+
+
 class Builder(Protocol):
     """Turns resources into an image."""
 
@@ -72,6 +83,13 @@ class Builder(Protocol):
         """The image of this request.
 
         Equal requests over equal bases give equal digests, on any machine; baking what is here already costs next to nothing.
+        What was packed of the base stands in the image's labels, as `Ground.layer` names it.
+        """
+
+    async def ground(self, base: str) -> Ground | None:
+        """The base as it is now, without reading a file of it; None where nothing of it is packed (`scratch`, `host`).
+
+        Raises what a bake over this base would raise where it is not there or cannot be looked at.
         """
 
 
@@ -246,6 +264,15 @@ class StateStore(Protocol):
 
     def servers(self) -> tuple[str, ...]:
         """Every server that has a release."""
+
+    def managed(self) -> tuple[tuple[str, str], ...]:
+        """Server and host of every place that is changed in place, in order: what left the declaration is found by this."""
+
+    def manage(self, server: str, host: str) -> None:
+        """Note such a place; repeating it is harmless."""
+
+    def forget(self, server: str, host: str) -> None:
+        """Forget it; repeating it is harmless."""
 
 
 class ImageStore(Protocol):

@@ -10,7 +10,7 @@ import pytest
 
 from vitrify.builders.oci import OciBuilder
 from vitrify.stores.layout import LayoutStore
-from vitrify.testing.image_suite import BuilderSuite, ImageStoreSuite, NewBuilder, Stocked, a_request
+from vitrify.testing.image_suite import Based, BuilderSuite, ImageStoreSuite, NewBuilder, Stocked, a_request
 from vitrify.testing.memory_images import MemoryImages
 from vitrify.testing.memory_session import MemorySession
 
@@ -20,12 +20,25 @@ class TestMemoryBuilder(BuilderSuite):
     def new(self) -> NewBuilder:
         return MemoryImages
 
+    @pytest.fixture
+    def based(self) -> Based:
+        images = MemoryImages()
+        images.folders["rootfs:/base"] = "a text"
+        return images, "rootfs:/base", lambda text: images.folders.update({"rootfs:/base": text})
+
 
 class TestOciBuilder(BuilderSuite):
     @pytest.fixture
     def new(self, tmp_path: Path) -> NewBuilder:
         numbers = count()
         return lambda: OciBuilder(MemorySession(), LayoutStore(tmp_path / f"store{next(numbers)}"))
+
+    @pytest.fixture
+    def based(self, tmp_path: Path) -> Based:
+        file = tmp_path / "base" / "file"
+        file.parent.mkdir()
+        file.write_text("a text")
+        return OciBuilder(MemorySession(), LayoutStore(tmp_path / "store")), f"rootfs:{file.parent}", lambda text: _write(file, text)
 
 
 class TestMemoryImageStore(ImageStoreSuite):
@@ -40,3 +53,7 @@ class TestLayoutStore(ImageStoreSuite):
     def stocked(self, tmp_path: Path) -> Stocked:
         store = LayoutStore(tmp_path)
         return store, asyncio.run(OciBuilder(MemorySession(), store).bake(a_request())).digest
+
+
+def _write(file: Path, text: str) -> None:
+    file.write_text(text)

@@ -23,13 +23,16 @@ def test_a_page_can_be_followed_from_top_to_bottom(page: Page, tmp_path: Path) -
     folder = tmp_path / "reader"
     folder.mkdir()
 
-    for block in page.blocks:
-        if block.wish.startswith("file "):
-            path = folder / block.wish.removeprefix("file ")
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(block.text, encoding="utf-8")
-        elif block.wish.startswith("run"):
-            folder = _follow(block, folder, home=tmp_path / "home")
+    try:
+        for block in page.blocks:
+            if block.wish.startswith("file "):
+                path = folder / block.wish.removeprefix("file ")
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(block.text, encoding="utf-8")
+            elif block.wish.startswith("run"):
+                folder = _follow(block, folder, home=tmp_path / "home")
+    finally:
+        _leave_nothing_running(tmp_path)
 
 
 def _follow(block: Block, folder: Path, *, home: Path) -> Path:
@@ -46,6 +49,13 @@ def _follow(block: Block, folder: Path, *, home: Path) -> Path:
         assert done.returncode == code, f"$ {command}{said}"
         assert not shown.strip() or doctest.OutputChecker().check_output(shown, done.stdout, SAME), f"$ {command}{said}"
     return folder
+
+
+def _leave_nothing_running(place: Path) -> None:
+    """A page that ends half way, or that forgot to, must not leave instances and a router behind."""
+    for keys in place.rglob("vitrify.keys"):
+        retire = ["vitrify", "retire", "web", "-y"]
+        subprocess.run(retire, cwd=keys.parent, env=_reader(place / "home"), check=False, capture_output=True)
 
 
 def _reader(home: Path) -> dict[str, str]:

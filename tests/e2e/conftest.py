@@ -10,6 +10,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from fleet import Control, Fleet, lacking_ssh
 from live_host import LiveHost, booted, lacking
 from shop import Shop
 
@@ -37,3 +38,21 @@ def live_host(tmp_path: Path) -> Iterator[LiveHost]:
         pytest.skip(reason)
     with booted(tmp_path / "live") as host:
         yield host
+
+
+@pytest.fixture
+def fleet(tmp_path: Path) -> Iterator[Fleet]:
+    """Machines that answer SSH, started as the test asks for them."""
+    if reason := lacking() or lacking_ssh():
+        pytest.skip(reason)
+    fleet = Fleet.begin(tmp_path / "fleet")
+    yield fleet
+    fleet.close()
+
+
+@pytest.fixture
+def control(tmp_path: Path, fleet: Fleet) -> Control:
+    """A control machine with an empty project."""
+    folder = tmp_path / "project"
+    folder.mkdir()
+    return Control(folder, tmp_path / "home", fleet.runtime)

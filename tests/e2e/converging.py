@@ -15,9 +15,10 @@ from vitrify.core.difference import Change
 from vitrify.core.digest import JSONObject, digest_bytes
 from vitrify.core.plan import Owned
 from vitrify.core.resource import Resource
+from vitrify.ports import Session
 from vitrify.resources.registry import all_kinds
 from vitrify.testing.engine import MEMORY, objects, planned
-from vitrify.transports.local import PYTHON, LocalSession, LocalTransport
+from vitrify.transports.local import PYTHON, LocalTransport
 
 KEY = "5e" * 32
 
@@ -29,7 +30,7 @@ class Payloads:
         self._loop = asyncio.new_event_loop()
         self._home = home
         self._python = python
-        self._session: LocalSession | None = None
+        self._session: Session | None = None
 
     def close(self) -> None:
         """End what still runs."""
@@ -57,12 +58,12 @@ class Payloads:
         call = session.call(name, arguments, contents=contents)
         return self._loop.run_until_complete(_killed(session, call, after=after, pid=int(pid.read_text())))
 
-    async def _connect(self, environ: Mapping[str, str]) -> LocalSession:
+    async def _connect(self, environ: Mapping[str, str]) -> Session:
         transport = LocalTransport(self._home, environ={**os.environ, **environ}, pythons=(self._python,))
         return await transport.connect(Host("machine"))
 
 
-async def _killed(session: LocalSession, work: Coroutine[None, None, JSONObject], *, after: float, pid: int) -> bool:
+async def _killed(session: Session, work: Coroutine[None, None, JSONObject], *, after: float, pid: int) -> bool:
     call = asyncio.ensure_future(work)
     await asyncio.wait([call], timeout=after)
     cut_short = not call.done()

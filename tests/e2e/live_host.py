@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-PACKAGES = ("dbus", "python3", "systemd-sysv", "util-linux")
+PACKAGES = ("cron", "dbus", "nftables", "python3", "systemd-sysv", "util-linux")
 PROGRAMS = {"mmdebstrap": "mmdebstrap", "systemd-nspawn": "systemd-container", "unshare": "util-linux", "nsenter": "util-linux"}
 PROJECT = "/root/project"
 """The project's folder inside the machine."""
@@ -38,8 +38,7 @@ mount -t overlay overlay -o "lowerdir=$tree,upperdir=$place/upper,workdir=$place
 code=133  # a machine that reboots ends so, and wants to be started again
 while [ "$code" -eq 133 ]; do
     code=0
-    systemd-nspawn --quiet --directory="$place/root" --boot --register=no --keep-unit --private-network --machine=live \
-        --link-journal=no "$@" || code=$?
+    systemd-nspawn --quiet --directory="$place/root" --boot --register=no --keep-unit --machine=live --link-journal=no "$@" || code=$?
 done
 """
 
@@ -63,17 +62,21 @@ def _release() -> str:
 
 
 @functools.cache
-def tree() -> Path:
-    """The files of a small Debian, made the first time (half a minute) and kept in the user's cache. Never written to."""
+def tree(*more: str) -> Path:
+    """The files of a small Debian with these packages as well, made the first time (half a minute) and kept in the user's cache.
+
+    Never written to.
+    """
+    packages = sorted({*PACKAGES, *more})
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "vitrify-tests"
     cache.mkdir(parents=True, exist_ok=True)
-    place = cache / "-".join(("debian", _release(), *PACKAGES))
+    place = cache / "-".join(("debian", _release(), *packages))
     with (cache / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not place.exists():
             part = place.with_suffix(".part")
             shutil.rmtree(part, ignore_errors=True)
-            command = ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(PACKAGES)}", _release(), str(part)]
+            command = ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(packages)}", _release(), str(part)]
             made = subprocess.run(command, check=False, capture_output=True, text=True)
             if made.returncode:
                 raise RuntimeError(f"mmdebstrap ended with {made.returncode}: {made.stderr}")
@@ -133,14 +136,17 @@ class LiveHost:
 
 
 @contextmanager
-def booted(folder: Path) -> Iterator[LiveHost]:
-    """A new machine that finished starting; afterwards nothing of it is left. `folder` gets what it said on its console."""
+def booted(folder: Path, *, packages: Sequence[str] = (), settings: Sequence[str] = ("--private-network",)) -> Iterator[LiveHost]:
+    """A new machine that finished starting; afterwards nothing of it is left. `folder` gets what it said on its console.
+
+    `settings` are more arguments of systemd-nspawn.
+    """
     place, console = folder / "machine", folder / "console"
     place.mkdir(parents=True)
     lent = dict.fromkeys((str(REPOSITORY), sys.prefix, *((sys.base_prefix,) if sys.base_prefix != "/usr" else ())))
     unshare = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", KEEPER, "keeper"]
     with _cgroup() as cgroup, console.open("wb") as said:
-        command = [*unshare, str(tree()), str(place), str(cgroup), *(f"--bind-ro={path}" for path in lent)]
+        command = [*unshare, str(tree(*packages)), str(place), str(cgroup), *(f"--bind-ro={path}" for path in lent), *settings]
         keeper = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=said, stderr=said, start_new_session=True)
         try:
             host = _wait(keeper, console)

@@ -41,7 +41,7 @@ routers:
 servers:
   web:
     lifecycle: {lifecycle}
-    hosts: ["root:./machine"]
+    hosts: {hosts}
     base: host
     replicas: {replicas}
     resources:
@@ -50,7 +50,7 @@ servers:
       - file: {{path: /srv/app/serve.py, source: ./serve.py}}
       - file: {{path: /srv/app/greeting.txt, content: "${{var.greeting}}\\n"}}
       - process: {{name: web, command: [/usr/bin/python3, -I, /srv/app/serve.py], workdir: /srv/app, port: 8000}}
-    health: {{http: /, passes: 1, interval: 50ms, grace: {grace}}}
+    health: {{{health}, passes: 1, interval: 50ms, grace: {grace}}}
     route: {{router: edge}}
     rollout: {{drain: 2s, probation: {probation}, keep_warm: 5m}}
 """
@@ -67,6 +67,10 @@ class Shop:
     replicas: int = 1
     grace: str = "10s"
     probation: str = "0s"
+    hosts: str = '["root:./machine"]'
+    health: str = "http: /"
+    within: tuple[str, ...] = ()
+    """What the command line is run by, as in another mount namespace."""
 
     @classmethod
     def build(cls, folder: Path, **more: str) -> Shop:
@@ -96,13 +100,12 @@ class Shop:
         """Write the declaration, with these values changed."""
         for name, value in changed.items():
             setattr(self, name, value)
-        values = {name: getattr(self, name) for name in ("port", "lifecycle", "greeting", "replicas", "grace", "probation")}
-        (self.folder / "vitrify.yaml").write_text(DECLARATION.format(**values))
+        (self.folder / "vitrify.yaml").write_text(DECLARATION.format(**vars(self)))
 
     def run(self, *words: str, expect: int | None = 0, **environment: str) -> subprocess.CompletedProcess[str]:
         """The command line, as a person would use it."""
         result = subprocess.run(
-            [sys.executable, "-P", "-m", "vitrify", *words],
+            [*self.within, sys.executable, "-P", "-m", "vitrify", *words],
             cwd=self.folder,
             env={**os.environ, "VITRIFY_HOME": str(self.home), "VITRIFY_YES": "1", **environment},
             capture_output=True,
@@ -137,6 +140,15 @@ class Shop:
             if pid and data.get("status") == "running" and Path(f"/proc/{pid}").exists():
                 found.append(state.parent.name)
         return sorted(found)
+
+    def on_disk(self) -> list[str]:
+        """Ids of the instances that have a folder, whether they run or not."""
+        return sorted(path.parent.name for path in self.run_folder.glob("instances/*/spec.json"))
+
+    def break_into(self, instance: str) -> None:
+        """Write a file into the sealed root of an instance, past its sandbox."""
+        layers = json.loads((self.run_folder / "instances" / instance / "spec.json").read_text())["layers"]
+        (Path(layers[0]["upper"]) / "backdoor").write_text("intruder")
 
     def clear(self) -> None:
         """End everything that runs."""

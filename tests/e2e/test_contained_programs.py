@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-import re
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 
+from contained import lend
 from vitrify.core.diagnostic import TargetFailed
 from vitrify.core.system import Attributes, Command, System
 from vitrify.onhost.root import folder_system, image_system
@@ -32,18 +30,10 @@ def tree(tmp_path: Path) -> Path:
     """A root with a shell, what that needs, and nothing else."""
     root = tmp_path / "tree"
     for program in ("/bin/sh", "/bin/cat", "/usr/bin/id"):
-        copy(Path(program).resolve(), root, at=program)
+        lend(program, root)
     (root / "etc").mkdir()
     (root / "etc/passwd").write_text("root:x:0:0::/:/bin/sh\nada:x:1234:1234::/:/bin/sh\n")
     return root
-
-
-def copy(program: Path, root: Path, *, at: str) -> None:
-    needed = subprocess.run(["ldd", program], capture_output=True, text=True, check=True).stdout
-    for source, target in [(program, at), *((Path(path), path) for path in re.findall(r"(/\S+)", needed))]:
-        place = root / target.lstrip("/")
-        place.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(source.resolve(), place)
 
 
 def folder(tree: Path, bwrap: str) -> System:
@@ -76,7 +66,7 @@ def test_what_a_program_of_a_folder_writes_stays(tree: Path, bwrap: str) -> None
 
 def test_a_program_runs_as_its_user(tree: Path, bwrap: str) -> None:
     if os.geteuid() == 0:
-        copy(Path("/usr/bin/setpriv"), tree, at="/usr/bin/setpriv")
+        lend("/usr/bin/setpriv", tree)
 
     assert sh(folder(tree, bwrap), "id -u", user="ada") == "1234\n"
 

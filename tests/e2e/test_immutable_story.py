@@ -59,8 +59,27 @@ def test_an_ill_release_is_gated_out_and_the_old_one_serves_on(build_shop: Build
     failed = shop.run("apply", expect=7)
 
     assert "release 1 still serves" in failed.stderr
+    assert 'HTTP/1.0" 500' in failed.stderr, "the last words of what is gone"
     assert shop.get() == (200, "one")
+    assert shop.on_disk() == shop.running()
     assert len(shop.running()) == 1
+
+
+def test_an_altered_instance_is_replaced_and_leaves_nothing_but_its_finding(build_shop: BuildShop) -> None:
+    shop = build_shop(replicas=2)
+    shop.run("apply")
+    sound, altered = shop.running()
+    shop.break_into(altered)
+
+    planned = shop.document("plan")["servers"][0]
+    shop.run("apply")
+
+    assert (planned["kind"], planned["replace"]) == ("replace", [altered])
+    assert sound in shop.running()
+    assert shop.on_disk() == shop.running()
+    assert len(shop.running()) == 2
+    assert [entry["body"]["where"] for entry in shop.document("ledger", "show")["entries"] if entry["kind"] == "finding"] == [altered]
+    assert shop.document("plan")["servers"][0]["kind"] == "none"
 
 
 def test_a_release_that_falls_ill_in_its_probation_is_switched_back(build_shop: BuildShop) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from conftest import BuildShop
+from contained import lend
 from shop import Shop
 from steps import steps_in_source
 
@@ -81,6 +82,29 @@ def tampered(shop: Shop, turn: int) -> None:
         target.write_text("intruder\n")
 
 
+TWO_HOSTS = {
+    "lifecycle": "mutable",
+    "hosts": '["root:./machine", "root:./other"]',
+    "health": "command: [/usr/bin/grep, -q, one, /srv/app/greeting.txt]",
+    "grace": "200ms",
+}
+
+
+def ill_in_place(shop: Shop, turn: int) -> None:
+    if turn == 0:
+        for host in ("machine", "other"):
+            (shop.folder / host).mkdir(exist_ok=True)
+            lend("/usr/bin/grep", shop.folder / host)
+        shop.run("apply")
+    newer(shop, turn)
+
+
+def taken_back(shop: Shop, _: int) -> None:
+    for host in ("machine", "other"):
+        assert (shop.folder / host / "srv/app/greeting.txt").read_text() == "one\n"
+    shop.run("ledger", "verify")
+
+
 def serves_this(shop: Shop, turn: int) -> None:
     assert_whole(shop, serving=f"turn-{turn}")
 
@@ -120,6 +144,7 @@ STORIES = {
     "rollback": Story({}, two_releases, ("rollback", "web"), serves_one, daily=("begin", "switch.", "retire")),
     "retirement": Story({}, released, ("retire", "web"), serves_nothing, daily=("router-release", "instance-stop", "instance-discard")),
     "apply in place": Story({"lifecycle": "mutable"}, tampered, ("apply",), converged),
+    "batch that is ill": Story(TWO_HOSTS, ill_in_place, ("apply",), taken_back, ends=3, daily=("batch",)),
     "undo": Story({"lifecycle": "mutable"}, released, ("undo", "web"), undone),
 }
 

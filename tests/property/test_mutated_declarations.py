@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import io
 import random
 import re
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
@@ -14,6 +16,11 @@ import pytest
 import yaml
 from tests.amount import amount
 
+from vitrify.cli.exits import Exit
+from vitrify.cli.facade import open_app
+from vitrify.cli.invocation import Surroundings
+from vitrify.cli.main import run
+from vitrify.cli.render import Streams
 from vitrify.core.declaration import Declaration
 from vitrify.core.diagnostic import DeclarationInvalid, Diagnostic
 from vitrify.project.load import Inputs, read
@@ -228,7 +235,8 @@ def _within(problem: Diagnostic, folder: Path, content: bytes) -> bool:
 
 
 # -- planted mistakes --------------------------------------------------------------------------------------------
-
+VERBS = ("plan", "apply", "audit", "status")
+"""Those that begin with the declaration."""
 FREE = {"vars", "environments", "groups", "routers", "servers", "profiles", "secrets", "parameters", "env"}
 """Maps whose keys are names that a person chooses."""
 OPEN = FREE | {"use", "hosts", "with", "default", "choices"}
@@ -318,3 +326,30 @@ def test_a_planted_mistake_is_told_at_its_true_line_and_column(
         told = [(problem.where.line, problem.where.column) for problem in problems(folder, (head + mistaken).encode()) if problem.where]
 
         assert (line + head.count("\n"), column) in told, f"{told} for {head}{mistaken}"
+
+
+# -- by the command line -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("plant", [_misspelt, _wrong_type, _doubled, _removed])
+def test_the_command_line_tells_a_planted_mistake_at_its_place_and_ends_with_65(
+    folder: Path, tmp_path: Path, plant: Callable[[str, random.Random], Planted]
+) -> None:
+    chance = random.Random(random.getrandbits(64))  # noqa: S311  cases to try, not secrets
+    project = shutil.copytree(folder, tmp_path / "project")
+    environ = {"DB": "s3cret", "VITRIFY_HOME": str(tmp_path / "home"), "NO_COLOR": "1"}
+    for _ in range(N // 4 // 4):
+        mistaken, (line, column) = plant(SMALL if plant is _removed else chance.choice((SMALL, SHOP)), chance)
+        (project / "vitrify.yaml").write_text(mistaken)
+        screen = io.StringIO()
+
+        code = run(
+            ["-C", str(project), chance.choice(VERBS)],
+            Surroundings(Streams(io.StringIO(), screen, screen), environ, lambda: 0.0, open_app),
+        )
+
+        told = screen.getvalue()
+        assert code is Exit.DECLARATION, f"{told} for {mistaken}"
+        assert f"vitrify.yaml:{line}:{column}: error:" in told, f"{told} for {mistaken}"
+        assert not [word for word in ("Traceback", "unexpectedly", "s3cret") if word in told]
+        assert {path.name for path in project.iterdir()} <= {path.name for path in folder.iterdir()} | {"vitrify.yaml", "vitrify.keys"}

@@ -20,7 +20,7 @@ from vitrify.core.digest import JSON, JSONObject, digest_of
 from vitrify.core.event import Emit, Event, Stage, silence
 from vitrify.onhost.layout import LABEL_BASE, LABEL_FINGERPRINT, LABEL_PREFIX, LABEL_SECRETS, LAYER, Descriptor
 from vitrify.onhost.removal import remove_tree
-from vitrify.ports import BakeRequest, Image, Session
+from vitrify.ports import BakeRequest, Ground, Image, Session
 
 FORMAT: Final = 1
 """Counts up when equal inputs would give other bytes; part of every cache key."""
@@ -105,6 +105,15 @@ class OciBuilder:
         emit(Event("bake.done", Stage.DONE, request.server, data={"image": image.digest, "bytes": image.size, "cached": cached}))
         return image
 
+    async def ground(self, base: str) -> Ground | None:
+        """The base as the status of its files tells; the running system is not packed, instances see it as it is."""
+        found = Base.parse(base, system=self._means.system)
+        if found.kind != ROOTFS:
+            return None
+        seen, _ = await asyncio.to_thread(stat_fingerprint, rootfs_tree(found.folder))
+        known = self._store.recall("grounds", seen)
+        return Ground(seen, str(known["digest"]) if known else "")
+
     def _look_at(self, request: BakeRequest, emit: Emit) -> _Ground:
         base = Base.parse(request.base, system=self._means.system)
         if base.kind == HOST:
@@ -129,7 +138,9 @@ class OciBuilder:
         emit(Event("bake.layer", Stage.DONE, request.server, "base", {"digest": layer.digest, "bytes": layer.size}))
         if stat_fingerprint(tree)[0] != fingerprint:
             raise TargetFailed(f"{base.folder} changed while it was packed", hint="bake again once nothing writes there")
-        # A file written within the clock's grain of our reading it could change once more and look the same: do not remember.
+        self._store.remember("grounds", fingerprint, {"digest": layer.digest})
+        # A file written within the clock's grain of our reading it could change once more and look the same: a bake must not
+        # rely on such a look. A plan may: the next bake corrects it.
         if newest < finished - _SECOND_NS:
             self._store.remember("bases", fingerprint, {"digest": layer.digest, "size": layer.size})
         return layer

@@ -6,7 +6,7 @@ import click
 
 from vitrify.cli import documents
 from vitrify.cli.confirm import confirm
-from vitrify.cli.exits import Exit
+from vitrify.cli.exits import Exit, ended
 from vitrify.cli.invocation import Invocation
 from vitrify.cli.options import shared
 from vitrify.cli.render_plan import plan_lines
@@ -14,7 +14,6 @@ from vitrify.cli.render_report import applied_lines
 from vitrify.cli.verb import verb
 from vitrify.core.diagnostic import UsageInvalid
 from vitrify.core.plan import Plan
-from vitrify.core.report import Applied
 
 EXAMPLES = {
     "vitrify apply": "Show the plan, ask, and carry it out.",
@@ -38,7 +37,7 @@ EXAMPLES = {
     ),
 )
 @click.argument("file", required=False)
-@shared("project", "limit", "exclude", "tag", "var", "yes")
+@shared("project", "limit", "exclude", "tag", "var", "parallel", "keep_runs", "yes")
 def apply(invocation: Invocation, file: str | None) -> Exit:
     """Show the plan, ask, and carry it out: mutable servers are converged in place, immutable ones get a new release that
     takes over once it is healthy. FILE is a saved plan. Interrupted or killed, the same command finishes what was begun.
@@ -51,7 +50,7 @@ def apply(invocation: Invocation, file: str | None) -> Exit:
     # An empty plan is applied as well, unasked: what is as declared already comes under management, and the ledger hears of it.
     applied = invocation.app.apply(plan)
     screen.show(lambda: documents.applied(applied), lambda look: applied_lines(applied, look))
-    return _ended(applied)
+    return ended(applied)
 
 
 def _plan(invocation: Invocation, file: str | None) -> Plan:
@@ -65,7 +64,3 @@ def _plan(invocation: Invocation, file: str | None) -> Plan:
             hint="leave them out here",
         )
     return invocation.app.saved(file)
-
-
-def _ended(applied: Applied) -> Exit:
-    return Exit.HOSTS_FAILED if any(host.failed for host in applied.hosts) else Exit.DONE

@@ -24,5 +24,5 @@ def audit(invocation: Invocation, full: bool, detailed_exitcode: bool) -> Exit: 
     package manager, declared noise, unauthorised) with its evidence and what apply would do about it. Changes nothing.
     """  # noqa: D205  the whole paragraph is the help
     found = invocation.app.audit(full=full)
-    invocation.screen.show(found.to_json, lambda _: audit_lines(found))
+    invocation.screen.show(found.to_json, lambda look: audit_lines(found, look))
     return Exit.CHANGES if detailed_exitcode and found.unauthorised else Exit.DONE

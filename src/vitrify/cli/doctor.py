@@ -17,5 +17,5 @@ EXAMPLES = {"vitrify doctor": "Check this machine; exit 1 where something needed
 def doctor(invocation: Invocation) -> Exit:
     """Check that this machine has what vitrify needs, and say what to run where it lacks something. Changes nothing."""
     checks = invocation.app.doctor()
-    invocation.screen.show(lambda: documents.checks(checks), lambda _: check_lines(checks))
+    invocation.screen.show(lambda: documents.checks(checks), lambda look: check_lines(checks, look))
     return Exit.FAILED if any(check.state == "missing" for check in checks) else Exit.DONE

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from vitrify.core.plan import HostPlan, Plan
 from vitrify.core.report import (
     Applied,
     Check,
@@ -30,12 +31,20 @@ def applied(result: Applied) -> JSONObject:
     """The document of `apply`."""
     hosts: list[JSON] = [_converged(host) for host in result.hosts]
     releases: list[JSON] = [_released(release) for release in result.releases]
-    return document("applied", hosts=hosts, releases=releases)
+    return document("applied", hosts=hosts, releases=releases, problems=_problems(result), held=_held(result))
 
 
-def undone(hosts: Sequence[Converged]) -> JSONObject:
+def undone(result: Applied) -> JSONObject:
     """The document of `undo`."""
-    return document("undone", hosts=[_converged(host) for host in hosts])
+    return document("undone", hosts=[_converged(host) for host in result.hosts], problems=_problems(result))
+
+
+def _problems(result: Applied) -> list[JSON]:
+    return [problem.to_json() for problem in result.problems]
+
+
+def _held(result: Applied) -> list[JSON]:
+    return [{"server": server, "host": host} for server, host in result.held]
 
 
 def rolled_back(release: Released) -> JSONObject:
@@ -43,9 +52,30 @@ def rolled_back(release: Released) -> JSONObject:
     return document("rollback", **_released(release))
 
 
-def retired(server: str, instances: int) -> JSONObject:
+def retired(server: str, instances: int, result: Applied) -> JSONObject:
     """The document of `retire`."""
-    return document("retire", server=server, instances=instances)
+    hosts: list[JSON] = [_converged(host) for host in result.hosts]
+    return document("retire", server=server, instances=instances, hosts=hosts, problems=_problems(result), held=_held(result))
+
+
+def forgotten(result: Applied) -> JSONObject:
+    """The document of `forget`."""
+    return document("forget", hosts=[{"server": host.server, "host": host.host} for host in result.hosts], problems=_problems(result))
+
+
+def taken_over(result: Applied, planned: Plan) -> JSONObject:
+    """The document of `import`: on each host how many resources are managed now, and which differ and were left alone."""
+    hosts: list[JSON] = [
+        {
+            "server": plan.server,
+            "host": plan.host,
+            "managed": [str(resource.address) for resource in plan.settled],
+            "different": [str(change.resource.address) for change in plan.changes],
+        }
+        for plan in planned.servers
+        if isinstance(plan, HostPlan)
+    ]
+    return document("import", hosts=hosts, problems=[problem.to_json() for problem in (*planned.problems, *result.problems)])
 
 
 def status(servers: Sequence[ServerStatus]) -> JSONObject:
@@ -89,6 +119,8 @@ def _converged(host: Converged) -> JSONObject:
         "run": host.run,
         "outcomes": [{"address": each.address, "outcome": each.outcome, "error": each.error} for each in host.outcomes],
         "not_undone": [*host.not_undone],
+        "health": host.health,
+        "undone": host.undone,
         "ms": _ms(host.seconds),
     }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import IntEnum
+from typing import TYPE_CHECKING
 
 from vitrify.core.diagnostic import (
     Busy,
@@ -15,6 +16,9 @@ from vitrify.core.diagnostic import (
     TargetUnreachable,
     UsageInvalid,
 )
+
+if TYPE_CHECKING:
+    from vitrify.core.report import Applied
 
 
 class Exit(IntEnum):
@@ -73,3 +77,10 @@ def exit_for(error: BaseException) -> Exit:  # noqa: C901, PLR0911  one case for
             return Exit.INTEGRITY
         case _:
             return Exit.FAILED
+
+
+def ended(applied: Applied) -> Exit:
+    """The code of an apply or undo that went through: what failed counts before what could not be reached."""
+    if any(host.failed or host.undone for host in applied.hosts) or any(not problem.unreachable for problem in applied.problems):
+        return Exit.HOSTS_FAILED
+    return Exit.UNREACHABLE if applied.problems else Exit.DONE

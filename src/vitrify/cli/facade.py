@@ -10,7 +10,7 @@ if TYPE_CHECKING:  # help and usage errors are told before any of these is neede
     from vitrify.core.drift import Audit
     from vitrify.core.event import Emit
     from vitrify.core.plan import Plan
-    from vitrify.core.report import Applied, Check, Converged, EntryView, Released, ReleaseStatus, ServerStatus, Verified
+    from vitrify.core.report import Applied, Check, EntryView, Released, ReleaseStatus, ServerStatus, Verified, Which
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,10 @@ class Scope:
     overrides: Mapping[str, str] = field(default_factory=dict)
     environment: str = ""
     tags: tuple[str, ...] = ()
+    parallel: int = 10
+    """Hosts at a time."""
+    keep_runs: int = 20
+    """So many runs of each server stay undoable on a host."""
 
 
 class Application(Protocol):
@@ -40,8 +44,20 @@ class Application(Protocol):
     def apply(self, plan: Plan) -> Applied:
         """Carry out the plan."""
 
-    def undo(self, server: str, *, run: str, force: bool) -> tuple[Converged, ...]:
-        """Take back a run ("" is the last one) on each host of a mutable server."""
+    def undo(self, server: str, *, which: Which, force: bool) -> Applied:
+        """Take back a run, or every run back to one, on each host of a mutable server."""
+
+    def take_over(self, plan: Plan) -> Applied:
+        """Manage what this plan found to be as declared already; touch nothing."""
+
+    def leaving(self, server: str) -> Plan:
+        """What retiring a server would take away where it is changed in place."""
+
+    def leave(self, server: str, plan: Plan) -> Applied:
+        """Take that away, and forget the hosts."""
+
+    def forget(self, server: str, *, host: str, gone: bool) -> Applied:
+        """Stop managing hosts of a server; what is there stays."""
 
     def status(self) -> tuple[ServerStatus, ...]:
         """Every server as it is now."""
@@ -58,8 +74,8 @@ class Application(Protocol):
     def rollback(self, server: str, *, to: int | None) -> Released:
         """Make a former release live again."""
 
-    def retire(self, server: str) -> int:
-        """Stop and discard every instance of a server; returns how many there were."""
+    def retire(self, server: str, *, must: bool) -> int:
+        """Stop and discard every instance of a server; returns how many there were. It is an error if there `must` be a release."""
 
     def logs(self, name: str, *, lines: int) -> str:
         """The last lines of an instance, or of each live instance of a server."""
@@ -86,9 +102,9 @@ Open = Callable[[Scope, "Emit", Mapping[str, str]], Application]
 
 def open_app(scope: Scope, emit: Emit, environ: Mapping[str, str]) -> Application:
     """The real application."""
-    from vitrify.app import App, Options
-    from vitrify.core.plan import Selection
+    import sys
 
-    selection = Selection(scope.limit, scope.exclude, scope.tags, scope.environment)
-    options = Options(folder=scope.folder, selection=selection, overrides=scope.overrides)
-    return App(options, emit=emit, environ=environ)
+    from vitrify.app import App, Options
+    from vitrify.cli.password import asker
+
+    return App(Options(**vars(scope)), emit=emit, environ=environ, ask=asker(sys.stdin, sys.stderr))

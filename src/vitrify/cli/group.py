@@ -16,6 +16,7 @@ VERBS: Mapping[str, str] = {
     "init": "Begin a project: write a declaration to start from.",
     "plan": "Show what apply would do, and why; change nothing.",
     "apply": "Make it so: converge mutable servers, release immutable ones.",
+    "import": "Take what is there under management without touching it.",
     "undo": "Take back the last apply of a mutable server.",
     "status": "Show each server: what is live, what was applied when.",
     "bake": "Bake the image of an immutable server.",
@@ -24,7 +25,8 @@ VERBS: Mapping[str, str] = {
     "logs": "Show what instances wrote.",
     "audit": "Find every difference from what was declared and authorised.",
     "ledger": "Read and verify the tamper-evident record.",
-    "retire": "Take an immutable server out of service.",
+    "retire": "Take a server out of service, and away what was created for it.",
+    "forget": "Stop managing hosts, and leave what is there.",
     "explain": "Show where the value of a variable comes from.",
     "inventory": "Bring in what other tools know about hosts.",
     "schema": "Print the JSON Schema of a declaration, for editors.",
@@ -33,7 +35,10 @@ VERBS: Mapping[str, str] = {
     "demo": "See it work on a real application, in under a minute.",
     "version": "Show the version.",
 }
-"""Name -> short help, in the order of a project's life. `NAME` is the command `NAME` in the module of that name."""
+"""Name -> short help, in the order of a project's life. `NAME` is the command `NAME` in the module of that name, unless told else."""
+
+ELSEWHERE: Mapping[str, tuple[str, str]] = {"import": ("importing", "import_")}
+"""Name -> module and command, where the name is a word of Python's."""
 
 
 class Verbs(click.Group):
@@ -47,7 +52,8 @@ class Verbs(click.Group):
         """The verb; None where there is none of this name."""
         if cmd_name not in VERBS:
             return None
-        found = getattr(import_module(f"vitrify.cli.{cmd_name}"), cmd_name)
+        module, command = ELSEWHERE.get(cmd_name, (cmd_name, cmd_name))
+        found = getattr(import_module(f"vitrify.cli.{module}"), command)
         assert isinstance(found, click.Command)  # noqa: S101  the table of verbs is tested
         return found
 
@@ -79,7 +85,7 @@ class Verbs(click.Group):
     no_args_is_help=True,
     subcommand_metavar="VERB [ARGS]...",
 )
-@shared("project", "limit", "exclude", "tag", "var", "yes")
+@shared("project", "limit", "exclude", "tag", "var", "parallel", "keep_runs", "yes")
 @click.version_option(__version__, "-V", "--version", prog_name="vitrify", message="%(prog)s %(version)s")
 def vitrify(**_: object) -> None:
     """Converge live servers in place, or bake the same declaration into images and replace instances.

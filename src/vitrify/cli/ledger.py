@@ -8,7 +8,8 @@ from vitrify.cli import documents
 from vitrify.cli.exits import Exit
 from vitrify.cli.invocation import Invocation
 from vitrify.cli.options import flag, shared
-from vitrify.cli.render_report import entry_lines, verified_lines
+from vitrify.cli.render_ledger import entry_lines
+from vitrify.cli.render_report import verified_lines
 from vitrify.cli.verb import verb
 from vitrify.core.diagnostic import IntegrityFailed
 

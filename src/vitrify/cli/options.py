@@ -103,6 +103,10 @@ env = flag(
     help="The environment whose variables count.",
 )
 tag = flag("-t", "--tag", metavar="TAG", multiple=True, help="Only resources with this tag, of mutable servers. Repeatable.")
+parallel = flag("-j", "--parallel", type=click.IntRange(min=1), metavar="N", default=10, show_default=True, help="So many hosts at a time.")
+keep_runs = flag(
+    "--keep-runs", type=click.IntRange(min=1), metavar="N", default=20, show_default=True, help="So many runs stay undoable on a host."
+)
 var = flag("--var", metavar="NAME=VALUE", multiple=True, callback=_assignments, help="Set a variable of the declaration. Repeatable.")
 output = flag("-o", "--output", type=click.Choice(FORMATS), default="table", help="Form of the data on stdout.")
 output_or_file = flag(
@@ -122,6 +126,8 @@ _DECORATORS: Mapping[str, Decorator] = {
     "tag": tag,
     "env": env,
     "var": var,
+    "parallel": parallel,
+    "keep_runs": keep_runs,
     "yes": yes,
     "output": output,
     "output_or_file": output_or_file,

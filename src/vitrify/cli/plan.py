@@ -25,7 +25,7 @@ EXAMPLES = {
 )
 @flag("--out", metavar="FILE", default="", help="Save the plan to FILE, for `vitrify apply FILE`.")
 @flag("--detailed-exitcode", is_flag=True, help="Exit 2 where something would change.")
-@shared("project", "limit", "exclude", "tag", "var", "output_or_file")
+@shared("project", "limit", "exclude", "tag", "var", "parallel", "output_or_file")
 def plan(invocation: Invocation, out: str, detailed_exitcode: bool) -> Exit:  # noqa: FBT001  a flag of the command line
     """Look at every server, compare it with the declaration, and show what apply would do: each change with its reason, how sure
     it is and whether it can be undone; each release with the instances it replaces. Changes nothing.
@@ -36,4 +36,6 @@ def plan(invocation: Invocation, out: str, detailed_exitcode: bool) -> Exit:  # 
     if file:
         invocation.app.save(planned, file)
         invocation.screen.say(line(f"Saved. `vitrify apply {file}` does exactly this, or refuses where something has moved."))
+    if planned.problems:
+        return Exit.UNREACHABLE if all(problem.unreachable for problem in planned.problems) else Exit.HOSTS_FAILED
     return Exit.CHANGES if detailed_exitcode and not planned.empty else Exit.DONE

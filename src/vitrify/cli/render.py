@@ -90,10 +90,17 @@ class Screen:
         if self._settings.format is Format.NDJSON:
             self._write(self._streams.stdout, _serialised({"schema": EVENT_SCHEMA, **event.to_json()}, Format.NDJSON))
             return
-        from vitrify.cli.render_event import event_line
+        from vitrify.cli.render_event import event_line, event_name
 
-        if self._to_be_told(event):
+        of_a_fleet = self._of_a_fleet(event)
+        if of_a_fleet:
+            self._lively().host(event)
+        if self._to_be_told(event) and not (of_a_fleet and event.stage is Stage.DONE):
             self._permanent(event_line(event))
+            if self._live and event.stage is Stage.DONE:
+                self._live.turn(f"... after {event_name(event)}")
+        elif of_a_fleet:
+            return
         elif event.stage in (Stage.STARTED, Stage.PROGRESS) and self._moving():
             self._lively().turn(painted(event_line(event)[1:], colour=self._coloured(self._streams.stderr)))
 
@@ -151,10 +158,16 @@ class Screen:
         return stream.isatty() and self._environ.get("TERM") != "dumb"
 
     def _to_be_told(self, event: Event) -> bool:
+        if event.what == "host":  # its end is told by the report, with all that belongs to it
+            return False
         if event.stage is Stage.FAILED:
             return True
         lasting = event.stage in (Stage.DONE, Stage.NOTICE)
         return not self._settings.quiet and (lasting or self._settings.verbose > 0)
+
+    def _of_a_fleet(self, event: Event) -> bool:
+        """Whether a table of hosts shows this: a line for each change on each of many hosts is more than anybody reads."""
+        return "host" in event.data and event.stage is not Stage.NOTICE and not self._settings.verbose and self._moving()
 
     def _moving(self) -> bool:
         """Whether stderr is a terminal on which a line may be redrawn."""
@@ -216,10 +229,10 @@ def _encodable(text: str, encoding: str | None) -> str:
 
 
 def _width(stream: TextIO, environ: Mapping[str, str]) -> int | None:
+    if environ.get("COLUMNS", "").isdecimal():  # somebody says so, terminal or not
+        return int(environ["COLUMNS"]) or None
     if not stream.isatty():
         return None
-    if environ.get("COLUMNS", "").isdecimal():
-        return int(environ["COLUMNS"])
     try:
         return os.get_terminal_size(stream.fileno()).columns or 80
     except (OSError, ValueError):

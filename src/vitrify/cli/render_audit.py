@@ -1,12 +1,17 @@
-"""What an audit found, grouped by server; nothing is shortened, because a finding is evidence."""
+"""What an audit found, grouped by where. Digests are shortened to what can be told apart by eye; -v and JSON give all of them."""
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from vitrify.cli.text import BLANK, Line, Span, Style, faint, lasted, line, many, strong
 from vitrify.core.drift import Audit, Class, Finding
+
+if TYPE_CHECKING:
+    from vitrify.cli.render import Look
 
 _CLASSES = {
     Class.UNAUTHORISED: ("!", Style.ALARM),
@@ -14,36 +19,40 @@ _CLASSES = {
     Class.PACKAGE_MANAGER: ("*", Style.PLACE),
     Class.NOISE: (".", Style.FAINT),
 }
-_MARGIN = " " * 20
+_MARGIN = " " * 6
+_ANSWERS = {
+    "re-converge": "`vitrify apply` puts it back",
+    "replace": "`vitrify apply` replaces the instance",
+    "report": "`vitrify apply` leaves it alone: remove it, or declare it",
+}
+_DIGEST = re.compile(r"(sha256:[0-9a-f]{12})[0-9a-f]{52}")
 
 
-def audit_lines(audit: Audit) -> Iterator[Line]:
+def audit_lines(audit: Audit, look: Look) -> Iterator[Line]:
     """Every finding with its class, evidence and answer; then one sentence that says how things stand."""
-    servers = sorted({finding.server for finding in audit.findings})
-    for server in servers:
-        yield line(strong(server))
-        for finding in (each for each in audit.findings if each.server == server):
-            yield from _finding(finding)
+    for server, where in sorted({(finding.server, finding.where) for finding in audit.findings}):
+        yield line(strong(server), " on ", Span(where, Style.PLACE))
+        for finding in (each for each in audit.findings if (each.server, each.where) == (server, where)):
+            yield from _finding(finding, look)
         yield BLANK
     yield from _verdict(audit)
 
 
-def _finding(finding: Finding) -> Iterator[Line]:
+def _finding(finding: Finding, look: Look) -> Iterator[Line]:
     symbol, style = _CLASSES[finding.classed]
     yield line(Span(f"  {symbol} {finding.classed.value:16}", style), strong(finding.path), f"  {finding.change}")
-    yield from (line(_MARGIN, detail) for detail in finding.details)
-    yield line(_MARGIN, faint("where    "), Span(finding.where, Style.PLACE))
-    when = _when(finding)
-    if when:
-        yield line(_MARGIN, faint("when     "), when)
-    yield line(_MARGIN, faint("evidence "), finding.evidence, f", ledger entry {finding.entry}" if finding.entry is not None else "")
+    details = finding.details if look.verbose else tuple(_DIGEST.sub(r"\1", detail) for detail in finding.details)
+    yield from (line(_MARGIN, detail) for detail in details)
+    evidence = f"found by {finding.evidence}" + (f", ledger entry {finding.entry}" if finding.entry is not None else "")
+    yield line(_MARGIN, faint("; ".join(part for part in (_when(finding), evidence) if part)))
     if finding.answer:
-        yield line(_MARGIN, faint("answer   "), finding.answer)
+        yield line(_MARGIN, _ANSWERS.get(finding.answer, finding.answer))
 
 
 def _when(finding: Finding) -> str:
-    at = time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime(finding.modified_at)) if finding.modified_at is not None else ""
-    return ", ".join(part for part in (at, f"file now owned by {finding.owner}" if finding.owner else "") if part)
+    at = time.strftime("written %Y-%m-%d %H:%M:%SZ", time.gmtime(finding.modified_at)) if finding.modified_at is not None else ""
+    owner = f"uid {finding.owner}" if finding.owner.isdecimal() else finding.owner
+    return ", ".join(part for part in (at, f"now owned by {owner}" if owner else "") if part)
 
 
 def _verdict(audit: Audit) -> Iterator[Line]:
@@ -54,6 +63,8 @@ def _verdict(audit: Audit) -> Iterator[Line]:
         yield line(Span(f"{many(unauthorised, 'unauthorised difference')}.", Style.ALARM), _others(found - unauthorised))
     elif found:
         yield line(Span("No unauthorised differences.", Style.ADDED), _others(found))
+    elif not (audit.resources or audit.entries or audit.instances):
+        yield line(strong("Nothing to compare with."), " `vitrify apply` puts servers in place, or takes what is there under management.")
     else:
         yield line(Span("No drift.", Style.ADDED), " Everything is as declared.")
 

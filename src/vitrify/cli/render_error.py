@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vitrify.cli.exits import exit_for
-from vitrify.cli.text import BLANK, Line, Span, Style, columns, faint, line, many, neutral, strong
+from vitrify.cli.text import BLANK, Line, Span, Style, columns, faint, line, many, neutral, prose, strong
 from vitrify.core.diagnostic import DeclarationInvalid, Diagnostic, Location, VitrifyError
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def lines(error: BaseException, *, folder: str = ".", width: int | None = None) 
     for number, diagnostic in enumerate(found):
         if number:
             yield BLANK
-        yield from _problem(diagnostic, folder=folder, width=width or 120, quote=isinstance(error, DeclarationInvalid))
+        yield from _problem(diagnostic, folder=folder, width=width, quote=isinstance(error, DeclarationInvalid))
     if len(found) > 1:
         yield BLANK
         yield line(strong(f"{many(len(found), 'problem')} found; nothing was changed."))
@@ -48,16 +48,18 @@ def _diagnostics(error: BaseException) -> tuple[Diagnostic, ...]:
     return error.diagnostics if isinstance(error, VitrifyError) else (Diagnostic(str(error) or type(error).__name__),)
 
 
-def _problem(diagnostic: Diagnostic, *, folder: str, width: int, quote: bool) -> Iterator[Line]:
+def _problem(diagnostic: Diagnostic, *, folder: str, width: int | None, quote: bool) -> Iterator[Line]:
     first, *more = diagnostic.summary.split("\n")
     place = (Span(f"{diagnostic.where}: ", Style.PLACE),) if diagnostic.where else ()
     yield line(*place, Span("error:", Style.ALARM), " ", strong(first))
     yield from (line(f"  {each}") for each in more)
     if quote and diagnostic.where:
-        yield from _excerpt(diagnostic.where, folder=folder, width=width)
+        yield from _excerpt(diagnostic.where, folder=folder, width=width or 120)
     for name, text in (("why", diagnostic.why), ("hint", diagnostic.hint)):
         for number, each in enumerate(text.split("\n") if text else ()):
-            yield line("  ", faint(f"{name}:" if number == 0 else " " * (len(name) + 1)), f" {each}")
+            before = line("  ", faint(f"{name}:" if number == 0 else " " * (len(name) + 1)), " ")
+            # A hint may be a command: where the terminal breaks it, it can still be copied whole.
+            yield from prose(before, each, width=width if name == "why" else None)
 
 
 def _excerpt(where: Location, *, folder: str, width: int) -> Iterator[Line]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from vitrify.cli.text import BLANK, Line, Span, Style, faint, lasted, line, many, size, strong
+from vitrify.cli.render_report import problem_lines
+from vitrify.cli.text import BLANK, Line, Span, Style, faint, lasted, line, many, prose, size, strong
 from vitrify.core.difference import Action, Change
 from vitrify.core.plan import HostPlan, Plan, ReleasePlan, counts
 from vitrify.core.resource import Sureness
@@ -34,6 +35,7 @@ def plan_lines(plan: Plan, look: Look) -> Iterator[Line]:
         yield from _release(server, look) if isinstance(server, ReleasePlan) else _host(server, look)
     if plan.servers:
         yield BLANK
+    yield from problem_lines(plan.problems)
     yield from _legend(plan)
     yield summary(plan)
 
@@ -63,7 +65,7 @@ def _host(plan: HostPlan, look: Look) -> Iterator[Line]:
         yield line("    ", faint("as is"), f"   {many(len(plan.settled), 'resource')} as declared already, to be managed from now on")
         if look.verbose:
             yield from (line(_MARGIN, faint(str(resource.address))) for resource in plan.settled)
-    yield from _notices(plan.notices)
+    yield from _notices(plan.notices, look)
 
 
 def _change(change: Change, look: Look) -> Iterator[Line]:
@@ -117,7 +119,7 @@ def _release(plan: ReleasePlan, look: Look) -> Iterator[Line]:
             yield line(_MARGIN, faint(f"reads {size(plan.bytes_to_read)}{_last_time(plan)}"))
         elif plan.last_seconds is not None:
             yield line(_MARGIN, faint(_last_time(plan).removeprefix("; ")))
-    yield from _notices(plan.notices)
+    yield from _notices(plan.notices, look)
 
 
 def _aim(plan: ReleasePlan) -> Line:
@@ -125,7 +127,9 @@ def _aim(plan: ReleasePlan) -> Line:
         return line("instances of ", strong(f"release {plan.release}"))
     number = strong(str(plan.release) if plan.kind == "release" else f"release {plan.release}")
     begun = "; its rollout was interrupted, and goes on" if plan.kind == "resume" else ""
-    return line(number, f" in place of {plan.live}" if plan.live else ", the first one", begun)
+    return line(
+        number, f" in place of {plan.live}" if plan.live else ", the first one" if plan.release == 1 else ", while none is live", begun
+    )
 
 
 def _resources(plan: ReleasePlan, look: Look) -> Iterator[Line]:
@@ -154,8 +158,9 @@ def _last_time(plan: ReleasePlan) -> str:
     return f"; the last rollout took {lasted(plan.last_seconds)}" if plan.last_seconds is not None else ""
 
 
-def _notices(notices: tuple[str, ...]) -> Iterator[Line]:
-    yield from (line(Span("  ! notice ", Style.CHANGED), "  ", notice) for notice in notices)
+def _notices(notices: tuple[str, ...], look: Look) -> Iterator[Line]:
+    for notice in notices:
+        yield from prose(line(Span("  ! notice ", Style.CHANGED), "  "), notice, width=look.width)
 
 
 _EXPLAINED = {

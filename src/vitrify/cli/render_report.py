@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from vitrify.cli.text import BLANK, Line, Span, Style, ago, faint, lasted, line, many, strong, table
+from vitrify.cli.text import BLANK, Line, Span, Style, ago, faint, lasted, line, many, prose, strong, table
+from vitrify.core.plan import HostPlan, HostProblem, Plan
 from vitrify.core.report import (
     Applied,
     Check,
     Converged,
-    EntryView,
     InstanceStatus,
     Released,
     ReleaseStatus,
@@ -30,6 +29,38 @@ def applied_lines(applied: Applied, look: Look) -> Iterator[Line]:
             yield from converged_lines(host)
     for release in applied.releases:
         yield from released_lines(release, look)
+    yield from problem_lines(applied.problems)
+    for server, place in applied.held:
+        yield line(
+            faint("-   "), " ", strong(server), " on ", Span(place, Style.PLACE), ": left as it is, because of what failed before it"
+        )
+
+
+def forgotten_lines(forgotten: Applied, look: Look) -> Iterator[Line]:
+    """Which hosts are not managed any more."""
+    del look
+    for host in forgotten.hosts:
+        yield line(_mark(good=True), " ", strong(host.server), " on ", Span(host.host, Style.PLACE), ": forgotten; what is there stays")
+    yield from problem_lines(forgotten.problems)
+
+
+def taken_over_lines(applied: Applied, planned: Plan, look: Look) -> Iterator[Line]:
+    """How much on each host is managed from now on, and what was left alone."""
+    del look
+    for plan in planned.servers:
+        if isinstance(plan, HostPlan):
+            told = f": {many(len(plan.settled), 'resource')} managed from now on"
+            left = f", {many(len(plan.changes), 'difference')} left as it is" if plan.changes else ""
+            yield line(_mark(good=True), " ", strong(plan.server), " on ", Span(plan.host, Style.PLACE), told, left)
+    yield from problem_lines((*planned.problems, *applied.problems))
+
+
+def problem_lines(problems: Sequence[HostProblem]) -> Iterator[Line]:
+    """Hosts that could not be reached or did not do their part, each with the reason."""
+    for problem in problems:
+        word = "unreachable" if problem.unreachable else "failed"
+        yield line(_mark(good=False), " ", strong(problem.server), " on ", Span(problem.host, Style.PLACE), ": ", Span(word, Style.ALARM))
+        yield from (line("     ", each) for each in problem.why.split("\n"))
 
 
 def converged_lines(host: Converged) -> Iterator[Line]:
@@ -37,7 +68,7 @@ def converged_lines(host: Converged) -> Iterator[Line]:
     counted = {word: sum(outcome.outcome == word for outcome in host.outcomes) for word in ("done", "failed", "skipped")}
     told = ", ".join(f"{count:,} {word}" for word, count in counted.items() if count or word == "done")
     yield line(
-        _mark(not host.failed),
+        _mark(not (host.failed or host.undone)),
         " ",
         strong(host.server),
         " on ",
@@ -51,6 +82,8 @@ def converged_lines(host: Converged) -> Iterator[Line]:
             yield from (line(" " * 13, each) for each in outcome.error.split("\n") if each)
         elif outcome.outcome == "skipped":
             yield line("     ", faint("skipped "), outcome.address)
+    if host.undone:
+        yield line("     ", Span("taken back ", Style.ALARM), host.health)
     yield from (line("     ", Span("cannot be undone ", Style.CHANGED), address) for address in host.not_undone)
 
 
@@ -156,40 +189,22 @@ def release_lines(releases: Sequence[ReleaseStatus], look: Look) -> Iterator[Lin
         image = release.image if look.verbose else short(release.image)
         age = f"{ago(look.now - release.created_at)} ago"
         rows.append((release.server, str(release.number), state, release.slot or "-", str(release.running), age, image))
-    yield from table(("server", "release", "state", "slot", "running", "made", "image"), rows, width=look.width)
+    headings = ("server", "release", "state", "slot", "running", "made", "image")
+    yield from table(headings, rows, width=None if look.verbose else look.width)
 
 
-def check_lines(checks: Sequence[Check]) -> Iterator[Line]:
+def check_lines(checks: Sequence[Check], look: Look) -> Iterator[Line]:
     """One line for each check, and the command that mends what is missing."""
     styles = {"ok": Style.ADDED, "missing": Style.ALARM, "note": Style.CHANGED}
     wide = max((len(check.name) for check in checks), default=0)
     for check in checks:
-        yield line(Span(f"{check.state:8}", styles.get(check.state, Style.PLAIN)), f"{check.name:{wide}}  ", check.found)
+        before = line(Span(f"{check.state:8}", styles.get(check.state, Style.PLAIN)), f"{check.name:{wide}}  ")
+        yield from prose(before, check.found, width=look.width)
         if check.hint:
             yield line(" " * (10 + wide), faint("hint: "), check.hint)
     missing = sum(check.state == "missing" for check in checks)
     yield BLANK
     yield line(strong("All that vitrify needs is here." if not missing else f"{many(missing, 'thing')} missing."))
-
-
-def entry_lines(entries: Sequence[EntryView], look: Look) -> Iterator[Line]:
-    """One row for each entry, oldest first."""
-    if not entries:
-        yield line("The ledger is empty.")
-    rows = [(str(entry.sequence), entry.at, entry.author, strong(entry.kind), _body(entry, whole=look.verbose > 0)) for entry in entries]
-    yield from table(("entry", "at", "author", "kind", "body"), rows, width=None if look.verbose else look.width)
-
-
-def _body(entry: EntryView, *, whole: bool) -> str:
-    if whole:
-        return json.dumps(entry.body, sort_keys=True, default=str)
-    parts = [f"{name}={_value(value)}" for name, value in sorted(entry.body.items()) if not isinstance(value, (dict, list, tuple))]
-    return " ".join(parts)
-
-
-def _value(value: object) -> str:
-    text = json.dumps(value) if not isinstance(value, str) else value
-    return short(text) if text.startswith(("sha256:", "hmac-sha256:")) else text
 
 
 def verified_lines(verified: Verified) -> Iterator[Line]:

@@ -96,6 +96,11 @@ def shortened(text: str, *, to: int) -> str:
     return f"{head}...{tail}"
 
 
+def begun(text: str, *, to: int) -> str:
+    """The beginning of the text, in at most this many columns."""
+    return text if columns(text) <= to else f"{_prefix(text, columns_wide=max(to - 3, 1))}..."
+
+
 def _prefix(text: str, *, columns_wide: int) -> str:
     used = 0
     for place, char in enumerate(text):
@@ -103,6 +108,18 @@ def _prefix(text: str, *, columns_wide: int) -> str:
         if used > columns_wide:
             return text[:place]
     return text
+
+
+def prose(before: Line, text: str, *, width: int | None) -> list[Line]:
+    """Words behind some spans, broken between words where the screen ends and set in as far as they began."""
+    margin = sum(columns(span.text) for span in before)
+    rows = [""]
+    for word in text.split(" "):
+        if rows[-1] and width and margin + columns(rows[-1]) + 1 + columns(word) > width:
+            rows.append(word)
+        else:
+            rows[-1] = f"{rows[-1]} {word}" if rows[-1] else word
+    return [line(*(before if number == 0 else (" " * margin,)), row) for number, row in enumerate(rows)]
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[str | Span]], *, width: int | None = None) -> list[Line]:

@@ -17,7 +17,18 @@ from vitrify.core.diagnostic import VitrifyError
 PREFIX = "VITRIFY"
 """Every flag of every verb has the variable `VITRIFY_<FLAG>`, whatever the verb."""
 
-_SHARED = ("project", "limit", "exclude", "tag", "env", "var", "output", "color", "quiet", "verbose", "yes")
+_SCOPE = {
+    "project": "folder",
+    "limit": "limit",
+    "exclude": "exclude",
+    "tag": "tags",
+    "env": "environment",
+    "var": "overrides",
+    "parallel": "parallel",
+    "keep_runs": "keep_runs",
+}
+"""Flag -> the field of the scope that it fills."""
+_SHARED = (*_SCOPE, "output", "color", "quiet", "verbose", "yes")
 _ALWAYS = (Exit.DONE, Exit.FAILED, Exit.USAGE, Exit.INTERRUPTED, Exit.TERMINATED)
 
 
@@ -68,13 +79,6 @@ def _invocation(ctx: click.Context, given: Mapping[str, Any]) -> Invocation:
     assert isinstance(surroundings, Surroundings)  # noqa: S101  main passes it, and nobody else makes a root context
     asked = str(given["output"])
     settings = Settings(Format(asked) if asked in FORMATS else Format.TABLE, given["color"], given["quiet"], given["verbose"])
-    scope = Scope(
-        folder=given.get("project", "."),
-        limit=given.get("limit", ()),
-        exclude=given.get("exclude", ()),
-        overrides=given.get("var", {}),
-        environment=given.get("env", ""),
-        tags=given.get("tag", ()),
-    )
+    scope = Scope(**{field: given[flag] for flag, field in _SCOPE.items() if flag in given})
     screen = Screen(surroundings.streams, settings, environ=surroundings.environ, clock=surroundings.clock)
     return Invocation(screen, scope, surroundings, yes=given.get("yes", False), output=asked, again=ctx.command_path)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Mapping
 
+from vitrify.core.batch import Pace
 from vitrify.core.diagnostic import Location
 from vitrify.core.digest import JSONObject, digest_of
 from vitrify.core.resource import Address, Resource
@@ -20,15 +21,26 @@ class Lifecycle(Enum):
 
 @dataclass(frozen=True)
 class Host:
-    """Where a server lives: `local` or `root:DIR` (`folder` is then absolute)."""
+    """Where a server lives: `local`, `root:DIR` (`folder` is then absolute) or `ssh://user@address:port`.
+
+    `address` is what the OpenSSH client is given: a name that DNS or an ssh_config knows. Without `user` or `port`, its own apply.
+    """
 
     name: str
     folder: str = ""
+    address: str = ""
+    user: str = ""
+    port: int | None = None
 
     @property
     def is_folder(self) -> bool:
         """Whether the host is a folder treated as a server's root."""
         return bool(self.folder)
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether the host is another machine, reached by SSH."""
+        return bool(self.address)
 
 
 @dataclass(frozen=True)
@@ -124,6 +136,7 @@ class Server:
     health: Health | None = None
     route: Route | None = None
     rollout: Rollout = field(default_factory=Rollout)
+    pace: Pace = field(default_factory=Pace)
     contents: Mapping[str, Content] = field(default_factory=dict)
     """Digest -> content, for every digest that a resource names."""
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -132,6 +145,16 @@ class Server:
     """Host name -> its resources in order, for each host whose own variables make them differ from `resources`."""
     notices: tuple[str, ...] = ()
     """What a reader of the declaration should know, though nothing is wrong: an order that an edge changed."""
+
+    def host(self, name: str) -> Host:
+        """The host of this name."""
+        return next(host for host in self.hosts if host.name == name)
+
+    @property
+    def port(self) -> int:
+        """The port that its process listens on; 0 where it has none."""
+        ports = [wish.fields.get("port") for wish in self.resources if wish.address.kind == "process" and not wish.absent]
+        return next((port for port in ports if isinstance(port, int)), 0)
 
     def wishes(self, host: Host) -> tuple[Resource, ...]:
         """The resources in order, as they are for this host."""
@@ -151,6 +174,14 @@ class Server:
 
 
 @dataclass(frozen=True)
+class Ssh:
+    """How hosts are reached by SSH: an absolute path of an ssh_config ("" is the user's own), and sudo's password if it wants one."""
+
+    config: str = ""
+    sudo_password: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True)
 class Declaration:
     """Everything wished for in one project."""
 
@@ -158,5 +189,6 @@ class Declaration:
     folder: str
     servers: tuple[Server, ...]
     routers: tuple[Router, ...] = ()
+    ssh: Ssh = field(default_factory=Ssh)
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Group -> the names of its hosts, those of inner groups included."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from typing import Dict, List, Mapping, Union
+from typing import Dict, Iterable, List, Mapping, Union
 
 JSON = Union[None, bool, int, float, str, List["JSON"], Dict[str, "JSON"]]
 JSONObject = Dict[str, JSON]
@@ -20,14 +20,20 @@ def canonical(value: object) -> bytes:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode("utf-8", "surrogateescape")
 
 
+_PLAIN_TYPES = frozenset({str, int, bool, type(None)})
+"""Told by their type alone: most values are of these, and asking more of each would take longer than writing them."""
+
+
 def _refuse_floats(value: object) -> None:
     if isinstance(value, float):
         raise TypeError(f"a float has no canonical form: {value!r}")
-    if isinstance(value, Mapping):
-        for part in value.values():
-            _refuse_floats(part)
+    parts: Iterable[object] = ()
+    if isinstance(value, (dict, Mapping)):
+        parts = value.values()
     elif isinstance(value, (list, tuple)):
-        for part in value:
+        parts = value
+    for part in parts:
+        if type(part) not in _PLAIN_TYPES:
             _refuse_floats(part)
 
 

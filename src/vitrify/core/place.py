@@ -75,6 +75,13 @@ def need_parent(path: str, system: System) -> None:
         )
 
 
+def make_folders(path: str, system: System) -> None:
+    """Create every folder above `path` that is missing, for all to enter."""
+    for folder in ancestors(path):
+        if system.stat(folder) is None:
+            system.make_directory(folder, attributes=Attributes())
+
+
 def body(path: str, stat: Stat, system: System) -> Optional[str]:
     """The text of a file for a diff; None where it is large, is not text, or is not for everybody to read."""
     if stat.type != "file" or stat.size > LARGEST_BODY or not _everybody_reads(path, stat, system):

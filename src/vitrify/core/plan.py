@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from vitrify.core.difference import Action, Change, difference
 from vitrify.core.digest import JSON, JSONObject, digest_of
-from vitrify.core.resource import Address, Kinds, Observation, OnLeave, Resource
+from vitrify.core.resource import Address, Kinds, Observation, OnLeave, Resource, Sureness
 
 SCHEMA = "vitrify.dev/plan/v1"
 
@@ -145,6 +145,20 @@ class Selection:
 
 
 @dataclass(frozen=True)
+class HostProblem:
+    """A host that could not do its part, or not be reached; `why` is its error in words."""
+
+    server: str
+    host: str
+    why: str
+    unreachable: bool = False
+
+    def to_json(self) -> JSONObject:
+        """The form of every document."""
+        return {"server": self.server, "host": self.host, "why": self.why, "unreachable": self.unreachable}
+
+
+@dataclass(frozen=True)
 class Plan:
     """Everything that one `vitrify apply` would do. `declaration` is the digest of what was declared."""
 
@@ -154,6 +168,8 @@ class Plan:
     made_at: int = field(default=0, compare=False)
     """Seconds since the epoch."""
     selection: Selection = field(default_factory=Selection, compare=False)
+    problems: tuple[HostProblem, ...] = ()
+    """Hosts that could not be looked at: an apply leaves them alone."""
 
     @property
     def empty(self) -> bool:
@@ -175,6 +191,7 @@ class Plan:
             "made_at": self.made_at,
             "selection": self.selection.to_json(),
             "servers": [server.to_json() for server in self.servers],
+            "problems": [problem.to_json() for problem in self.problems],
         }
 
 
@@ -222,14 +239,15 @@ def plan_host(wishes: Sequence[Resource], seen: Seen, *, kinds: Kinds, diff: Dif
     settled: list[Resource] = []
     for declared in wishes:
         before = owned.pop(declared.address, None)
-        change = planner.change(declared, before)
+        change = planner.told(declared, planner.change(declared, before))
         if change:
-            changes.append(_tell_drift(change, before))
+            changes.append(_tell_drift(planner.noted(change), before))
         elif not declared.absent and (before is None or before.resource.digest != declared.digest):
             settled.append(declared)
     for left in [item for item in reversed(owned.values()) if _to_remove(item) and not planner.taken_over(item.resource)]:
         change = planner.change(left.resource.gone(), left)
         if change:
+            change = planner.noted(change)
             changes.append(replace(change, because=("left the declaration", *change.because[1:])))
             del owned[left.resource.address]
     return HostChanges(tuple(changes), tuple(settled), tuple(item.resource for item in owned.values()))
@@ -260,6 +278,7 @@ class _Planner:
 
     def __init__(self, wishes: Sequence[Resource], seen: Seen, kinds: Kinds, diff: Diff) -> None:
         self._seen, self._kinds, self._diff = seen, kinds, diff
+        self._earlier: dict[Address, Change] = {}
         present = [(kinds[wish.address.kind], wish) for wish in wishes if not wish.absent]
         self._claimed = frozenset(path for kind, wish in present if not kind.shares for path in kind.owned_paths(wish))
 
@@ -276,6 +295,25 @@ class _Planner:
         change = replace(change, before={**change.before, **leftover})
         because, sureness, undoable = kind.because(change), kind.sureness(change), kind.undoable(change)
         return replace(change, because=because, sureness=sureness, undoable=undoable, diff=self._diff(wish, seen))
+
+    def told(self, wish: Resource, change: Change | None) -> Change | None:
+        """The same change, and that earlier ones of this plan must be told to it: a change even where nothing else is."""
+        listens = self._kinds[wish.address.kind].listens(wish)
+        heard = [f"{how}: {address} changes" for address, how in listens.items() if address in self._earlier]
+        if not heard or wish.absent:
+            return change
+        if change is None:
+            seen = self._seen.observations[wish.address].properties
+            change = Change(wish, Action.UPDATE, before=seen, after=self._kinds[wish.address.kind].desired(wish))
+        return replace(change, because=(*change.because, *heard))
+
+    def noted(self, change: Change) -> Change:
+        """The same change, with what it rests on of this plan; what comes later may rest on it."""
+        reason = self._kinds[change.resource.address.kind].assumed(change, self._earlier)
+        self._earlier[change.resource.address] = change
+        if not reason or change.sureness is Sureness.OPAQUE:
+            return change
+        return replace(change, sureness=Sureness.ASSUMED, because=(*change.because, reason))
 
     def taken_over(self, left: Resource) -> bool:
         """Whether everything that this resource put in place is wished for under another name by now."""

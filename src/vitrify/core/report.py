@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from vitrify.core.diagnostic import Location
 from vitrify.core.digest import JSON, JSONObject
+from vitrify.core.plan import HostProblem
+
+
+@dataclass(frozen=True)
+class Which:
+    """What to undo: the last run that was not undone yet, the run named, or (`back`) every run down to that one, it included."""
+
+    run: str = ""
+    back: bool = False
+
+
+LAST = Which()
 
 
 @dataclass(frozen=True)
@@ -29,6 +41,19 @@ class Converged:
     not_undone: tuple[str, ...] = ()
     """Addresses whose changes cannot be undone."""
     seconds: float = 0.0
+    health: str = ""
+    """Why the batch that it was part of is not healthy; empty where it is, or nobody asked."""
+    undone: bool = False
+    """Whether it was taken back, because of that."""
+
+    def followed(self, more: Converged) -> Converged:
+        """Both, one after the other, under the name of the second."""
+        return replace(
+            more,
+            outcomes=(*self.outcomes, *more.outcomes),
+            not_undone=(*self.not_undone, *more.not_undone),
+            seconds=self.seconds + more.seconds,
+        )
 
     @property
     def failed(self) -> tuple[Outcome, ...]:
@@ -63,6 +88,27 @@ class Applied:
 
     hosts: tuple[Converged, ...] = ()
     releases: tuple[Released, ...] = ()
+    problems: tuple[HostProblem, ...] = ()
+    """Hosts that could not be reached, or refused."""
+    held: tuple[tuple[str, str], ...] = ()
+    """Server and host of what was left alone, because something before it failed."""
+    stopped: bool = False
+    """Whether it ended before all was tried, or what ended it was the last to be tried."""
+
+    @property
+    def failed(self) -> bool:
+        """Whether anything is not as it was meant to be."""
+        return bool(self.problems or self.held) or any(host.failed or host.undone for host in self.hosts)
+
+    def joined(self, more: Applied) -> Applied:
+        """Both, one after the other."""
+        return Applied(
+            hosts=(*self.hosts, *more.hosts),
+            releases=(*self.releases, *more.releases),
+            problems=(*self.problems, *more.problems),
+            held=(*self.held, *more.held),
+            stopped=self.stopped or more.stopped,
+        )
 
 
 @dataclass(frozen=True)

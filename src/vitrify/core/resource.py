@@ -5,10 +5,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import TYPE_CHECKING, AbstractSet, Callable, ClassVar, Dict, FrozenSet, Iterable, Mapping, Optional, Tuple
+from typing import TYPE_CHECKING, AbstractSet, Callable, ClassVar, Dict, FrozenSet, Iterable, Mapping, Optional, Sequence, Tuple
 
 from vitrify.core.diagnostic import Location, VitrifyError
-from vitrify.core.digest import JSON, JSONObject, digest_of
+from vitrify.core.digest import JSON, KEYED, PLAIN, JSONObject, digest_of
 from vitrify.core.schema import Schema
 
 if TYPE_CHECKING:
@@ -149,6 +149,12 @@ class Kind(ABC):
     """The field that the short form fills, as `package` in `package: curl`; empty where there is none."""
     shares: ClassVar[bool] = False
     """Whether its paths belong to others as well, as the file does that a line stands in."""
+    together: ClassVar[bool] = False
+    """Whether changes of this kind that follow each other are made in one act, by `enact_all`."""
+    locks_out: ClassVar[bool] = False
+    """Whether any change of this kind can cut the way by which the host is reached. `core.access` says so of paths and of services."""
+    live_only: ClassVar[FrozenSet[str]] = frozenset()
+    """The fields that have a meaning on a live host alone: in an image they are dropped, and a plan says so."""
 
     @abstractmethod
     def identity(self, fields: Mapping[str, JSON]) -> str:
@@ -166,9 +172,24 @@ class Kind(ABC):
     def enact(self, change: Change, system: System) -> None:
         """Make it so: afterwards `observe` agrees with `change.after` on every property in it. Safe to repeat."""
 
+    def observe_all(self, resources: Sequence[Resource], system: System) -> Tuple[Observation, ...]:
+        """What all of these look like now, in their order. A kind that can ask once for all of them says so here."""
+        return tuple(self.observe(resource, system) for resource in resources)
+
+    def enact_all(self, changes: Sequence[Change], system: System) -> None:
+        """Make all of these so: only asked of a kind whose changes go `together`; removals and other changes come apart."""
+        for change in changes:
+            self.enact(change, system)
+
     def affected(self, change: Change) -> Tuple[str, ...]:
         """Every path the change may write, outermost first: before-images of these make it undoable."""
         return ()
+
+    def contents(self, change: Change) -> Tuple[str, ...]:
+        """Digests of the contents that `enact` may ask for; they are sent ahead of a change that must not need us any more."""
+        held = {value for value in change.before.values() if isinstance(value, str)}
+        texts = (value for value in change.resource.fields.values() if isinstance(value, str))
+        return tuple(text for text in texts if text.startswith((PLAIN, KEYED)) and text not in held)
 
     def owned_paths(self, resource: Resource) -> Tuple[str, ...]:
         """Every path that belongs to the resource once applied (for parity and baselines)."""
@@ -178,9 +199,30 @@ class Kind(ABC):
         """Whether before-images of `affected` give everything back."""
         return True
 
+    def inverse(self, change: Change) -> Optional[Change]:
+        """The change that takes this one back where before-images do not: made once those were put back. None: they do."""
+        return None
+
     def sureness(self, change: Change) -> Sureness:
         """How sure a plan can be of this change."""
         return Sureness.CERTAIN
+
+    def assumed(self, change: Change, earlier: Mapping[Address, Change]) -> str:
+        """Which of the earlier changes of the plan makes this one possible, in words (`package nginx provides this unit`).
+
+        "" where it stands on what is there. Chef's why-run calls this an assumption; a plan shows it as such.
+        """
+        return ""
+
+    def listens(self, resource: Resource) -> Mapping[Address, str]:
+        """The resources of whose changes this one must be told, and how: `restart` or `reload`. They come before it."""
+        return {}
+
+    def owe(self, resource: Resource, how: str, system: System) -> None:  # noqa: B027  most kinds listen to nobody
+        """Note durably, before a change that it listens to, that it must be told.
+
+        Until `enact` or `settle` has told it, `observe` differs from `desired`: what is owed survives a failed run, and is paid once.
+        """
 
     def settle(self, resource: Resource, system: System) -> None:  # noqa: B027  most kinds have nothing to settle
         """Called after `affected` paths were put back by an undo: reload what must notice."""
@@ -210,20 +252,23 @@ class Kind(ABC):
 
 
 class Kinds:
-    """The kinds in reach, by name. A value that is passed, never a global."""
+    """The kinds in reach, by name. A value that is passed, never a global. One that is `loaded` by name is made when it is asked for."""
 
-    def __init__(self, kinds: Iterable[Kind]) -> None:
+    def __init__(self, kinds: Iterable[Kind] = (), *, loaded: Optional[Mapping[str, Callable[[], Kind]]] = None) -> None:
         self._by_name: Dict[str, Kind] = {kind.name: kind for kind in kinds}
+        self._loaded = dict(loaded or {})
 
     def __getitem__(self, name: str) -> Kind:
+        if name not in self._by_name and name in self._loaded:
+            self._by_name[name] = self._loaded[name]()
         try:
             return self._by_name[name]
         except KeyError:
             raise VitrifyError(f"there is no kind {name!r}", hint=f"known kinds: {', '.join(self.names())}") from None
 
     def __contains__(self, name: str) -> bool:
-        return name in self._by_name
+        return name in self._by_name or name in self._loaded
 
     def names(self) -> Tuple[str, ...]:
         """All names, sorted."""
-        return tuple(sorted(self._by_name))
+        return tuple(sorted({*self._by_name, *self._loaded}))

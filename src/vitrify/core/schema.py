@@ -74,6 +74,8 @@ class Schema:
     rules: Tuple[Rule, ...] = ()
     removable: bool = True
     """Whether `absent: true` has a meaning."""
+    lasting: str = "nobody can tell from outside what it did"
+    """Why it has none."""
 
     def problems(self, values: Mapping[str, JSON], *, absent: bool = False, resolved: bool = False) -> List[Problem]:
         """Everything that is wrong, not only the first thing; empty means valid. `resolved` is the form that travels."""
@@ -90,7 +92,7 @@ class Schema:
         if not absent:
             found += self._needed(values, known)
         elif not self.removable:
-            found.append(Problem((), "this kind cannot be absent", "nobody can tell from outside what it did"))
+            found.append(Problem((), "this kind cannot be absent", self.lasting))
         return found or [problem for rule in self.rules for problem in rule(values)]
 
     def _needed(self, values: Mapping[str, JSON], known: Mapping[str, Field]) -> List[Problem]:

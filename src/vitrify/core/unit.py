@@ -10,6 +10,8 @@ from vitrify.core.diagnostic import VitrifyError
 
 _PLAIN = re.compile(r"[A-Za-z0-9_@+=:,./-]+")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_SECTION = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
+HEAD = "# Written by vitrify, which puts back what is changed here."
 _PROGRAM = re.compile(r"/[A-Za-z0-9_@%+=:,./-]+")
 
 
@@ -28,7 +30,7 @@ class Service:
 def text(service: Service) -> str:
     """The unit file; VitrifyError where a value cannot be written so that systemd reads it back."""
     lines = [
-        "# Written by vitrify, which puts back what is changed here.",
+        HEAD,
         "[Unit]",
         f"Description={specified(_refuse_control(service.name))}",
         "After=network.target",
@@ -48,6 +50,45 @@ def text(service: Service) -> str:
         "WantedBy=multi-user.target",
     ]
     return "\n".join(lines) + "\n"
+
+
+def sections_text(sections: Mapping[str, object]) -> str:
+    """A unit file of these sections: name -> setting -> its text, or several. What stands in a value, specifiers too, stays as it is."""
+    lines = [HEAD]
+    for name, settings in sections.items():
+        lines += [*([""] if len(lines) > 1 else []), f"[{_refuse_control(name)}]"]
+        for key, value in settings.items() if isinstance(settings, Mapping) else ():
+            lines += [f"{_refuse_control(key)}={_setting(one)}" for one in (value if isinstance(value, (list, tuple)) else (value,))]
+    return "\n".join(lines) + "\n"
+
+
+def _setting(value: object) -> str:
+    return ("yes" if value else "no") if isinstance(value, bool) else _refuse_control(str(value))
+
+
+def sections_problems(sections: object) -> List[Tuple[Tuple[str, ...], str, str]]:
+    """What stands against these sections: where, summary, hint."""
+    if not isinstance(sections, Mapping) or not sections:
+        return [((), "expected a map of sections", "as in {Service: {Restart: always}}")]
+    found: List[Tuple[Tuple[str, ...], str, str]] = []
+    for name, settings in sections.items():
+        if not _SECTION.fullmatch(str(name)):
+            found.append(((str(name),), f"{name!r} is not the name of a section", "as in Unit, Service, Install"))
+        if not isinstance(settings, Mapping):
+            found.append(((str(name),), "expected a map of settings", "as in {Restart: always}"))
+            continue
+        for key, value in settings.items():
+            found += [((str(name), str(key)), *complaint) for complaint in _setting_problems(str(key), value)]
+    return found
+
+
+def _setting_problems(key: str, value: object) -> List[Tuple[str, str]]:
+    if not _SECTION.fullmatch(key):
+        return [(f"{key!r} is not the name of a setting", "letters and digits, as in ExecStart")]
+    values = value if isinstance(value, (list, tuple)) else [value]
+    if any(not isinstance(one, (str, int)) for one in values):
+        return [(f"{key} is neither text, a number, true, false nor a list of these", "write one line for each value")]
+    return [("a setting cannot hold control characters", "")] if any(_control(str(one)) for one in values) else []
 
 
 def argument(word: str) -> str:

@@ -10,12 +10,14 @@ from vitrify.core.difference import agrees
 from vitrify.core.digest import JSON, JSONObject, digest_of
 from vitrify.core.drift import Audit, Class, Finding
 from vitrify.core.plan import Owned, Seen
-from vitrify.core.resource import MISSING, Kinds, Resource
+from vitrify.core.resource import MISSING, Address, Kinds, Resource
 from vitrify.lifecycle import record
 from vitrify.lifecycle.mutable import DONE, scope, seen_from
 from vitrify.lifecycle.world import World
 
 _KNOWN_WINDOW = 2000
+"""So many entries are searched for findings that were told already, and twice as many more as there are findings now."""
+_CHANGES = frozenset({"apply.done", "undo.done", "release.done", "replace.done", "rollback.done", "retire.done"})
 _SHORTENED = re.compile(r"(sha256:[0-9a-f]{12})[0-9a-f]{52}")
 _MOVING = frozenset({"mtime_ns", "ctime_ns", "dev", "ino", "nlink"})
 """What tells that a file was touched but is no difference by itself."""
@@ -24,9 +26,9 @@ _MOVING = frozenset({"mtime_ns", "ctime_ns", "dev", "ino", "nlink"})
 async def audit(servers: Sequence[Server], world: World, *, full: bool) -> Audit:
     """Look at every host and every instance of these servers; each new unauthorised finding goes into the ledger."""
     started = world.clock.now()
-    looks = [look for server in servers for host in server.hosts for look in [await _look(server, host, world, full=full)]]
+    looks = [await _look(server, host, world, full=full) for server in servers for host in _places(server)]
     findings = tuple(finding for look in looks for finding in look.findings)
-    _record_new([finding for finding in findings if finding.classed is Class.UNAUTHORISED], world)
+    record_new([finding for finding in findings if finding.classed is Class.UNAUTHORISED], world)
     return Audit(
         findings=findings,
         resources=sum(look.resources for look in looks),
@@ -34,6 +36,11 @@ async def audit(servers: Sequence[Server], world: World, *, full: bool) -> Audit
         instances=sum(look.instances for look in looks),
         seconds=world.clock.now() - started,
     )
+
+
+def _places(server: Server) -> tuple[Host, ...]:
+    """Where a server is looked at: instances are those of its first host."""
+    return server.hosts if server.lifecycle is Lifecycle.MUTABLE else server.hosts[:1]
 
 
 async def _look(server: Server, host: Host, world: World, *, full: bool) -> Audit:
@@ -62,7 +69,7 @@ async def audit_host(server: Server, host: Host, world: World, *, full: bool) ->
     return Audit(
         findings=(*swept, *(finding for finding in owned if finding.path not in explained)),
         resources=len(seen.owned),
-        entries=len(sweep),
+        entries=int(str(answer["swept"])),
         instances=0,
     )
 
@@ -142,7 +149,7 @@ def _resource_findings(server: Server, host: Host, seen: Seen, kinds: Kinds, *, 
             yield Finding(
                 server=server.name,
                 where=host.name,
-                path=owned.resource.address.name,
+                path=_named(owned.resource.address),
                 change="changed",
                 details=("the declaration changed after it was applied",),
                 classed=Class.AUTHORISED,
@@ -157,13 +164,17 @@ def _drifted(server: Server, host: Host, owned: Owned, now: Mapping[str, JSON], 
     return Finding(
         server=server.name,
         where=host.name,
-        path=owned.resource.address.name if owned.resource.address.name.startswith("/") else str(owned.resource.address),
+        path=_named(owned.resource.address),
         change="removed" if removed else "changed",
         details=() if removed else tuple(_spoken(name, _short(owned.applied[name]), _short(now.get(name))) for name in names),
         classed=Class.UNAUTHORISED,
         evidence="resource",
         answer="re-converge",
     )
+
+
+def _named(address: Address) -> str:
+    return address.name if address.name.startswith("/") else str(address)
 
 
 def _short(value: object) -> JSON:
@@ -189,10 +200,15 @@ async def audit_instances(server: Server, host: Host, world: World) -> Audit:
             if instance.gone:
                 continue
             walked += 1
-            findings += [_altered(server.name, instance.id, found) for found in await site.runtime.altered(instance.id)]
+            findings += altered_findings(server.name, {instance.id: await site.runtime.altered(instance.id)})
             if instance.labels.get("release") not in kept and world.state.open_operation(server.name) is None:
                 findings.append(_orphan(server.name, instance.id))
     return Audit(tuple(findings), resources=0, entries=0, instances=walked)
+
+
+def altered_findings(server: str, altered: Mapping[str, Sequence[JSONObject]]) -> list[Finding]:
+    """What was found in the roots of these instances (id -> differences), which nobody may change."""
+    return [_altered(server, instance, found) for instance, differences in altered.items() for found in differences]
 
 
 def _altered(server: str, instance: str, found: JSONObject) -> Finding:
@@ -224,19 +240,20 @@ def _orphan(server: str, instance: str) -> Finding:
     )
 
 
-def _record_new(findings: Sequence[Finding], world: World) -> None:
+def record_new(findings: Sequence[Finding], world: World) -> None:
     """One entry for each finding that was not told since the last change to its server: a repeated look adds nothing."""
     if not findings:
         return
-    told: set[str] = set()
-    for entry in world.ledger.entries(max(0, world.ledger.size - _KNOWN_WINDOW)):
-        if entry.kind in ("apply.done", "undo.done", "release.done", "replace.done", "rollback.done"):
-            told.clear()
+    told: dict[str, set[str]] = {}
+    for entry in world.ledger.entries(max(0, world.ledger.size - _KNOWN_WINDOW - 2 * len(findings))):
+        known = told.setdefault(str(entry.body.get("server")), set())
+        if entry.kind in _CHANGES:
+            known.clear()
         elif entry.kind == "finding":
-            told.add(str(entry.body.get("finding")))
+            known.add(str(entry.body.get("finding")))
     for finding in findings:
         identity = digest_of(finding.to_json())
-        if identity not in told:
+        if identity not in told.get(finding.server, set()):
             world.ledger.append("finding", {**finding.to_json(), "path": _readable(finding.path), "finding": identity})
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from vitrify.core.declaration import Host, Server
@@ -12,12 +13,14 @@ from vitrify.core.digest import JSON, JSONObject
 from vitrify.core.plan import HostPlan, Owned, Seen, expectation, plan_host
 from vitrify.core.report import Converged, Outcome
 from vitrify.core.resource import Kinds, Observation, Resource
+from vitrify.ledger.entry import Entry
 from vitrify.lifecycle import record
+from vitrify.lifecycle.act import Act, carried_out
 from vitrify.lifecycle.world import World
 
 INTENDED, DONE, FAILED = "apply.intended", "apply.done", "apply.failed"
-UNDO_INTENDED, UNDO_DONE = "undo.intended", "undo.done"
-_UNDONE = "undone"
+UNDO_INTENDED, UNDO_DONE, UNDO_FAILED = "undo.intended", "undo.done", "undo.failed"
+_UNDONE, _NOT_BEGUN = "undone", "not begun"
 
 
 def scope(server: str, host: Host, world: World) -> JSONObject:
@@ -71,14 +74,15 @@ def seen_from(answer: JSONObject) -> Seen:
 async def apply(server: Server, host: Host, planned: HostPlan, world: World) -> Converged:
     """Carry out exactly this plan, journal first; a run that was cut short is continued under its own name."""
     started = world.clock.now()
-    since, run = _run_of(server, host, planned, world)
+    since, run = await _run_of(server, host, planned, world)
     intent: JSONObject = {
         "operation": run,
         "server": server.name,
         "host": host.name,
-        "changes": _pairs((str(change.resource.address), change.action.value) for change in planned.changes),
+        "changes": _intended(planned),
         "declaration": server.digest,
     }
+    world.state.manage(server.name, host.name)
     since = record.once(world.ledger, INTENDED, intent, since=since)
     world.reached("apply.intent")
     answer = await _enact(server, host, planned, run, world)
@@ -94,6 +98,10 @@ async def apply(server: Server, host: Host, planned: HostPlan, world: World) -> 
     }
     record.once(world.ledger, FAILED if failed else DONE, body, since=since)
     world.reached("apply.outcome")
+    if answer.get("resumed") and not {str(change.resource.address) for change in planned.changes} <= {end.address for end in outcomes}:
+        # What was begun before was another plan; this one is carried out after it, or refused where it rests on what was before.
+        rest = await apply(server, host, replace(planned, run=""), world)
+        return replace(rest, outcomes=(*outcomes, *rest.outcomes), seconds=world.clock.now() - started)
     return Converged(server.name, host.name, run, outcomes, seconds=world.clock.now() - started)
 
 
@@ -107,23 +115,51 @@ async def _enact(server: Server, host: Host, planned: HostPlan, run: str, world:
         "forgotten": [str(resource.address) for resource in planned.forgotten],
         "expect": planned.expect,
         "resources": _sent(server.wishes(host)),
+        "keep": {"runs": world.keep_runs},
     }
-    async with world.session(host) as session:
-        return await session.call("enact", arguments, contents=server.contents, emit=world.emit)
+    with world.working_on(host.name, f"{len(planned.changes)} changes"):
+        async with world.session(host) as session:
+            return await carried_out(Act("enact", run, arguments, server.contents), host, session, world)
 
 
-def _run_of(server: Server, host: Host, planned: HostPlan, world: World) -> tuple[int, str]:
-    """Where to look for this run's entries, and its name: the one of an intent that has no outcome yet, else a new one."""
-    newest = record.last(world.ledger, server=server.name, host=host.name, kinds=(INTENDED, DONE, FAILED))
-    if newest is not None and newest.kind == INTENDED:
-        return newest.sequence, planned.run or str(newest.body["operation"])
+async def _run_of(server: Server, host: Host, planned: HostPlan, world: World) -> tuple[int, str]:
+    """Where to look for this run's entries, and its name: that of a run cut short, where this one ends it; else a new one.
+
+    A run that the host finished is never given more to do: its before-images are the way back from exactly what it did.
+    """
+    intent = _open_intent(server, host, world)
+    if intent is None:
+        return world.ledger.size, planned.run or world.identify()
+    run, told = str(intent.body["operation"]), intent.body.get("changes")
+    covered = isinstance(told, list) and all(change in told for change in _intended(planned))
+    same = covered and intent.body.get("declaration") == server.digest
+    if planned.run == run:
+        return intent.sequence if same else world.ledger.size, run  # what goes beyond what was told is told
+    if not planned.run and not (planned.changes or planned.bookkeeping):
+        return intent.sequence, run  # nothing is left to do but to say so
+    state = await _state(run, server, host, world)
+    if state == _NOT_BEGUN and not planned.run and same:
+        return intent.sequence, run
+    body: JSONObject = {"operation": run, "server": server.name, "host": host.name, "state": state}
+    record.once(world.ledger, DONE if state in ("done", _UNDONE) else FAILED, body, since=intent.sequence)
     return world.ledger.size, planned.run or world.identify()
+
+
+def _open_intent(server: Server, host: Host, world: World) -> Entry | None:
+    newest = record.last(world.ledger, server=server.name, host=host.name, kinds=(INTENDED, DONE, FAILED))
+    return newest if newest is not None and newest.kind == INTENDED else None
+
+
+async def _state(run: str, server: Server, host: Host, world: World) -> str:
+    """What became of a run, as its host remembers."""
+    async with world.session(host) as session:
+        known = await session.call("observe", {"scope": scope(server.name, host, world), "resources": []})
+    return next((str(item["state"]) for item in _objects(known, "runs") if item["run"] == run), _NOT_BEGUN)
 
 
 def unrecorded(server: Server, host: Host, world: World) -> bool:
     """Whether an apply was intended whose outcome the ledger does not know: the process ended before it could say."""
-    newest = record.last(world.ledger, server=server.name, host=host.name, kinds=(INTENDED, DONE, FAILED))
-    return newest is not None and newest.kind == INTENDED
+    return _open_intent(server, host, world) is not None
 
 
 async def undo(server: str, host: Host, world: World, *, run: str = "", force: bool = False) -> Converged:
@@ -143,15 +179,28 @@ async def undo(server: str, host: Host, world: World, *, run: str = "", force: b
         answer: JSONObject = {"run": wanted, "results": [], "skipped": []}
         if states.get(wanted) != _UNDONE:
             arguments: JSONObject = {"scope": scope(server, host, world), "run": wanted, "force": force, "by": world.author}
-            answer = await session.call("undo", arguments, emit=world.emit)
+            answer = await carried_out(Act("undo", operation, arguments), host, session, world)
         world.reached("undo-story.act")
     outcomes = tuple(_outcome(item) for item in _objects(answer, "results"))
     body = {**body, "results": _pairs((outcome.address, outcome.outcome) for outcome in outcomes)}
-    record.once(world.ledger, UNDO_DONE, body, since=since)
+    failed = any(outcome.outcome == "failed" for outcome in outcomes)
+    record.once(world.ledger, UNDO_FAILED if failed else UNDO_DONE, body, since=since)
     world.reached("undo-story.outcome")
     skipped = answer.get("skipped")
     not_undone = tuple(str(address) for address in skipped) if isinstance(skipped, list) else ()
     return Converged(server, host.name, wanted, outcomes, not_undone=not_undone, seconds=world.clock.now() - started)
+
+
+async def runs_down_to(server: str, host: Host, world: World, *, run: str) -> tuple[str, ...]:
+    """The runs of a host that are not undone yet, newest first, down to this one."""
+    async with world.session(host) as session:
+        known = await session.call("observe", {"scope": scope(server, host, world), "resources": []})
+    runs = [(str(item["run"]), str(item["state"])) for item in _objects(known, "runs")]
+    names = [name for name, _ in runs]
+    if run not in names:
+        hint = f"runs, newest first: {', '.join(names[:5])}" if names else "nothing was applied there, or it is too long ago"
+        raise UsageInvalid(f"{host.name} knows no run {run!r} of {server}", hint=hint)
+    return tuple(name for name, state in runs[: names.index(run) + 1] if state != _UNDONE)
 
 
 def _undo_of(server: str, host: Host, world: World, *, run: str, states: Mapping[str, str]) -> tuple[int, str, str]:
@@ -159,7 +208,7 @@ def _undo_of(server: str, host: Host, world: World, *, run: str, states: Mapping
 
     `states` has the runs of the host, newest first.
     """
-    newest = record.last(world.ledger, server=server, host=host.name, kinds=(UNDO_INTENDED, UNDO_DONE, INTENDED))
+    newest = record.last(world.ledger, server=server, host=host.name, kinds=(UNDO_INTENDED, UNDO_DONE, UNDO_FAILED, INTENDED))
     if newest is not None and newest.kind == UNDO_INTENDED and run in ("", newest.body["run"]):
         return newest.sequence, str(newest.body["operation"]), str(newest.body["run"])
     left = next((name for name, state in states.items() if state != _UNDONE), "")
@@ -206,6 +255,10 @@ def _pairs(pairs: Iterable[tuple[str, str]]) -> list[JSON]:
     """For the ledger, whose entries hold 64 KiB at most."""
     told: list[JSON] = [[first, second] for first, second in pairs]
     return told[:_MOST_TOLD]
+
+
+def _intended(planned: HostPlan) -> list[JSON]:
+    return _pairs((str(change.resource.address), change.action.value) for change in planned.changes)
 
 
 def _outcome(data: JSONObject) -> Outcome:

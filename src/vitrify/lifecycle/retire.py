@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from vitrify.core.declaration import Host
-from vitrify.core.diagnostic import Busy, UsageInvalid
+from vitrify.core.diagnostic import UsageInvalid
+from vitrify.core.digest import JSONObject
 from vitrify.core.event import Stage
 from vitrify.lifecycle import record
 from vitrify.lifecycle.settings import from_json
@@ -28,10 +29,7 @@ def _begun(server: str, world: World) -> Operation:
     if operation is not None and operation.kind == RETIRE:
         return operation
     if operation is not None:
-        raise Busy(
-            f"a {operation.kind} of {server} is not finished",
-            hint=f"`vitrify {'rollback ' + server if operation.kind == 'rollback' else 'apply'}` finishes it; then retire again",
-        )
+        _give_up(operation, world)
     releases = world.state.releases(server)
     if not releases:
         raise UsageInvalid(
@@ -41,6 +39,19 @@ def _begun(server: str, world: World) -> Operation:
     release = next(release for release in releases if release.number == number)
     fresh = Operation(world.identify(), server, RETIRE, number, "begin", {"since": world.ledger.size})
     return world.state.begin(release, fresh)[1]
+
+
+def _give_up(operation: Operation, world: World) -> None:
+    """End a rollout that was cut short where it is: all instances leave, whatever it wanted, and its server may be declared no more."""
+    since = operation.data.get("since")
+    body: JSONObject = {
+        "operation": operation.id,
+        "server": operation.server,
+        "release": operation.release,
+        "reason": "the server is retired",
+    }
+    record.once(world.ledger, f"{operation.kind}.failed", body, since=since if isinstance(since, int) else 0)
+    world.state.finish(operation.id, slots=None, states={operation.release: "aborted"} if operation.kind == "release" else {})
 
 
 async def carry_out_retirement(operation: Operation, site: Site, world: World) -> int:

@@ -7,132 +7,56 @@ the router points at decides whether traffic has moved, not what we remember.
 |------------------------|---------------|----------------------------------------------|
 | launch, gate (any)     | old           | adopts the instances, gates, switches        |
 | switch.intent          | old           | adopts, gates, switches                      |
-| switch.act or later    | new           | repeats the switch (harmless), retires       |
+| switch.act, probation  | new           | repeats the switch (harmless), retires       |
+| retire.intent or later | new           | retires: the old ones may be gone by now     |
 | an abort               | old           | launches, gates, aborts again: the same end  |
 | a switch back          | new or old    | gates; what fails then is switched back      |
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from vitrify.core.diagnostic import PreviousStillServing, TargetUnreachable, VitrifyError
-from vitrify.core.digest import JSON, JSONObject
 from vitrify.core.event import Stage
 from vitrify.core.report import Released
-from vitrify.lifecycle import record
-from vitrify.lifecycle.settings import RunSettings, SecretValue
-from vitrify.lifecycle.world import Site, World
-from vitrify.ports import Backends, Instance, InstanceSpec, Operation, Release, Slots
-
-_CRASHES = 2
-
-
-class Unfit(VitrifyError):
-    """The new instances must not get, or keep, traffic."""
-
-
-@dataclass(frozen=True)
-class Intended:
-    """What an operation set out to do; durable in `Operation.data` before anything is done."""
-
-    keep: tuple[str, ...]
-    """Instances of the release that run already and go on (a warm rollback, the untouched part of a replacement)."""
-    out: tuple[str, ...]
-    """Instances of the release that leave for good."""
-    live: int | None
-    previous: int | None
-    since: int
-    """Ledger entries from here on can be about this operation."""
-    back: tuple[str, ...]
-    """The addresses that served before; where a failing probation switches back to."""
-    back_set: str
-
-    def to_json(self) -> JSONObject:
-        """The form of `Operation.data`."""
-        return {
-            "keep": list(self.keep),
-            "out": list(self.out),
-            "live": self.live,
-            "previous": self.previous,
-            "since": self.since,
-            "back": list(self.back),
-            "back_set": self.back_set,
-        }
-
-    @classmethod
-    def from_json(cls, data: JSONObject) -> Intended:
-        """Read what `to_json` wrote."""
-        live, previous, since = data["live"], data["previous"], data["since"]
-        return cls(
-            keep=_texts(data["keep"]),
-            out=_texts(data["out"]),
-            live=live if isinstance(live, int) else None,
-            previous=previous if isinstance(previous, int) else None,
-            since=since if isinstance(since, int) else 0,
-            back=_texts(data["back"]),
-            back_set=str(data["back_set"]),
-        )
-
-
-def _texts(value: JSON) -> tuple[str, ...]:
-    return tuple(str(item) for item in value) if isinstance(value, list) else ()
-
-
-@dataclass(frozen=True)
-class Rollout:
-    """One operation on one server, and everything needed to carry it out."""
-
-    world: World
-    site: Site
-    release: Release
-    settings: RunSettings
-    operation: Operation
-    intended: Intended
-    secret: SecretValue
-
-    @property
-    def server(self) -> str:
-        """The server's name."""
-        return self.release.server
-
-    @property
-    def set(self) -> str:
-        """The name of the set of backends that this operation switches to."""
-        return f"r{self.release.number}-{self.operation.id[-8:]}"
-
-    def labels(self) -> dict[str, str]:
-        """What marks an instance as this release's."""
-        return self.world.labels(self.server, self.release.number)
-
-    @asynccontextmanager
-    async def step(self, name: str) -> AsyncIterator[None]:
-        """Intent, act, outcome of one side effect; both ends durable."""
-        self.world.state.advance(self.operation.id, step=f"{name}.intent", data=self.operation.data)
-        self.world.reached(f"{name}.intent")
-        yield
-        self.world.reached(f"{name}.act")
-        self.world.state.advance(self.operation.id, step=name, data=self.operation.data)
-        self.world.reached(f"{name}.outcome")
-
-    def note(self, kind: str, **more: JSON) -> None:
-        """Tell the ledger, once for each operation and kind."""
-        body: JSONObject = {
-            "operation": self.operation.id,
-            "server": self.server,
-            "release": self.release.number,
-            "image": self.release.image,
-            **more,
-        }
-        record.once(self.world.ledger, kind, body, since=self.intended.since)
+from vitrify.lifecycle.fitness import Unfit, gate, probation
+from vitrify.lifecycle.operation import NO_WAY_BACK, SPOKEN, Rollout, moved
+from vitrify.lifecycle.settings import from_json
+from vitrify.ports import Backends, Instance, InstanceSpec
 
 
 async def carry_out(rollout: Rollout) -> Released:
     """Bring the release into service without losing a request; `PreviousStillServing` where it is not fit for it."""
     kind, started = rollout.operation.kind, rollout.world.clock.now()
     rollout.note(f"{kind}.intended", live=rollout.intended.live)
+    if rollout.operation.step in NO_WAY_BACK:
+        instances, times = await launch(rollout), SwitchTimes(0.0, None)
+    else:
+        instances = await _gated(rollout)
+        times = await switch(rollout, instances)
+        await _proved(rollout, instances)
+    async with rollout.step("retire"):
+        await retire(rollout, instances)
+    finish(rollout)
+    return Released(
+        server=rollout.server,
+        kind=kind,
+        release=rollout.release.number,
+        previous=rollout.slots.previous,
+        image=rollout.release.image,
+        instances=tuple(instance.id for instance in instances),
+        url=await _url(rollout),
+        warm=kind == "rollback" and bool(rollout.intended.keep),
+        switch_seconds=times.switched,
+        answer_seconds=times.answered,
+        seconds=rollout.world.clock.now() - started,
+    )
+
+
+async def _gated(rollout: Rollout) -> tuple[Instance, ...]:
+    """The instances, fit for traffic; `PreviousStillServing` once everything is as it was before."""
     try:
         async with rollout.step("launch"):
             instances = await launch(rollout)
@@ -142,40 +66,33 @@ async def carry_out(rollout: Rollout) -> Released:
         raise  # nobody is there to end anything: the operation stays open, and the same command goes on with it
     except VitrifyError as error:
         # A run before this one may have switched and been killed: then traffic must go back before anything ends.
-        await (switch_back if await moved(rollout) else abort)(rollout, reason=str(error))
+        switched = await moved(rollout.operation, rollout.settings, rollout.site)
+        await (switch_back if switched else abort)(rollout, reason=error.diagnostics[0].summary)
         raise _still_serving(rollout, error) from None
-    times = await switch(rollout, instances)
+    return instances
+
+
+async def _proved(rollout: Rollout, instances: tuple[Instance, ...]) -> None:
+    """Returns once the probation is over; `PreviousStillServing` once traffic is back where it was."""
     try:
         async with rollout.step("probation"):
             await probation(rollout, instances)
     except Unfit as error:
-        await switch_back(rollout, reason=str(error))
+        await switch_back(rollout, reason=error.diagnostics[0].summary)
         raise _still_serving(rollout, error) from None
-    async with rollout.step("retire"):
-        await retire(rollout, instances)
-    finish(rollout)
-    return Released(
-        server=rollout.server,
-        kind=kind,
-        release=rollout.release.number,
-        previous=_slots(rollout).previous,
-        image=rollout.release.image,
-        instances=tuple(instance.id for instance in instances),
-        url=await _url(rollout),
-        warm=bool(rollout.intended.keep),
-        switch_seconds=times.switched,
-        answer_seconds=times.answered,
-        seconds=rollout.world.clock.now() - started,
-    )
 
 
 async def launch(rollout: Rollout) -> tuple[Instance, ...]:
     """Start what is missing, adopt what is there; never a second instance under one id."""
-    kept = [instance for instance in await _running(rollout) if instance.id in rollout.intended.keep]
+    kept = await _kept(rollout)
     for instance in kept:
         await rollout.site.runtime.stop_later(instance.id, at=None)
     launched = [await _launch_one(rollout, index) for index in range(rollout.settings.replicas - len(kept))]
     return (*kept, *launched)
+
+
+async def _kept(rollout: Rollout) -> list[Instance]:
+    return [instance for instance in await rollout.running() if instance.id in rollout.intended.keep]
 
 
 async def _launch_one(rollout: Rollout, index: int) -> Instance:
@@ -194,41 +111,6 @@ async def _launch_one(rollout: Rollout, index: int) -> Instance:
             port=settings.port,
         )
     )
-
-
-async def gate(rollout: Rollout, instances: Iterable[Instance]) -> None:
-    """Wait until each instance passes its health check several times in a row; `Unfit` with the reason where one does not."""
-    for instance in instances:
-        passes = 1 if instance.id in rollout.intended.keep else None
-        await _healthy(rollout, instance, passes=passes)
-        rollout.world.say("instance.health", instance.id, "passes", stage=Stage.DONE)
-    if rollout.settings.route:
-        await rollout.site.router.ensure(rollout.settings.route, server=rollout.server)
-
-
-async def _healthy(rollout: Rollout, instance: Instance, *, passes: int | None) -> None:
-    clock, health = rollout.world.clock, rollout.settings.health
-    wanted = passes or (health.passes if health else 2)
-    interval, grace = (health.interval, health.grace) if health else (0.2, 10.0)
-    deadline, in_a_row, reason = clock.now() + grace, 0, ""
-    while in_a_row < wanted:
-        reason = await _look(rollout, instance)
-        in_a_row = 0 if reason else in_a_row + 1
-        if reason and clock.now() > deadline:
-            raise Unfit(f"instance {instance.id} is not healthy after {grace:g} s: {reason}")
-        if in_a_row < wanted:
-            await clock.sleep(interval)
-
-
-async def _look(rollout: Rollout, instance: Instance) -> str:
-    found = [seen for seen in await _running(rollout) if seen.id == instance.id]
-    if not found or found[0].restarts >= _CRASHES:
-        code = f" with exit code {found[0].exit_code}" if found and found[0].exit_code is not None else ""
-        said = (await rollout.site.runtime.logs(instance.id, lines=3)).strip()
-        raise Unfit(f"instance {instance.id} ended{code}", why=f"its last words: {said}" if said else "it wrote nothing")
-    if rollout.settings.health is None:
-        return "" if found[0].state == "running" else f"is {found[0].state}"
-    return await rollout.site.runtime.healthy(instance.id, rollout.settings.health)
 
 
 @dataclass(frozen=True)
@@ -257,36 +139,29 @@ async def switch(rollout: Rollout, instances: tuple[Instance, ...]) -> SwitchTim
     return SwitchTimes(switched, answered)
 
 
-async def probation(rollout: Rollout, instances: tuple[Instance, ...]) -> None:
-    """Keep looking for a while after the switch; `Unfit` at the first instance that fails as often as it had to pass."""
-    if rollout.operation.kind == "rollback":
-        return  # it has served before, and whoever goes back is in a hurry
-    clock, length = rollout.world.clock, rollout.settings.rollout.probation
-    health = rollout.settings.health
-    until, failures = clock.now() + length, dict.fromkeys((instance.id for instance in instances), 0)
-    while clock.now() < until:
-        for instance in instances:
-            reason = await _look(rollout, instance)
-            failures[instance.id] = failures[instance.id] + 1 if reason else 0
-            if failures[instance.id] >= (health.passes if health else 2):
-                raise Unfit(f"instance {instance.id} failed in its probation: {reason}")
-        await clock.sleep(min(1.0, health.interval if health else 0.2))
-
-
 async def retire(rollout: Rollout, instances: tuple[Instance, ...]) -> None:
     """Let the old requests finish, keep the old release warm for a while, take away what is older."""
     world, runtime = rollout.world, rollout.site.runtime
     settings, serving = rollout.settings.rollout, {instance.id for instance in instances}
+    await _leave_route(rollout)
     await _drain(rollout, instances)
-    warm = _slots(rollout).previous
+    warm = str(rollout.slots.previous) if settings.keep_warm > 0 else ""
     for old in await runtime.instances(world.labels(rollout.server)):
         if old.id in serving:
             continue
-        if old.labels.get("release") == str(warm) and old.id not in rollout.intended.out and settings.keep_warm > 0:
-            if not old.gone and old.stop_at is None:
+        if old.labels.get("release") == warm and old.id not in rollout.intended.out and not old.gone:
+            if old.stop_at is None:
                 await runtime.stop_later(old.id, at=world.clock.now() + settings.keep_warm)
         else:
-            await _end(rollout, old)
+            await _end(rollout, old, grace=10.0)
+
+
+async def _leave_route(rollout: Rollout) -> None:
+    """A release without a route follows one that had it: the router must not lead to addresses that others will get."""
+    former = rollout.world.state.release(rollout.server, rollout.intended.live) if rollout.intended.live else None
+    route = from_json(former.settings).route if former else None
+    if route and not rollout.settings.route:
+        await rollout.site.router.release(route, server=rollout.server)
 
 
 async def _drain(rollout: Rollout, instances: tuple[Instance, ...]) -> None:
@@ -296,42 +171,47 @@ async def _drain(rollout: Rollout, instances: tuple[Instance, ...]) -> None:
         return
     deadline = clock.now() + rollout.settings.rollout.drain
     while (left := await router.in_flight(leaving)) and clock.now() < deadline:
-        rollout.world.say("drain", rollout.server, f"{left} requests in flight", stage=Stage.PROGRESS)
+        rollout.world.say("drain", rollout.server, f"requests in flight: {left}", stage=Stage.PROGRESS)
         await clock.sleep(0.1)
-    rollout.world.say("drain", rollout.server, f"{left} requests cut" if left else "no request left", stage=Stage.DONE)
+    rollout.world.say("drain", rollout.server, f"requests cut: {left}" if left else "no request left", stage=Stage.DONE)
 
 
-async def _end(rollout: Rollout, old: Instance) -> None:
-    """Stop an instance; what was found altered stays on disk, stopped, for whoever wants to look at it."""
-    runtime = rollout.site.runtime
-    if not old.gone:
-        await runtime.stop(old.id, grace=10.0)
-    elif old.id not in rollout.intended.out:
-        await runtime.discard(old.id)
+async def _end(rollout: Rollout, instance: Instance, *, grace: float) -> None:
+    """Stop an instance and take it off the disk; harmless where either was done."""
+    if not instance.gone:
+        await rollout.site.runtime.stop(instance.id, grace=grace)
+    await rollout.site.runtime.discard(instance.id)
 
 
 async def abort(rollout: Rollout, *, reason: str) -> None:
-    """The new instances end; traffic was never touched."""
+    """The new instances end and leave nothing; traffic is where it was before. Warm ones get a deadline again."""
+    runtime = rollout.site.runtime
     async with rollout.step("abort"):
-        for instance in await rollout.site.runtime.instances({**rollout.labels(), "operation": rollout.operation.id}):
-            await rollout.site.runtime.stop(instance.id, grace=2.0)
+        for instance in await runtime.instances({**rollout.labels(), "operation": rollout.operation.id}):
+            await _end(rollout, instance, grace=2.0)
+        if rollout.release.number != rollout.intended.live:
+            for kept in await _kept(rollout):
+                await runtime.stop_later(kept.id, at=rollout.world.clock.now() + rollout.settings.rollout.keep_warm)
     rollout.note(f"{rollout.operation.kind}.failed", reason=reason)
     state = {} if rollout.operation.kind != "release" else {rollout.release.number: "aborted"}
     rollout.world.state.finish(rollout.operation.id, slots=None, states=state)
 
 
 async def switch_back(rollout: Rollout, *, reason: str) -> None:
-    """The release failed in its probation: the set that served before gets the traffic again, then the new instances end."""
+    """The release failed after the switch: what served before gets the traffic again, then the new instances end."""
+    intended, route, router = rollout.intended, rollout.settings.route, rollout.site.router
     async with rollout.step("switch_back"):
-        if rollout.settings.route and rollout.intended.back:
-            await rollout.site.router.switch(rollout.server, to=Backends(rollout.intended.back_set, rollout.intended.back))
+        if route and intended.back:
+            await router.switch(rollout.server, to=Backends(intended.back_set, intended.back))
+        elif route:  # nothing served before: the router must not lead to addresses that others will get
+            await router.release(route, server=rollout.server)
     rollout.note("switch.back", reason=reason)
     await abort(rollout, reason=reason)
 
 
 def finish(rollout: Rollout) -> None:
     """Close the operation: the ledger first, then slots and states in one transaction."""
-    slots = _slots(rollout)
+    slots = rollout.slots
     rollout.note(f"{rollout.operation.kind}.done", previous=slots.previous)
     states = {rollout.release.number: "live"}
     retained = 0
@@ -340,27 +220,9 @@ def finish(rollout: Rollout) -> None:
             continue
         retained += 1
         # The previous release can be many numbers back, after rollbacks: it is kept whatever its age.
-        kept = retained < rollout.settings.rollout.retain
+        kept = retained <= rollout.settings.rollout.retain
         states[release.number] = "warm" if release.number == slots.previous else "stopped" if kept else "discarded"
     rollout.world.state.finish(rollout.operation.id, slots=slots, states=states)
-
-
-def _slots(rollout: Rollout) -> Slots:
-    number, intended = rollout.release.number, rollout.intended
-    return Slots(live=number, previous=intended.previous if number == intended.live else intended.live)
-
-
-async def moved(rollout: Rollout) -> bool:
-    """Whether traffic is on this operation's set already: asked of the router where there is one."""
-    if rollout.settings.route:
-        live = await rollout.site.router.live(rollout.server)
-        return live is not None and live.name == rollout.set
-    return rollout.operation.step in ("switch", "probation.intent", "probation", "retire.intent", "retire")
-
-
-async def _running(rollout: Rollout) -> tuple[Instance, ...]:
-    found = await rollout.site.runtime.instances(rollout.labels())
-    return tuple(instance for instance in found if not instance.gone)
 
 
 async def _url(rollout: Rollout) -> str:
@@ -378,11 +240,18 @@ def _addresses(instances: Iterable[Instance]) -> tuple[str, ...]:
     return tuple(f"127.0.0.1:{instance.port}" for instance in instances if instance.port)
 
 
+_HINTS = {
+    "release": "mend the declaration and apply again",
+    "replace": "`vitrify status` shows what runs; apply tries again",
+    "rollback": "`vitrify releases` lists what else can be rolled back to, with --to",
+}
+
+
 def _still_serving(rollout: Rollout, error: VitrifyError) -> PreviousStillServing:
     live = rollout.intended.live
     serving = f"release {live} still serves" if live else "nothing served before, and nothing does now"
     return PreviousStillServing(
-        f"{rollout.operation.kind} of {rollout.server} release {rollout.release.number} failed; {serving}",
+        f"{SPOKEN[rollout.operation.kind]} of {rollout.server} release {rollout.release.number} failed; {serving}",
         why="; ".join(filter(None, (error.diagnostics[0].summary, error.diagnostics[0].why))),
-        hint=f"`vitrify releases {rollout.server}` lists the releases; mend the declaration and apply again",
+        hint=_HINTS[rollout.operation.kind],
     )

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from vitrify.core.declaration import Host, Lifecycle, Server
 from vitrify.core.diagnostic import UsageInvalid, VitrifyError
 from vitrify.core.digest import JSON
 from vitrify.core.report import InstanceStatus, ReleaseStatus, ServerStatus
 from vitrify.lifecycle.mutable import scope
+from vitrify.lifecycle.operation import SPOKEN
 from vitrify.lifecycle.settings import RunSettings, from_json
 from vitrify.lifecycle.world import Site, World
-from vitrify.ports import Instance, Slots
+from vitrify.ports import Instance
 
 
 async def status(servers: Sequence[Server], world: World) -> tuple[ServerStatus, ...]:
@@ -50,39 +51,43 @@ async def _mutable(server: Server, world: World) -> ServerStatus:
 
 
 async def _immutable(server: Server, world: World) -> ServerStatus:
-    slots = world.state.slots(server.name)
+    slots, operation = world.state.slots(server.name), world.state.open_operation(server.name)
     live = world.state.release(server.name, slots.live) if slots.live else None
-    settings = from_json(live.settings) if live else None
+    settings = {release.number: from_json(release.settings) for release in world.state.releases(server.name)}
+    places: dict[int | None, str] = {**({operation.release: "next"} if operation else {}), slots.previous: "previous", slots.live: "live"}
+    route = settings[live.number].route if live else None
     async with world.site(server.hosts[0]) as site:
         found = await site.runtime.instances(world.labels(server.name))
         running = [instance for instance in found if not instance.gone]
-        instances = tuple([await _instance(instance, slots, site, settings, world) for instance in running])
-        url = await site.router.address(settings.route) if settings and settings.route else ""
-    operation = world.state.open_operation(server.name)
+        rows = [await _instance(instance, places, settings, site=site, now=world.clock.now()) for instance in running]
+        url = await site.router.address(route) if route else ""
     return ServerStatus(
         server.name,
         server.lifecycle.value,
         tuple(host.name for host in server.hosts),
         last_at=live.created_at if live else None,
-        unfinished=f"{operation.kind} of release {operation.release}" if operation else "",
+        unfinished=f"{SPOKEN[operation.kind]} of release {operation.release}" if operation else "",
         live=slots.live,
         previous=slots.previous,
         url=url,
-        instances=instances,
+        instances=tuple(rows),
     )
 
 
-async def _instance(instance: Instance, slots: Slots, site: Site, settings: RunSettings | None, world: World) -> InstanceStatus:
+async def _instance(
+    instance: Instance, places: Mapping[int | None, str], settings: Mapping[int, RunSettings], *, site: Site, now: float
+) -> InstanceStatus:
+    """One row; an instance is asked for its health as its own release wants that to be asked."""
     release = int(instance.labels.get("release", "0"))
-    slot = "live" if release == slots.live else "previous" if release == slots.previous else "next"
-    health = "" if settings is None or settings.health is None else await site.runtime.healthy(instance.id, settings.health) or "ok"
+    check = settings[release].health if release in settings else None
+    health = "" if check is None else await site.runtime.healthy(instance.id, check) or "ok"
     return InstanceStatus(
         id=instance.id,
         release=release,
-        slot=slot,
+        slot=places.get(release, ""),
         state=instance.state,
         address=f"127.0.0.1:{instance.port}" if instance.port else "",
-        age_seconds=max(0.0, world.clock.now() - instance.started_at),
+        age_seconds=max(0.0, now - instance.started_at),
         restarts=instance.restarts,
         health=health,
     )

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
-from contextlib import AbstractAsyncContextManager, AbstractContextManager
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
 from typing import Protocol
 
-from vitrify.core.declaration import Host
+from vitrify.core.declaration import Host, Server
 from vitrify.core.digest import JSONObject
 from vitrify.core.event import Emit, Event, Stage
 from vitrify.core.resource import Kinds
@@ -64,11 +64,34 @@ class World:
     site: Callable[[Host], AbstractAsyncContextManager[Site]]
     first_answer: Callable[[str], Awaitable[None]]
     """Returns once this URL gave a complete answer."""
+    keep_runs: int = 20
+    """So many runs of each server stay undoable on a host."""
 
     def labels(self, server: str, release: int | None = None) -> dict[str, str]:
         """What marks the instances of a server of this project, or of one of its releases."""
         found = {"project": self.project_id, "server": server}
         return found if release is None else {**found, "release": str(release)}
+
+    def naming(self, server: Server, host: str) -> World:
+        """The same world, whose events say which host they are about, where the server has several."""
+        if len(server.hosts) == 1:
+            return self
+
+        def emit(event: Event) -> None:
+            self.emit(replace(event, data={**event.data, "server": server.name, "host": host}))
+
+        return replace(self, emit=emit)
+
+    @contextmanager
+    def working_on(self, host: str, detail: str) -> Iterator[None]:
+        """Tell that work on a host begins, and how it ended."""
+        self.say("host", host, detail, stage=Stage.STARTED)
+        try:
+            yield
+        except BaseException:
+            self.say("host", host, stage=Stage.FAILED)
+            raise
+        self.say("host", host, stage=Stage.DONE)
 
     def say(self, what: str, subject: str, detail: str = "", *, stage: Stage = Stage.NOTICE) -> None:
         """Tell that something happened."""

@@ -8,8 +8,9 @@ from typing import Dict, Iterable, List, Mapping, Set, Tuple
 from vitrify.core import place
 from vitrify.core.digest import JSON, JSONObject, digest_of
 from vitrify.core.resource import Resource
+from vitrify.onhost.fingerprint import Known
 from vitrify.onhost.scope import Here
-from vitrify.onhost.sweep import Fingerprints, Known, Sweep
+from vitrify.onhost.sweep import Fingerprints, Sweep
 
 FILE = "baseline.json"
 
@@ -39,8 +40,9 @@ class Baseline:
 
     def within(self, folders: Iterable[str]) -> Dict[str, Known]:
         """The entries of these folders."""
-        chosen = tuple(folders)
-        return {path: known for path, known in self.entries.items() if any(_in(path, folder) for folder in chosen)}
+        chosen = frozenset(folders)
+        below = tuple(f"{folder.rstrip('/')}/" for folder in chosen)
+        return {path: known for path, known in self.entries.items() if path in chosen or path.startswith(below)}
 
     def covers(self, folder: str) -> bool:
         """Whether all of this folder is in the baseline."""
@@ -52,15 +54,21 @@ class Baseline:
         return digest_of({path: known.print for path, known in sorted(self.entries.items())})
 
 
-def prints(entries: Mapping[str, Known]) -> JSONObject:
-    """Path -> fingerprint, as it is sent."""
-    return {path: known.print for path, known in sorted(entries.items())}
+def differing(before: Mapping[str, Known], after: Mapping[str, Known]) -> Tuple[str, ...]:
+    """The paths that are in one of the two alone, or have another fingerprint there."""
+    same = {path for path, known in after.items() if path in before and (before[path] is known or before[path].print == known.print)}
+    return tuple(sorted({*before, *after} - same))
+
+
+def prints(entries: Mapping[str, Known], paths: Iterable[str]) -> JSONObject:
+    """Path -> fingerprint of those of the paths that are there, as it is sent."""
+    return {path: entries[path].print for path in paths if path in entries}
 
 
 def _known(row: JSON) -> Known:
     if not isinstance(row, dict) or not isinstance(row["print"], dict) or not isinstance(row["seen"], list):
         raise TypeError("not a fingerprint")
-    return Known(row["print"], tuple(int(str(number)) for number in row["seen"]))
+    return Known(row["print"], tuple(row["seen"]))  # type: ignore[arg-type]  # other values than numbers equal no `lstat`, and do no harm
 
 
 def _in(path: str, folder: str) -> bool:
@@ -95,7 +103,7 @@ class Keeper:
 
     def compare(self, before: Mapping[str, Known], after: Mapping[str, Known]) -> None:
         """Whatever differs was changed by a command of ours, which cannot tell us what it does."""
-        self.touched(path for path in {*before, *after} if before.get(path, _NONE).print != after.get(path, _NONE).print)
+        self.touched(differing(before, after))
 
     def move_on(self, folders: Iterable[str]) -> Baseline:
         """The baseline after this run, durable once this returns; folders that are new to it are recorded whole."""
@@ -111,9 +119,6 @@ class Keeper:
         baseline = replace(old, folders=_outer((*old.folders, *new)), entries=dict(sorted(entries.items())))
         baseline.keep(self._here)
         return baseline
-
-
-_NONE = Known({})
 
 
 def sweep(here: Here, folders: Iterable[str], known: Mapping[str, Known]) -> Fingerprints:

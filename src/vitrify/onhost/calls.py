@@ -13,6 +13,8 @@ Call = Callable[[Context, JSONObject], JSONObject]
 MODULES: Dict[str, Tuple[str, ...]] = {
     "bake": ("bake",),
     "converge": ("observe", "enact", "undo"),
+    "detached": ("detached",),
+    "health": ("host.healthy",),
     "inspect": ("audit",),
     "instances": (
         "instance.launch",

@@ -3,35 +3,48 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Callable, Tuple
+from typing import Callable, Dict, Iterable, List, Sequence, Tuple
 
 from vitrify.core.diagnostic import TargetFailed, VitrifyError
 from vitrify.core.difference import Action, Change, difference
 from vitrify.core.digest import JSONObject
-from vitrify.core.resource import Sureness
+from vitrify.core.resource import Address, Kinds, Resource, Sureness
 from vitrify.onhost.faults import failed
 from vitrify.onhost.images import Image, Images
 from vitrify.onhost.journal import Journal
-from vitrify.onhost.observe import left_by, observed
+from vitrify.onhost.observe import holds, left_by, observed
 from vitrify.onhost.runs import DONE, FAILED, WHOLE, Step
 from vitrify.onhost.scope import Here
 
 
-def carry_out(here: Here, journal: Journal, images: Images, step: Step, *, leaving: bool) -> Step:
-    """Do it; returns the step with its outcome. `leaving`: the resource left the declaration, and a foreign part may stay."""
-    change = step.change
-    paths = here.context.kinds[change.resource.address.kind].affected(change)
-    before = tuple(images.take(path, keep=True) for path in paths)
-    step = replace(step, before=before, times=images.folders(paths))
-    ended = [step]
+def carry_out(here: Here, journal: Journal, images: Images, steps: Sequence[Step], *, leaving: bool) -> Tuple[Step, ...]:
+    """Make these changes in one act; returns the steps with their outcomes. More than one are of a kind whose changes go together.
 
-    def act() -> JSONObject:
-        error = attempt(lambda: make_true(here, change, leaving=leaving))
-        ended[0] = _outcome(here, images, step, error=error)
-        return _outcome_record(ended[0])
+    `leaving`: the resource left the declaration, and a foreign part may stay.
+    """
+    kind = here.context.kinds[steps[0].change.resource.address.kind]
+    begun = []
+    for step in steps:
+        before = tuple(images.take(path, keep=True) for path in kind.affected(step.change))
+        begun.append(replace(step, before=before, times=images.folders(image.path for image in before)))
+    ended: List[Step] = []
 
-    journal.step("enact", _intent_record(step), act)
-    return ended[0]
+    def act() -> List[JSONObject]:
+        changes = [step.change for step in begun]
+        error = attempt(lambda: kind.enact(changes[0], here.system) if len(changes) == 1 else kind.enact_all(changes, here.system))
+        ended.extend(_outcome(here, images, step, error=_left_undone(here, step.change, error=error, leaving=leaving)) for step in begun)
+        return [_outcome_record(step) for step in ended]
+
+    journal.step("enact", [_intent_record(step) for step in begun], act)
+    return tuple(ended)
+
+
+def _left_undone(here: Here, change: Change, *, error: str, leaving: bool) -> str:
+    """Why this change is not made; "" where it is. An act that failed may have made some of its changes."""
+    if not error:
+        return attempt(lambda: check(here, change, leaving=leaving))
+    held = change.sureness is not Sureness.OPAQUE and holds(change, observed(here, change.resource).properties)
+    return "" if held else error
 
 
 def _intent_record(step: Step) -> JSONObject:
@@ -68,8 +81,12 @@ def _outcome_record(step: Step) -> JSONObject:
 
 def make_true(here: Here, change: Change, *, leaving: bool) -> None:
     """Let the kind act, then look whether it did."""
-    kind = here.context.kinds[change.resource.address.kind]
-    kind.enact(change, here.system)
+    here.context.kinds[change.resource.address.kind].enact(change, here.system)
+    check(here, change, leaving=leaving)
+
+
+def check(here: Here, change: Change, *, leaving: bool) -> None:
+    """Raise TargetFailed where a change that was made does not hold."""
     here.system.keep()
     if change.sureness is Sureness.OPAQUE or (leaving and change.action is Action.REMOVE):
         return
@@ -80,6 +97,16 @@ def make_true(here: Here, change: Change, *, leaving: bool) -> None:
             why=", ".join(still.because),
             hint="something else changes it as well, or the filesystem does not keep what is set",
         )
+
+
+def listeners(wishes: Iterable[Resource], kinds: Kinds) -> Dict[Address, List[Tuple[Resource, str]]]:
+    """Address -> the wishes that must be told when it changes, each with how."""
+    found: Dict[Address, List[Tuple[Resource, str]]] = {}
+    for wish in wishes:
+        if not wish.absent:
+            for address, how in kinds[wish.address.kind].listens(wish).items():
+                found.setdefault(address, []).append((wish, how))
+    return found
 
 
 def attempt(act: Callable[[], None]) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Callable
+from typing import Callable, Iterator, Optional, Sequence, Tuple, Union
 
+from vitrify.core.diagnostic import VitrifyError
 from vitrify.core.event import Emit
 from vitrify.core.resource import Kinds
 from vitrify.core.step import Reached
@@ -21,3 +22,5 @@ class Context:
     kinds: Kinds
     clock: Callable[[], float]
     """Seconds since the epoch, UTC."""
+    blobs: Optional[Callable[[Sequence[str]], Iterator[Tuple[str, Union[bytes, VitrifyError]]]]] = None
+    """Asks for many contents at once; each comes with its digest, or the error that stands for it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Dict, List, Mapping, Optional, Tuple
+from typing import Dict, List, Mapping, Sequence, Tuple
 
 from vitrify.core.diagnostic import PlanStale
 from vitrify.core.difference import Action, Change
@@ -12,10 +12,10 @@ from vitrify.core.event import Event, Stage
 from vitrify.core.resource import Address, Resource, Sureness
 from vitrify.onhost import runs as told
 from vitrify.onhost.baseline import Baseline, Keeper, managed_folders
-from vitrify.onhost.change import carry_out
+from vitrify.onhost.change import carry_out, listeners
 from vitrify.onhost.context import Context
 from vitrify.onhost.images import Images
-from vitrify.onhost.journal import Journal, all_runs, forget_old
+from vitrify.onhost.journal import Journal, Keep, all_runs, forget_old
 from vitrify.onhost.memory import Holder
 from vitrify.onhost.observe import Look, holds, look, observe, observed, settled
 from vitrify.onhost.ownership import Holding, Ownership
@@ -35,6 +35,7 @@ class Request:
     forgotten: Tuple[str, ...]
     expect: str
     resources: Tuple[Resource, ...]
+    keep: Keep
 
     @classmethod
     def of(cls, here: Here, arguments: JSONObject) -> Request:
@@ -48,6 +49,7 @@ class Request:
             forgotten=tuple(str(address) for address in forgotten) if isinstance(forgotten, list) else (),
             expect=str(arguments.get("expect", "")),
             resources=here.resources(arguments),
+            keep=Keep.of(arguments.get("keep")),
         )
 
 
@@ -100,6 +102,7 @@ class _Enactment:
         self._request = request
         self._seen = seen
         self._wished: Mapping[Address, Resource] = {resource.address: resource for resource in request.resources}
+        self._listeners = listeners(request.resources, here.context.kinds)
         self._images = Images(here.system, here.memory)
         self._keeper = Keeper(here)
         self._folders = managed_folders(request.resources)
@@ -117,16 +120,18 @@ class _Enactment:
         ownership = self._seen.ownership
         self._hold(ownership)
         results, failed = [], False
-        for change in self._request.changes:
-            outcome, error = ("skipped", "") if failed else self._one(change, ownership)
-            failed = failed or outcome == "failed"
-            results.append({"address": str(change.resource.address), "outcome": outcome, "error": error})
+        for group in self._groups():
+            ended = {} if failed else self._together(group, ownership)
+            failed = failed or any(outcome == "failed" for outcome, _ in ended.values())
+            for change in group:
+                outcome, error = ended.get(change.resource.address, ("skipped", ""))
+                results.append({"address": str(change.resource.address), "outcome": outcome, "error": error})
         baseline = self._keeper.move_on(self._folders)
         ownership.keep(self._here.memory)
         self._here.context.reached("run.act")
         self._journal.append({"record": "end", "at": self._now(), "outcome": told.FAILED if failed else told.DONE})
         self._here.context.reached("run.outcome")
-        forget_old(self._here.memory, all_runs(self._here.memory))
+        forget_old(self._here.memory, all_runs(self._here.memory), self._request.keep)
         answered: List[JSON] = [dict(result) for result in results]
         return {"run": self._run.id, "results": answered, "baseline": baseline.digest}
 
@@ -199,40 +204,80 @@ class _Enactment:
                 key = (self._run.project, self._run.server, str(entry["address"]))
                 ownership.put(key, after if isinstance(after, dict) else None)
 
-    def _one(self, change: Change, ownership: Ownership) -> Tuple[str, str]:
-        address = str(change.resource.address)
-        if self._done_before(change):
-            return "done", ""
-        self._say(change, Stage.STARTED)
-        holding = ownership.find((self._run.project, self._run.server, address))
-        if holding and change.resource.address not in self._wished and ownership.others(holding.key):
-            self._write_held([{"address": address, "before": holding.to_json(), "after": None}], ownership)
-            self._say(change, Stage.DONE, "another server holds it as well: it stays")
-            return "done", ""
-        step = self._act(change, holding)
-        ownership.follow(self._run, step)
-        self._keeper.touched(image.path for image in step.before)
-        self._say(change, Stage.FAILED if step.error else Stage.DONE, step.error)
-        return step.outcome, step.error
+    def _groups(self) -> List[List[Change]]:
+        """The changes in order, those in one list that are made in one act."""
+        groups: List[List[Change]] = []
+        for change in self._request.changes:
+            joins = bool(groups) and self._act_of(groups[-1][0]) == self._act_of(change) != ()
+            if joins:
+                groups[-1].append(change)
+            else:
+                groups.append([change])
+        return groups
 
-    def _act(self, change: Change, holding: Optional[Holding]) -> Step:
-        self._number += 1
-        created = bool(holding and holding.created) or change.action is Action.CREATE
-        opaque = change.sureness is Sureness.OPAQUE and bool(self._folders)
+    def _act_of(self, change: Change) -> Tuple[object, ...]:
+        """Equal for neighbours that go together; empty for whatever is made alone."""
+        name = change.resource.address.kind
+        leaving = change.resource.address not in self._wished
+        return (name, change.action is Action.REMOVE, leaving) if self._here.context.kinds[name].together else ()
+
+    def _together(self, group: Sequence[Change], ownership: Ownership) -> Dict[Address, Tuple[str, str]]:
+        """Make these changes in one act; returns how each ended, and why not well."""
+        ended: Dict[Address, Tuple[str, str]] = {}
+        due: List[Change] = []
+        for change in group:
+            if self._done_before(change) or self._kept_by_others(change, ownership):
+                ended[change.resource.address] = ("done", "")
+            else:
+                due.append(change)
+        for step in self._act(due, ownership) if due else ():
+            ownership.follow(self._run, step)
+            self._keeper.touched(image.path for image in step.before)
+            self._say(step.change, Stage.FAILED if step.error else Stage.DONE, step.error)
+            ended[step.change.resource.address] = (step.outcome, step.error)
+        return ended
+
+    def _kept_by_others(self, change: Change, ownership: Ownership) -> bool:
+        """Whether what left this server's declaration stays, because another server holds it as well."""
+        address = str(change.resource.address)
+        holding = ownership.find((self._run.project, self._run.server, address))
+        if not (holding and change.resource.address not in self._wished and ownership.others(holding.key)):
+            return False
+        self._say(change, Stage.STARTED)
+        self._write_held([{"address": address, "before": holding.to_json(), "after": None}], ownership)
+        self._say(change, Stage.DONE, "another server holds it as well: it stays")
+        return True
+
+    def _act(self, changes: Sequence[Change], ownership: Ownership) -> Tuple[Step, ...]:
+        for change in changes:
+            self._say(change, Stage.STARTED)
+            self._owe(change)
+        opaque = changes[0].sureness is Sureness.OPAQUE and bool(self._folders)
         before = self._keeper.sweep(self._folders, Baseline.remembered(self._here).entries) if opaque else {}
-        step = Step(
+        steps = tuple(self._step(change, ownership) for change in changes)
+        leaving = changes[0].resource.address not in self._wished
+        steps = carry_out(self._here, self._journal, self._images, steps, leaving=leaving)
+        if opaque:
+            self._keeper.compare(before, self._keeper.sweep(self._folders, before))
+        return steps
+
+    def _step(self, change: Change, ownership: Ownership) -> Step:
+        self._number += 1
+        holding = ownership.find((self._run.project, self._run.server, str(change.resource.address)))
+        return Step(
             number=self._number,
             change=change,
             wish=self._wished.get(change.resource.address, change.resource),
-            created=created,
+            created=bool(holding and holding.created) or change.action is Action.CREATE,
             owned=holding.to_json() if holding else None,
             before=(),
             times={},
         )
-        step = carry_out(self._here, self._journal, self._images, step, leaving=change.resource.address not in self._wished)
-        if opaque:
-            self._keeper.compare(before, self._keeper.sweep(self._folders, before))
-        return step
+
+    def _owe(self, change: Change) -> None:
+        """Let whoever listens to this change note that it must be told of it: before it is made."""
+        for wish, how in self._listeners.get(change.resource.address, ()):
+            self._here.context.kinds[wish.address.kind].owe(wish, how, self._here.system)
 
     def _done_before(self, change: Change) -> bool:
         """Whether the part of this run that was cut short had done this already."""

@@ -11,6 +11,9 @@ import time
 from typing import List
 
 from vitrify.core.digest import JSONObject
+from vitrify.core.system import Command, Target
+from vitrify.onhost.context import Context
+from vitrify.onhost.scope import Here
 
 _SLOW = (socket.timeout, TimeoutError)
 
@@ -29,6 +32,22 @@ def look(health: JSONObject, *, port: int) -> str:
         return _http(path, port, host=str(health.get("host") or ""), status=_number(health, "status", 200), seconds=seconds)
     tcp = health.get("tcp")
     return _tcp(tcp if isinstance(tcp, int) and tcp else port, seconds)
+
+
+def healthy(context: Context, arguments: JSONObject) -> JSONObject:
+    """The call `host.healthy`: one look at what serves on a host; `reason` is "" where it passes.
+
+    In a folder nothing runs: there only a command is asked, inside of it.
+    """
+    here, health, port = Here.at(context, arguments), arguments.get("health"), arguments.get("port")
+    asked = health if isinstance(health, dict) else {}
+    if here.scope.target is Target.HOST:
+        return {"reason": look(asked, port=port if isinstance(port, int) else 0)}
+    command = asked.get("command")
+    if not (isinstance(command, list) and command):
+        return {"reason": ""}
+    ended = here.system.run(Command(tuple(map(str, command)), timeout=_number(asked, "timeout_ms", 2000) / 1000))
+    return {"reason": "" if ended.code == 0 else f"{command[0]} ended with {ended.code}"}
 
 
 def _number(health: JSONObject, name: str, default: int) -> int:
@@ -99,3 +118,6 @@ def _command(argv: List[str], seconds: float) -> str:
 
 def _reason(error: OSError) -> str:
     return "timed out" if isinstance(error, _SLOW) else (os.strerror(error.errno) if error.errno else str(error))
+
+
+CALLS = {"host.healthy": healthy}

@@ -7,7 +7,8 @@ import os
 import re
 import shutil
 from contextlib import suppress
-from typing import Callable, Iterable, Mapping, Set, Tuple
+from dataclasses import dataclass
+from typing import Callable, Dict, Iterable, List, Mapping, Sequence, Set, Tuple
 
 from vitrify.core.diagnostic import UsageInvalid
 from vitrify.core.digest import JSON, JSONObject
@@ -18,8 +19,6 @@ from vitrify.onhost.memory import FORMAT, Memory
 from vitrify.onhost.record import sync_folder
 from vitrify.onhost.runs import Run, newest_first, read_run
 
-KEPT_RUNS = 20
-"""So many runs of each server stay undoable."""
 _RUN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,95}")
 
 
@@ -44,16 +43,16 @@ class Journal:
             sync_folder(self._folder)
             sync_folder(os.path.dirname(self._folder))
 
-    def append(self, record: Mapping[str, JSON]) -> None:
-        """Add one line, durably. A torn one from a killed process is cut off first."""
-        line = json.dumps(record, separators=(",", ":")).encode() + b"\n"
+    def append(self, *records: Mapping[str, JSON]) -> None:
+        """Add a line for each, durably, all at once. A torn one from a killed process is cut off first."""
+        lines = b"".join(json.dumps(record, separators=(",", ":")).encode() + b"\n" for record in records)
         with told(f"{self._path} cannot be written"):
             descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
             try:
                 end = _end_of_lines(descriptor)
                 try:
                     os.lseek(descriptor, end, os.SEEK_SET)
-                    write(descriptor, line)
+                    write(descriptor, lines)
                 except OSError:
                     os.ftruncate(descriptor, end)
                     raise
@@ -61,15 +60,14 @@ class Journal:
             finally:
                 os.close(descriptor)
 
-    def step(self, name: str, intent: Mapping[str, JSON], act: Callable[[], JSONObject]) -> JSONObject:
-        """Intent, act, outcome. `act` does it and returns the outcome's record."""
-        self.append(intent)
+    def step(self, name: str, intents: Sequence[JSONObject], act: Callable[[], Sequence[JSONObject]]) -> None:
+        """Intents, one act, outcomes. `act` does it and returns a record of the outcome of each intent."""
+        self.append(*intents)
         self._reached(f"{name}.intent")
-        outcome = act()
+        outcomes = act()
         self._reached(f"{name}.act")
-        self.append(outcome)
+        self.append(*outcomes)
         self._reached(f"{name}.outcome")
-        return outcome
 
 
 _BLOCK = 64 * 1024
@@ -109,25 +107,50 @@ def all_runs(memory: Memory) -> Tuple[Run, ...]:
     return tuple(newest_first(found))
 
 
-def forget_old(memory: Memory, runs: Iterable[Run]) -> None:
-    """Drop what is older than the kept runs of each server, and the contents that only those needed."""
-    kept: Set[str] = set()
-    needed: Set[str] = set()
-    count: dict[tuple[str, str], int] = {}
-    dropped = []
+@dataclass(frozen=True)
+class Keep:
+    """What stays undoable: so many runs of each server, and of all of them together so many bytes of before-images."""
+
+    runs: int = 20
+    bytes: int = 1 << 30
+
+    @classmethod
+    def of(cls, data: JSON) -> Keep:
+        """Read an argument; what it does not say is as always."""
+        given = data if isinstance(data, dict) else {}
+        runs = given.get("runs")
+        return cls(runs=runs) if isinstance(runs, int) and runs > 0 else cls()
+
+
+def forget_old(memory: Memory, runs: Iterable[Run], keep: Keep) -> None:
+    """Drop what is beyond the runs to keep, with all that is older, and the contents that only those needed.
+
+    The newest run of a server always stays.
+    """
+    dropped: List[Run] = []
+    full: Set[Tuple[str, str]] = set()
+    count: Dict[Tuple[str, str], int] = {}
+    needed: Dict[str, int] = {}
+    sizes = _sizes(memory.path("before"))
     for run in newest_first(runs):
         server = (run.project, run.server)
         count[server] = count.get(server, 0) + 1
-        if count[server] > KEPT_RUNS and run.ended:
-            dropped.append(run.id)
-            continue
-        kept.add(run.id)
-        needed.update(image.digest for step in run.steps for image in step.before if image.digest)
-    if not dropped:
-        return
-    for run_id in dropped:
-        shutil.rmtree(memory.path("runs", run_id), ignore_errors=True)
-    for name in os.listdir(memory.path("before")):
+        wanted = {image.digest: sizes.get(image.digest, 0) for step in run.steps for image in step.before if image.digest}
+        beyond = count[server] > keep.runs or sum({**needed, **wanted}.values()) > keep.bytes
+        if run.ended and count[server] > 1 and (beyond or server in full):
+            dropped.append(run)
+            full.add(server)
+        else:
+            needed.update(wanted)
+    for run in dropped:
+        shutil.rmtree(memory.path("runs", run.id), ignore_errors=True)
+    for name in sizes if dropped else ():
         if name not in needed:
             with suppress(FileNotFoundError):
                 os.unlink(memory.path("before", name))
+
+
+def _sizes(folder: str) -> Dict[str, int]:
+    with suppress(FileNotFoundError), os.scandir(folder) as entries:
+        return {entry.name: entry.stat(follow_symlinks=False).st_size for entry in entries}
+    return {}

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Iterable, List, Optional, Tuple
+from typing import Dict, Iterable, List, Optional, Sequence, Tuple
 
 from vitrify.core.difference import Change, agrees
 from vitrify.core.digest import JSON, JSONObject, digest_of
-from vitrify.core.resource import Observation, Properties, Resource, Sureness
+from vitrify.core.resource import Address, Observation, Properties, Resource, Sureness
 from vitrify.onhost.context import Context
 from vitrify.onhost.journal import all_runs
 from vitrify.onhost.ownership import Holding, Ownership
@@ -66,13 +66,24 @@ def look(here: Here, resources: Iterable[Resource]) -> Look:
     wished = {resource.address: resource for resource in resources}
     for holding in holdings:
         wished.setdefault(holding.resource.address, holding.resource)
-    observations = tuple(observed(here, resource) for resource in wished.values())
+    observations = observed_all(here, tuple(wished.values()))
     return Look(observations, holdings, ownership, runs, unfinished)
 
 
 def observed(here: Here, resource: Resource) -> Observation:
     """One resource as it is now."""
     return here.context.kinds[resource.address.kind].observe(resource, here.system)
+
+
+def observed_all(here: Here, resources: Sequence[Resource]) -> Tuple[Observation, ...]:
+    """All of these as they are now, in their order; each kind is asked once for all of its own."""
+    by_kind: Dict[str, List[Resource]] = {}
+    for resource in resources:
+        by_kind.setdefault(resource.address.kind, []).append(resource)
+    found: Dict[Address, Observation] = {}
+    for name, members in by_kind.items():
+        found.update({seen.address: seen for seen in here.context.kinds[name].observe_all(members, here.system)})
+    return tuple(found[resource.address] for resource in resources)
 
 
 def settled(here: Here, run: Optional[Run]) -> Tuple[Step, ...]:
@@ -87,7 +98,7 @@ def left_by(here: Here, change: Change, *, paths: int) -> str:
     if holds(change, seen):
         return WHOLE
     untouched = dict(seen) == dict(change.before)
-    return NOTHING if untouched or paths <= 1 or change.sureness is Sureness.OPAQUE else PART
+    return NOTHING if untouched or paths == 1 or change.sureness is Sureness.OPAQUE else PART
 
 
 def holds(change: Change, seen: Properties) -> bool:

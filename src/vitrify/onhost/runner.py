@@ -6,20 +6,19 @@ import os
 import platform
 import sys
 import time
-import traceback
 from contextlib import suppress
-from typing import Callable, Dict, Optional
+from typing import Callable, Iterator, Optional, Sequence, Tuple, Union
 
-from vitrify.core.diagnostic import TargetFailed, UsageInvalid, VitrifyError, error_from_json, error_to_json
+from vitrify.core.diagnostic import TargetFailed, UsageInvalid, VitrifyError, error_from_json
 from vitrify.core.digest import JSON, JSONObject
 from vitrify.core.event import Event
 from vitrify.core.resource import Kinds
 from vitrify.core.step import Reached
 from vitrify.core.wire import VERSION, Blob, Message, encode, receive
+from vitrify.onhost.answer import answered
 from vitrify.onhost.calls import Call, find_call
 from vitrify.onhost.context import Context
 from vitrify.onhost.failpoint import from_environment
-from vitrify.onhost.faults import failed
 from vitrify.onhost.files import write
 
 
@@ -63,17 +62,7 @@ class Runner:
 
     def _answer(self, message: JSONObject) -> JSONObject:
         number = message.get("id")
-        try:
-            return {"id": number, "return": self._call(message, number)}
-        except EOFError:
-            raise
-        except VitrifyError as error:
-            return {"id": number, "error": _sent(error)}
-        except OSError as error:
-            doing = f"{error.filename} refused" if error.filename else "the target refused"
-            return {"id": number, "error": _sent(failed(error, doing))}
-        except Exception as error:  # noqa: BLE001  nobody is shown a traceback; its last line says where to look
-            return {"id": number, "error": _sent(_internal(error))}
+        return {"id": number, **answered(lambda: self._call(message, number))}
 
     def _call(self, message: JSONObject, number: JSON) -> JSONObject:
         name, arguments = str(message.get("call")), message.get("arguments")
@@ -85,30 +74,31 @@ class Runner:
             self._channel.tell({"id": number, "event": event.to_json()})
 
         def blob(digest: str) -> bytes:
-            return self._ask(number, digest)
+            ((_, found),) = self._ask(number, [digest])
+            if isinstance(found, VitrifyError):
+                raise found
+            return found
 
-        return call(Context(emit=emit, blob=blob, reached=self._reached, kinds=self._kinds, clock=time.time), arguments)
+        def blobs(digests: Sequence[str]) -> Iterator[Tuple[str, Union[bytes, VitrifyError]]]:
+            return self._ask(number, digests)
 
-    def _ask(self, number: JSON, digest: str) -> bytes:
-        self._channel.tell({"id": number, "need": [digest]})
+        context = Context(emit=emit, blob=blob, reached=self._reached, kinds=self._kinds, clock=time.time, blobs=blobs)
+        return call(context, arguments)
+
+    def _ask(self, number: JSON, digests: Sequence[str]) -> Iterator[Tuple[str, Union[bytes, VitrifyError]]]:
+        """Each content in turn, or why it cannot be had; all of them are asked for at once."""
+        self._channel.tell({"id": number, "need": list(digests)})
+        for digest in digests:
+            yield digest, self._one(digest)
+
+    def _one(self, digest: str) -> Union[bytes, VitrifyError]:
         answer = self._channel.hear()
         if isinstance(answer, Blob) and answer.digest == digest:
             return answer.content
         refusal = answer.get("error") if isinstance(answer, dict) else None
         if isinstance(refusal, dict):
-            raise error_from_json(dict(refusal))
-        raise TargetFailed(f"the content {digest} was asked for and something else came", hint="the payload and this program differ")
-
-
-def _sent(error: VitrifyError) -> Dict[str, JSON]:
-    return {name: str(value) for name, value in error_to_json(error).items()}
-
-
-def _internal(error: Exception) -> TargetFailed:
-    frames = traceback.extract_tb(error.__traceback__)
-    place = f" in {frames[-1].name}, line {frames[-1].lineno} of {os.path.basename(frames[-1].filename)}" if frames else ""
-    said = traceback.format_exception_only(type(error), error)[-1].strip()
-    return TargetFailed("internal error on the target", why=f"{said}{place}", hint="please report this, with what you ran")
+            return error_from_json(dict(refusal))
+        return TargetFailed(f"the content {digest} was asked for and something else came", hint="the payload and this program differ")
 
 
 def main(kinds: Kinds) -> None:

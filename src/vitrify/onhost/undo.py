@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Dict, Iterator, List, Optional, Set, Tuple
 
 from vitrify.core.diagnostic import Denied, UsageInvalid
 from vitrify.core.digest import JSON, JSONObject
 from vitrify.core.event import Event, Stage
 from vitrify.onhost.baseline import Keeper
-from vitrify.onhost.change import attempt
+from vitrify.onhost.change import attempt, listeners
 from vitrify.onhost.context import Context
 from vitrify.onhost.images import Image, Images
 from vitrify.onhost.journal import Journal, all_runs
 from vitrify.onhost.memory import Holder
-from vitrify.onhost.observe import settled
+from vitrify.onhost.observe import holds, observed, settled
 from vitrify.onhost.ownership import Ownership
-from vitrify.onhost.runs import DONE, FAILED, INTERRUPTED, Run, Step, last_left
+from vitrify.onhost.runs import DONE, FAILED, INTERRUPTED, WHOLE, Run, Step, last_left
 from vitrify.onhost.scope import Here
 
 SHOWN = 5
@@ -108,6 +109,7 @@ class _Undoing:
         self._journal = Journal(here.memory, run.id, here.context.reached)
         kinds = here.context.kinds
         undoable = {step.number: kinds[step.change.resource.address.kind].undoable(step.change) for step in run.steps}
+        self._listeners = listeners((step.wish for step in run.steps), kinds)
         self._steps = tuple(step for step in reversed(run.steps) if undoable[step.number] and not step.undone)
         self._skipped = tuple(str(step.change.resource.address) for step in run.steps if not undoable[step.number])
 
@@ -121,9 +123,11 @@ class _Undoing:
         results: List[JSON] = []
         whole = True
         for step in self._steps:
+            self._owe(step)
             error = self._one(step)
             whole = whole and not error
             results.append({"address": str(step.change.resource.address), "outcome": FAILED if error else DONE, "error": error})
+        whole = self._tell() and whole
         for step in self._run.steps:
             keeper.touched(image.path for image in step.before)
         keeper.move_on(())
@@ -147,14 +151,28 @@ class _Undoing:
         error = ""
         resetting = step.resetting if step.undoing else self._to_reset(step)
 
-        def act() -> JSONObject:
+        def act() -> List[JSONObject]:
             nonlocal error
             error = attempt(lambda: self._put_back(step, resetting))
-            return {"record": "undo.outcome", "step": step.number, "outcome": FAILED if error else DONE, "error": error}
+            return [{"record": "undo.outcome", "step": step.number, "outcome": FAILED if error else DONE, "error": error}]
 
-        self._journal.step("undo", {"record": "undo.intent", "step": step.number, "resetting": list(resetting)}, act)
+        self._journal.step("undo", [{"record": "undo.intent", "step": step.number, "resetting": list(resetting)}], act)
         self._say(address, Stage.FAILED if error else Stage.DONE, error)
         return error
+
+    def _owe(self, step: Step) -> None:
+        for wish, how in self._listeners.get(step.change.resource.address, ()):
+            self._here.context.kinds[wish.address.kind].owe(wish, how, self._here.system)
+
+    def _tell(self) -> bool:
+        """Whoever listens to what was put back is told once all of it is: it was taken back before what it listens to."""
+        whole = True
+        for wish in {wish.address: wish for heard in self._listeners.values() for wish, _ in heard}.values():
+            error = attempt(partial(self._here.context.kinds[wish.address.kind].settle, wish, self._here.system))
+            if error:
+                self._say(str(wish.address), Stage.FAILED, error)
+            whole = whole and not error
+        return whole
 
     def _to_reset(self, step: Step) -> Tuple[str, ...]:
         """The folders whose times show that nobody but us wrote to them since."""
@@ -166,7 +184,11 @@ class _Undoing:
             self._images.clear(image.path for image in step.before)
         self._images.put_back(step.before)
         self._images.set_times({folder: step.times[folder] for folder in resetting})
-        self._here.context.kinds[step.change.resource.address.kind].settle(step.change.resource, self._here.system)
+        kind, system = self._here.context.kinds[step.change.resource.address.kind], self._here.system
+        inverse = kind.inverse(step.change)
+        if inverse is not None:
+            kind.enact(inverse, system)
+        kind.settle(step.change.resource, system)
 
     def _refuse_foreign(self) -> None:
         conflicts = [] if self._force else list(self._conflicts())
@@ -181,6 +203,7 @@ class _Undoing:
         )
 
     def _conflicts(self) -> Iterator[_Conflict]:
+        yield from self._moved_on()
         under_way = {image.path for step in self._steps if step.undoing for image in step.before}
         before = {image.path: image for step in self._steps for image in step.before}
         left = last_left(reversed(self._steps))
@@ -190,6 +213,16 @@ class _Undoing:
                 yield _Conflict(path, "was changed" if not now.missing else "was removed")
             elif before[path].missing and now.type == "directory":
                 yield from self._foreign(path, left)
+
+    def _moved_on(self) -> Iterator[_Conflict]:
+        """Things without a path that are neither as the run left them nor as they were."""
+        for step in self._steps:
+            if step.before or step.undoing or step.left != WHOLE:
+                continue
+            now = observed(self._here, step.change.resource).properties
+            before = step.change.before
+            if not (holds(step.change, now) or all(now.get(name) == before.get(name) for name in step.change.after)):
+                yield _Conflict(str(step.change.resource.address), "was changed")
 
     def _foreign(self, folder: str, left: Dict[str, Image]) -> Iterator[_Conflict]:
         """What somebody put into a folder that will have to go."""

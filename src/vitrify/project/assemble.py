@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from vitrify.core.declaration import Content, Lifecycle, Router, Server
+from vitrify.core.batch import Pace
+from vitrify.core.declaration import Content, Host, Lifecycle, Router, Server
 from vitrify.core.diagnostic import DeclarationInvalid
 from vitrify.core.digest import JSON
 from vitrify.core.order import order
@@ -14,10 +15,11 @@ from vitrify.core.resource import Address, Resource
 from vitrify.core.schema import near
 from vitrify.project import settings
 from vitrify.project.compile import Compiled, compile_wish
-from vitrify.project.envelope import ServerPart, read
+from vitrify.project.envelope import REFUSE, ServerPart, read
 from vitrify.project.expand import PROCESS, Expansion, Profile
+from vitrify.project.fitting import fitted
 from vitrify.project.layers import Layer, Layers, scope_of
-from vitrify.project.merge import merged
+from vitrify.project.merge import fights, merged
 from vitrify.project.node import Entry, Node, walk
 from vitrify.project.problems import Problems
 from vitrify.project.resolve import Workshop
@@ -49,8 +51,7 @@ def assemble(name: str, entry: Entry, project: Project) -> Server | None:
     problems = project.workshop.problems
     layers, node = settled(name, entry, project.layers, problems)
     part = read(ServerPart, node, owner=entry.at, problems=problems)
-    lifecycle = node.get("lifecycle")
-    image = lifecycle is not None and lifecycle.value == Lifecycle.IMMUTABLE.value
+    image = _is_image(node)
     if image:
         _needs_base(node, problems)
     by_host = _by_host(node, layers, project, image=image)
@@ -58,6 +59,8 @@ def assemble(name: str, entry: Entry, project: Project) -> Server | None:
         return None
     route = settings.route(part.route, node, project.routers, problems)
     hosts = settings.hosts(part.hosts, node, project.folder, problems)
+    if image:
+        _needs_nearness(hosts, node, problems)
     sound = {host: wished for host, wished in by_host.items() if wished}
     if len(sound) < len(by_host) or (part.route and not route):
         return None
@@ -76,6 +79,7 @@ def assemble(name: str, entry: Entry, project: Project) -> Server | None:
         health=settings.health(part.health),
         route=route,
         rollout=settings.rollout(part.rollout),
+        pace=Pace(tuple(part.batch), part.max_fail),
         contents=_contents(sound.values(), project),
         secrets={name: value for wished in sound.values() for name, value in wished.secrets.items()},
         apart=apart,
@@ -87,6 +91,11 @@ def settled(name: str, entry: Entry, layers: Layers, problems: Problems) -> tupl
     """What gives variables to a server, and its node: its own keys filled in, and groups among its hosts spelt out."""
     own = layers.for_server(name, entry.node, problems)
     return own, layers.groups.spelt_out(_filled(entry.node, scope_of(own), problems), problems)
+
+
+def _is_image(node: Node) -> bool:
+    lifecycle = node.get("lifecycle")
+    return lifecycle is not None and lifecycle.value == Lifecycle.IMMUTABLE.value
 
 
 def _filled(node: Node, scope: Scope, problems: Problems) -> Node:
@@ -139,8 +148,9 @@ def _wished(node: Node, scope: Scope, project: Project, *, image: bool) -> Wishe
     if len(sound) < len(compiled) or not expansion.complete:
         return None
     active, notices = merged((one for one in sound if one.resource), workshop.problems)
+    fights(active, workshop.kinds, workshop.problems)
     dormant = {one.address for one in sound} - {one.address for one in active}
-    linked = list(_linked(active, dormant, workshop.problems))
+    linked = list(_linked(active, dormant, workshop))
     if image:
         _needs_process(active, node, workshop.problems)
     if len(linked) < len(active):
@@ -151,17 +161,28 @@ def _wished(node: Node, scope: Scope, project: Project, *, image: bool) -> Wishe
         workshop.problems.take(circle)
         return None
     secrets = {name: value for one in active for name, value in one.secrets.items()}
-    return Wished(ordered.resources, (*notices, *ordered.notices), secrets)
+    told = (*notices, *ordered.notices)
+    return _fitted(Wished(ordered.resources, told, secrets), node, workshop) if image else Wished(ordered.resources, told, secrets)
 
 
-def _linked(active: list[Compiled], dormant: set[Address], problems: Problems) -> Iterator[Resource]:
+def _fitted(wished: Wished, node: Node, workshop: Workshop) -> Wished | None:
+    """What an image can hold of it; None where the server refuses to lose the rest."""
+    says = node.get("on_image")
+    refuse = says is not None and says.value == REFUSE
+    resources, notices = fitted(wished.resources, kinds=workshop.kinds, refuse=refuse, problems=workshop.problems)
+    return None if refuse and notices else replace(wished, resources=resources, notices=(*wished.notices, *notices))
+
+
+def _linked(active: list[Compiled], dormant: set[Address], workshop: Workshop) -> Iterator[Resource]:
     """The resources with what they come after. Whoever comes after something that does not count, comes after nothing."""
     known = {one.address for one in active}
     for one in active:
-        lost = [(address, at) for address, at in one.after if address not in known and address not in dormant]
+        heard = workshop.kinds[one.address.kind].listens(one.resource) if one.resource else {}
+        named = [*one.after, *((address, one.wish.at) for address in heard)]
+        lost = [(address, at) for address, at in named if address not in known and address not in dormant]
         for address, at in lost:
-            hint = near(str(address), map(str, known)) or "`after` names resources of the same server"
-            problems.add(f"there is no resource `{address}`", at, hint=hint)
+            hint = near(str(address), map(str, known)) or "name a resource of the same server"
+            workshop.problems.add(f"there is no resource `{address}`", at, hint=hint)
         if one.resource and not lost:
             yield replace(one.resource, after=tuple(address for address, _ in one.after if address in known))
 
@@ -170,6 +191,14 @@ def _needs_base(node: Node, problems: Problems) -> None:
     if "base" not in node.entries:
         hint = "add `base: host` (the running system, read-only), `base: scratch` or `base: rootfs:DIR`"
         problems.add("an immutable server needs the key `base`", walk(node, ("lifecycle",)), hint=hint)
+
+
+def _needs_nearness(hosts: Iterable[Host], node: Node, problems: Problems) -> None:
+    """Instances are started on this machine."""
+    for index, host in enumerate(hosts):
+        if host.is_remote:
+            hint = "write `hosts: [local]` and run vitrify there, or `lifecycle: mutable`"
+            problems.add(f"an image is not run on `{host.name}`: only `local` runs instances", walk(node, ("hosts", index)), hint=hint)
 
 
 def _needs_process(active: list[Compiled], node: Node, problems: Problems) -> None:

@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 
 from vitrify.core.declaration import Declaration, Host, Lifecycle, Server
 from vitrify.core.diagnostic import UsageInvalid
+from vitrify.core.plan import HostPlan, ReleasePlan, tagged
 from vitrify.core.schema import near
 
 
@@ -27,6 +28,34 @@ def choose(declaration: Declaration, *, limit: Sequence[str], exclude: Sequence[
         if left:
             found.append(server if whole else replace(server, hosts=tuple(left)))
     return tuple(found)
+
+
+def named(declaration: Declaration, name: str) -> Server:
+    """The server of this name; UsageInvalid where there is none."""
+    found = next((server for server in declaration.servers if server.name == name), None)
+    if found is None:
+        raise UsageInvalid(f"there is no server {name!r}", hint=f"servers: {', '.join(server.name for server in declaration.servers)}")
+    return found
+
+
+def with_tags(tags: Collection[str], servers: Sequence[Server]) -> tuple[Server, ...]:
+    """The servers of which a part can be applied by these tags: an image is made whole or not at all. UsageInvalid for an unknown tag."""
+    if not tags:
+        return tuple(servers)
+    mutable = tuple(server for server in servers if server.lifecycle is Lifecycle.MUTABLE)
+    refuse_unknown_tags(tags, mutable)
+    return mutable
+
+
+def only_tagged(
+    tags: Sequence[str], planned: Sequence[HostPlan | ReleasePlan], servers: Sequence[Server]
+) -> tuple[HostPlan | ReleasePlan, ...]:
+    """Of these plans the part that is about resources with one of these tags; all of them where there are no tags."""
+    if not tags:
+        return tuple(planned)
+    by_name = {server.name: server for server in servers}
+    parts = [(one, by_name[one.server]) for one in planned if isinstance(one, HostPlan)]
+    return tuple(tagged(one, server.wishes(server.host(one.host)), tags=tags) for one, server in parts)
 
 
 def refuse_unknown_tags(tags: Collection[str], servers: Sequence[Server]) -> None:

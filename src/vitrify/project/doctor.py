@@ -27,6 +27,7 @@ def doctor(environ: Mapping[str, str], *, home: Path) -> tuple[Check, ...]:
         _namespaces(bubblewrap),
         _program(CADDY),
         _systemd(),
+        _ssh(),
         _home(home, environ),
     )
 
@@ -73,6 +74,15 @@ def _systemd() -> Check:
     if Path("/run/systemd/system").is_dir():
         return Check("systemd", OK, "runs: `process` is started on `local`")
     return Check("systemd", NOTE, "does not run here: on `local`, `process` writes its unit and starts nothing")
+
+
+def _ssh() -> Check:
+    """What hosts on other machines are reached with."""
+    path = shutil.which("ssh")
+    if path is None:
+        return Check("ssh", NOTE, "not here: hosts over SSH cannot be reached", "apt-get install openssh-client")
+    said = subprocess.run([path, "-V"], capture_output=True, text=True, timeout=10, check=False).stderr.strip()
+    return Check("ssh", OK, f"{path} ({said.partition(',')[0]})")
 
 
 def _home(home: Path, environ: Mapping[str, str]) -> Check:

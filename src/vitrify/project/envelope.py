@@ -10,6 +10,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
+from vitrify.core.batch import ALL, Share
 from vitrify.core.diagnostic import Location
 from vitrify.core.schema import near
 from vitrify.project.node import Node, plain, spoken, walk
@@ -20,6 +21,7 @@ from vitrify.project.values import (
     Duration,
     Given,
     HostName,
+    HostShare,
     Listen,
     RawList,
     RawMap,
@@ -31,6 +33,10 @@ from vitrify.project.values import (
 )
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,62}$")]
+
+
+REFUSE = "refuse"
+"""The word of `on_image` by which nothing is dropped silently."""
 
 
 class Part(BaseModel):
@@ -57,6 +63,22 @@ class Top(Part):
     routers: RawMap = None
     servers: RawMap = Field(description="at least one server, as in `servers: {web: {…}}`")
     secrets: RawMap = None
+    ssh: RawMap = None
+
+
+def _secret_name(value: str | None) -> str | None:
+    if value is not None and reference(value) is None:
+        refuse("a password has no place in a declaration", "`sudo_password: secret:NAME`, and NAME among the `secrets`")
+    return value
+
+
+class SshPart(Part):
+    """How hosts are reached by SSH."""
+
+    config: Annotated[str | None, Given] = Field(default=None, min_length=1, description="an ssh_config that takes the place of the user's")
+    sudo_password: Annotated[str | None, Given, AfterValidator(_secret_name)] = Field(
+        default=None, description="`secret:NAME`: what sudo asks for on the hosts"
+    )
 
 
 def _named_secret(value: str) -> str:
@@ -152,7 +174,7 @@ def _spelt_out(value: Any) -> Any:  # noqa: ANN401  what stands in a file can be
 class HostPart(Part):
     """Where a server lives; a text alone is its `at`."""
 
-    at: Reach = Field(description="`local`, or `root:DIR`")
+    at: Reach = Field(description="`local`, `ssh://user@name:port`, or `root:DIR`")
     vars: RawMap = None
 
 
@@ -215,16 +237,19 @@ class ServerPart(Part):
     )
     resources: RawList = Field(description="what it should be: a list of resources")
     base: Annotated[BaseName | None, Given] = None
+    on_image: Annotated[str, one_of("drop", REFUSE)] = "drop"
     runtime: Annotated[str, one_of("bubblewrap")] = "bubblewrap"
     replicas: int = Field(default=1, ge=1, le=20)
     writable: list[Writable] = Field(default_factory=list)
     health: Annotated[HealthPart | None, Given] = None
     route: Annotated[RoutePart | None, Given] = None
     rollout: RolloutPart = Field(default_factory=RolloutPart)
+    batch: list[HostShare] = Field(default_factory=lambda: [ALL], min_length=1)
+    max_fail: HostShare = Share(0)
     vars: RawMap = None
 
 
-_RAW = frozenset({"vars", "environments", "groups", "profiles", "routers", "servers", "secrets", "parameters", "resources"})
+_RAW = frozenset({"vars", "environments", "groups", "profiles", "routers", "servers", "secrets", "ssh", "parameters", "resources"})
 P = TypeVar("P", bound=Part)
 
 

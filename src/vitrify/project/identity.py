@@ -105,5 +105,6 @@ def _write(folder: str, identity: Identity) -> Identity:
             os.fsync(file.fileno())
         Path(file.name).replace(path)
     except OSError as error:
-        raise UsageInvalid(f"{path} cannot be written", why=error.strerror or "") from error
+        hint = "make its folder writable: the project's identity is written into it once, to be committed"
+        raise UsageInvalid(f"{path.absolute()} cannot be written", why=error.strerror or "", hint=hint) from error
     return identity

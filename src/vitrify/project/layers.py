@@ -45,6 +45,11 @@ class Layers:
         return (*shared, *groups, own, Layer(f"host {host}", hosts), last)
 
     @property
+    def scope(self) -> Scope:
+        """What counts where no server is meant."""
+        return scope_of((*self.shared, self._last))
+
+    @property
     def _last(self) -> Layer:
         return Layer(COMMAND_LINE, self.overrides)
 

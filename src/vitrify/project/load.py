@@ -55,24 +55,25 @@ def content_of(path: Path) -> bytes:
 def read(content: bytes, path: Path, inputs: Inputs) -> Declaration:
     """The declaration in these bytes, as if they stood at `path`. Raises as `load` does."""
     # Here, because an importer of this module may only want to find a project, and these cost a quarter of a second.
+    from vitrify.project import sections
     from vitrify.project.assemble import assemble
     from vitrify.project.envelope import Top
     from vitrify.project.envelope import read as read_part
-    from vitrify.project.sections import named
 
     problems = Problems()
     root = document(content, path, inputs.kinds, problems)
     top = read_part(Top, root, owner=root.at, problems=problems)
     project = _project(root, path, inputs, problems)
-    servers = [assemble(name, entry, project) for name, entry in named(root.get("servers"), "server", problems)]
+    servers = [assemble(name, entry, project) for name, entry in sections.named(root.get("servers"), "server", problems)]
     sound = tuple(server for server in servers if server)
+    ssh = sections.ssh(root, project.layers.scope, project.workshop.secrets, problems)
     _agree(sound, problems)
     if top and not root.entries["servers"].node.entries:
         problems.add("no server is declared", root.entries["servers"].at, hint="as in `servers: {web: {…}}`")
     problems.settle()
     routers = tuple(router for router in project.routers.values() if router)
     groups = {group.name: group.names for group in project.layers.groups.all}
-    return Declaration(top.project if top else "", str(project.folder), sound, routers, groups)
+    return Declaration(top.project if top else "", str(project.folder), sound, routers, ssh, groups)
 
 
 def document(content: bytes, path: Path, kinds: Kinds, problems: Problems) -> Node:
@@ -107,19 +108,17 @@ def _project(root: Node, path: Path, inputs: Inputs, problems: Problems) -> Proj
     from vitrify.project import sections
     from vitrify.project.assemble import Project
     from vitrify.project.contents import Contents
-    from vitrify.project.layers import COMMAND_LINE, Layer, scope_of
     from vitrify.project.resolve import Workshop
     from vitrify.project.secrets import DeclaredSecrets
     from vitrify.project.templates import Templates
 
     folder = Path(os.path.abspath(path.parent))  # noqa: PTH100  resolve() would follow links
     layers = layers_of(root, inputs.overrides, inputs.environment, problems)
-    scope = scope_of((*layers.shared, Layer(COMMAND_LINE, layers.overrides)))
     return Project(
         folder=folder,
         layers=layers,
         profiles=sections.profiles(root, inputs.kinds, problems),
-        routers=sections.routers(root, scope, problems),
+        routers=sections.routers(root, layers.scope, problems),
         workshop=Workshop(
             kinds=inputs.kinds,
             contents=Contents(folder, key=inputs.key),

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from vitrify.core.declaration import Lifecycle, Server
-from vitrify.core.resource import Address, Resource
+from vitrify.core.resource import Address, Kinds, Resource
 from vitrify.project.compile import Compiled
 from vitrify.project.problems import Problems
 
@@ -34,6 +34,44 @@ def merged(found: Iterable[Compiled], problems: Problems) -> tuple[list[Compiled
 
 def _equal(one: Compiled, other: Compiled) -> bool:
     return one.resource == other.resource and [name for name, _ in one.after] == [name for name, _ in other.after]
+
+
+def fights(found: Iterable[Compiled], kinds: Kinds, problems: Problems) -> None:
+    """Note each file that two resources would write: neither leaves it as the other wants it, so every apply would change it again."""
+    present = [(one, one.resource) for one in found if one.resource]
+    owners: dict[str, Compiled] = {}
+    for one, resource in present:
+        for path in _written_whole(resource, kinds):
+            other = owners.setdefault(path, one)
+            if other is not one:
+                hint = "leave the path to one of them"
+                problems.add(f"`{one.address}` writes {path}, and so does `{other.address}`", one.wish.at, why=_place(other), hint=hint)
+    for one, resource in present:
+        whole = owners.get(str(resource.fields.get("path"))) if kinds[resource.address.kind].shares else None
+        if whole:
+            without = ", or declare that file without a content" if whole.address.kind == "file" else ""
+            problems.add(
+                f"`{one.address}` changes a file that `{whole.address}` writes whole",
+                one.wish.at,
+                why=_place(whole),
+                hint=f"put the line into what `{whole.address}` writes{without}",
+            )
+
+
+def _place(other: Compiled) -> str:
+    return f"the other one is at {other.wish.at}"
+
+
+def _written_whole(resource: Resource, kinds: Kinds) -> Iterable[str]:
+    """The files and links whose whole content is this resource's."""
+    kind, entries = kinds[resource.address.kind], resource.fields.get("entries")
+    if resource.absent or kind.shares or kind.name == "directory" or (kind.name == "file" and "content" not in resource.fields):
+        return ()
+    if not isinstance(entries, Mapping):
+        return kind.owned_paths(resource)
+    folders = {name for name, entry in entries.items() if isinstance(entry, Mapping) and entry.get("type") == "directory"}
+    top = str(resource.fields["to"])
+    return [path for path in kind.owned_paths(resource) if path != top and path.removeprefix(f"{top}/") not in folders]
 
 
 def across(servers: Iterable[Server], problems: Problems) -> None:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
-from vitrify.core.declaration import Router
+from vitrify.core.declaration import Router, Ssh
+from vitrify.core.diagnostic import VitrifyError
 from vitrify.core.resource import Kinds
 from vitrify.core.schema import near
 from vitrify.project.compile import COMMON
-from vitrify.project.envelope import ParameterPart, ProfilePart, RouterPart, SecretPart, read
+from vitrify.project.envelope import ParameterPart, ProfilePart, RouterPart, SecretPart, SshPart, read
 from vitrify.project.expand import Parameter, Profile
-from vitrify.project.node import Entry, Node, spoken
+from vitrify.project.node import Entry, Node, spoken, walk
 from vitrify.project.problems import Problems
+from vitrify.project.secrets import DeclaredSecrets, reference
 from vitrify.project.sources import Age, Environment, File, Program, Sops, Source, Vault
 from vitrify.project.variables import Scope, fill
 
@@ -49,6 +53,30 @@ def _source(part: SecretPart) -> Source:
     if part.ansible_vault:
         return Vault(part.ansible_vault.file, part.ansible_vault.password, part.ansible_vault.key or "")
     return Environment(part.env) if part.env else File(part.file or "")
+
+
+def ssh(root: Node, scope: Scope, secrets: DeclaredSecrets, problems: Problems) -> Ssh:
+    """How hosts are reached by SSH; a configuration that is not there, or a secret that cannot be had, is noted."""
+    entry = root.entries.get("ssh")
+    if entry is None:
+        return Ssh()
+    node = fill(entry.node, scope, problems)
+    part = read(SshPart, node, owner=entry.at, problems=problems)
+    if part is None:
+        return Ssh()
+    config = os.path.normpath(secrets.folder / Path(part.config).expanduser()) if part.config else ""
+    if config and not Path(config).is_file():
+        problems.add(
+            f"there is no file `{part.config}`", walk(node, ("config",)), hint="a path beside this declaration, or an absolute one"
+        )
+    password = ""
+    if part.sudo_password:
+        try:
+            password = secrets.resolve(reference(part.sudo_password) or "")
+        except VitrifyError as error:
+            first = error.diagnostics[0]
+            problems.add(first.summary, walk(node, ("sudo_password",)), why=first.why, hint=first.hint)
+    return Ssh(config, password)
 
 
 def routers(root: Node, scope: Scope, problems: Problems) -> Mapping[str, Router | None]:

@@ -11,17 +11,32 @@ from vitrify.core.schema import near
 from vitrify.project.envelope import HealthPart, HostPart, RolloutPart, RoutePart
 from vitrify.project.node import Node, walk
 from vitrify.project.problems import Problems
+from vitrify.project.values import SSH_HOST
+
+SSH_PORT = 22
 
 
 def hosts(parts: list[HostPart], node: Node, folder: Path, problems: Problems) -> tuple[Host, ...]:
     """Where the server lives; the same place twice is noted."""
     found: dict[str, Host] = {}
     for index, part in enumerate(parts):
-        host = Host("local") if part.at == "local" else Host(part.at, beneath(folder, part.at.partition(":")[2]))
-        if host.folder in found:
-            problems.add(f"the host `{part.at}` is listed twice", walk(node, ("hosts", index, "at")))
-        found.setdefault(host.folder, host)
+        host = host_at(part.at, folder)
+        # The same machine is the same host, whoever logs in there.
+        place = f"{host.address}:{host.port or SSH_PORT}" if host.is_remote else host.folder
+        if place in found:
+            hint = "" if found[place].name == host.name else f"`{found[place].name}` is the same place"
+            problems.add(f"the host `{part.at}` is listed twice", walk(node, ("hosts", index, "at")), hint=hint)
+        found.setdefault(place, host)
     return tuple(found.values())
+
+
+def host_at(at: str, folder: Path) -> Host:
+    """The host that is written so."""
+    if at == "local":
+        return Host(at)
+    if match := SSH_HOST.fullmatch(at):
+        return Host(at, address=match["v6"] or match["name"], user=match["user"] or "", port=int(match["port"]) if match["port"] else None)
+    return Host(at, beneath(folder, at.partition(":")[2]))
 
 
 def beneath(folder: Path, path: str) -> str:

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, GetCoreSchemaHandler
 from pydantic_core import PydanticCustomError, core_schema
 
 from vitrify.core import schema
+from vitrify.core.batch import Share
 from vitrify.core.schema import Field, Type, near
 from vitrify.project.node import Node, spoken
 
@@ -65,6 +66,16 @@ def _duration(value: Any) -> float:  # noqa: ANN401  what stands in a file can b
     return int(match[1]) * _UNITS[match[2]]
 
 
+def _host_share(value: Any) -> Share:  # noqa: ANN401  what stands in a file can be anything
+    found = Share.parse(str(value)) if isinstance(value, (int, str)) and not isinstance(value, bool) else None
+    if found is None:
+        refuse("this is not a number of hosts", "a whole number or a share of all, as in 3 or 25%")
+    return found
+
+
+HostShare: TypeAlias = Annotated[Share, BeforeValidator(_host_share)]
+"""So many hosts, written as `3` or `25%`."""
+
 Duration: TypeAlias = Annotated[float, BeforeValidator(_duration)]
 """Seconds, written as `500ms`, `30s`, `10m`, `1h`."""
 
@@ -115,13 +126,36 @@ def _listen(value: str) -> str:
 Listen: TypeAlias = Annotated[str, AfterValidator(_listen)]
 
 
+SSH_HOST = re.compile(
+    r"ssh://(?:(?P<user>[A-Za-z_][A-Za-z0-9._-]{0,63})@)?"
+    r"(?:(?P<name>[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,251}[A-Za-z0-9_])?)|\[(?P<v6>[0-9A-Fa-f:.]{2,45}(?:%[A-Za-z0-9._-]{1,15})?)\])"
+    r"(?::(?P<port>[0-9]{1,5}))?"
+)
+"""`ssh://user@name:port`. Nothing in it can begin with `-`: the OpenSSH client would take it for an option."""
+_SSH = "as in ssh://admin@db1.example or ssh://admin@db1.example:2222"
+
+
 def _reach(value: str) -> str:
     if value.startswith("ssh:"):
-        refuse(
-            f"`{value}` is reached by SSH, and this version reaches `local` and `root:DIR` only", "run vitrify on that host, with `local`"
-        )
+        return _by_ssh(value)
     if value != "local" and not _folder(value, "root:"):
-        refuse(f"`{value}` is not a host", near(value, ["local"]) or "`local`, or `root:DIR` for a folder that is treated as a root")
+        known = "`local`, `ssh://user@name:port`, or `root:DIR` for a folder that is treated as a root"
+        refuse(f"`{value}` is not a host", near(value, ["local"]) or known)
+    return value
+
+
+def _by_ssh(value: str) -> str:
+    place = value.removeprefix("ssh://")
+    user, at, name = place.rpartition("@")
+    if at and ":" in user:
+        refuse("a password has no place in a declaration", "take it out: log in with a key, and let ssh-agent or ssh_config name it")
+    if "/" in name:
+        refuse(f"`{value}` names a path, and a host has none", f"ssh://{place.partition('/')[0]}")
+    match = SSH_HOST.fullmatch(value)
+    if match is None:
+        refuse(f"`{value}` is not a host that SSH reaches", _SSH)
+    if match["port"] and not 1 <= int(match["port"]) <= 65535:
+        refuse(f"{match['port']} is not a port", "1 to 65535; without one, ssh_config decides, or 22")
     return value
 
 

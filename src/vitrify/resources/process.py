@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Callable, Dict, List, Mapping, Optional, Tuple
 
-from vitrify.core import place, unit
+from vitrify.core import install, place, systemctl, unit
 from vitrify.core.diagnostic import TargetFailed
 from vitrify.core.difference import Action, Change
 from vitrify.core.digest import JSON, JSONObject, digest_bytes
 from vitrify.core.resource import MISSING, Kind, Observation, Phase, Properties, Resource
 from vitrify.core.schema import Field, Problem, Schema, Type
-from vitrify.core.system import Attributes, Command, Stat, System, Target
+from vitrify.core.system import Attributes, Stat, System
 
-UNITS = "/etc/systemd/system"
+UNITS = install.ADMIN
 WANTS = f"{UNITS}/multi-user.target.wants"
 SECRETS = "/etc/vitrify/env"
 RESTARTS = "/run/vitrify/restart"
@@ -85,7 +85,7 @@ class Process(Kind):
         """Unit, link and file of secrets; on a host with systemd also whether it runs as these say."""
         path, link, secrets = _paths(resource)
         stats = [system.stat(one) for one in (path, link, secrets)]
-        running = _running(resource, system) if _live(system) else None
+        running = _running(resource, system) if systemctl.live(system) else None
         if not any(stats) and not running:
             return Observation(resource.address, dict(MISSING))
         at_unit, at_link, at_secrets = stats
@@ -102,28 +102,28 @@ class Process(Kind):
         if change.action is Action.REMOVE:
             _remove(change.resource, system)
             return
-        live = _live(system)
+        live = systemctl.live(system)
         if live and _needs_restart(change):
             _owe(change.resource, system)
         _write(change, system)
         if live:
-            _systemctl(system, "daemon-reload")
+            systemctl.tell(system, "daemon-reload")
             _forgive(change.resource, system)
-            _systemctl(system, "restart" if _needs_restart(change) else "start", _service(change.resource))
+            systemctl.tell(system, "restart" if _needs_restart(change) else "start", _service(change.resource))
             system.remove(_owed(change.resource))
             _refuse_dead(change.resource, system)
 
     def settle(self, resource: Resource, system: System) -> None:
         """After an undo: run what the unit says now, or nothing where there is none any more."""
-        if not _live(system):
+        if not systemctl.live(system):
             return
         there = system.stat(_paths(resource)[0]) is not None
         if not there:
             _stop(resource, system)
-        _systemctl(system, "daemon-reload")
+        systemctl.tell(system, "daemon-reload")
         if there:
             _forgive(resource, system)
-            _systemctl(system, "restart", _service(resource))
+            systemctl.tell(system, "restart", _service(resource))
 
     def affected(self, change: Change) -> Tuple[str, ...]:
         """Unit, link and file of secrets, and the folders that hold them."""
@@ -212,10 +212,6 @@ def _owed(resource: Resource) -> str:
     return f"{RESTARTS}/{resource.fields['name']}"
 
 
-def _live(system: System) -> bool:
-    return system.target is Target.HOST and system.service_manager()
-
-
 def _digest(path: str, stat: Optional[Stat], system: System, *, keyed: bool) -> str:
     if stat is None:
         return "none"
@@ -227,16 +223,12 @@ def _enables(stat: Optional[Stat], resource: Resource) -> bool:
     return stat is not None and stat.type == "link" and stat.link in (f"{UNITS}/{service}", f"../{service}")
 
 
-def _state(resource: Resource, system: System) -> Tuple[str, str]:
-    answer = system.run(Command(("systemctl", "show", "--property=ActiveState,SubState", _service(resource))))
-    told = dict(line.split("=", 1) for line in answer.stdout.splitlines() if "=" in line)
-    return told.get("ActiveState", "inactive"), told.get("SubState", "dead")
+def _state(resource: Resource, system: System) -> systemctl.States:
+    return systemctl.show(system, [_service(resource)], "ActiveState", "SubState")[0]
 
 
 def _running(resource: Resource, system: System) -> bool:
-    active, sub = _state(resource, system)
-    # A service between two crashes is `activating`, too, but it does not run.
-    return active in ("active", "reloading", "activating") and sub != "auto-restart"
+    return systemctl.runs(_state(resource, system))
 
 
 def _service_state(resource: Resource, system: System, *, running: Optional[bool]) -> str:
@@ -287,7 +279,7 @@ def _make_folders(path: str, system: System) -> None:
 
 def _remove(resource: Resource, system: System) -> None:
     path, link, secrets = _paths(resource)
-    live = _live(system)
+    live = systemctl.live(system)
     if live:
         _stop(resource, system)
     for one in (link, path, secrets, _owed(resource)):
@@ -296,20 +288,18 @@ def _remove(resource: Resource, system: System) -> None:
         if system.stat(folder) is not None and not system.names(folder):
             system.remove(folder)
     if live:
-        _systemctl(system, "daemon-reload")
+        systemctl.tell(system, "daemon-reload")
 
 
 def _stop(resource: Resource, system: System) -> None:
     """Also one that is between two crashes: it would be started once more."""
-    if _state(resource, system)[0] not in ("inactive", "failed"):
-        _systemctl(system, "stop", _service(resource))
+    if _state(resource, system).get("ActiveState") not in ("inactive", "failed"):
+        systemctl.tell(system, "stop", _service(resource))
     _forgive(resource, system)
 
 
 def _forgive(resource: Resource, system: System) -> None:
-    """Systemd remembers a failure: one of a unit that is gone makes the host look ill, too many at once forbid the next start."""
-    if _state(resource, system)[0] == "failed":
-        _systemctl(system, "reset-failed", _service(resource))
+    systemctl.forgive(system, _state(resource, system), _service(resource))
 
 
 def _refuse_dead(resource: Resource, system: System) -> None:
@@ -319,14 +309,4 @@ def _refuse_dead(resource: Resource, system: System) -> None:
             f"{service} was started and does not run",
             why="its program ended at once",
             hint=f"`journalctl -u {service}` on the host tells more",
-        )
-
-
-def _systemctl(system: System, verb: str, *names: str) -> None:
-    ended = system.run(Command(("systemctl", verb, *names)))
-    if ended.code != 0:
-        raise TargetFailed(
-            f"systemctl {' '.join((verb, *names))} ended with {ended.code}",
-            why=ended.stderr.strip() or ended.stdout.strip(),
-            hint=f"`journalctl -u {names[0]}` on the host tells more" if names else "",
         )

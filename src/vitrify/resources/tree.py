@@ -107,6 +107,14 @@ class Tree(Kind):
         names = _leaving(change) if change.action is Action.REMOVE else sorted({*_concerned(change), *_outdated(change)})
         return (top, *(f"{top}/{name}" for name in names))
 
+    def contents(self, change: Change) -> Tuple[str, ...]:
+        """Those of the files that differ."""
+        wishes, held = _wishes(change.resource), change.before.get("differing")
+        seen = held if isinstance(held, dict) else {}
+        files = [(wishes[name], seen.get(name)) for name in _concerned(change) if wishes[name]["type"] == "file"]
+        lacking = [wish["content"] for wish, found in files if not isinstance(found, dict) or found.get("content") != wish["content"]]
+        return tuple(str(digest) for digest in lacking)
+
     def owned_paths(self, resource: Resource) -> Tuple[str, ...]:
         """The folder and all entries."""
         top = str(resource.fields["to"])

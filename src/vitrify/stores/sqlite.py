@@ -56,6 +56,13 @@ _MIGRATIONS = (
         FOREIGN KEY (server, previous) REFERENCES releases (server, number)
     ) WITHOUT ROWID;
     """,
+    """
+    CREATE TABLE managed (
+        server TEXT NOT NULL,
+        host TEXT NOT NULL,
+        PRIMARY KEY (server, host)
+    ) WITHOUT ROWID;
+    """,
 )
 """One script for each version of the format; a script that was released is never edited."""
 
@@ -159,6 +166,21 @@ class SqliteStateStore:
         with self._reading() as database:
             return tuple(server for (server,) in database.execute("SELECT DISTINCT server FROM releases ORDER BY server"))
 
+    def managed(self) -> tuple[tuple[str, str], ...]:
+        """Server and host of every place that is changed in place, in order."""
+        with self._reading() as database:
+            return tuple((row["server"], row["host"]) for row in database.execute("SELECT server, host FROM managed ORDER BY server, host"))
+
+    def manage(self, server: str, host: str) -> None:
+        """Note such a place."""
+        with self._writing() as database:
+            database.execute("INSERT OR IGNORE INTO managed (server, host) VALUES (?, ?)", (server, host))
+
+    def forget(self, server: str, host: str) -> None:
+        """Forget it."""
+        with self._writing() as database:
+            database.execute("DELETE FROM managed WHERE server = ? AND host = ?", (server, host))
+
     def _prepare(self) -> None:
         self._connection.execute("PRAGMA foreign_keys = ON")
         self._connection.execute("PRAGMA synchronous = FULL")
@@ -217,7 +239,11 @@ class SqliteStateStore:
         except sqlite3.Error as error:
             raise _translate(error, self._path) from error
         except OSError as error:
-            raise VitrifyError(f"the state {self._path} cannot be used", why=error.strerror or "") from error
+            raise VitrifyError(f"the state {self._path} cannot be used", why=error.strerror or "", hint=_room(self._path)) from error
+
+
+_SCARCE = 1 << 20
+"""Fewer free bytes than this, and SQLite may find no room for what it keeps beside the database."""
 
 
 def _make_private(path: Path) -> None:
@@ -245,7 +271,20 @@ def _translate(error: sqlite3.Error, path: Path) -> VitrifyError:
         case sqlite3.SQLITE_CONSTRAINT:
             return VitrifyError("the state refuses what contradicts it", why=str(error))
         case _:
-            return VitrifyError(f"the state {path} cannot be used", why=str(error))
+            return VitrifyError(f"the state {path} cannot be used", why=str(error), hint=_room(path))
+
+
+def _room(path: Path) -> str:
+    """What to do, from what its filesystem says: SQLite calls a full one an I/O error, wherever it happens to meet it."""
+    try:
+        told = os.statvfs(path.parent)
+    except OSError:
+        return ""
+    if told.f_flag & os.ST_RDONLY:
+        return "its filesystem is read-only: mount it writable, or set VITRIFY_HOME to a folder that is"
+    if told.f_bavail * told.f_frsize < _SCARCE:
+        return "its filesystem is full: free space on it, then run the same command again"
+    return ""
 
 
 def _one(database: sqlite3.Connection, query: str) -> object:

@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from vitrify.core.declaration import Content
-from vitrify.core.diagnostic import Denied, VitrifyError
+from vitrify.core.diagnostic import Denied, UsageInvalid, VitrifyError
 from vitrify.core.digest import JSON, JSONObject, digest_bytes
 from vitrify.core.event import Event
 from vitrify.core.resource import Address, Resource
@@ -18,6 +18,9 @@ from vitrify.ports import BakeRequest, Builder, ImageStore
 
 NewBuilder = Callable[[], Builder]
 """A builder that shares nothing with the ones before it."""
+
+Based = tuple[Builder, str, Callable[[str], None]]
+"""A builder, a base that it packs, and a hand that writes a text into that base."""
 
 Stocked = tuple[ImageStore, str]
 """A store, and the one image in it."""
@@ -45,7 +48,7 @@ def a_process() -> JSONObject:
 
 
 class BuilderSuite:
-    """Subclass it, and give it a fixture `new` of type `NewBuilder`."""
+    """Subclass it, and give it the fixtures `new` of type `NewBuilder` and `based` of type `Based`."""
 
     def test_equal_requests_give_equal_images_wherever_they_are_baked(self, new: NewBuilder) -> None:
         wanted = a_request()
@@ -88,6 +91,36 @@ class BuilderSuite:
         image = asyncio.run(new().bake(a_request(), emit=told.append))
         assert (told[0].what, told[-1].what) == ("bake.start", "bake.done")
         assert told[-1].data["image"] == image.digest
+
+    def test_a_base_that_was_baked_upon_is_known_by_its_layer_and_an_unknown_one_by_its_look(self, based: Based) -> None:
+        builder, base, _ = based
+        before = asyncio.run(builder.ground(base))
+        image = asyncio.run(builder.bake(replace(a_request(), base=base)))
+        after = asyncio.run(builder.ground(base))
+
+        assert before is not None
+        assert after is not None
+        assert (before.layer, after.seen) == ("", before.seen)
+        assert after.layer in str(image.config["Labels"])
+
+    def test_a_base_that_changed_looks_otherwise_and_is_not_packed_yet(self, based: Based) -> None:
+        builder, base, write = based
+        asyncio.run(builder.bake(replace(a_request(), base=base)))
+        before = asyncio.run(builder.ground(base))
+        write("another text")
+        after = asyncio.run(builder.ground(base))
+
+        assert before is not None
+        assert after is not None
+        assert (before.seen != after.seen, after.layer) == (True, "")
+
+    def test_of_what_is_not_packed_there_is_no_ground(self, new: NewBuilder) -> None:
+        assert asyncio.run(new().ground("scratch")) is None
+        assert asyncio.run(new().ground("host")) is None
+
+    def test_a_base_that_is_not_there_is_refused(self, new: NewBuilder) -> None:
+        with pytest.raises(UsageInvalid, match="nowhere"):
+            asyncio.run(new().ground("rootfs:/nowhere"))
 
 
 class ImageStoreSuite:

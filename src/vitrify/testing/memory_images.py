@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from vitrify.core.diagnostic import Denied, VitrifyError
+from vitrify.core.diagnostic import Denied, UsageInvalid, VitrifyError
 from vitrify.core.digest import JSON, JSONObject, digest_of
 from vitrify.core.event import Emit, Event, Stage, silence
 from vitrify.core.resource import Resource
-from vitrify.ports import BakeRequest, Image
+from vitrify.onhost.layout import LABEL_FINGERPRINT
+from vitrify.ports import BakeRequest, Ground, Image
 from vitrify.resources.process import image_process
 
 
 class MemoryImages:
-    """Bakes nothing, but names it as a builder does: the same request is the same image, another one is another."""
+    """Bakes nothing, but names it as a builder does: the same request is the same image, another one is another.
+
+    `folders` are the bases that there are besides `scratch` and `host`, each with what stands in it.
+    """
 
     def __init__(self) -> None:
         self._images: dict[str, Image] = {}
+        self._packed: set[str] = set()
+        self._touched = 0
+        self.folders: dict[str, str] = {}
 
     async def bake(self, request: BakeRequest, *, emit: Emit = silence) -> Image:
         """The image of this request."""
@@ -23,7 +30,12 @@ class MemoryImages:
         for resource in resources:
             if resource.secret:
                 raise Denied(f"{resource.address} holds a secret and cannot be in an image")
-        config: JSONObject = {"Labels": dict(request.labels)}
+        ground = await self.ground(request.base)
+        labels: JSONObject = dict(request.labels)
+        if ground is not None:
+            self._packed.add(ground.seen)
+            labels[LABEL_FINGERPRINT] = _layer(self.folders[request.base])
+        config: JSONObject = {"Labels": labels}
         for process in (one for one in resources if one.address.kind == "process" and not one.absent):
             config.update(_settings(image_process(process)))
         named: JSONObject = {"base": request.base, "config": config, "resources": [resource.to_json() for resource in resources]}
@@ -32,6 +44,19 @@ class MemoryImages:
         self._images[image.digest] = image
         emit(Event("bake.done", Stage.DONE, request.server, data={"image": image.digest, "bytes": 1, "cached": cached}))
         return image
+
+    async def ground(self, base: str) -> Ground | None:
+        """The base as it is now; its layer once it was baked upon."""
+        if base in ("scratch", "host"):
+            return None
+        if base not in self.folders:
+            raise UsageInvalid(f"the base {base} is not a folder")
+        seen = digest_of([base, self._touched, self.folders[base]])
+        return Ground(seen, _layer(self.folders[base]) if seen in self._packed else "")
+
+    def touch(self) -> None:
+        """Every base looks as if it was written to, though nothing else stands in it."""
+        self._touched += 1
 
     def folder(self, image: str) -> str:
         """A name for where the image is: there is no such folder."""
@@ -42,6 +67,10 @@ class MemoryImages:
     def has(self, image: str) -> bool:
         """Whether it was baked here."""
         return image in self._images
+
+
+def _layer(content: str) -> str:
+    return digest_of(["layer", content])
 
 
 def _settings(wished: JSONObject) -> JSONObject:

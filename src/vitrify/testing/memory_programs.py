@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from vitrify.core import install
 from vitrify.core.diagnostic import TargetFailed
 from vitrify.core.digest import digest_bytes
 from vitrify.core.system import Attributes, Command, Completed
@@ -40,28 +41,46 @@ def _grep(system: MemorySystem, command: Command) -> Completed:
 
 
 class MemorySystemctl:
-    """systemctl for services: knows what runs, and from which unit text each was started."""
+    """systemctl: knows what runs, from which unit text each was started, and how each was told."""
 
-    def __init__(self) -> None:
-        self.running: dict[str, str] = {}
+    def __init__(self, *running: str) -> None:
+        self.running: dict[str, str] = dict.fromkeys(running, "")
+        self.told: list[tuple[str, str]] = []
         self._loaded: dict[str, str] = {}
 
     def __call__(self, system: MemorySystem, command: Command) -> Completed:
-        """One call: daemon-reload, start, restart, stop or show."""
+        """One call: daemon-reload, start, restart, reload-or-restart, stop, reset-failed or show."""
         verb, names = command.argv[1], [word for word in command.argv[2:] if not word.startswith("-")]
         if verb == "daemon-reload":
-            self._loaded = {name: digest_bytes(system.read(_unit(name))) for name in _units(system)}
+            self._loaded = {name: digest_bytes(system.read(path)) for name, path in _units(system).items()}
             return Completed(0, "", "")
-        (name,) = names
         if verb == "show":
-            up = name in self.running
-            return Completed(0, f"ActiveState={'active' if up else 'inactive'}\nSubState={'running' if up else 'dead'}\n", "")
-        if verb == "stop":
-            self.running.pop(name, None)
-            return Completed(0, "", "")
-        return self._start(name, again=verb == "restart")
+            return Completed(0, "\n".join(self._shown(system, name) for name in names), "")
+        for name in names:
+            self.told.append((verb, name))
+            if verb == "stop":
+                self.running.pop(name, None)
+            elif verb != "reset-failed":
+                ended = self._start(system, name, again=verb != "start")
+                if ended.code:
+                    return ended
+        return Completed(0, "", "")
 
-    def _start(self, name: str, *, again: bool) -> Completed:
+    def _shown(self, system: MemorySystem, name: str) -> str:
+        up, known = name in self.running, install.find(name, system)
+        load = "masked" if install.masked(name, system) else "loaded" if known or up else "not-found"
+        stale = known is not None and self._loaded.get(name) != digest_bytes(system.read(known.path))
+        told = {
+            "LoadState": load,
+            "ActiveState": "active" if up else "inactive",
+            "SubState": "running" if up else "dead",
+            "NeedDaemonReload": "yes" if stale else "no",
+        }
+        return "".join(f"{key}={value}\n" for key, value in told.items())
+
+    def _start(self, system: MemorySystem, name: str, *, again: bool) -> Completed:
+        if install.masked(name, system):
+            return Completed(1, "", f"Unit {name} is masked.\n")
         if name not in self._loaded:
             return Completed(5, "", f"Unit {name} not found.\n")
         if again or name not in self.running:
@@ -69,10 +88,12 @@ class MemorySystemctl:
         return Completed(0, "", "")
 
 
-def _unit(name: str) -> str:
-    return f"/etc/systemd/system/{name}"
-
-
-def _units(system: MemorySystem) -> tuple[str, ...]:
-    names = system.names("/etc/systemd/system") if system.stat("/etc/systemd/system") else ()
-    return tuple(name for name in names if name.endswith(".service") and (stat := system.stat(_unit(name))) and stat.type == "file")
+def _units(system: MemorySystem) -> dict[str, str]:
+    """Name -> path of every unit file; the administrator's go first."""
+    found: dict[str, str] = {}
+    for folder in reversed((install.ADMIN, *install.VENDOR)):
+        for name in system.names(folder) if system.stat(folder) else ():
+            stat = system.stat(f"{folder}/{name}")
+            if stat and stat.type == "file":
+                found[name] = f"{folder}/{name}"
+    return found

@@ -25,10 +25,10 @@ class _Kept:
 
 
 class MemoryRuntime:
-    """Starts at once. `broken` are programs (`argv[0]`) that cannot be started; `ill` are images whose instances never pass."""
+    """Starts at once. `broken` are programs (`argv[0]`) that cannot be started; `ill` are images whose next instances never pass."""
 
     def __init__(self, clock: Callable[[], float], *, broken: tuple[str, ...] = (), ill: Mapping[str, str] | None = None) -> None:
-        self._clock, self._broken, self._ill = clock, broken, dict(ill or {})
+        self._clock, self._broken, self.ill = clock, broken, dict(ill or {})
         self._kept: dict[str, _Kept] = {}
         self._ports = FIRST_PORT
 
@@ -43,7 +43,7 @@ class MemoryRuntime:
                 self._ports += 1
                 port = self._ports
             blank = Instance(spec.id, spec.image, "stopped", port, dict(spec.labels))
-            known = self._kept[spec.id] = _Kept(spec, blank, ill=self._ill.get(spec.image, ""))
+            known = self._kept[spec.id] = _Kept(spec, blank, ill=self.ill.get(spec.image, ""))
         if self._seen(spec.id).state in ("stopped", "lost"):
             self._start(known)
         return known.instance

@@ -22,6 +22,7 @@ class MemoryStateStore:
         self._open: dict[str, Operation] = {}
         self._closed: set[str] = set()
         self._slots: dict[str, Slots] = {}
+        self._managed: set[tuple[str, str]] = set()
 
     def releases(self, server: str) -> tuple[Release, ...]:
         """All releases of a server, newest first."""
@@ -81,6 +82,18 @@ class MemoryStateStore:
         """Every server that has a release, by name."""
         with self._turn:
             return tuple(sorted({server for server, _ in self._releases}))
+
+    def managed(self) -> tuple[tuple[str, str], ...]:
+        """Server and host of every place that is changed in place, in order."""
+        return tuple(sorted(self._managed))
+
+    def manage(self, server: str, host: str) -> None:
+        """Note such a place."""
+        self._managed.add((server, host))
+
+    def forget(self, server: str, host: str) -> None:
+        """Forget it."""
+        self._managed.discard((server, host))
 
     def _numbered(self, release: Release) -> Release:
         last = max((number for server, number in self._releases if server == release.server), default=0)

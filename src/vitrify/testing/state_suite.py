@@ -40,6 +40,15 @@ class StateStoreSuite:
         assert (store.releases("web"), store.release("web", 1), store.servers()) == ((), None, ())
         assert (store.slots("web"), store.open_operation("web")) == (Slots(), None)
 
+    def test_a_managed_place_is_known_until_it_is_forgotten(self, reopen: Open) -> None:
+        store = reopen()
+        for place in (("web", "local"), ("db", "ssh://b"), ("db", "ssh://a"), ("web", "local")):
+            store.manage(*place)
+        assert reopen().managed() == (("db", "ssh://a"), ("db", "ssh://b"), ("web", "local"))
+        store.forget("db", "ssh://b")
+        store.forget("db", "ssh://b")
+        assert reopen().managed() == (("db", "ssh://a"), ("web", "local"))
+
     def test_a_release_comes_back_as_it_was_given_with_its_number(self, reopen: Open) -> None:
         kept, opened = reopen().begin(a_release(), an_operation())
         assert kept == a_release(number=1)

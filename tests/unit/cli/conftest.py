@@ -30,6 +30,7 @@ from vitrify.core.report import (
     ReleaseStatus,
     ServerStatus,
     Verified,
+    Which,
 )
 from vitrify.core.resource import MISSING, Address, Resource, Sureness
 
@@ -57,9 +58,11 @@ class FakeApplication:
         self.emit: Emit = lambda _: None
         self.events: tuple[Event, ...] = ()
         self.error: BaseException | None = None
+        self.fails_in: dict[str, BaseException] = {}
         self.plan_is = Plan("shop", "sha256:0", ())
         self.applied_is = Applied()
-        self.undone_is: tuple[Converged, ...] = ()
+        self.leaving_is = Plan("web", "", ())
+        self.undone_is = Applied()
         self.status_is: tuple[ServerStatus, ...] = ()
         self.releases_is: tuple[ReleaseStatus, ...] = ()
         self.released_is = Released("web", "rollback", 3, 4, IMAGE, ("web-3-a", "web-3-b"))
@@ -78,8 +81,8 @@ class FakeApplication:
         self.calls.append((name, arguments))
         for event in self.events:
             self.emit(event)
-        if self.error:
-            raise self.error
+        if found := self.fails_in.get(name, self.error):
+            raise found
 
     @property
     def asked(self) -> list[str]:
@@ -100,9 +103,25 @@ class FakeApplication:
         self._called("apply", plan=plan)
         return self.applied_is
 
-    def undo(self, server: str, *, run: str, force: bool) -> tuple[Converged, ...]:
-        self._called("undo", server=server, run=run, force=force)
+    def undo(self, server: str, *, which: Which, force: bool) -> Applied:
+        self._called("undo", server=server, which=which, force=force)
         return self.undone_is
+
+    def take_over(self, plan: Plan) -> Applied:
+        self._called("take_over", plan=plan)
+        return self.applied_is
+
+    def leaving(self, server: str) -> Plan:
+        self._called("leaving", server=server)
+        return self.leaving_is
+
+    def leave(self, server: str, plan: Plan) -> Applied:
+        self._called("leave", server=server, plan=plan)
+        return self.applied_is
+
+    def forget(self, server: str, *, host: str, gone: bool) -> Applied:
+        self._called("forget", server=server, host=host, gone=gone)
+        return self.applied_is
 
     def status(self) -> tuple[ServerStatus, ...]:
         self._called("status")
@@ -124,8 +143,8 @@ class FakeApplication:
         self._called("rollback", server=server, to=to)
         return self.released_is
 
-    def retire(self, server: str) -> int:
-        self._called("retire", server=server)
+    def retire(self, server: str, *, must: bool) -> int:
+        self._called("retire", server=server, must=must)
         return 2
 
     def logs(self, name: str, *, lines: int) -> str:

@@ -9,8 +9,10 @@ import pytest
 import yaml
 from syrupy.assertion import SnapshotAssertion
 
+from vitrify.cli.exits import Exit
+from vitrify.core.diagnostic import UsageInvalid
 from vitrify.core.drift import Audit
-from vitrify.core.event import Event
+from vitrify.core.event import Event, Stage
 from vitrify.core.plan import Plan
 from vitrify.core.report import Applied, Check, EntryView, Released, ReleaseStatus, ServerStatus, Verified
 
@@ -26,7 +28,7 @@ def full_console(console: Console, mixed_plan: Plan, drift: Audit, servers: tupl
     """An application with something to say to every verb."""
     app = console.app
     app.plan_is, app.audit_is, app.status_is, app.applied_is = mixed_plan, drift, servers, half_done
-    app.undone_is = half_done.hosts
+    app.undone_is = Applied(half_done.hosts)
     app.releases_is = (
         ReleaseStatus("web", 4, "live", "live", IMAGE, 1_800_000_000.0 - 185, 2),
         ReleaseStatus("web", 3, "warm", "previous", "sha256:" + "0" * 64, 1_800_000_000.0 - 86_400 * 3, 2),
@@ -36,7 +38,19 @@ def full_console(console: Console, mixed_plan: Plan, drift: Audit, servers: tupl
     app.logs_are = "GET / 200\nGET /healthz 200\n"
     app.entries_are = (
         EntryView(16, "2026-03-01T10:15:00Z", "ann@desk", "plan", {"plan": IMAGE, "empty": False}),
-        EntryView(17, "2026-03-01T10:15:03Z", "ann@desk", "apply.done", {"server": "db", "host": "local", "changes": [1, 2]}),
+        EntryView(
+            17, "2026-03-01T10:15:03Z", "ann@desk", "apply.done", {"server": "db", "host": "local", "results": [1, 2], "baseline": IMAGE}
+        ),
+        EntryView(
+            18, "2026-03-01T10:15:04.066Z", "ann@desk", "rollback.intended", {"server": "web", "release": 3, "live": 4, "image": IMAGE}
+        ),
+        EntryView(
+            19,
+            "2026-03-01T10:15:05Z",
+            "ann@desk",
+            "finding",
+            {"server": "web", "where": "web-4-a", "path": f"/srv/{'deep/' * 30}x", "change": "added"},
+        ),
     )
     app.checks_are = (
         Check("python", "ok", "3.11.2"),
@@ -93,6 +107,50 @@ def test_tables_keep_within_the_terminal(full_console: Console, columns: str, ve
     ended = full_console(*verb.split(), "--color", "never", tty=True, environ={"COLUMNS": columns})
 
     assert max(len(each) for each in ended.out.splitlines()) <= int(columns)
+
+
+@pytest.mark.parametrize(
+    ("columns", "told"), [("80", "web, release 3 in place of 4"), ("120", "web, release 3 in place of 4 image=sha256:ab12ab12ab12")]
+)
+def test_an_entry_says_what_matters_first_and_nothing_by_half(full_console: Console, columns: str, told: str) -> None:
+    ended = full_console("ledger", "show", "--color", "never", environ={"COLUMNS": columns})
+
+    assert ended.out.splitlines()[3] == f"18     2026-03-01 10:15:04Z  rollback.intended  {told}"
+
+
+def test_with_v_digests_are_whole_whatever_the_width(full_console: Console) -> None:
+    for verb in ("releases web", "ledger show"):
+        assert IMAGE in full_console(*verb.split(), "-v", tty=True, environ={"COLUMNS": "80"}).out
+
+
+def test_a_failure_of_many_lines_is_told_in_one_while_it_happens(console: Console) -> None:
+    console.app.events = (Event("change", Stage.FAILED, "file:/a", "no folder\n  hint: declare it", {"action": "create"}),)
+
+    assert console("plan").err.splitlines() == ["  x create  file:/a  failed: no folder"]
+
+
+def test_the_stage_of_an_event_is_told_once(console: Console) -> None:
+    console.app.events = (Event("bake.done", Stage.DONE, "web"),)
+
+    assert console("plan").err.splitlines() == [" ok bake web  done"]
+
+
+def test_an_audit_that_found_nothing_to_look_at_does_not_say_that_all_is_well(console: Console) -> None:
+    console.app.audit_is = Audit((), resources=0, entries=0, instances=0)
+
+    assert "No drift" not in console("audit").out
+    assert "Nothing to compare with." in console("audit").out
+
+
+def test_asking_for_the_logs_of_a_mutable_server_is_answered_with_where_they_are(console: Console) -> None:
+    console.app.fails_in = {"logs": UsageInvalid("no server or instance is called 'db'")}
+    console.app.status_is = (ServerStatus("db", "mutable", ("local",)),)
+
+    ended = console("logs", "db")
+
+    assert ended.code is Exit.USAGE
+    assert "db is mutable" in ended.err
+    assert "journalctl -u" in ended.err
 
 
 def test_a_plan_is_the_same_whatever_the_width(full_console: Console) -> None:

@@ -12,9 +12,11 @@ from vitrify.cli.exits import Exit
 from vitrify.cli.invocation import Surroundings
 from vitrify.cli.main import run
 from vitrify.cli.render import Streams
-from vitrify.cli.text import Span, Style, ago, columns, lasted, line, many, neutral, painted, shortened, size, table
+from vitrify.cli.text import Span, Style, ago, columns, lasted, line, many, neutral, painted, prose, shortened, size, table
+from vitrify.core.diagnostic import UsageInvalid
 from vitrify.core.drift import Audit
 from vitrify.core.event import Event, Stage
+from vitrify.core.plan import HostPlan, Plan
 from vitrify.core.report import ServerStatus
 
 if TYPE_CHECKING:
@@ -131,3 +133,32 @@ def test_measures_are_for_people() -> None:
     assert [lasted(seconds) for seconds in (0.0012, 0.0123, 3.21, 300)] == ["1.2 ms", "12 ms", "3.2 s", "5 min"]
     assert [size(count) for count in (12, 2048, 5 << 20, 3 << 40)] == ["12 B", "2.0 KiB", "5.0 MiB", "3.0 TiB"]
     assert [many(1, "entry"), many(2, "entry"), many(1200, "host")] == ["1 entry", "2 entries", "1,200 hosts"]
+
+
+@pytest.mark.parametrize(
+    ("width", "rows"),
+    [
+        (None, ["hint: one two three"]),
+        (14, ["hint: one two", "      three"]),
+        (9, ["hint: one", "      two", "      three"]),
+        (1, ["hint: one", "      two", "      three"]),
+    ],
+)
+def test_prose_breaks_between_words_and_is_set_in(width: int | None, rows: list[str]) -> None:
+    shown = prose(line("hint: "), "one two three", width=width)
+
+    assert [painted(each, colour=False) for each in shown] == rows
+
+
+def test_a_notice_and_a_reason_keep_within_the_terminal(console: Console, mixed_plan: Plan) -> None:
+    host = mixed_plan.servers[0]
+    assert isinstance(host, HostPlan)
+    console.app.plan_is = replace(mixed_plan, servers=(replace(host, changes=(), notices=("word " * 60,)),))
+    narrow = {"COLUMNS": "80", "NO_COLOR": "1"}
+
+    shown = console("plan", tty=True, environ=narrow).out.splitlines()
+    console.app.error = UsageInvalid("no", why="word " * 60)
+    told = console("plan", tty=True, environ=narrow).err.splitlines()
+
+    assert max(map(len, shown)) <= 80
+    assert max(map(len, told)) <= 80

@@ -60,7 +60,7 @@ def test_an_observation_travels_whole(body: str | None) -> None:
 
 
 def test_an_unknown_kind_is_answered_with_the_known_ones() -> None:
-    with pytest.raises(VitrifyError, match="known kinds: command, directory, file, line, link, process, tree"):
-        KINDS["package"]
-    assert "package" not in KINDS
+    with pytest.raises(VitrifyError, match=r"known kinds: .*directory, .*file, .*tree"):
+        KINDS["no such kind"]
+    assert "no such kind" not in KINDS
     assert "file" in KINDS

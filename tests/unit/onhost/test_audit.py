@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -47,13 +48,24 @@ def audit(engine: Engine, *, full: bool = False, folders: tuple[str, ...] = ("/s
 
 def differing(engine: Engine, *, full: bool = False) -> list[str]:
     baseline, sweep = audit(engine, full=full)
-    return sorted(path for path in {*baseline, *sweep} if baseline.get(path) != sweep.get(path))
+    assert not [path for path in {*baseline, *sweep} if baseline.get(path) == sweep.get(path)]
+    return sorted({*baseline, *sweep})
+
+
+def swept(engine: Engine, *folders: str) -> JSON:
+    return engine.call("audit", resources=[], folders=list(folders), full=True)["swept"]
+
+
+def recorded(engine: Engine) -> set[str]:
+    """What the baseline on disk holds."""
+    return set(json.loads((engine.root / MEMORY / "baseline.json").read_text())["entries"])
 
 
 def test_after_an_apply_nothing_differs(engine: Engine) -> None:
     engine.apply(*app(engine))
 
-    assert set(audit(engine)[0]) == {"/srv", "/srv/app", "/srv/app/page"}
+    assert recorded(engine) == {"/srv", "/srv/app", "/srv/app/page"}
+    assert swept(engine, "/srv") == 3
     assert differing(engine) == differing(engine, full=True) == []
 
 
@@ -63,7 +75,7 @@ def test_the_first_apply_records_what_was_there_before(engine: Engine) -> None:
 
     engine.apply(*app(engine))
 
-    assert "/srv/theirs" in audit(engine)[0]
+    assert "/srv/theirs" in recorded(engine)
     assert differing(engine) == []
 
 
@@ -89,6 +101,7 @@ def test_a_folder_that_was_never_under_management_is_not_swept(engine: Engine) -
     engine.apply(*app(engine))
 
     assert audit(engine, folders=("/etc",)) == ({}, {})
+    assert swept(engine, "/etc") == 0
 
 
 def test_an_audit_changes_nothing(engine: Engine) -> None:
@@ -103,13 +116,14 @@ def test_an_audit_changes_nothing(engine: Engine) -> None:
 def test_the_memory_is_not_part_of_what_is_swept(engine: Engine) -> None:
     engine.apply(wish("directory", path="/var/lib"))
 
-    assert not [path for path in audit(engine, folders=("/var/lib",))[1] if path.startswith(f"/{MEMORY}")]
+    assert not [path for path in recorded(engine) if path.startswith(f"/{MEMORY}")]
+    assert audit(engine, folders=("/var/lib",)) == ({}, {})
 
 
 def test_the_answer_names_the_digest_that_the_apply_named(engine: Engine) -> None:
     applied = engine.apply(*app(engine))["baseline"]
 
-    assert engine.call("audit", resources=[], folders=[], full=False)["digest"] == applied
+    assert engine.call("audit", resources=[], folders=[], full=True)["digest"] == applied
 
 
 def test_what_a_command_changed_in_a_managed_folder_is_authorised(engine: Engine) -> None:

@@ -12,6 +12,8 @@ from vitrify.core.event import Stage
 from vitrify.core.plan import expectation
 from vitrify.core.resource import Observation
 from vitrify.core.system import System
+from vitrify.onhost.journal import Keep, all_runs, forget_old
+from vitrify.onhost.memory import Memory
 from vitrify.onhost.observe import Look
 from vitrify.onhost.ownership import Ownership
 from vitrify.resources.file import File
@@ -50,7 +52,7 @@ def test_applying_twice_finds_nothing_left_to_do(engine: Engine) -> None:
 
 
 def test_a_run_that_has_nothing_to_do_is_not_remembered(engine: Engine) -> None:
-    assert engine.apply() == {"run": "", "results": [], "baseline": engine.call("audit", resources=[], folders=[])["digest"]}
+    assert engine.apply() == {"run": "", "results": [], "baseline": engine.call("audit", resources=[], folders=[], full=True)["digest"]}
     assert engine.states() == []
 
 
@@ -294,3 +296,19 @@ def test_a_secret_never_enters_the_journal_in_clear(engine: Engine) -> None:
     assert (engine.root / "etc/token").read_bytes() == secret
     memory = b"".join(path.read_bytes() for path in (engine.root / MEMORY).rglob("*") if path.is_file())
     assert secret not in memory
+
+
+def test_so_many_runs_are_kept_as_was_asked(engine: Engine) -> None:
+    for number in range(5):
+        plan = engine.plan(engine.file("/x", str(number)), run=f"r{number}")
+        engine.call("enact", keep={"runs": 3}, **plan)
+    assert [run for run, _ in engine.states()] == ["r4", "r3", "r2"]
+
+
+def test_before_images_beyond_the_bound_take_their_runs_with_them(engine: Engine) -> None:
+    for number in range(4):
+        engine.apply(engine.file("/x", str(number) * 100), run=f"r{number}")
+    memory = Memory(str(engine.root / MEMORY), within=str(engine.root))
+    forget_old(memory, all_runs(memory), Keep(runs=20, bytes=150))
+    assert [run for run, _ in engine.states()] == ["r3"]
+    assert len([*(engine.root / MEMORY / "before").iterdir()]) == 1

@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from vitrify.core.digest import digest_bytes, keyed_digest
+from vitrify.onhost.fingerprint import Known
 from vitrify.onhost.root import folder_system
 from vitrify.onhost.sidecar import Sidecar
-from vitrify.onhost.sweep import DEEPEST, Fingerprints, Known, Sweep
+from vitrify.onhost.sweep import DEEPEST, Fingerprints, Sweep
 
 KEY = b"key"
 LATER = 1 << 62
@@ -134,3 +137,39 @@ def test_what_was_written_just_before_it_was_read_is_read_again(root: Path) -> N
     found = sweep(root, now_ns=path.stat().st_ctime_ns)
 
     assert found["/file"].seen == ()
+
+
+ALONE_AND_TOGETHER = """
+import os
+import sys
+from vitrify.onhost import sweep
+from vitrify.onhost.root import folder_system
+from vitrify.onhost.copies import Copies
+
+def found(processes):
+    sweep.cores, sweep.ALONE = lambda: processes, 1 << 16
+    system = folder_system(sys.argv[1], sidecar=None, bwrap="", blob=None, key=b"key")
+    return sweep.Sweep(system, key=b"key").over(("/",), known={}, now_ns=1 << 62)
+
+alone = found(1)
+assert len(alone) > 300 and found(3) == alone, "shared"
+started = []
+start = Copies.start
+Copies.start = lambda self, work: (started.append(1), start(self, lambda: 1 / 0))
+assert found(2) == alone and started, "a share was lost"
+try:
+    os.waitpid(-1, os.WNOHANG)
+except ChildProcessError:
+    print("nothing is left running")
+"""
+
+
+def test_shared_between_processes_it_finds_the_same_even_where_one_of_them_dies(root: Path) -> None:
+    for number in range(300):
+        folder = root / f"folder{number % 7}" / f"{number % 3}"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"file{number}").write_bytes(bytes([number % 256]) * 1000)
+
+    done = subprocess.run([sys.executable, "-W", "error", "-c", ALONE_AND_TOGETHER, str(root)], check=False, capture_output=True, text=True)
+
+    assert (done.returncode, done.stdout) == (0, "nothing is left running\n"), done.stderr

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from tests.trial import Project
 
-from vitrify.core.declaration import Base, Health, Host, Lifecycle, Rollout, Route, Router
+from vitrify.core.declaration import Base, Health, Host, Lifecycle, Rollout, Route, Router, Ssh
 from vitrify.core.diagnostic import UsageInvalid
 from vitrify.project.load import load
 from vitrify.resources.registry import all_kinds
@@ -65,7 +65,20 @@ def test_every_key_of_a_server_reaches_the_declaration(project: Project) -> None
         ("lifecycle: immutable", "lifecycle: imutable", "7:16 `imutable` is not one of mutable, immutable", "did you mean"),
         ("    lifecycle: immutable\n", "", "6:3 the key `lifecycle` is missing", "mutable"),
         ("lifecycle:", "lifecicle: mutable\n    lifecycle:", "7:5 there is no key `lifecicle`", "did you mean `lifecycle`?"),
-        ("hosts: [local,", "hosts: [ssh://admin@web1,", "8:13 `ssh://admin@web1` is reached by SSH", "run vitrify on that host"),
+        ("hosts: [local,", "hosts: [ssh://admin@web1,", "8:13 an image is not run on `ssh://admin@web1`", "lifecycle: mutable"),
+        ("hosts: [local,", "hosts: [ssh://web1/srv,", "8:13 `ssh://web1/srv` names a path, and a host has none", "ssh://web1"),
+        ("hosts: [local,", "hosts: ['ssh://ada:pw@web1',", "8:13 a password has no place in a declaration", "a key"),
+        ("hosts: [local,", "hosts: ['ssh://web1:0',", "8:13 0 is not a port", "1 to 65535"),
+        ("hosts: [local,", "hosts: ['ssh://web1:70000',", "8:13 70000 is not a port", "1 to 65535"),
+        ("hosts: [local,", "hosts: [ssh://,", "8:13 `ssh://` is not a host that SSH reaches", "ssh://admin@db1.example"),
+        ("hosts: [local,", "hosts: [ssh://-oProxyCommand=x,", "8:13 `ssh://-oProxyCommand=x` is not a host that SSH reaches", ""),
+        ("hosts: [local,", "hosts: [ssh://-l@web1,", "8:13 `ssh://-l@web1` is not a host that SSH reaches", ""),
+        ("hosts: [local,", "hosts: [ssh:web1,", "8:13 `ssh:web1` is not a host that SSH reaches", ""),
+        ("project: shop", "project: shop\nssh: {config: ./none}", "3:15 there is no file `./none`", "beside this declaration"),
+        ("project: shop", "project: shop\nssh: {config: 5}", "3:15 expected text, not a number", ""),
+        ("project: shop", "project: shop\nssh: {user: ada}", "3:7 there is no key `user`", "config, sudo_password"),
+        ("project: shop", "project: shop\nssh: {sudo_password: pw}", "3:22 a password has no place in a declaration", "secret:NAME"),
+        ("project: shop", "project: shop\nssh: {sudo_password: secret:pw}", "3:22 there is no secret `pw`", "declare it"),
         ("hosts: [local,", "hosts: [lokal,", "8:13 `lokal` is not a host", "did you mean `local`?"),
         ("hosts: [local,", "hosts: [5,", "8:13 expected a map, not a number", ""),
         ("hosts: [local,", "hosts: [{vars: {}},", "8:13 the key `at` is missing", "local"),
@@ -186,3 +199,56 @@ def test_two_servers_cannot_want_the_same_requests(project: Project) -> None:
 def test_a_declaration_that_cannot_be_opened_is_a_usage_error(tmp_path: Path) -> None:
     with pytest.raises(UsageInvalid):
         load(str(tmp_path), environ={}, overrides={}, kinds=all_kinds(), key=b"")
+
+
+@pytest.mark.parametrize(
+    ("at", "host"),
+    [
+        ("ssh://web1", Host("ssh://web1", address="web1")),
+        ("ssh://admin@db1.example:2222", Host("ssh://admin@db1.example:2222", address="db1.example", user="admin", port=2222)),
+        ("ssh://an_alias", Host("ssh://an_alias", address="an_alias")),
+        ("ssh://root@[::1]:22", Host("ssh://root@[::1]:22", address="::1", user="root", port=22)),
+        ("ssh://[fe80::1%eth0]", Host("ssh://[fe80::1%eth0]", address="fe80::1%eth0")),
+    ],
+)
+def test_a_host_over_ssh_is_taken_apart(project: Project, at: str, host: Host) -> None:
+    (server,) = project.load(MUTABLE.replace("HOSTS", f"'{at}'")).servers
+
+    assert server.hosts == (host,)
+
+
+MUTABLE = """\
+version: 1
+project: shop
+ssh: {config: ./ssh_config, sudo_password: secret:sudo}
+secrets: {sudo: {file: ./password}}
+servers:
+  web: {lifecycle: mutable, hosts: [HOSTS], resources: [{directory: /srv}]}
+"""
+
+
+@pytest.fixture(autouse=True)
+def ssh_files(project: Project) -> None:
+    (project.folder / "ssh_config").touch()
+    (project.folder / "password").write_text("of sudo\n")
+
+
+def test_how_ssh_is_called_reaches_the_declaration_and_the_password_no_text(project: Project) -> None:
+    declaration = project.load(MUTABLE.replace("HOSTS", "local"))
+
+    assert declaration.ssh == Ssh(str(project.folder / "ssh_config"), "of sudo")
+    assert "of sudo" not in repr(declaration)
+
+
+@pytest.mark.parametrize("other", ["ssh://admin@web1", "ssh://web1:22", "{at: 'ssh://root@web1:22', vars: {a: 1}}"])
+def test_the_same_machine_twice_is_told_whoever_logs_in(project: Project, other: str) -> None:
+    found, hint = project.problem(MUTABLE.replace("HOSTS", f"ssh://web1, {other}"))
+
+    assert "is listed twice" in found
+    assert "`ssh://web1` is the same place" in hint
+
+
+def test_another_port_is_another_machine(project: Project) -> None:
+    (server,) = project.load(MUTABLE.replace("HOSTS", "'ssh://web1:22', 'ssh://web1:2222'")).servers
+
+    assert len(server.hosts) == 2

@@ -111,6 +111,63 @@ def test_the_same_address_twice_with_other_values_is_told_with_both_places(proje
     assert "override: true" in rest
 
 
+@pytest.mark.parametrize(
+    ("whole", "also", "expected", "hint"),
+    [
+        (
+            "- file: {path: /etc/motd, content: hello}",
+            "- line: {path: /etc/motd, line: more}",
+            "`line:/etc/motd#more` changes a file that `file:/etc/motd` writes whole",
+            "or declare that file without a content",
+        ),
+        (
+            "- tree: {from: app, to: /srv}",
+            "- line: {path: /srv/page, line: more}",
+            "`line:/srv/page#more` changes a file that `tree:/srv` writes whole",
+            "put the line into what `tree:/srv` writes",
+        ),
+        (
+            "- tree: {from: app, to: /srv}",
+            "- file: {path: /srv/page, content: other}",
+            "`file:/srv/page` writes /srv/page, and so does `tree:/srv`",
+            "leave the path to one of them",
+        ),
+        (
+            "- file: {path: /etc/motd, content: hello}",
+            "- link: {path: /etc/motd, to: issue}",
+            "`link:/etc/motd` writes /etc/motd, and so does `file:/etc/motd`",
+            "leave the path to one of them",
+        ),
+    ],
+    ids=["file-line", "tree-line", "tree-file", "file-link"],
+)
+def test_two_resources_that_write_one_file_are_told_with_both_places(
+    project: Project, whole: str, also: str, expected: str, hint: str
+) -> None:
+    project.file("app/page", "page")
+
+    found, rest = project.problem(project.server(whole, also))
+
+    assert found == f"10:9 {expected}"
+    assert f"the other one is at {project.folder}/vitrify.yaml:9:9" in rest
+    assert hint in rest
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["- file: {path: /etc/motd, mode: '0644'}", "- line: {path: /etc/motd, line: more}", "- line: {path: /etc/motd, line: again}"],
+        ["- directory: /srv", "- tree: {from: app, to: /srv}", "- directory: {path: /srv/inner, mode: '0700'}"],
+        ["- file: {path: /etc/motd, content: hello}", "- line: {path: /etc/motd, line: more, when: false}"],
+    ],
+    ids=["file-without-content", "folders", "dormant"],
+)
+def test_what_can_settle_side_by_side_is_no_problem(project: Project, lines: list[str]) -> None:
+    project.file("app/inner/page", "page")
+
+    assert project.load(project.server(*lines)).servers
+
+
 def test_an_override_takes_the_place_of_the_earlier_one(project: Project) -> None:
     lines = [FILE, "- directory: /srv", "- file: {path: /etc/motd, content: other, override: true}"]
 
@@ -209,3 +266,24 @@ def test_a_secret_in_a_field_that_may_not_hold_one_is_told_at_the_value(project:
     text = project.server("- command: {run: [/x, secret:token], always: true}", head="secrets: {token: {env: TOKEN}}")
 
     assert project.problem(text, environ={"TOKEN": "s3cret"})[0] == "9:29 a secret cannot stand in `run`"
+
+
+def on_image(project: Project, word: str) -> str:
+    service = '- service: {name: shop, running: true, enabled: true, restart_on: ["process:web"]}'
+    text = project.server("- process: {name: web, command: [/bin/web]}", service).replace("lifecycle: mutable", "lifecycle: immutable")
+    return text.replace("    resources:", f"    base: scratch\n    on_image: {word}\n    resources:")
+
+
+def test_what_has_no_meaning_in_an_image_is_dropped_with_one_notice(project: Project) -> None:
+    server = project.load(on_image(project, "drop")).servers[0]
+
+    (service,) = (resource for resource in server.resources if resource.address.kind == "service")
+    assert service.fields == {"name": "shop", "enabled": True}
+    assert server.notices == ("has no meaning in an image and is left out there: `running`, `restart_on` of `service:shop`",)
+
+
+def test_what_has_no_meaning_in_an_image_is_an_error_where_the_server_says_so(project: Project) -> None:
+    found, rest = project.problem(on_image(project, "refuse"))
+
+    assert found.endswith("`running`, `restart_on` of `service:shop` has no meaning in an image")
+    assert "on_image: drop" in rest

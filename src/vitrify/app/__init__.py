@@ -1,0 +1,247 @@
+"""What the command line asks for: a method for each verb, which tells the story to the servers that were chosen."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+
+from vitrify.app.wiring import LOCAL, Ask, Options, Wiring
+from vitrify.core.declaration import Host, Server
+from vitrify.core.diagnostic import PlanStale, UsageInvalid
+from vitrify.core.digest import JSONObject
+from vitrify.core.drift import Audit
+from vitrify.core.event import Emit
+from vitrify.core.plan import HostPlan, Plan, Selection
+from vitrify.core.report import LAST, Applied, Check, Converged, EntryView, Released, ReleaseStatus, ServerStatus, Verified, Which
+
+__all__ = ("App", "Options")
+
+
+class App:
+    """One command's view of a project. Everything is opened when it is first needed, and nothing twice."""
+
+    def __init__(self, options: Options, *, emit: Emit, environ: Mapping[str, str], ask: Ask | None = None) -> None:
+        self._options = options
+        self._environ = environ
+        self._wiring = Wiring(options, emit=emit, environ=environ, ask=ask)
+        self._begin = partial(Wiring, emit=emit, environ=environ, ask=ask)
+
+    def plan(self) -> Plan:
+        """What an apply would do; told to the ledger unless the last entry says the same."""
+        plan = asyncio.run(self._plan())
+        self._record_plan(plan)
+        return plan
+
+    def save(self, plan: Plan, path: str) -> None:
+        """Write the plan as a document; the file is replaced atomically."""
+        from vitrify.project import saved
+
+        saved.write(plan, path)
+
+    def saved(self, path: str) -> Plan:
+        """The plan in this file, if an apply would still do exactly that; `PlanStale` otherwise."""
+        from vitrify.project import saved
+
+        document = saved.read(path)
+        self._options = self._options.selecting(Selection.from_json(document.get("selection")))
+        self._wiring = self._begin(self._options)
+        now = asyncio.run(self._plan())
+        if document.get("digest") != now.digest:
+            why = "the declaration changed" if document.get("declaration") != now.declaration else "the servers changed"
+            raise PlanStale(f"{path} does not describe what an apply would do now", why=why, hint="plan again, and look at it")
+        return now
+
+    def apply(self, plan: Plan) -> Applied:
+        """Carry out the plan, server by server; stops at the first that fails."""
+        return asyncio.run(self._apply(plan))
+
+    def undo(self, server: str, *, which: Which = LAST, force: bool = False) -> Applied:
+        """Take back the last apply of a mutable server on each of its hosts, the named run, or every run back to it."""
+        from vitrify.lifecycle import fleet
+
+        found = self._server(server)
+        return asyncio.run(fleet.undo(found, self._wiring.world, which=which, force=force, parallel=self._options.parallel))
+
+    def take_over(self, plan: Plan) -> Applied:
+        """Manage what this plan found to be as declared already; nothing on the hosts is touched."""
+        from vitrify.lifecycle import keeping
+
+        return asyncio.run(keeping.take_over(self._chosen(), plan.servers, self._wiring.world, parallel=self._options.parallel))
+
+    def leaving(self, server: str) -> Plan:
+        """What retiring a server would take away where it is changed in place; a plan for no server where it is not."""
+        from vitrify.lifecycle import keeping
+
+        places = self._managed(server)
+        if not places:
+            return Plan(server, "", ())
+        bare = keeping.without_wishes(server, places)
+        planned, problems = asyncio.run(keeping.plan_to_leave(bare, self._wiring.world, parallel=self._options.parallel))
+        return Plan(server, "", planned, made_at=round(time.time()), problems=problems)
+
+    def leave(self, server: str, plan: Plan) -> Applied:
+        """Take away what this plan says, and forget the hosts on which that went well."""
+        from vitrify.lifecycle import keeping
+
+        hosts = [one for one in plan.servers if isinstance(one, HostPlan)]
+        bare = keeping.without_wishes(server, self._managed(server))
+        applied = asyncio.run(keeping.leave(bare, hosts, self._wiring.world, parallel=self._options.parallel))
+        return replace(applied, problems=(*plan.problems, *applied.problems))
+
+    def forget(self, server: str, *, host: str = "", gone: bool = False) -> Applied:
+        """Stop managing a server's hosts (or one of them): what is there stays. Hosts that are `gone` are not asked."""
+        from vitrify.lifecycle import keeping
+
+        places = [place for place in self._managed(server) if host in ("", place.name)]
+        if not places:
+            where = f" on {host}" if host else ""
+            raise UsageInvalid(f"{server} manages nothing{where}", hint="`vitrify status` tells what is managed where")
+        if gone:
+            keeping.forget_gone(server, [place.name for place in places], self._wiring.world)
+            return Applied(hosts=tuple(Converged(server, place.name, "", ()) for place in places))
+        bare = keeping.without_wishes(server, places)
+        return asyncio.run(keeping.forget(bare, self._wiring.world, parallel=self._options.parallel))
+
+    def status(self) -> tuple[ServerStatus, ...]:
+        """Every server of the declaration, as it is now."""
+        from vitrify.lifecycle.status import status
+
+        rows = asyncio.run(status(self._chosen(), self._wiring.world))
+        return (*rows, *self._abandoned())
+
+    def bake(self, server: str) -> tuple[str, int]:
+        """Bake a server's image; returns its digest and size in bytes."""
+        from vitrify.lifecycle import immutable
+
+        image = asyncio.run(immutable.bake(self._server(server), LOCAL, self._wiring.world))
+        return image.digest, image.size
+
+    def releases(self, server: str = "") -> tuple[ReleaseStatus, ...]:
+        """The releases of one server, or of all, newest first."""
+        from vitrify.lifecycle.status import releases
+
+        names = (server,) if server else self._wiring.world.state.servers()
+        return asyncio.run(releases(names, LOCAL, self._wiring.world))
+
+    def rollback_plan(self, server: str, *, to: int | None = None) -> tuple[int | None, int]:
+        """From which release to which a rollback would go."""
+        from vitrify.lifecycle.immutable import rollback_target
+
+        target = rollback_target(server, self._wiring.world, to=to)
+        return self._wiring.world.state.slots(server).live, target.number
+
+    def rollback(self, server: str, *, to: int | None = None) -> Released:
+        """Make a former release live again. Does not need the declaration, but for the secrets of a release that runs no more."""
+        from vitrify.lifecycle.immutable import rollback
+        from vitrify.lifecycle.settings import known_secrets
+
+        def secret(name: str) -> str:
+            # Only a release that runs no more asks: the declaration is not read for the others.
+            return known_secrets(self._server(server).secrets)(name)
+
+        return asyncio.run(rollback(server, LOCAL, self._wiring.world, to=to, secret=secret))
+
+    def retire(self, server: str, *, must: bool) -> int:
+        """Stop and discard every instance of a server; returns how many there were. It is an error if there `must` be a release."""
+        if not must and not self._wiring.world.state.releases(server):
+            return 0
+        from vitrify.lifecycle.retire import retire
+
+        return asyncio.run(retire(server, LOCAL, self._wiring.world))
+
+    def logs(self, name: str, *, lines: int) -> str:
+        """The last lines of an instance, or of each live instance of a server."""
+        from vitrify.lifecycle.status import logs
+
+        return asyncio.run(logs(name, LOCAL, self._wiring.world, lines=lines))
+
+    def audit(self, *, full: bool = False) -> Audit:
+        """Compare what runs with what was declared and authorised; changes nothing."""
+        from vitrify.lifecycle.audit import audit
+
+        return asyncio.run(audit(self._chosen(), self._wiring.world, full=full))
+
+    def entries(self, *, last: int) -> tuple[EntryView, ...]:
+        """The newest entries of the ledger, oldest first."""
+        ledger = self._wiring.world.ledger
+        found = ledger.entries(max(0, ledger.size - last))
+        return tuple(EntryView(entry.sequence, entry.at, entry.author, entry.kind, dict(entry.body)) for entry in found)
+
+    def verify(self, path: str = "") -> Verified:
+        """Check the project's ledger, or a copy of it, by code that shares nothing with the writer."""
+        return self._wiring.verify(path)
+
+    def doctor(self) -> tuple[Check, ...]:
+        """What this machine has, and the line that mends what it lacks."""
+        from vitrify.project.doctor import doctor
+
+        return doctor(self._environ, home=self._wiring.home)
+
+    def init(self, folder: str, *, name: str) -> tuple[str, ...]:
+        """Write a commented, valid declaration and a small example app; never over a file that is there."""
+        from vitrify.project.starter import write
+
+        return write(folder, name)
+
+    # -- the chosen servers ---------------------------------------------------------------------------------------
+
+    def _chosen(self) -> tuple[Server, ...]:
+        from vitrify.project.choose import choose
+
+        return choose(self._wiring.declaration, limit=self._options.limit, exclude=self._options.exclude)
+
+    def _managed(self, server: str) -> list[Host]:
+        """The hosts that this server is changed in place on, whether they are declared still or not."""
+        from vitrify.project.settings import host_at
+
+        return [host_at(host, self._wiring.folder.absolute()) for name, host in self._wiring.world.state.managed() if name == server]
+
+    def _abandoned(self) -> tuple[ServerStatus, ...]:
+        """The managed hosts that no server declares any more; of all servers, whatever was chosen."""
+        from vitrify.lifecycle.keeping import abandoned
+
+        if self._options.limit or self._options.exclude:
+            return ()
+        told = "left the declaration: what was applied is still there"
+        places = abandoned(self._wiring.declaration.servers, self._wiring.world)
+        return tuple(ServerStatus(server, "abandoned", (host,), problem=told) for server, host in places)
+
+    def _server(self, name: str) -> Server:
+        from vitrify.project.choose import named
+
+        return named(self._wiring.declaration, name)
+
+    async def _plan(self) -> Plan:
+        async with self._wiring.calling():
+            return await self._planned()
+
+    async def _planned(self) -> Plan:
+        from vitrify.core.digest import digest_of
+        from vitrify.lifecycle import fleet
+        from vitrify.project.choose import only_tagged, with_tags
+
+        selection = self._options.selection
+        servers = with_tags(selection.tags, self._chosen())
+        planned, problems = await fleet.plan(servers, self._wiring.world, parallel=self._options.parallel)
+        planned = only_tagged(selection.tags, planned, servers)
+        declared = digest_of({server.name: server.digest for server in servers})
+        now, project = round(time.time()), self._wiring.declaration.project
+        return Plan(project, declared, planned, made_at=now, selection=selection, problems=problems)
+
+    def _record_plan(self, plan: Plan) -> None:
+        ledger = self._wiring.world.ledger
+        newest = next(iter(ledger.entries(ledger.size - 1)), None) if ledger.size else None
+        if newest is None or newest.kind != "plan" or newest.body.get("plan") != plan.digest:
+            body: JSONObject = {"plan": plan.digest, "declaration": plan.declaration, "empty": plan.empty}
+            picked: JSONObject = {} if plan.selection == Selection() else {"selection": plan.selection.to_json()}
+            ledger.append("plan", {**body, **picked})
+
+    async def _apply(self, plan: Plan) -> Applied:
+        from vitrify.lifecycle import fleet
+
+        servers = {server.name: server for server in self._wiring.declaration.servers}
+        applied = await fleet.apply(plan.servers, servers, self._wiring.world, parallel=self._options.parallel)
+        return replace(applied, problems=(*plan.problems, *applied.problems))

@@ -1,0 +1,264 @@
+"""The wiring: the only file that picks adapters. Everything is opened when it is first needed, and nothing twice."""
+
+from __future__ import annotations
+
+import getpass
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vitrify.core.declaration import Declaration, Host
+from vitrify.core.diagnostic import UsageInvalid
+from vitrify.core.event import Emit
+from vitrify.core.plan import Selection
+from vitrify.onhost.failpoint import from_environment
+
+if TYPE_CHECKING:
+    from vitrify.core.report import Verified
+    from vitrify.core.step import Reached
+    from vitrify.ledger.checkpoint import Signer
+    from vitrify.ledger.log import Log
+    from vitrify.lifecycle.world import Site, World
+    from vitrify.ports import Clock, Session
+    from vitrify.project.identity import Identity
+    from vitrify.project.reach import Reach
+    from vitrify.transports.local import LocalTransport
+    from vitrify.transports.ssh import SshTransport
+
+LOCAL = Host("local")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the global flags said."""
+
+    folder: str = "."
+    limit: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    overrides: Mapping[str, str] = field(default_factory=dict)
+    environment: str = ""
+    tags: tuple[str, ...] = ()
+    parallel: int = 10
+    """Hosts at a time."""
+    keep_runs: int = 20
+    """So many runs of each server stay undoable on a host."""
+
+    @property
+    def selection(self) -> Selection:
+        """Which part of the declaration is meant."""
+        return Selection(self.limit, self.exclude, self.tags, self.environment)
+
+    def selecting(self, selection: Selection) -> Options:
+        """The same, about this part."""
+        limit, exclude = selection.limit, selection.exclude
+        return replace(self, limit=limit, exclude=exclude, tags=selection.tags, environment=selection.environment)
+
+
+Ask = Callable[[str], Awaitable[str]]
+"""Puts a question to whoever sits at the terminal; the answer is not shown."""
+
+
+class Wiring:
+    """A project and its surroundings, seen from one command."""
+
+    def __init__(self, options: Options, *, emit: Emit, environ: Mapping[str, str], ask: Ask | None) -> None:
+        self._options = options
+        self._ask = ask
+        self._emit = emit
+        self._environ = environ
+
+    @cached_property
+    def home(self) -> Path:
+        """Where vitrify keeps what it remembers on this machine."""
+        if chosen := self._environ.get("VITRIFY_HOME"):
+            return Path(chosen).absolute()
+        import platformdirs
+
+        return platformdirs.user_data_path("vitrify")
+
+    @cached_property
+    def folder(self) -> Path:
+        """The folder of the project."""
+        from vitrify.project.find import find
+
+        return find(self._options.folder).parent
+
+    @cached_property
+    def declaration(self) -> Declaration:
+        """The declaration, loaded and valid."""
+        from vitrify.project import reach
+        from vitrify.project.find import NAME
+        from vitrify.project.load import load
+
+        world, environment = self.world, self._options.environment
+        inputs = {"environ": self._environ, "overrides": self._options.overrides}
+        found = load(str(self.folder), **inputs, kinds=world.kinds, key=bytes.fromhex(world.key), environment=environment)
+        if self._foreseeable:
+            reach.remember(self.home, self.folder / NAME, found)
+        return found
+
+    @property
+    def _foreseeable(self) -> bool:
+        """Whether the bytes of the declaration alone say which hosts it names: a program, an environment or a variable may say more."""
+        from vitrify.project.find import NAME
+
+        return not (self._options.overrides or self._options.environment) and (self.folder / NAME).is_file()
+
+    def _known_identity(self) -> Identity:
+        from vitrify.project import identity
+
+        known = identity.read(str(self.folder))
+        if known is None:
+            raise UsageInvalid("this project has no ledger yet", hint="the first plan or apply begins one")
+        return known
+
+    def _project_home(self, identity: Identity) -> Path:
+        return self.home / "projects" / identity.project_id
+
+    def verify(self, path: str) -> Verified:
+        """Check the project's ledger (""), or a copy of it, by code that shares nothing with the writer."""
+        from vitrify.ledger.verify import verify
+        from vitrify.stores.directory import DirectoryLedgerStore
+
+        identity = self._known_identity()
+        folder = Path(path) if path else self._project_home(identity) / "ledger"
+        if not folder.is_dir():
+            raise UsageInvalid(f"there is no ledger at {folder}")
+        store = DirectoryLedgerStore(folder)
+        return verify(store.read, keys=identity.authors, origin=_origin(identity), paths=store.paths(""))
+
+    @cached_property
+    def world(self) -> World:
+        """What the stories are given."""
+        from vitrify.lifecycle.world import World
+        from vitrify.project import identity
+        from vitrify.project.clock import SystemClock, new_name
+        from vitrify.project.keyring import author_key, digest_key
+        from vitrify.resources.registry import all_kinds
+        from vitrify.stores.claim import claim
+        from vitrify.stores.sqlite import SqliteStateStore
+
+        author = f"{getpass.getuser()}@{socket.gethostname()}"
+        signer = author_key(self.home / "keys", name=author)
+        known = identity.ensure(str(self.folder), author=str(signer.verifier))
+        home = self._project_home(known)
+        clock, reached = SystemClock(), from_environment(self._environ)
+        return World(
+            project_id=known.project_id,
+            author=author,
+            ledger=_ledger(home, known, signer, clock, reached),
+            state=SqliteStateStore(home / "state.db"),
+            clock=clock,
+            kinds=all_kinds(),
+            emit=self._emit,
+            reached=reached,
+            key=digest_key(self.home / "keys").hex(),
+            bubblewrap=_bubblewrap_if_any(),
+            identify=new_name,
+            claim=lambda server: claim(home / "claims" / f"{server}.lock", server),
+            session=self._session,
+            site=self._site,
+            first_answer=_first_answer,
+            keep_runs=self._options.keep_runs,
+        )
+
+    @cached_property
+    def _transport(self) -> LocalTransport:
+        from vitrify.transports.local import LocalTransport
+
+        return LocalTransport(self.home, environ=self._environ)
+
+    @cached_property
+    def _ssh(self) -> SshTransport:
+        from vitrify.project.sudo import SudoPassword
+        from vitrify.transports.ssh import Client, SshTransport, sockets
+
+        known = self._reach
+        ssh = self.declaration.ssh if not known.servers else None
+        config, asks = (ssh.config, bool(ssh.sudo_password)) if ssh else (known.config, known.asks)
+        password = SudoPassword(lambda: self.declaration.ssh, self._environ, self._ask)
+        client = Client(sockets(self.home, self._environ), config)
+        return SshTransport(client, environ=self._environ, password=password.answer if asks or password.answers else None)
+
+    @cached_property
+    def _reach(self) -> Reach:
+        """The hosts of the declaration as it was last read, if nothing can have changed."""
+        from vitrify.project.find import NAME
+        from vitrify.project.reach import Reach, remembered
+
+        return remembered(self.home, self.folder / NAME) if self._foreseeable else Reach()
+
+    @asynccontextmanager
+    async def calling(self) -> AsyncIterator[None]:
+        """Connections are begun before the declaration is read, which takes longer than they do."""
+        # What is left out may be a group or a host, which only the declaration knows: then nobody is called before it is read.
+        hosts = self._reach.hosts(self._options.limit, ()) if not self._options.exclude else ()
+        for host in hosts:
+            await self._ssh.begin(host)
+        try:
+            yield
+        finally:
+            if hosts:
+                await self._ssh.give_up()
+
+    @asynccontextmanager
+    async def _session(self, host: Host) -> AsyncIterator[Session]:
+        session = await (self._ssh if host.is_remote else self._transport).connect(host)
+        try:
+            yield session
+        finally:
+            await session.close()
+
+    @asynccontextmanager
+    async def _site(self, host: Host) -> AsyncIterator[Site]:
+        from vitrify.builders.oci import Means, OciBuilder
+        from vitrify.lifecycle.world import Site
+        from vitrify.routers.caddy import CaddyRouter
+        from vitrify.runtimes.bubblewrap import BubblewrapRuntime
+        from vitrify.stores.layout import LayoutStore
+
+        store = LayoutStore(self.home / "store")
+        run = str(self.home / "projects" / self.world.project_id / "run")
+        async with self._session(LOCAL) as session:
+            means = Means(payload=self._transport.payload, bwrap=self.world.bubblewrap)
+            yield Site(
+                session=session,
+                builder=OciBuilder(session, store, means=means),
+                runtime=BubblewrapRuntime(session, home=run, images=store, emit=self._emit),
+                router=CaddyRouter(session, home=run, emit=self._emit),
+            )
+
+
+def _ledger(home: Path, known: Identity, signer: Signer, clock: Clock, reached: Reached) -> Log:
+    from vitrify.ledger.log import Log
+    from vitrify.stores.directory import DirectoryLedgerStore
+
+    store = DirectoryLedgerStore(home / "ledger")
+    ledger = Log(store, origin=_origin(known), signer=signer, clock=clock, trusted=known.authors, reached=reached)
+    ledger.recover()
+    return ledger
+
+
+def _origin(identity: Identity) -> str:
+    """The ledger's name: what its checkpoints begin with."""
+    return f"vitrify.dev/ledger/{identity.project_id}"
+
+
+def _bubblewrap_if_any() -> str:
+    """Most targets need none: whoever does says so."""
+    from vitrify.project.binaries import find_bubblewrap
+
+    try:
+        return find_bubblewrap()
+    except UsageInvalid:
+        return ""
+
+
+def _first_answer(url: str) -> Awaitable[None]:
+    from vitrify.routers.answer import first_answer
+
+    return first_answer(url)

@@ -1,0 +1,137 @@
+"""One operation on one server while it is under way: what it set out to do, where it stands, and both ends of each step."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from vitrify.core.digest import JSON, JSONObject
+from vitrify.lifecycle import record
+from vitrify.lifecycle.settings import RunSettings, SecretValue
+from vitrify.lifecycle.world import Site, World
+from vitrify.ports import Instance, Operation, Release, Slots
+
+SPOKEN = {"release": "release", "replace": "replacement", "rollback": "rollback", "retire": "retirement"}
+"""Kinds of operation, as nouns."""
+NO_WAY_BACK = ("retire.intent", "retire")
+"""Steps from which on the old instances may be gone."""
+
+
+@dataclass(frozen=True)
+class Intended:
+    """What an operation set out to do; durable in `Operation.data` before anything is done."""
+
+    keep: tuple[str, ...]
+    """Instances of the release that run already and go on (a warm rollback, the untouched part of a replacement)."""
+    out: tuple[str, ...]
+    """Instances that leave for good, whatever slot they are in: altered or nobody's."""
+    live: int | None
+    previous: int | None
+    since: int
+    """Ledger entries from here on can be about this operation."""
+    back: tuple[str, ...]
+    """The addresses that served before; where a failing probation switches back to."""
+    back_set: str
+
+    def to_json(self) -> JSONObject:
+        """The form of `Operation.data`."""
+        return {
+            "keep": list(self.keep),
+            "out": list(self.out),
+            "live": self.live,
+            "previous": self.previous,
+            "since": self.since,
+            "back": list(self.back),
+            "back_set": self.back_set,
+        }
+
+    @classmethod
+    def from_json(cls, data: JSONObject) -> Intended:
+        """Read what `to_json` wrote."""
+        live, previous, since = data["live"], data["previous"], data["since"]
+        return cls(
+            keep=_texts(data["keep"]),
+            out=_texts(data["out"]),
+            live=live if isinstance(live, int) else None,
+            previous=previous if isinstance(previous, int) else None,
+            since=since if isinstance(since, int) else 0,
+            back=_texts(data["back"]),
+            back_set=str(data["back_set"]),
+        )
+
+
+def _texts(value: JSON) -> tuple[str, ...]:
+    return tuple(str(item) for item in value) if isinstance(value, list) else ()
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """One operation on one server, and everything needed to carry it out."""
+
+    world: World
+    site: Site
+    release: Release
+    settings: RunSettings
+    operation: Operation
+    intended: Intended
+    secret: SecretValue
+
+    @property
+    def server(self) -> str:
+        """The server's name."""
+        return self.release.server
+
+    @property
+    def set(self) -> str:
+        """The name of the set of backends that this operation switches to."""
+        return set_name(self.operation)
+
+    @property
+    def slots(self) -> Slots:
+        """What is live and what was before, once this operation is done."""
+        number, intended = self.release.number, self.intended
+        return Slots(live=number, previous=intended.previous if number == intended.live else intended.live)
+
+    async def running(self) -> tuple[Instance, ...]:
+        """The instances of this release that anything keeps alive."""
+        found = await self.site.runtime.instances(self.labels())
+        return tuple(instance for instance in found if not instance.gone)
+
+    def labels(self) -> dict[str, str]:
+        """What marks an instance as this release's."""
+        return self.world.labels(self.server, self.release.number)
+
+    @asynccontextmanager
+    async def step(self, name: str) -> AsyncIterator[None]:
+        """Intent, act, outcome of one side effect; both ends durable."""
+        self.world.state.advance(self.operation.id, step=f"{name}.intent", data=self.operation.data)
+        self.world.reached(f"{name}.intent")
+        yield
+        self.world.reached(f"{name}.act")
+        self.world.state.advance(self.operation.id, step=name, data=self.operation.data)
+        self.world.reached(f"{name}.outcome")
+
+    def note(self, kind: str, **more: JSON) -> None:
+        """Tell the ledger, once for each operation and kind."""
+        body: JSONObject = {
+            "operation": self.operation.id,
+            "server": self.server,
+            "release": self.release.number,
+            "image": self.release.image,
+            **more,
+        }
+        record.once(self.world.ledger, kind, body, since=self.intended.since)
+
+
+def set_name(operation: Operation) -> str:
+    """What the set of backends is called that this operation switches to."""
+    return f"r{operation.release}-{operation.id[-8:]}"
+
+
+async def moved(operation: Operation, settings: RunSettings, site: Site) -> bool:
+    """Whether traffic is on this operation's set already: asked of the router where there is one."""
+    if settings.route:
+        live = await site.router.live(operation.server)
+        return live is not None and live.name == set_name(operation)
+    return operation.step in ("switch", "probation.intent", "probation", *NO_WAY_BACK)

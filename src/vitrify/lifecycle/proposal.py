@@ -1,0 +1,247 @@
+"""What an apply of an immutable server would do, and why: from what is declared, what is remembered and what runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from vitrify.core.declaration import Host, Server
+from vitrify.core.diagnostic import TargetFailed, UsageInvalid
+from vitrify.core.digest import JSONObject, digest_of
+from vitrify.core.plan import ReleasePlan
+from vitrify.lifecycle import record
+from vitrify.lifecycle.operation import SPOKEN, Intended, moved
+from vitrify.lifecycle.retire import RETIRE
+from vitrify.lifecycle.settings import RunSettings, declared_digest, from_json, settings_of, to_json
+from vitrify.lifecycle.world import Site, World
+from vitrify.ports import BakeRequest, Ground, Operation, Release, Slots
+from vitrify.resources.process import image_process
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the declaration asks for now."""
+
+    server: Server
+    settings: RunSettings
+    request: BakeRequest
+    declared: str
+    resources: dict[str, str]
+
+
+def wanted_of(server: Server, world: World) -> Wanted:
+    """Image inputs and run settings of a declared server."""
+    process = next((resource for resource in server.resources if resource.address.kind == "process" and not resource.absent), None)
+    if process is None or server.base is None:
+        raise UsageInvalid(f"{server.name} has no process or no base to bake", where=server.where)
+    settings = settings_of(server, image_process(process), key=bytes.fromhex(world.key))
+    resources = {str(resource.address): resource.digest for resource in server.resources}
+    return Wanted(
+        server=server,
+        settings=settings,
+        request=BakeRequest(
+            server=server.name,
+            base=str(server.base),
+            resources=[resource.to_json() for resource in server.resources],
+            contents=server.contents,
+            labels={"server": server.name},
+        ),
+        declared=declared_digest(server.resources, str(server.base), settings),
+        resources=resources,
+    )
+
+
+def declared(release: Release | None) -> object:
+    """What a release was made from, as `Wanted.declared` names it."""
+    return release.settings.get("declared") if release else None
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How the instances of a release stand."""
+
+    sound: Mapping[str, str]
+    """Id -> state, of those that nobody touched and that are kept alive."""
+    altered: Mapping[str, tuple[JSONObject, ...]]
+    """Id -> every difference from the image."""
+    ended: Mapping[str, str]
+    """Id -> state, of those that should run and do not."""
+    replicas: int
+
+    @property
+    def launch(self) -> int:
+        """How many instances have to be started so that all are sound."""
+        return max(0, self.replicas - len(self.sound))
+
+    @property
+    def because(self) -> tuple[str, ...]:
+        """Each reason to start one, in words; an instance that left no trace has no name to be called by."""
+        altered = (f"{instance}: {_altered(found)}" for instance, found in self.altered.items())
+        ended = (f"{instance}: is {state}" for instance, state in self.ended.items())
+        traceless = self.launch - len(self.altered) - len(self.ended)
+        return (*altered, *ended, *((f"{traceless} of {self.replicas} instances left no trace",) if traceless > 0 else ()))
+
+
+def _altered(found: Sequence[JSONObject]) -> str:
+    return f"altered, {found[0]['change']} {found[0]['path']}{f' and {len(found) - 1} more' if found[1:] else ''}"
+
+
+async def standing(site: Site, release: Release, world: World) -> Standing:
+    """Look at every instance of a release: changes nothing."""
+    sound: dict[str, str] = {}
+    altered: dict[str, tuple[JSONObject, ...]] = {}
+    ended: dict[str, str] = {}
+    for instance in await site.runtime.instances(world.labels(release.server, release.number)):
+        if instance.gone or instance.state == "stopping":
+            ended[instance.id] = instance.state
+        elif found := await site.runtime.altered(instance.id):
+            altered[instance.id] = found
+        else:
+            sound[instance.id] = instance.state
+    replicas = from_json(release.settings).replicas
+    missing = max(0, replicas - len(sound) - len(altered))
+    return Standing(sound, altered, dict(list(ended.items())[-missing:] if missing else ()), replicas)
+
+
+async def propose(server: Server, host: Host, site: Site, world: World) -> ReleasePlan:
+    """What an apply would do: nothing, a new release, new instances of the live one, or the end of an unfinished rollout."""
+    wanted, operation = wanted_of(server, world), world.state.open_operation(server.name)
+    slots, releases = world.state.slots(server.name), world.state.releases(server.name)
+    live = world.state.release(server.name, slots.live) if slots.live else None
+    begun = world.state.release(server.name, operation.release) if operation else None
+    following = max((release.number for release in releases), default=0) + 1
+    ground, lacking = await _ground(wanted, site)
+    planned = ReleasePlan(
+        server=server.name,
+        host=host.name,
+        kind="none",
+        release=slots.live or following,
+        live=slots.live,
+        because=(),
+        declared=digest_of([wanted.declared, ground.seen]) if ground else wanted.declared,
+        notices=(*_notices(server, host, world), *lacking),
+    )
+    if operation and begun and operation.kind != RETIRE and declared(begun) == wanted.declared:
+        return _resumed(await _anew(planned, live, wanted, site, world), operation, begun)
+    if operation:
+        planned = replace(
+            planned, notices=(*planned.notices, f"an unfinished {SPOKEN[operation.kind]} of release {operation.release} is ended first")
+        )
+    stays = operation is None or not await _leads_elsewhere(operation, begun, site)
+    other_base = live is not None and _other_base(live, ground)
+    if live and stays and declared(live) == wanted.declared and not other_base:
+        strays = {} if operation else await _strays(site, slots, world.labels(server.name))
+        return _mended(planned, await standing(site, live, world), strays, operation)
+    anew = await _anew(planned, live, wanted, site, world)
+    return replace(anew, kind="release", release=following, because=_because(live, wanted, other_base=other_base))
+
+
+async def _leads_elsewhere(operation: Operation, begun: Release | None, site: Site) -> bool:
+    """Whether the end of this unfinished operation leaves another release live, or none, than before it."""
+    return operation.kind == RETIRE or (begun is not None and await moved(operation, from_json(begun.settings), site))
+
+
+async def _strays(site: Site, slots: Slots, labels: Mapping[str, str]) -> dict[str, str]:
+    """Running instances beside the live release that must not stay, with the reason: altered while warm, or nobody's."""
+    found: dict[str, str] = {}
+    for instance in await site.runtime.instances(labels):
+        release = instance.labels.get("release")
+        if instance.gone or release == str(slots.live):
+            continue
+        if release != str(slots.previous):
+            found[instance.id] = "belongs to no release that is live or kept warm"
+        elif altered := await site.runtime.altered(instance.id):
+            found[instance.id] = _altered(altered)
+    return found
+
+
+def _mended(planned: ReleasePlan, found: Standing, strays: Mapping[str, str], operation: Operation | None) -> ReleasePlan:
+    """The live release stays: what has to be replaced or to leave; nothing where all are sound and nothing is unfinished."""
+    ill = bool(found.altered) or found.launch > 0 or bool(strays)
+    begun = (f"what was begun with release {operation.release} is not wanted any more",) if operation else ()
+    because = (*begun, *found.because, *(f"{instance}: {reason}" for instance, reason in strays.items()))
+    return replace(
+        planned,
+        kind="replace" if ill or operation else "none",
+        because=because,
+        launch=found.launch,
+        replace=(*found.altered, *found.ended, *strays),
+    )
+
+
+def _resumed(planned: ReleasePlan, operation: Operation, begun: Release) -> ReleasePlan:
+    kept = len(Intended.from_json(operation.data).keep)
+    launch = max(0, from_json(begun.settings).replicas - kept)
+    return replace(planned, kind="resume", release=begun.number, because=(f"its {SPOKEN[operation.kind]} was interrupted",), launch=launch)
+
+
+async def _anew(planned: ReleasePlan, live: Release | None, wanted: Wanted, site: Site, world: World) -> ReleasePlan:
+    found = await site.runtime.instances(world.labels(live.server, live.number)) if live else ()
+    return replace(
+        planned,
+        resources=_differences(wanted.resources, live.resources if live else {}),
+        launch=wanted.settings.replicas,
+        replace=tuple(instance.id for instance in found if not instance.gone),
+        bytes_to_read=_bytes(wanted.server),
+        last_seconds=_last_seconds(wanted.server.name, world),
+    )
+
+
+async def _ground(wanted: Wanted, site: Site) -> tuple[Ground | None, tuple[str, ...]]:
+    """The base as it is now; a base that cannot be looked at is told, but what is live goes on without it."""
+    try:
+        return await site.builder.ground(wanted.request.base), ()
+    except (UsageInvalid, TargetFailed) as error:
+        return None, (f"the next bake will fail: {error.diagnostics[0].summary}",)
+
+
+def _other_base(live: Release, ground: Ground | None) -> bool:
+    packed = live.settings.get("base")
+    return ground is not None and isinstance(packed, str) and packed != ground.layer
+
+
+def _differences(now: dict[str, str], before: object) -> tuple[tuple[str, str], ...]:
+    old = before if isinstance(before, dict) else {}
+    found = [(address, "create" if address not in old else "update") for address, digest in now.items() if old.get(address) != digest]
+    return (*found, *((address, "remove") for address in old if address not in now))
+
+
+def _because(live: Release | None, wanted: Wanted, *, other_base: bool) -> tuple[str, ...]:
+    if live is None:
+        return ("there is no release yet",)
+    base = (f"the base changed: {wanted.request.base} is not as it was packed for release {live.number}",) if other_base else ()
+    differences = _differences(wanted.resources, live.resources)
+    if differences:
+        return (f"resources that differ from release {live.number}: {len(differences)}", *base)
+    old, new = to_json(from_json(live.settings)), to_json(wanted.settings)
+    changed = [name for name in new if new[name] != old.get(name) and name not in ("rollout", "health")]
+    settings = tuple(f"{name} differs from release {live.number}" for name in changed)
+    if settings or base:
+        return (*settings, *base)
+    if declared(live) == wanted.declared:
+        return (f"release {live.number} does not stay live",)
+    return (f"{wanted.request.base} is another base than that of release {live.number}",)
+
+
+def _notices(server: Server, host: Host, world: World) -> tuple[str, ...]:
+    notices = list(server.notices)
+    if host.is_folder:
+        notices.append(f"{host.name} is a folder: instances run on this machine, the folder itself stays as it is")
+    converged = record.last(world.ledger, server=server.name, kinds=("apply.done",))
+    if converged and not world.state.releases(server.name):
+        notices.append(
+            f"flips from mutable to immutable: what entry {converged.sequence} converged in place goes on until it is taken away"
+        )
+    return tuple(notices)
+
+
+def _bytes(server: Server) -> int:
+    entries = [resource.fields.get("entries") for resource in server.resources]
+    sizes = [item.get("size", 0) for tree in entries if isinstance(tree, dict) for item in tree.values() if isinstance(item, dict)]
+    return sum(size for size in sizes if isinstance(size, int))
+
+
+def _last_seconds(server: str, world: World) -> float | None:
+    newest = record.last(world.ledger, server=server, kinds=("release.timed",))
+    spent = newest.body.get("ms") if newest else None
+    return spent / 1000 if isinstance(spent, int) else None

@@ -1,0 +1,257 @@
+"""An audit compares what is with what was declared and authorised, tells what nobody allowed once, and changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from bench import LOCAL, Bench, a_server, do, in_place
+
+from vitrify.core.declaration import Host, Server
+from vitrify.core.drift import Audit, Class
+from vitrify.core.resource import Address, Resource
+from vitrify.lifecycle import mutable
+from vitrify.lifecycle.audit import audit, declared_folders
+from vitrify.testing.engine import quick_folder
+
+MOTD = ("/etc/motd", "hello\n")
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench()
+
+
+@pytest.fixture
+def root() -> Iterator[Path]:
+    with quick_folder() as folder:
+        (folder / "etc").mkdir()
+        yield folder
+
+
+def look(bench: Bench, *servers: Server, full: bool = False) -> Audit:
+    return do(audit(servers, bench.world, full=full))
+
+
+def converge(bench: Bench, server: Server) -> None:
+    do(mutable.apply(server, server.hosts[0], do(mutable.plan(server, server.hosts[0], bench.world)), bench.world))
+
+
+def folder_of(server: Server, path: str) -> Server:
+    """The server with a folder of its own, in which everything is a finding that nobody declared."""
+    return replace(server, resources=(Resource(Address("directory", path), {"path": path}), *server.resources))
+
+
+# -- hosts -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_host_that_is_as_it_was_left_has_no_finding(bench: Bench, root: Path) -> None:
+    converge(bench, in_place(root, MOTD))
+
+    found = look(bench, in_place(root, MOTD))
+
+    assert (found.findings, found.resources, found.instances) == ((), 1, 0)
+
+
+def test_a_change_that_nobody_allowed_is_named_with_what_differs_and_what_would_be_done(bench: Bench, root: Path) -> None:
+    converge(bench, in_place(root, MOTD))
+    (root / "etc/motd").write_text("somebody else's\n")
+    (root / "etc/motd").chmod(0o666)
+
+    (finding,) = look(bench, in_place(root, MOTD)).findings
+
+    assert (finding.path, finding.change, finding.classed, finding.answer) == ("/etc/motd", "changed", Class.UNAUTHORISED, "re-converge")
+    assert finding.details == ("content differs", "mode 0644 -> 0666")
+
+
+def test_what_was_removed_is_a_finding(bench: Bench, root: Path) -> None:
+    converge(bench, in_place(root, MOTD))
+    (root / "etc/motd").unlink()
+
+    (finding,) = look(bench, in_place(root, MOTD)).unauthorised
+
+    assert (finding.path, finding.change, finding.details) == ("/etc/motd", "removed", ())
+
+
+def test_a_declaration_that_changed_after_the_apply_is_authorised_by_its_entry(bench: Bench, root: Path) -> None:
+    converge(bench, in_place(root, MOTD))
+
+    (finding,) = look(bench, in_place(root, ("/etc/motd", "goodbye\n"))).findings
+
+    assert (finding.classed, finding.entry) == (Class.AUTHORISED, 1)
+    assert bench.bodies("finding") == []
+
+
+def test_what_is_no_path_is_named_by_its_address_whoever_changed_it(bench: Bench, root: Path) -> None:
+    def serving(program: str) -> Server:
+        process = Resource(Address("process", "web"), {"name": "web", "command": [program]})
+        return replace(in_place(root), resources=(process,))
+
+    converge(bench, serving("/usr/bin/one"))
+    (declared,) = look(bench, serving("/usr/bin/two")).findings
+    (root / "etc/systemd/system/web.service").write_text("[Service]\nExecStart=/backdoor\n")
+    (tampered,) = look(bench, serving("/usr/bin/one")).findings
+
+    assert (declared.path, declared.classed) == ("process:web", Class.AUTHORISED)
+    assert (tampered.path, tampered.classed) == ("process:web", Class.UNAUTHORISED)
+
+
+def test_a_declaration_that_changed_in_form_alone_is_no_finding(bench: Bench, root: Path) -> None:
+    converge(bench, in_place(root, MOTD))
+    server = in_place(root, MOTD)
+    tagged = replace(server, resources=tuple(replace(wish, protect=True) for wish in server.resources))
+
+    assert look(bench, tagged).findings == ()
+
+
+def test_what_was_put_into_a_declared_folder_is_found_and_only_reported(bench: Bench, root: Path) -> None:
+    server = folder_of(in_place(root, ("/srv/app", "app\n")), "/srv")
+    converge(bench, server)
+    (root / "srv/backdoor").write_text("intruder\n")
+    (root / "srv/app").write_text("intruder\n")
+
+    found = {finding.path: finding for finding in look(bench, server, full=True).findings}
+
+    assert (found["/srv/backdoor"].change, found["/srv/backdoor"].answer) == ("added", "report")
+    assert (found["/srv/app"].change, found["/srv/app"].evidence, found["/srv/app"].answer) == ("changed", "sweep", "re-converge")
+    assert found["/srv/app"].modified_at is not None
+    assert set(found) == {"/srv/app", "/srv/backdoor"}, "a folder's own size and times are no difference"
+
+
+def test_what_left_a_declared_folder_is_found(bench: Bench, root: Path) -> None:
+    server = folder_of(in_place(root, ("/srv/app", "app\n")), "/srv")
+    converge(bench, server)
+    (root / "srv/app").unlink()
+
+    (finding,) = look(bench, server).findings
+
+    assert (finding.path, finding.change, finding.details) == ("/srv/app", "removed", ("file",))
+
+
+def test_folders_inside_folders_are_swept_once() -> None:
+    wishes = [
+        Resource(Address("directory", "/srv/app"), {"path": "/srv/app"}),
+        Resource(Address("directory", "/srv"), {"path": "/srv"}),
+        Resource(Address("directory", "/srv2"), {"path": "/srv2"}),
+        Resource(Address("tree", "/opt/app"), {"to": "/opt/app"}),
+        Resource(Address("directory", "/gone"), {"path": "/gone"}, absent=True),
+    ]
+
+    assert declared_folders(wishes) == ("/opt/app", "/srv", "/srv2")
+
+
+# -- instances -------------------------------------------------------------------------------------------------------
+
+
+def test_an_instance_that_nobody_touched_has_no_finding(bench: Bench) -> None:
+    bench.apply(a_server(replicas=2))
+
+    found = look(bench, a_server())
+
+    assert (found.findings, found.instances) == ((), 2)
+
+
+def test_whatever_differs_from_the_image_is_a_finding_to_be_answered_by_a_replacement(bench: Bench) -> None:
+    bench.apply(a_server())
+    bench.runtime.alter(bench.serving()[0], "/srv/backdoor")
+
+    (finding,) = look(bench, a_server()).unauthorised
+
+    assert (finding.where, finding.path, finding.change) == (bench.serving()[0], "/srv/backdoor", "added")
+    assert (finding.evidence, finding.answer, finding.details) == ("overlay", "replace", ("file 0644 root:root",))
+    assert bench.plan(a_server()).kind == "replace"
+
+
+def test_a_replacement_answers_the_finding(bench: Bench) -> None:
+    bench.apply(a_server())
+    bench.runtime.alter(bench.serving()[0], "/srv/backdoor")
+    look(bench, a_server())
+
+    bench.apply(a_server())
+
+    assert look(bench, a_server()).findings == ()
+    assert len(bench.bodies("finding")) == 1, "the replacement did not tell again what the audit had told"
+
+
+def test_warm_instances_are_walked_too(bench: Bench) -> None:
+    bench.apply(a_server("one"))
+    bench.apply(a_server("two"))
+    bench.runtime.alter(bench.running(release=1)[0], "/srv/backdoor")
+
+    found = look(bench, a_server("two"))
+
+    assert (found.instances, [finding.where for finding in found.findings]) == (2, bench.running(release=1))
+
+
+def test_instances_are_those_of_the_first_host(bench: Bench) -> None:
+    bench.apply(a_server())
+
+    assert look(bench, replace(a_server(), hosts=(LOCAL, Host("other")))).instances == 1
+
+
+def test_an_instance_of_no_kept_release_is_an_orphan(bench: Bench) -> None:
+    for greeting in ("one", "two"):
+        bench.apply(a_server(greeting))
+    (one,) = bench.instances(release=1)
+    with bench.killed_at("retire.intent"):
+        bench.apply(a_server("three"))
+    assert look(bench, a_server("three")).findings == (), "a rollout under way has no orphans"
+    bench.apply(a_server("three"))
+
+    bench.start_again(one)
+    (finding,) = look(bench, a_server("three")).unauthorised
+
+    assert (finding.path, finding.change) == (f"instance:{one.id}", "added")
+
+
+# -- the ledger ------------------------------------------------------------------------------------------------------
+
+
+def test_a_finding_is_told_once_until_something_changes_its_server(bench: Bench, root: Path) -> None:
+    server = in_place(root, MOTD)
+    converge(bench, server)
+    (root / "etc/motd").chmod(0o666)
+
+    for _ in range(3):
+        look(bench, server)
+    assert len(bench.bodies("finding")) == 1
+
+    converge(bench, server)
+    (root / "etc/motd").chmod(0o666)
+    look(bench, server)
+    assert len(bench.bodies("finding")) == 2
+
+
+def test_a_finding_is_not_told_again_because_another_server_changed(bench: Bench) -> None:
+    bench.apply(a_server())
+    bench.runtime.alter(bench.serving()[0], "/srv/backdoor")
+    look(bench, a_server())
+    other = replace(a_server(), name="shop", route=None)
+    bench.apply(other)
+
+    look(bench, a_server(), other)
+
+    assert len(bench.bodies("finding")) == 1
+
+
+def test_very_many_findings_are_told_once_too(bench: Bench) -> None:
+    bench.apply(a_server())
+    (instance,) = bench.serving()
+    for number in range(2100):
+        bench.runtime.alter(instance, f"/tmp/{number}")
+
+    for _ in range(2):
+        look(bench, a_server())
+
+    assert len(bench.bodies("finding")) == 2100
+
+
+def test_a_name_that_is_no_text_does_not_keep_the_ledger_silent(bench: Bench) -> None:
+    bench.apply(a_server())
+    bench.runtime.alter(bench.serving()[0], b"/srv/\xff".decode("utf-8", "surrogateescape"))
+
+    look(bench, a_server())
+
+    assert [body["path"] for body in bench.bodies("finding")] == ["/srv/\\xff"]
