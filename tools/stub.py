@@ -48,7 +48,7 @@ _FIELDS: Mapping[Type, str] = {
 }
 """Types of fields; what is not here is a text."""
 
-_SCALARS: Mapping[str, str] = {"text": "str", "integer": "int", "boolean": "bool", "duration": "str"}
+_SCALARS: Mapping[str, str] = {"text": "str", "integer": "int", "boolean": "bool", "duration": "str", "share": "int | str"}
 _FUNCTIONS: Mapping[type[Part], str] = {envelope.ServerPart: "Server", envelope.ProfilePart: "Profile"}
 """Parts that a function of the front end makes; the others are maps."""
 

@@ -141,7 +141,7 @@ def project(
     routers: Mapping[str, _Router] = ...,
     servers: Mapping[str, Server],
     secrets: Mapping[str, _Secret] = ...,
-    ssh: object = ...,
+    ssh: _Ssh = ...,
 ) -> Project:
     """The declaration itself."""
 
@@ -158,8 +158,8 @@ def server(
     health: _Health = ...,
     route: _Route = ...,
     rollout: _Rollout = ...,
-    batch: Sequence[object] = ...,
-    max_fail: object = ...,
+    batch: Sequence[int | str] = ...,
+    max_fail: int | str = ...,
     vars: Mapping[str, object] = ...,
 ) -> Server:
     """One server, with the keys of both lifecycles."""

@@ -58,7 +58,7 @@ def test_a_saved_plan_remembers_what_it_was_picked_from(tmp_path: Path) -> None:
     refused = shop.run("apply", "-y", "plan.json", "-e", "prod", expect=64)
     shop.run("apply", "-y", "plan.json")
 
-    assert "the plan remembers them" in refused.stderr
+    assert "a saved plan is applied as it is" in refused.stderr
     assert contents(shop.folder) == {"us1/motd": "everybody in america", "us1/other": "x"}
 
 

@@ -82,6 +82,8 @@ def _plain(shape: Shape, *, literal: bool) -> JSONObject:  # noqa: PLR0911  one 
 def _scalar(shape: Shape) -> JSONObject:
     if shape.form == "duration":
         return {"type": "string", "pattern": _DURATION}
+    if shape.form == "share":
+        return {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": "^[0-9]+%$"}]}
     if shape.choices:
         return {"enum": [*shape.choices]}
     made: JSONObject = {"type": {"text": "string"}.get(shape.form, shape.form)}

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Union, get_args, get_origin
 
+from vitrify.core.batch import Share
 from vitrify.project import envelope
 from vitrify.project.envelope import HostPart, Part
 from vitrify.project.values import OneOf
@@ -38,6 +39,7 @@ FILLED = frozenset(
         envelope.RolloutPart,
         envelope.RouterPart,
         envelope.GroupPart,
+        envelope.SshPart,
     }
 )
 """Parts into which variables are filled."""
@@ -45,7 +47,7 @@ FILLED = frozenset(
 
 @dataclass(frozen=True)
 class Shape:
-    """What one key holds. `form` is text, integer, boolean, duration, list, part, section, variables, resources or anything."""
+    """What one key holds. `form` is text, integer, boolean, duration, share, list, part, section, variables, resources or anything."""
 
     form: str
     choices: tuple[str, ...] = ()
@@ -83,7 +85,7 @@ def _named(name: str) -> Shape | None:
     """The shape of a key whose value is read elsewhere."""
     if name in SECTIONS:
         return Shape("section", part=SECTIONS[name])
-    return {"vars": Shape("variables"), "resources": Shape("resources")}.get(name)
+    return {"vars": Shape("variables"), "resources": Shape("resources"), "ssh": Shape("part", part=envelope.SshPart)}.get(name)
 
 
 def _shape(annotation: Any, metadata: Iterable[Any]) -> Shape:  # noqa: ANN401  a type is any object to Python
@@ -101,7 +103,7 @@ def _shape(annotation: Any, metadata: Iterable[Any]) -> Shape:  # noqa: ANN401  
     return Shape(_TYPES.get(annotation, "anything"), choices, _pattern(metadata), least, most, _limit(metadata, "min_length") is not None)
 
 
-_TYPES: Mapping[Any, str] = {str: "text", int: "integer", bool: "boolean", float: "duration"}
+_TYPES: Mapping[Any, str] = {str: "text", int: "integer", bool: "boolean", float: "duration", Share: "share"}
 
 
 def _limit(metadata: Iterable[Any], name: str) -> int | None:

@@ -62,6 +62,8 @@ def test_what_the_loader_accepts_it_accepts(line: str) -> None:
         (SERVER + "    resources: []\n    replicas: many\n", "servers/web/replicas"),
         (SERVER + "    resources: []\n    replicas: 0\n", "servers/web/replicas"),
         (SERVER + "    resources: []\n    lifecycel: x\n", "servers/web"),
+        (SERVER + "    resources: []\n    max_fail: half\n", "servers/web/max_fail"),
+        (SERVER + "    resources: []\nssh: {confg: x}\n", "ssh"),
         (SERVER + "    resources: []\n    rollout: {drain: 30}\n", "servers/web/rollout"),
         (SERVER + "    resources: []\n    health: {http: /, tcp: 5}\n", "servers/web/health"),
         (SERVER + "    resources: []\n    health: {status: 200}\n", "servers/web/health"),
