@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from tests.amount import amount
 from fleet import Fleet, Reached, lacking_ssh
 from live_host import lacking
 from vitrify.core.declaration import Host
+from vitrify.core.diagnostic import TargetUnreachable
 from vitrify.core.digest import JSONObject
 from vitrify.ports import Transport
 from vitrify.testing.transport_suite import TransportSuite, opened, run
@@ -62,6 +65,20 @@ class TestSshTransport(TransportSuite):
     def scope(self, folder: Path) -> JSONObject:
         inside = f"{PLACE}/missing" if folder.name == "missing" else PLACE
         return {**super().scope(folder), "root": inside}
+
+
+def test_a_host_that_accepts_and_says_nothing_is_given_up(client: Client) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        host = Host(f"ssh://127.0.0.1:{port}", address="127.0.0.1", port=port)
+
+        with pytest.raises(TargetUnreachable, match=r"does not answer .nothing came within 1 s"):
+            run(SshTransport(client, environ=os.environ, patience=1).connect(host))
+
+
+def test_where_there_is_no_ssh_it_is_said(client: Client, host: Host) -> None:
+    with pytest.raises(TargetUnreachable, match="install the OpenSSH client"):
+        run(SshTransport(replace(client, program="there is no ssh"), environ=os.environ).connect(host))
 
 
 def test_sessions_opened_at_once_share_one_connection(transport: Transport, host: Host, machine: Reached) -> None:

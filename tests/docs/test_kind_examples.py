@@ -25,7 +25,7 @@ def test_every_kind_has_an_example() -> None:
 def test_an_example_is_valid_and_of_its_kind(name: str) -> None:
     for wish in yaml.safe_load(EXAMPLES[name]):
         ((kind, fields),) = wish.items()
-        fields = fields if isinstance(fields, dict) else {KINDS[kind].short: fields}
+        fields = fields if isinstance(fields, dict) else {KINDS[kind].short: fields[0] if isinstance(fields, list) else fields}
         own = {field: value for field, value in fields.items() if field not in COMMON}
 
         assert kind == name

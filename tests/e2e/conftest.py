@@ -10,6 +10,8 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import debs
+import packaged
 from fleet import Control, Fleet, lacking_ssh
 from live_host import LiveHost, booted, lacking
 from shop import Shop
@@ -38,6 +40,22 @@ def live_host(tmp_path: Path) -> Iterator[LiveHost]:
         pytest.skip(reason)
     with booted(tmp_path / "live") as host:
         yield host
+
+
+@pytest.fixture
+def site(live_host: LiveHost, tmp_path: Path) -> packaged.Site:
+    """A new machine whose apt knows one repository, made by the test."""
+    if reason := debs.lacking():
+        pytest.skip(reason)
+    return packaged.ready(live_host, tmp_path / "keys")
+
+
+@pytest.fixture
+def bare_site(live_host: LiveHost, tmp_path: Path) -> packaged.Site:
+    """The same, but its apt knows no repository yet."""
+    if reason := debs.lacking():
+        pytest.skip(reason)
+    return packaged.bare(live_host, tmp_path / "keys")
 
 
 @pytest.fixture

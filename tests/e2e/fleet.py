@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from live_host import LiveHost, booted
+from live_host import LiveHost, booted, tree
 from vitrify.core.declaration import Host
 from vitrify.transports.ssh import Client
 
@@ -113,8 +113,8 @@ class Fleet:
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", str(path)], check=True, stdin=subprocess.DEVNULL)
         return path
 
-    def boot(self, *, known: bool = True) -> Reached:
-        """One more machine that answers; `known`: its host key is one that the client knows."""
+    def boot(self, *, known: bool = True, release: str = "") -> Reached:
+        """One more machine that answers; `known`: its host key is one that the client knows. `release` is a Debian's name."""
         self._count += 1
         own = self.folder / f"machine{self._count}"
         own.mkdir()
@@ -125,7 +125,7 @@ class Fleet:
         shutil.copy(self.folder / "key.pub", authorized)
         binds = {own / "sshd": "/etc/ssh/sshd_config.d/fleet.conf", key: "/etc/ssh/its_key", authorized: "/root/.ssh/authorized_keys"}
         settings = [f"--bind-ro={path}:{place}" for path, place in binds.items()]
-        machine = self._stack.enter_context(booted(own / "place", packages=PACKAGES, settings=settings))
+        machine = self._stack.enter_context(booted(own / "place", files=tree(*PACKAGES, release=release), settings=settings))
         if known:
             self.know(address, key)
         reached = Reached(machine, address)

@@ -8,6 +8,7 @@ import json
 import os
 import platform
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -24,6 +25,8 @@ PROJECT = "/root/project"
 """The project's folder inside the machine."""
 WITHIN = 40.0
 """Seconds that a machine has to start."""
+CLEAN = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LC_ALL": "C.UTF-8"}
+VITRIFY = {"PYTHONPATH": str(REPOSITORY / "src"), "PYTHONDONTWRITEBYTECODE": "1", "VITRIFY_YES": "1"}
 
 KEEPER = r"""
 set -e
@@ -62,21 +65,21 @@ def _release() -> str:
 
 
 @functools.cache
-def tree(*more: str) -> Path:
+def tree(*more: str, release: str = "") -> Path:
     """The files of a small Debian with these packages as well, made the first time (half a minute) and kept in the user's cache.
 
-    Never written to.
+    Never written to. Without a release it is that of this machine.
     """
-    packages = sorted({*PACKAGES, *more})
+    packages, release = sorted({*PACKAGES, *more}), release or _release()
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "vitrify-tests"
     cache.mkdir(parents=True, exist_ok=True)
-    place = cache / "-".join(("debian", _release(), *packages))
+    place = cache / "-".join(("debian", release, *packages))
     with (cache / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not place.exists():
             part = place.with_suffix(".part")
             shutil.rmtree(part, ignore_errors=True)
-            command = ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(packages)}", _release(), str(part)]
+            command = ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(packages)}", release, str(part)]
             made = subprocess.run(command, check=False, capture_output=True, text=True)
             if made.returncode:
                 raise RuntimeError(f"mmdebstrap ended with {made.returncode}: {made.stderr}")
@@ -100,11 +103,9 @@ class LiveHost:
         self, *words: str, expect: int | None = 0, cwd: str = "/", environment: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
         """A program inside."""
-        enter = ["nsenter", "--target", str(self.init), "--mount", "--uts", "--ipc", "--net", "--pid", f"--wdns={cwd}", "--"]
-        clean = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LC_ALL": "C.UTF-8"}
         result = subprocess.run(
-            [*enter, *words],
-            env={**clean, **(environment or {})},
+            [*self._enter(cwd), *words],
+            env={**CLEAN, **(environment or {})},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -114,9 +115,23 @@ class LiveHost:
         assert expect is None or result.returncode == expect, f"{words}: {result.returncode}\n{result.stdout}\n{result.stderr}"
         return result
 
+    def _enter(self, cwd: str) -> list[str]:
+        return ["nsenter", "--target", str(self.init), "--mount", "--uts", "--ipc", "--net", "--pid", f"--wdns={cwd}", "--"]
+
+    @contextmanager
+    def started(self, *words: str, cwd: str = "/") -> Iterator[subprocess.Popen[str]]:
+        """A program inside that runs while the test goes on; what it writes can be read. At the end of the block it is killed."""
+        with subprocess.Popen([*self._enter(cwd), *words], env={**CLEAN, **VITRIFY}, stdout=subprocess.PIPE, text=True) as entered:
+            try:
+                yield entered
+            finally:
+                for pid in reversed([*_family(entered.pid)]):
+                    with suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
+
     def vitrify(self, *words: str, expect: int | None = 0, **environment: str) -> subprocess.CompletedProcess[str]:
         """The command line, run inside, as an administrator of the machine would."""
-        given = {"PYTHONPATH": str(REPOSITORY / "src"), "PYTHONDONTWRITEBYTECODE": "1", "VITRIFY_YES": "1", **environment}
+        given = {**VITRIFY, **environment}
         return self.run(sys.executable, "-m", "vitrify", *words, expect=expect, cwd=PROJECT, environment=given)
 
     def document(self, *words: str, expect: int = 0, **environment: str) -> dict[str, Any]:
@@ -136,17 +151,17 @@ class LiveHost:
 
 
 @contextmanager
-def booted(folder: Path, *, packages: Sequence[str] = (), settings: Sequence[str] = ("--private-network",)) -> Iterator[LiveHost]:
+def booted(folder: Path, *, files: Path | None = None, settings: Sequence[str] = ("--private-network",)) -> Iterator[LiveHost]:
     """A new machine that finished starting; afterwards nothing of it is left. `folder` gets what it said on its console.
 
-    `settings` are more arguments of systemd-nspawn.
+    `files` are those that `tree` made; `settings` are more arguments of systemd-nspawn.
     """
     place, console = folder / "machine", folder / "console"
     place.mkdir(parents=True)
     lent = dict.fromkeys((str(REPOSITORY), sys.prefix, *((sys.base_prefix,) if sys.base_prefix != "/usr" else ())))
     unshare = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", KEEPER, "keeper"]
     with _cgroup() as cgroup, console.open("wb") as said:
-        command = [*unshare, str(tree(*packages)), str(place), str(cgroup), *(f"--bind-ro={path}" for path in lent), *settings]
+        command = [*unshare, str(files or tree()), str(place), str(cgroup), *(f"--bind-ro={path}" for path in lent), *settings]
         keeper = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=said, stderr=said, start_new_session=True)
         try:
             host = _wait(keeper, console)
@@ -173,14 +188,21 @@ def _wait(keeper: subprocess.Popen[bytes], console: Path, *, instead_of: int = 0
 
 def _init(keeper: int) -> int:
     """The descendant that is PID 1 where it lives, two namespaces down."""
-    waiting = [keeper]
-    while waiting:
-        pid = waiting.pop()
+    for pid in _family(keeper):
         with suppress(OSError):
             if _pids(pid)[2:] == ["1"]:
                 return pid
-            waiting += [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
     return 0
+
+
+def _family(pid: int) -> Iterator[int]:
+    """A process and all its descendants, as this machine counts."""
+    waiting = [pid]
+    while waiting:
+        one = waiting.pop()
+        yield one
+        with suppress(OSError):
+            waiting += [int(child) for child in Path(f"/proc/{one}/task/{one}/children").read_text().split()]
 
 
 def _pids(pid: int) -> Sequence[str]:

@@ -133,8 +133,12 @@ class Shop:
 
     def running(self) -> list[str]:
         """Ids of the instances whose processes are alive, as the kernel says, not as vitrify remembers."""
+        return self.running_in(self.home)
+
+    def running_in(self, home: Path) -> list[str]:
+        """The same, where its home is to be found at another path."""
         found = []
-        for state in self.home.glob("projects/*/run/instances/*/state.json"):
+        for state in home.glob("projects/*/run/instances/*/state.json"):
             data = json.loads(state.read_text())
             pid = (data.get("child") or {}).get("pid")
             if pid and data.get("status") == "running" and Path(f"/proc/{pid}").exists():

@@ -48,13 +48,15 @@ def disks() -> Iterator[Disks]:
 
 
 @pytest.fixture
-def shop(build_shop: BuildShop, disks: Disks) -> Shop:
-    """A project whose state has a small disk to itself."""
+def shop(build_shop: BuildShop, disks: Disks) -> Iterator[Shop]:
+    """A project whose state has a small disk to itself. It ends before its disk does, and is writable by then."""
     shop = build_shop()
     shop.home.mkdir()
     disks.mount("-t", "tmpfs", "-o", "size=24m,mode=700", "none", shop.home)
     shop.within = (*disks.within, str(shop.folder))
-    return shop
+    yield shop
+    shop.clear()
+    assert not shop.running_in(disks.seen(shop.home))
 
 
 def fill(folder: Path) -> Path:

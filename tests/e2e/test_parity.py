@@ -8,6 +8,7 @@ import shutil
 import stat
 import subprocess
 import sys
+import tarfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from live_host import PROJECT, LiveHost, tree
-from vitrify.core.digest import JSON, digest_of
+from vitrify.core.digest import JSON, digest_bytes, digest_of
 from vitrify.core.resource import Phase
 from vitrify.onhost.unpack import ATTRIBUTES, unpack
 from vitrify.project.load import load
@@ -54,6 +55,20 @@ servers:
       - tree: {from: ./pages, to: /srv/plain}
       - line: {path: /etc/adopted.lines, match: "^size =", line: "size = 7"}
       - line: {path: /srv/shop/lines, line: "one", create: true}
+      - script: {name: scripted, content: "#!/bin/sh\\n: > /srv/shop/scripted\\n", creates: /srv/shop/scripted}
+      - block: {path: /srv/shop/parts, content: "one\\ntwo\\n", create: true}
+      - replace: {path: /etc/adopted.parts, match: "colour = (.*)", to: 'paint = \\1'}
+      - ini: {path: /srv/shop/settings.ini, section: a, option: b, value: "3", create: true, mode: "0600"}
+      - json: {path: /srv/shop/settings.json, key: a.b, value: [1, true, x], create: true}
+      - yaml: {path: /srv/shop/settings.yaml, key: a.b, value: {c: "yes"}, create: true}
+      - toml: {path: /srv/shop/settings.toml, key: a.b, value: 7, create: true, owner: www-data}
+      - download: {path: /srv/shop/fetched, url: "file:///srv/shop/content", checksum: "CHECKSUM", mode: "0640"}
+      - archive: {path: /srv/shop/unpacked, source: ./archive.tar, strip_components: 1, owner: www-data}
+      - repository: {name: shop, uris: ["file:/srv/debs"], suites: [stable], components: [main], key: "KEY", enabled: false}
+      - package: {name: no-such-package, absent: true}
+      - debconf: {question: shop/port, package: shop, absent: true}
+      - alternative: {name: no-such-name, path: /usr/bin/touch, absent: true}
+      - divert: {path: /usr/bin/test, absent: true}
       - command: {name: made, run: [/usr/bin/touch, /srv/shop/made], creates: /srv/shop/made}
       - process:
           name: web
@@ -79,7 +94,13 @@ LINKS = {
     "service": {"/etc/systemd/system/multi-user.target.wants/shop.service", "/etc/systemd/system/telnet.socket"},
 }
 """Kind -> paths that it makes, but that its unit decides and not its declaration."""
-PROGRAMS = ("/usr/bin/test", "/usr/bin/touch")
+PROGRAMS = ("/usr/bin/test", "/usr/bin/touch", "/bin/sh")
+NOT_COMPARED = {
+    "git": "the times of its index differ each time; it is tried with the real git",
+    "npm": "npm notes the time; it is tried with the real npm",
+    "venv": "what is compiled differs each time; it is tried with the real Python",
+}
+"""Kinds whose paths are not the same twice even on one host, each with its reason."""
 
 
 def project(folder: Path, *, lifecycle: str, host: str, base: str) -> Path:
@@ -93,14 +114,27 @@ def project(folder: Path, *, lifecycle: str, host: str, base: str) -> Path:
     (folder / "shop.service").write_text("[Service]\nExecStart=/bin/true\n[Install]\nWantedBy=multi-user.target\n")
     (folder / "rules").write_text("chain input { type filter hook input priority filter; policy accept; }\n")
     (folder / "template.j2").write_text("name = {{ name }}\n")
-    text = DECLARATION.replace("LIFECYCLE", lifecycle).replace("HOST", host).replace("BASE", base)
+    with tarfile.open(folder / "archive.tar", "w") as archive:
+        archive.add(pages, "top", filter=undated)
+    checksum = digest_bytes("grüße\n".encode())
+    key = "-----BEGIN PGP PUBLIC KEY BLOCK-----\\n\\nmDME\\n-----END PGP PUBLIC KEY BLOCK-----"
+    words = {"CHECKSUM": checksum, "KEY": key, "LIFECYCLE": lifecycle, "HOST": host, "BASE": base}
+    text = DECLARATION
+    for word, value in words.items():
+        text = text.replace(word, value)
     (folder / "vitrify.yaml").write_text(text)
     return folder
 
 
+def undated(entry: tarfile.TarInfo) -> tarfile.TarInfo:
+    """The same archive, whenever and by whomever it is made."""
+    entry.mtime, entry.uid, entry.gid, entry.uname, entry.gname = 0, 0, 0, "", ""
+    return entry
+
+
 def found_before(root: Path) -> None:
     """What every target has before: things that will be adopted, changed, kept or removed."""
-    for name in ("adopted.conf", "kept.conf", "outdated.conf", "adopted.lines"):
+    for name in ("adopted.conf", "kept.conf", "outdated.conf", "adopted.lines", "adopted.parts"):
         (root / "etc" / name).write_text("size = 3\ncolour = blue\n")
         (root / "etc" / name).chmod(0o640)
     (root / "etc/fstab").write_text("# nothing so far\n")
@@ -180,7 +214,8 @@ def owned_paths(folder: Path) -> dict[str, set[str]]:
         named = {str(resource.fields[name]) for name in ("creates", "path") if name in resource.fields}
         found.setdefault(resource.address.kind, set()).update(kinds[resource.address.kind].owned_paths(resource), named)
         found[resource.address.kind].update(LINKS.get(resource.address.kind, ()))
-    assert set(found) == {name for name in kinds.names() if Phase.BAKE in kinds[name].phases}, "a kind is not compared"
+    baked = {name for name in kinds.names() if Phase.BAKE in kinds[name].phases}
+    assert set(found) == baked - {*NOT_COMPARED}, "a kind is not compared"
     return found
 
 

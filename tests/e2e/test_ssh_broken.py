@@ -71,18 +71,21 @@ def finished_once(control: Control, machine: Reached) -> None:
     assert entries(control) == ["apply.intended", "apply.done"]
 
 
-def test_a_client_that_is_killed_does_not_stop_the_apply_and_the_same_command_follows_it(fleet: Fleet, control: Control) -> None:
+@pytest.mark.parametrize("end", ["client", "server"])
+def test_a_connection_that_breaks_does_not_stop_the_apply_and_the_same_command_follows_it(fleet: Fleet, control: Control, end: str) -> None:
     machine = fleet.boot()
     declare(control, fleet, machine)
     running = begun(control, machine)
-    for pid in clients(running.pid):
-        os.kill(pid, signal.SIGKILL)
+    if end == "client":
+        for pid in clients(running.pid):
+            os.kill(pid, signal.SIGKILL)
+    else:
+        machine.machine.run("kill", "-KILL", *map(str, machine.processes("sshd: admin")))
     _, said = running.communicate(timeout=30)
 
     assert running.returncode == 4, said
     assert "the connection to ssh://admin@" in said
     assert "is followed to its end" in said
-    (control.folder / "last").write_text("the last one\n")
 
     again = control.run("apply")
 

@@ -66,6 +66,33 @@ def test_a_server_on_another_machine_is_planned_applied_audited_and_undone(fleet
     assert machine.machine.path("/var/lib/vitrify").stat().st_mode & 0o777 == 0o700
 
 
+def test_a_debian_11_with_its_python_3_9_is_converged(fleet: Fleet, control: Control) -> None:
+    machine = fleet.boot(release="bullseye")
+    declare(control, fleet, machine.url("admin"))
+
+    control.run("apply")
+
+    assert machine.text("/srv/app/page") == "hello\n"
+    assert "cpython-39" in next(machine.machine.path(CACHE).iterdir()).name
+    assert changes(control) == [[]]
+    control.run("undo", "web")
+    assert not machine.machine.path("/srv/app").exists()
+
+
+def test_a_declaration_that_cannot_be_read_leaves_no_connection_half_begun(fleet: Fleet, control: Control) -> None:
+    machine = fleet.boot()
+    (control.folder / "page").write_text("one")
+    declare(control, fleet, machine.url("admin"))
+    control.declare((control.folder / "vitrify.yaml").read_text() + "      - file: {path: /srv/app/more, source: ./page}\n")
+    control.run("plan")
+    (control.folder / "page").unlink()
+
+    said = refused(control, expect=65)
+
+    assert "page" in said
+    assert machine.processes("python3") == []
+
+
 def test_two_machines_get_the_same(fleet: Fleet, control: Control) -> None:
     one, other = fleet.boot(), fleet.boot()
     declare(control, fleet, one.url(), other.url("admin"))

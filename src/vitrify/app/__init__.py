@@ -15,7 +15,7 @@ from vitrify.core.digest import JSONObject
 from vitrify.core.drift import Audit
 from vitrify.core.event import Emit
 from vitrify.core.plan import HostPlan, Plan, Selection
-from vitrify.core.report import LAST, Applied, Check, Converged, EntryView, Released, ReleaseStatus, ServerStatus, Verified, Which
+from vitrify.core.report import LAST, Applied, Check, Converged, EntryView, Outdated, Released, ReleaseStatus, ServerStatus, Verified, Which
 
 __all__ = ("App", "Options")
 
@@ -111,6 +111,12 @@ class App:
 
         rows = asyncio.run(status(self._chosen(), self._wiring.world))
         return (*rows, *self._abandoned())
+
+    def outdated(self) -> tuple[Outdated, ...]:
+        """How far every host is behind what its package lists offer; changes nothing."""
+        from vitrify.lifecycle.outdated import outdated
+
+        return asyncio.run(outdated(self._chosen(), self._wiring.world, parallel=self._options.parallel))
 
     def bake(self, server: str) -> tuple[str, int]:
         """Bake a server's image; returns its digest and size in bytes."""

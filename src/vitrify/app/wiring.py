@@ -7,7 +7,7 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,6 +46,8 @@ class Options:
     """Hosts at a time."""
     keep_runs: int = 20
     """So many runs of each server stay undoable on a host."""
+    dead_man: float = 120.0
+    """Seconds that a change has to be confirmed in, where it could shut us out; 0 is for ever."""
 
     @property
     def selection(self) -> Selection:
@@ -136,6 +138,7 @@ class Wiring:
         """What the stories are given."""
         from vitrify.lifecycle.world import World
         from vitrify.project import identity
+        from vitrify.project.binaries import bubblewrap_if_any
         from vitrify.project.clock import SystemClock, new_name
         from vitrify.project.keyring import author_key, digest_key
         from vitrify.resources.registry import all_kinds
@@ -157,13 +160,15 @@ class Wiring:
             emit=self._emit,
             reached=reached,
             key=digest_key(self.home / "keys").hex(),
-            bubblewrap=_bubblewrap_if_any(),
+            bubblewrap=bubblewrap_if_any(),
             identify=new_name,
             claim=lambda server: claim(home / "claims" / f"{server}.lock", server),
             session=self._session,
+            session_anew=partial(self._session, anew=True),
             site=self._site,
             first_answer=_first_answer,
             keep_runs=self._options.keep_runs,
+            dead_man=self._options.dead_man,
         )
 
     @cached_property
@@ -196,7 +201,8 @@ class Wiring:
     async def calling(self) -> AsyncIterator[None]:
         """Connections are begun before the declaration is read, which takes longer than they do."""
         # What is left out may be a group or a host, which only the declaration knows: then nobody is called before it is read.
-        hosts = self._reach.hosts(self._options.limit, ()) if not self._options.exclude else ()
+        known = self._reach.hosts(self._options.limit, ()) if not self._options.exclude else ()
+        hosts = known[: self._options.parallel]
         for host in hosts:
             await self._ssh.begin(host)
         try:
@@ -206,8 +212,8 @@ class Wiring:
                 await self._ssh.give_up()
 
     @asynccontextmanager
-    async def _session(self, host: Host) -> AsyncIterator[Session]:
-        session = await (self._ssh if host.is_remote else self._transport).connect(host)
+    async def _session(self, host: Host, *, anew: bool = False) -> AsyncIterator[Session]:
+        session = await (self._ssh.connect(host, anew=anew) if host.is_remote else self._transport.connect(host))
         try:
             yield session
         finally:
@@ -246,16 +252,6 @@ def _ledger(home: Path, known: Identity, signer: Signer, clock: Clock, reached: 
 def _origin(identity: Identity) -> str:
     """The ledger's name: what its checkpoints begin with."""
     return f"vitrify.dev/ledger/{identity.project_id}"
-
-
-def _bubblewrap_if_any() -> str:
-    """Most targets need none: whoever does says so."""
-    from vitrify.project.binaries import find_bubblewrap
-
-    try:
-        return find_bubblewrap()
-    except UsageInvalid:
-        return ""
 
 
 def _first_answer(url: str) -> Awaitable[None]:

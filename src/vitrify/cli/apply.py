@@ -37,7 +37,7 @@ EXAMPLES = {
     ),
 )
 @click.argument("file", required=False)
-@shared("project", "limit", "exclude", "tag", "var", "parallel", "keep_runs", "yes")
+@shared("project", "limit", "exclude", "tag", "var", "parallel", "keep_runs", "dead_man", "yes")
 def apply(invocation: Invocation, file: str | None) -> Exit:
     """Show the plan, ask, and carry it out: mutable servers are converged in place, immutable ones get a new release that
     takes over once it is healthy. FILE is a saved plan. Interrupted or killed, the same command finishes what was begun.

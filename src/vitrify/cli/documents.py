@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from vitrify.core.plan import HostPlan, Plan
@@ -12,6 +13,7 @@ from vitrify.core.report import (
     Converged,
     EntryView,
     InstanceStatus,
+    Outdated,
     Released,
     ReleaseStatus,
     ServerStatus,
@@ -81,6 +83,12 @@ def taken_over(result: Applied, planned: Plan) -> JSONObject:
 def status(servers: Sequence[ServerStatus]) -> JSONObject:
     """The document of `status`."""
     return document("status", servers=[_server(server) for server in servers])
+
+
+def outdated(rows: Sequence[Outdated]) -> JSONObject:
+    """The document of `outdated`."""
+    hosts: list[JSON] = [{**asdict(row), "packages": [{**asdict(one), "origins": [*one.origins]} for one in row.packages]} for row in rows]
+    return document("outdated", hosts=hosts)
 
 
 def releases(found: Sequence[ReleaseStatus]) -> JSONObject:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:  # help and usage errors are told before any of these is neede
     from vitrify.core.drift import Audit
     from vitrify.core.event import Emit
     from vitrify.core.plan import Plan
-    from vitrify.core.report import Applied, Check, EntryView, Released, ReleaseStatus, ServerStatus, Verified, Which
+    from vitrify.core.report import Applied, Check, EntryView, Outdated, Released, ReleaseStatus, ServerStatus, Verified, Which
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,8 @@ class Scope:
     """Hosts at a time."""
     keep_runs: int = 20
     """So many runs of each server stay undoable on a host."""
+    dead_man: float = 120.0
+    """Seconds that a change has to be confirmed in, where it could shut us out; 0 is for ever."""
 
 
 class Application(Protocol):
@@ -61,6 +63,9 @@ class Application(Protocol):
 
     def status(self) -> tuple[ServerStatus, ...]:
         """Every server as it is now."""
+
+    def outdated(self) -> tuple[Outdated, ...]:
+        """How far every host is behind what its package lists offer."""
 
     def bake(self, server: str) -> tuple[str, int]:
         """Bake a server's image: its digest and its size in bytes."""

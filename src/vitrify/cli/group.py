@@ -23,6 +23,7 @@ VERBS: Mapping[str, str] = {
     "releases": "List the releases of immutable servers.",
     "rollback": "Make a former release of an immutable server live again.",
     "logs": "Show what instances wrote.",
+    "outdated": "Show which packages are behind, and which patches are for security.",
     "audit": "Find every difference from what was declared and authorised.",
     "ledger": "Read and verify the tamper-evident record.",
     "retire": "Take a server out of service, and away what was created for it.",
@@ -85,7 +86,7 @@ class Verbs(click.Group):
     no_args_is_help=True,
     subcommand_metavar="VERB [ARGS]...",
 )
-@shared("project", "limit", "exclude", "tag", "var", "parallel", "keep_runs", "yes")
+@shared("project", "limit", "exclude", "tag", "var", "parallel", "keep_runs", "dead_man", "yes")
 @click.version_option(__version__, "-V", "--version", prog_name="vitrify", message="%(prog)s %(version)s")
 def vitrify(**_: object) -> None:
     """Converge live servers in place, or bake the same declaration into images and replace instances.

@@ -107,6 +107,14 @@ parallel = flag("-j", "--parallel", type=click.IntRange(min=1), metavar="N", def
 keep_runs = flag(
     "--keep-runs", type=click.IntRange(min=1), metavar="N", default=20, show_default=True, help="So many runs stay undoable on a host."
 )
+dead_man = flag(
+    "--dead-man",
+    type=click.IntRange(min=0),
+    metavar="SECONDS",
+    default=120,
+    show_default=True,
+    help="A host takes back a change that could shut us out unless it is confirmed in this time; 0 trusts to luck.",
+)
 var = flag("--var", metavar="NAME=VALUE", multiple=True, callback=_assignments, help="Set a variable of the declaration. Repeatable.")
 output = flag("-o", "--output", type=click.Choice(FORMATS), default="table", help="Form of the data on stdout.")
 output_or_file = flag(
@@ -128,6 +136,7 @@ _DECORATORS: Mapping[str, Decorator] = {
     "var": var,
     "parallel": parallel,
     "keep_runs": keep_runs,
+    "dead_man": dead_man,
     "yes": yes,
     "output": output,
     "output_or_file": output_or_file,

@@ -26,6 +26,7 @@ _SCOPE = {
     "var": "overrides",
     "parallel": "parallel",
     "keep_runs": "keep_runs",
+    "dead_man": "dead_man",
 }
 """Flag -> the field of the scope that it fills."""
 _SHARED = (*_SCOPE, "output", "color", "quiet", "verbose", "yes")

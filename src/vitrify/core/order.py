@@ -18,8 +18,8 @@ from vitrify.core.diagnostic import DeclarationInvalid, Diagnostic
 from vitrify.core.resource import Address, Kinds, Resource
 from vitrify.core.schema import near
 
-BARRIERS = frozenset({"command"})
-"""Kinds whose effects nobody can foresee: what is written around them may depend on them without saying so."""
+BARRIERS = frozenset({"command", "http_check", "wait_for"})
+"""Kinds whose effects nobody can foresee, or that wait for those of others: what is written around them may depend on them unsaid."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,10 @@ def _edges(resources: Sequence[Resource], kinds: Kinds) -> list[Edge]:
             first = place.get(address, index)
             if first != index:
                 found.setdefault((first, index), Edge(first, index, implied=True))
+        for address in kinds[resource.address.kind].leads(resource, others):
+            then = place.get(address, index)
+            if then != index:
+                found.setdefault((index, then), Edge(index, then, implied=True))
     return list(found.values())
 
 

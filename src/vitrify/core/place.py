@@ -13,6 +13,8 @@ from vitrify.core.system import Attributes, Stat, System
 OWNER = Field(Type.NAME, "who owns it; left as it is where not given")
 GROUP = Field(Type.NAME, "the group it belongs to; left as it is where not given")
 
+PARENTS = Field(Type.BOOLEAN, "whether missing folders above it are created, 0755; they stay when it leaves")
+
 LARGEST_BODY = 64 * 1024
 """No text beyond this many bytes is shown in a diff."""
 
@@ -80,6 +82,19 @@ def make_folders(path: str, system: System) -> None:
     for folder in ancestors(path):
         if system.stat(folder) is None:
             system.make_directory(folder, attributes=Attributes())
+
+
+def provide_parent(fields: Mapping[str, JSON], path: str, system: System) -> None:
+    """Make the folders above `path` where the resource says so with `parents`, else raise TargetFailed where one is missing."""
+    for folder in ancestors(path) if fields.get("parents") is True else ():
+        if system.stat(folder) is None:
+            system.make_directory(folder, attributes=Attributes())
+    need_parent(path, system)
+
+
+def written(fields: Mapping[str, JSON], path: str) -> Tuple[str, ...]:
+    """The path, after the folders that `parents` may have to make."""
+    return (*ancestors(path), path) if fields.get("parents") is True else (path,)
 
 
 def body(path: str, stat: Stat, system: System) -> Optional[str]:

@@ -161,6 +161,44 @@ class ReleaseStatus:
 
 
 @dataclass(frozen=True)
+class Behind:
+    """A package of which a newer version is offered."""
+
+    name: str
+    installed: str
+    candidate: str
+    origins: tuple[str, ...]
+    """The repositories that offer it, as the package manager names them: label, version, suite."""
+    security: bool
+    """Whether one of them is for security, as its distribution labels it."""
+    held: bool
+    published_at: float | None
+    """When the index that offers it was published: the patch is at least that old."""
+
+
+@dataclass(frozen=True)
+class Outdated:
+    """How far one host of a mutable server is behind; of an immutable server, how old its image is."""
+
+    server: str
+    host: str
+    lifecycle: str
+    manager: str = ""
+    packages: tuple[Behind, ...] = ()
+    lists_at: float | None = None
+    """When the host's lists were last renewed."""
+    patched_at: float | None = None
+    """When a package was last installed or changed there."""
+    made_at: float | None = None
+    """When the live image was made."""
+    problem: str = ""
+
+    def only_security(self) -> Outdated:
+        """The same, without packages that are not for security."""
+        return replace(self, packages=tuple(package for package in self.packages if package.security))
+
+
+@dataclass(frozen=True)
 class Check:
     """One line of `doctor`: `state` is ok, missing or note."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import TYPE_CHECKING, AbstractSet, Callable, ClassVar, Dict, FrozenSet, Iterable, Mapping, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, AbstractSet, Callable, ClassVar, Dict, FrozenSet, Iterable, Iterator, Mapping, Optional, Sequence, Tuple
 
 from vitrify.core.diagnostic import Location, VitrifyError
 from vitrify.core.digest import JSON, KEYED, PLAIN, JSONObject, digest_of
@@ -188,8 +188,7 @@ class Kind(ABC):
     def contents(self, change: Change) -> Tuple[str, ...]:
         """Digests of the contents that `enact` may ask for; they are sent ahead of a change that must not need us any more."""
         held = {value for value in change.before.values() if isinstance(value, str)}
-        texts = (value for value in change.resource.fields.values() if isinstance(value, str))
-        return tuple(text for text in texts if text.startswith((PLAIN, KEYED)) and text not in held)
+        return tuple(text for text in _texts(change.resource.fields) if text.startswith((PLAIN, KEYED)) and text not in held)
 
     def owned_paths(self, resource: Resource) -> Tuple[str, ...]:
         """Every path that belongs to the resource once applied (for parity and baselines)."""
@@ -234,6 +233,17 @@ class Kind(ABC):
         """
         return ()
 
+    def leads(self, resource: Resource, others: Mapping[Address, Resource]) -> Tuple[Address, ...]:
+        """Which of the others must come after, because of what this one is (packages after the repository that offers them).
+
+        For kinds of which a server has few: each may look at all others.
+        """
+        return ()
+
+    def notices(self, resource: Resource, seen: Observation) -> Tuple[str, ...]:
+        """What a reader of the plan should know of a resource even where nothing is to be done."""
+        return ()
+
     def leftover(self, resource: Resource, previous: Resource, claimed: AbstractSet[str]) -> Properties:
         """What the version of this wish that was applied before put in place and this one wishes for no more.
 
@@ -249,6 +259,15 @@ class Kind(ABC):
     def text(self, resource: Resource, seen: Observation, blob: Callable[[str], bytes]) -> Optional[str]:
         """The text that would be in place of `seen.body`, for a diff; None where there is none or it is not for all to see."""
         return None
+
+
+def _texts(value: object) -> Iterator[str]:
+    """Every text in a value, however deep."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, (list, tuple, Mapping)):
+        for part in value.values() if isinstance(value, Mapping) else value:
+            yield from _texts(part)
 
 
 class Kinds:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Mapping, Optional, Protocol, Sequence, Tuple
+from typing import IO, ContextManager, Mapping, Optional, Protocol, Sequence, Tuple, Union
 
 from vitrify.core.digest import JSONObject
 
@@ -45,15 +45,40 @@ class Attributes:
     group: Optional[str] = None
 
 
+ATTACHED = "\0attached"
+"""The word of a command that stands for the path of what is attached to it; no other word can look like it."""
+
+Content = Union[bytes, IO[bytes]]
+"""What a file shall hold: all of it, or a stream that is read to its end."""
+
+
 @dataclass(frozen=True)
 class Command:
-    """A program to run: a list, never a shell string. `timeout` in seconds."""
+    """A program to run: a list, never a shell string. `timeout` in seconds, `umask` in octal digits.
+
+    It reads `stdin`, or nothing. What is `attached` it can read at a path that stands for the word `ATTACHED`; it is on no disk.
+    """
 
     argv: Tuple[str, ...]
     cwd: str = "/"
-    environment: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     user: str = ""
     timeout: float = 600.0
+    umask: str = ""
+    stdin: bytes = field(default=b"", repr=False)
+    attached: Optional[bytes] = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class Fetch:
+    """Something to be had over the network: `http` or `https`. Headers are sent to the origin of the URL alone."""
+
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    timeout: float = 60.0
+    """Seconds without a byte after which a connection is given up."""
+    tries: int = 5
+    """A connection that breaks is taken up again where it broke, as often as this."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +88,19 @@ class Completed:
     code: int
     stdout: str
     stderr: str
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a host is asked from itself: whether a path is there, whether something listens, or what a URL answers. One of the three."""
+
+    path: str = ""
+    host: str = ""
+    port: int = 0
+    url: str = ""
+    status: int = 200
+    pattern: str = ""
+    """A regular expression that must be found in the first part of the answer's body; empty: any body will do."""
 
 
 class System(Protocol):
@@ -78,13 +116,22 @@ class System(Protocol):
     def read(self, path: str) -> bytes:
         """The content of a regular file."""
 
+    def open(self, path: str) -> ContextManager[IO[bytes]]:
+        """A regular file, to be read in parts, from its beginning and anywhere in it."""
+
     def digest(self, path: str, *, keyed: bool) -> str:
         """`sha256:…` of a file's content, or its keyed digest where it may hold a secret."""
+
+    def is_named(self, content: bytes, *, by: str) -> bool:
+        """Whether a digest, plain or keyed, is that of these bytes."""
+
+    def keyed(self, content: bytes) -> str:
+        """The keyed digest of a content, as of a secret that is one line among others."""
 
     def names(self, path: str) -> Tuple[str, ...]:
         """The names in a folder, sorted."""
 
-    def write(self, path: str, content: bytes, *, attributes: Attributes, validate: Sequence[str] = ()) -> None:
+    def write(self, path: str, content: Content, *, attributes: Attributes, validate: Sequence[str] = ()) -> None:
         """Replace or create a regular file, atomically; the `validate` command (`%s` = the new file) must succeed first."""
 
     def make_directory(self, path: str, *, attributes: Attributes) -> None:
@@ -101,6 +148,12 @@ class System(Protocol):
 
     def run(self, command: Command) -> Completed:
         """Run a program inside the target; a program that cannot be started is a `TargetFailed`."""
+
+    def fetch(self, wanted: Fetch) -> ContextManager[IO[bytes]]:
+        """What a server answers, whole, as a file without a name; it stands at its beginning."""
+
+    def answered(self, question: Question, *, within: float) -> str:
+        """Ask until it is answered as wished, for at most so many seconds (0: once): "" where it was, else the last reason why not."""
 
     def blob(self, digest: str) -> bytes:
         """The content that a resource names by digest, asked for from the control machine only when needed."""

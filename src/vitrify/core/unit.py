@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import List, Mapping, Sequence, Tuple
+from typing import Dict, List, Mapping, Sequence, Tuple
 
 from vitrify.core.diagnostic import VitrifyError
 
@@ -12,6 +12,7 @@ _PLAIN = re.compile(r"[A-Za-z0-9_@+=:,./-]+")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SECTION = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
 HEAD = "# Written by vitrify, which puts back what is changed here."
+_WRITTEN = re.compile(r'^([A-Za-z_][A-Za-z0-9_]*)="((?:[^"\\]|\\.)*)"\n', re.MULTILINE)
 _PROGRAM = re.compile(r"/[A-Za-z0-9_@%+=:,./-]+")
 
 
@@ -124,6 +125,11 @@ def _file_value(value: str) -> str:
     for special in ("\\", '"', "$", "`"):
         value = value.replace(special, "\\" + special)
     return f'"{value}"'
+
+
+def read_environment_file(text: str) -> Dict[str, str]:
+    """What `environment_file` wrote, read back."""
+    return {found.group(1): re.sub(r"\\(.)", r"\1", found.group(2)) for found in _WRITTEN.finditer(text)}
 
 
 def command_problems(words: Sequence[str]) -> List[Tuple[int, str, str]]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from vitrify.core.declaration import Host, Server
-from vitrify.core.diagnostic import TargetFailed, UsageInvalid
+from vitrify.core.diagnostic import TargetFailed, TargetUnreachable, UsageInvalid
+from vitrify.core.difference import Change
 from vitrify.core.digest import JSON, JSONObject
 from vitrify.core.plan import HostPlan, Owned, Seen, expectation, plan_host
 from vitrify.core.report import Converged, Outcome
@@ -16,6 +17,7 @@ from vitrify.core.resource import Kinds, Observation, Resource
 from vitrify.ledger.entry import Entry
 from vitrify.lifecycle import record
 from vitrify.lifecycle.act import Act, carried_out
+from vitrify.lifecycle.confirmation import allowed, confirmed, cutting
 from vitrify.lifecycle.world import World
 
 INTENDED, DONE, FAILED = "apply.intended", "apply.done", "apply.failed"
@@ -50,8 +52,19 @@ async def plan(server: Server, host: Host, world: World) -> HostPlan:
         forgotten=decided.forgotten,
         expect=expectation(seen.observations.values()),
         run=seen.unfinished,
-        notices=server.notices,
+        notices=(*server.notices, *_notices(server.wishes(host), seen, world), *_warnings(decided.changes, host, world)),
     )
+
+
+def _warnings(changes: Sequence[Change], host: Host, world: World) -> Iterator[str]:
+    seconds = allowed(changes, host, world)
+    for warning in cutting(changes, world.kinds) if seconds else ():
+        yield f"{warning}: the host takes it back by itself unless a new connection is let in within {seconds:g} s"
+
+
+def _notices(wishes: Iterable[Resource], seen: Seen, world: World) -> Iterator[str]:
+    for wish in wishes:
+        yield from world.kinds[wish.address.kind].notices(wish, seen.observations[wish.address])
 
 
 async def look(server: Server, host: Host, world: World) -> Seen:
@@ -85,7 +98,7 @@ async def apply(server: Server, host: Host, planned: HostPlan, world: World) -> 
     world.state.manage(server.name, host.name)
     since = record.once(world.ledger, INTENDED, intent, since=since)
     world.reached("apply.intent")
-    answer = await _enact(server, host, planned, run, world)
+    answer, lost = await _enact(server, host, planned, run, world)
     world.reached("apply.act")
     outcomes = tuple(_outcome(item) for item in _objects(answer, "results"))
     failed = [outcome for outcome in outcomes if outcome.outcome == "failed"]
@@ -95,9 +108,12 @@ async def apply(server: Server, host: Host, planned: HostPlan, world: World) -> 
         "host": host.name,
         "results": _pairs((outcome.address, outcome.outcome) for outcome in outcomes),
         "baseline": str(answer.get("baseline", "")),
+        **({"unconfirmed": str(lost.diagnostics[0].why)} if lost else {}),
     }
-    record.once(world.ledger, FAILED if failed else DONE, body, since=since)
+    record.once(world.ledger, FAILED if failed or lost else DONE, body, since=since)
     world.reached("apply.outcome")
+    if lost:
+        raise lost
     if answer.get("resumed") and not {str(change.resource.address) for change in planned.changes} <= {end.address for end in outcomes}:
         # What was begun before was another plan; this one is carried out after it, or refused where it rests on what was before.
         rest = await apply(server, host, replace(planned, run=""), world)
@@ -105,7 +121,9 @@ async def apply(server: Server, host: Host, planned: HostPlan, world: World) -> 
     return Converged(server.name, host.name, run, outcomes, seconds=world.clock.now() - started)
 
 
-async def _enact(server: Server, host: Host, planned: HostPlan, run: str, world: World) -> JSONObject:
+async def _enact(server: Server, host: Host, planned: HostPlan, run: str, world: World) -> tuple[JSONObject, TargetUnreachable | None]:
+    """The host's answer, and why the run does not stand where it could have shut us out, and did."""
+    seconds = allowed(planned.changes, host, world)
     arguments: JSONObject = {
         "scope": scope(server.name, host, world),
         "run": run,
@@ -116,10 +134,17 @@ async def _enact(server: Server, host: Host, planned: HostPlan, run: str, world:
         "expect": planned.expect,
         "resources": _sent(server.wishes(host)),
         "keep": {"runs": world.keep_runs},
+        "dead_man": seconds,
     }
     with world.working_on(host.name, f"{len(planned.changes)} changes"):
         async with world.session(host) as session:
-            return await carried_out(Act("enact", run, arguments, server.contents), host, session, world)
+            answer = await carried_out(Act("enact", run, arguments, server.contents), host, session, world)
+        if seconds and answer.get("run"):
+            try:
+                await confirmed(str(answer["run"]), scope(server.name, host, world), host, world)
+            except TargetUnreachable as error:
+                return answer, error
+        return answer, None
 
 
 async def _run_of(server: Server, host: Host, planned: HostPlan, world: World) -> tuple[int, str]:

@@ -61,11 +61,15 @@ class World:
     claim: Callable[[str], AbstractContextManager[None]]
     """The exclusive right to change one server, given back even by a process that is killed; `Busy` where it is taken."""
     session: Callable[[Host], AbstractAsyncContextManager[Session]]
+    session_anew: Callable[[Host], AbstractAsyncContextManager[Session]]
+    """A session over a connection of its own: whoever gets one is not shut out."""
     site: Callable[[Host], AbstractAsyncContextManager[Site]]
     first_answer: Callable[[str], Awaitable[None]]
     """Returns once this URL gave a complete answer."""
     keep_runs: int = 20
     """So many runs of each server stay undoable on a host."""
+    dead_man: float = 120.0
+    """Seconds in which a change that could shut us out must be confirmed, or the host takes it back; 0: it does not."""
 
     def labels(self, server: str, release: int | None = None) -> dict[str, str]:
         """What marks the instances of a server of this project, or of one of its releases."""

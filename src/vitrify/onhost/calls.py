@@ -13,6 +13,7 @@ Call = Callable[[Context, JSONObject], JSONObject]
 MODULES: Dict[str, Tuple[str, ...]] = {
     "bake": ("bake",),
     "converge": ("observe", "enact", "undo"),
+    "dead_man": ("dead_man.confirm",),
     "detached": ("detached",),
     "health": ("host.healthy",),
     "inspect": ("audit",),
@@ -26,6 +27,7 @@ MODULES: Dict[str, Tuple[str, ...]] = {
         "instance.altered",
         "instance.healthy",
     ),
+    "outdated": ("outdated",),
     "traffic": ("router.ensure", "router.release", "router.switch", "router.live", "router.in_flight"),
 }
 """Module of this package -> the calls in its constant `CALLS`."""

@@ -14,6 +14,7 @@ from vitrify.onhost import runs as told
 from vitrify.onhost.baseline import Baseline, Keeper, managed_folders
 from vitrify.onhost.change import carry_out, listeners
 from vitrify.onhost.context import Context
+from vitrify.onhost.dead_man import arm, seconds_of
 from vitrify.onhost.images import Images
 from vitrify.onhost.journal import Journal, Keep, all_runs, forget_old
 from vitrify.onhost.memory import Holder
@@ -36,6 +37,8 @@ class Request:
     expect: str
     resources: Tuple[Resource, ...]
     keep: Keep
+    dead_man: float
+    """Seconds after which the host takes this run back by itself; 0: it does not."""
 
     @classmethod
     def of(cls, here: Here, arguments: JSONObject) -> Request:
@@ -50,6 +53,7 @@ class Request:
             expect=str(arguments.get("expect", "")),
             resources=here.resources(arguments),
             keep=Keep.of(arguments.get("keep")),
+            dead_man=seconds_of(arguments),
         )
 
 
@@ -117,6 +121,8 @@ class _Enactment:
         else:
             self._settle()
         self._here.context.reached("run.intent")
+        if self._request.dead_man:
+            arm(self._here, self._run.id, self._request.dead_man)
         ownership = self._seen.ownership
         self._hold(ownership)
         results, failed = [], False

@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Callable, Dict, Iterator, Mapping, Optional, Sequence
 
+from vitrify.core.system import Content
 from vitrify.onhost.beneath import OPEN_FOLDER, Beneath, Entry, Parts, Spot, close, descend, is_whiteout, look, shown, shown_names
 
 TEMPORARY = ".vitrify-new-"
@@ -315,6 +316,18 @@ def copy(source: int, target: int) -> None:
         if not chunk:
             return
         write(target, chunk)
+
+
+def pour(content: Content, descriptor: int) -> None:
+    """All of a content into an open file."""
+    if isinstance(content, bytes):
+        write(descriptor, content)
+        return
+    while True:
+        chunk = content.read(CHUNK)
+        if not chunk:
+            return
+        write(descriptor, chunk)
 
 
 def write(descriptor: int, content: bytes) -> None:

@@ -109,6 +109,12 @@ class Memory:
         text = json.dumps({"format": FORMAT, **data}, sort_keys=True, separators=(",", ":"))
         self.put((name,), lambda descriptor: write(descriptor, text.encode()))
 
+    def remove(self, name: str) -> None:
+        """Take a file away; nothing there is fine."""
+        path = self.path(name)
+        with told(f"{path} cannot be removed"), suppress(FileNotFoundError):
+            os.unlink(path)
+
     def put(self, names: Tuple[str, ...], fill: Callable[[int], None]) -> None:
         """Replace a file in one rename; durable once this returns."""
         path = self.path(*names)

@@ -8,13 +8,15 @@ import shutil
 import signal
 import subprocess
 import tempfile
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import IO, Callable, Dict, Optional, Protocol, Tuple
+from typing import IO, Callable, Dict, Iterator, Optional, Protocol, Tuple
 
 from vitrify.core.diagnostic import TargetFailed
-from vitrify.core.system import Command, Completed
+from vitrify.core.system import ATTACHED, Command, Completed
 from vitrify.onhost.accounts import Accounts
 from vitrify.onhost.faults import failed
+from vitrify.onhost.files import write
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 KEPT = 64 * 1024
@@ -84,20 +86,21 @@ def finish(
 ) -> Completed:
     """Start `argv` for this command and wait for its end; `keep_open` are descriptors that it inherits."""
     # Files instead of pipes: a service that stays behind and keeps its output open does not keep us waiting.
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err, _stdin(command) as told, _attached(command) as attached:
         try:
             process = subprocess.Popen(
-                argv,
+                [f"/proc/self/fd/{attached}" if word == ATTACHED else word for word in argv],
                 cwd=cwd,
                 env=_environment(command, identity),
-                pass_fds=keep_open,
-                stdin=subprocess.DEVNULL,
+                pass_fds=keep_open if attached is None else (*keep_open, attached),
+                stdin=told,
                 stdout=out,
                 stderr=err,
                 start_new_session=True,
                 user=identity.uid if identity else None,
                 group=identity.gid if identity else None,
                 extra_groups=identity.groups if identity else None,
+                umask=int(command.umask, 8) if command.umask else -1,
                 preexec_fn=_die_with_parent(),  # noqa: PLW1509  the payload has one thread
             )
         except OSError as error:
@@ -113,6 +116,36 @@ def finish(
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
         return Completed(code, _end_of(out), _end_of(err))
+
+
+@contextmanager
+def _stdin(command: Command) -> Iterator[int]:
+    """What it reads. A file in memory: a program that does not read it keeps nobody waiting."""
+    if not command.stdin:
+        yield subprocess.DEVNULL
+        return
+    with _in_memory(command.stdin) as descriptor:
+        yield descriptor
+
+
+@contextmanager
+def _attached(command: Command) -> Iterator[Optional[int]]:
+    if command.attached is None:
+        yield None
+        return
+    with _in_memory(command.attached) as descriptor:
+        yield descriptor
+
+
+@contextmanager
+def _in_memory(content: bytes) -> Iterator[int]:
+    descriptor = os.memfd_create("vitrify")
+    try:
+        write(descriptor, content)
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def _die_with_parent() -> Optional[Callable[[], None]]:

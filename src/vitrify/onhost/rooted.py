@@ -8,15 +8,17 @@ import os
 import stat
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Callable, Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import IO, Callable, ContextManager, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from vitrify.core.diagnostic import IntegrityFailed, TargetFailed
 from vitrify.core.digest import KEYED, PLAIN, JSONObject, digest_bytes, keyed_digest
-from vitrify.core.system import Attributes, Command, Completed, Stat, Target
+from vitrify.core.system import Attributes, Command, Completed, Content, Fetch, Question, Stat, Target
+from vitrify.onhost import asking
 from vitrify.onhost.accounts import Accounts
 from vitrify.onhost.beneath import Beneath, Entry, Spot
 from vitrify.onhost.faults import failed, told
-from vitrify.onhost.files import CHUNK, Files, Real, extended, open_file, write
+from vitrify.onhost.fetching import fetched
+from vitrify.onhost.files import CHUNK, Files, Real, extended, open_file, pour
 from vitrify.onhost.programs import Programs
 from vitrify.onhost.sidecar import Sidecar, Wanted
 
@@ -92,6 +94,16 @@ class Rooted:
                     return (KEYED if keyed else PLAIN) + running.hexdigest()
                 running.update(chunk)
 
+    def keyed(self, content: bytes) -> str:
+        """The keyed digest of a content."""
+        return keyed_digest(content, key=self._around.key)
+
+    @contextmanager
+    def open(self, path: str) -> Iterator[IO[bytes]]:
+        """A regular file, to be read in parts."""
+        with self._opened(path) as descriptor, os.fdopen(os.dup(descriptor), "rb") as stream:
+            yield stream
+
     @contextmanager
     def _opened(self, path: str) -> Iterator[int]:
         with told(f"{path} cannot be read"), self.beneath.at(path) as spot:
@@ -104,12 +116,16 @@ class Rooted:
             finally:
                 os.close(descriptor)
 
+    def is_named(self, content: bytes, *, by: str) -> bool:
+        """Whether a digest, plain or keyed, is that of these bytes."""
+        return (keyed_digest(content, key=self._around.key) if by.startswith(KEYED) else digest_bytes(content)) == by
+
     def names(self, path: str) -> Tuple[str, ...]:
         """The names in a folder, sorted."""
         with told(f"the folder {path} cannot be read"):
             return self.beneath.names(path)
 
-    def write(self, path: str, content: bytes, *, attributes: Attributes, validate: Sequence[str] = ()) -> None:
+    def write(self, path: str, content: Content, *, attributes: Attributes, validate: Sequence[str] = ()) -> None:
         """Replace or create a regular file in one rename."""
         with self._changing(path, "written") as (spot, entry):
             if entry is not None and stat.S_ISDIR(entry.status.st_mode):
@@ -120,7 +136,7 @@ class Rooted:
             check = (lambda new: self._validate(path, new, validate)) if validate else None
             real = self._real(wanted, folder=False)
             real = Real(real.mode, real.uid, real.gid, kept)
-            self.files.replace(spot, lambda descriptor: write(descriptor, content), real, check=check)
+            self.files.replace(spot, lambda descriptor: pour(content, descriptor), real, check=check)
             self._note(path, wanted)
 
     def _validate(self, path: str, new: str, validate: Sequence[str]) -> None:
@@ -185,11 +201,19 @@ class Rooted:
         """Run a program inside the target."""
         return self._around.programs.run(command)
 
+    def fetch(self, wanted: Fetch) -> ContextManager[IO[bytes]]:
+        """What a server answers, in a file without a name."""
+        return fetched(wanted)
+
+    def answered(self, question: Question, *, within: float) -> str:
+        """Ask from this host until it is answered as wished."""
+        there = (lambda: self.stat(question.path) is not None) if question.path else None
+        return asking.answered(question, there=there, within=within)
+
     def blob(self, digest: str) -> bytes:
         """The content of this digest, from the control machine; what does not match its digest is refused."""
         content = self._around.blob(digest)
-        found = keyed_digest(content, key=self._around.key) if digest.startswith(KEYED) else digest_bytes(content)
-        if found != digest:
+        if not self.is_named(content, by=digest):
             raise IntegrityFailed(
                 "a content is not what its digest says", why=f"{digest} was asked for", hint="plan again: a file may have changed"
             )

@@ -18,6 +18,7 @@ from vitrify.core.wire import VERSION, Blob, Message, encode, receive
 from vitrify.onhost.answer import answered
 from vitrify.onhost.calls import Call, find_call
 from vitrify.onhost.context import Context
+from vitrify.onhost.dead_man import ALONE, alone
 from vitrify.onhost.failpoint import from_environment
 from vitrify.onhost.files import write
 
@@ -103,6 +104,8 @@ class Runner:
 
 def main(kinds: Kinds) -> None:
     """Serve the process's own standard input and output, which nothing else may touch from here on."""
+    if sys.argv[1:2] == [ALONE]:
+        sys.exit(alone(sys.argv[2], kinds))
     os.umask(0o022)
     source, target = os.dup(0), os.dup(1)
     nothing = os.open(os.devnull, os.O_RDONLY)

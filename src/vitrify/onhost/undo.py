@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Dict, Iterator, List, Optional, Set, Tuple
+from typing import Dict, Iterator, List, Optional, Sequence, Set, Tuple
 
 from vitrify.core.diagnostic import Denied, UsageInvalid
 from vitrify.core.digest import JSON, JSONObject
@@ -120,14 +120,17 @@ class _Undoing:
             self._journal.append({"record": "undo.begin", "by": by, "at": round(self._here.context.clock(), 3), "force": self._force})
         self._here.context.reached("undo-run.intent")
         keeper = Keeper(self._here)
-        results: List[JSON] = []
-        whole = True
-        for step in self._steps:
-            self._owe(step)
-            error = self._one(step)
-            whole = whole and not error
-            results.append({"address": str(step.change.resource.address), "outcome": FAILED if error else DONE, "error": error})
-        whole = self._tell() and whole
+        ended = self._each(self._steps)
+        kinds = self._here.context.kinds
+        failed = [step for step in self._steps if ended[step.number] and kinds[step.change.resource.address.kind].inverse(step.change)]
+        if failed and len(failed) < len(self._steps):
+            # What stood in the way of a thing without a path may have been taken back after it.
+            ended.update(self._each(failed))
+        results: List[JSON] = [
+            {"address": str(step.change.resource.address), "outcome": FAILED if ended[step.number] else DONE, "error": ended[step.number]}
+            for step in self._steps
+        ]
+        whole = self._tell() and not any(ended.values())
         for step in self._run.steps:
             keeper.touched(image.path for image in step.before)
         keeper.move_on(())
@@ -137,6 +140,14 @@ class _Undoing:
             self._journal.append({"record": "undo.end", "outcome": DONE})
         self._here.context.reached("undo-run.outcome")
         return {"run": self._run.id, "results": results, "skipped": list(self._skipped)}
+
+    def _each(self, steps: Sequence[Step]) -> Dict[int, str]:
+        """Take back these, one after the other; number of the step -> why it could not be, "" where it was."""
+        ended: Dict[int, str] = {}
+        for step in steps:
+            self._owe(step)
+            ended[step.number] = self._one(step)
+        return ended
 
     def _give_back(self, *, whole: bool) -> None:
         """Ownership as it was before the run; `remembered` has followed the steps that were undone."""
@@ -219,6 +230,8 @@ class _Undoing:
         for step in self._steps:
             if step.before or step.undoing or step.left != WHOLE:
                 continue
+            if self._here.context.kinds[step.change.resource.address.kind].inverse(step.change) is None:
+                continue  # nothing of it is taken back: it only waited
             now = observed(self._here, step.change.resource).properties
             before = step.change.before
             if not (holds(step.change, now) or all(now.get(name) == before.get(name) for name in step.change.after)):

@@ -86,6 +86,14 @@ def find_bubblewrap() -> str:
     return find(BUBBLEWRAP).path
 
 
+def bubblewrap_if_any() -> str:
+    """The same, or "" where there is none: most targets need none, and whoever does says so."""
+    try:
+        return find_bubblewrap()
+    except UsageInvalid:
+        return ""
+
+
 def find_caddy() -> str:
     """The path of Caddy."""
     return find(CADDY).path

@@ -11,6 +11,7 @@ from pathlib import Path
 from vitrify.core.declaration import Content
 from vitrify.core.diagnostic import VitrifyError
 from vitrify.core.digest import JSON, PLAIN, JSONObject, digest_bytes, keyed_digest
+from vitrify.project.armour import armoured
 
 _PIECE = 1024 * 1024
 
@@ -49,6 +50,11 @@ class Contents:
             return self._hash(path)
         except (OSError, ValueError) as error:
             raise _unreadable(source, error) from error
+
+    def key(self, source: str) -> str:
+        """The digest of a public key in ASCII armour, whatever form its file has."""
+        self.file(source)
+        return self.text(armoured((self._folder / source).read_bytes()).decode("latin-1"), secret=False)
 
     def tree(self, source: str) -> JSONObject:
         """What is in a folder: relative path -> entry, sorted by path.

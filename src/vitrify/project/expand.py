@@ -126,7 +126,7 @@ class Expansion:
         """The wish, or the wishes that its short form stands for."""
         value, short = wish.fields.value, self._kinds[wish.kind].short
         if isinstance(value, dict):
-            yield wish
+            yield from _each(wish, short)
         elif not short or not isinstance(value, (str, tuple)) or value == ():
             form = f"`{wish.kind}: {{{short or 'field'}: …}}`"
             self._refuse(f"expected a map of fields, not {spoken(wish.fields)}", wish.fields.at, hint=f"write {form}")
@@ -208,6 +208,16 @@ class Expansion:
             self._refuse(f"`{value}` is not one of {parameter.offered}", entry.node.at, hint=hint)
             return False
         return True
+
+
+def _each(wish: Wish, short: str) -> Iterator[Wish]:
+    """The wish; where the field of the short form is a list, one for each of its items that shares all other fields."""
+    named = wish.fields.entries.get(short)
+    items = named.node.items if named else ()
+    for item in items:
+        yield Wish(wish.kind, Node({**wish.fields.entries, short: Entry(item.at, item)}, wish.fields.at), wish.at)
+    if not items:
+        yield wish
 
 
 def _only(short: str, node: Node) -> Node:

@@ -61,6 +61,8 @@ class Resolving:
                 secret = secret or held
             if "from" in values and self._known["from"].control:
                 self._tree(str(values["from"]), travels)
+            if "key_source" in values:
+                self._key(str(values["key_source"]), travels)
             secrets = self._environment(values, travels)
         return None if self._failed else Made(travels, secret, secrets)
 
@@ -142,6 +144,13 @@ class Resolving:
             travels["entries"] = self._shop.contents.tree(source)
         except VitrifyError as error:
             self._note(error, self._node("from").at)
+
+    def _key(self, source: str, travels: JSONObject) -> None:
+        """A public key, armoured."""
+        try:
+            travels["key_content"] = self._shop.contents.key(source)
+        except VitrifyError as error:
+            self._note(error, self._node("key_source").at)
 
     def _environment(self, values: Mapping[str, JSON], travels: JSONObject) -> dict[str, str]:
         """The secrets of a process. On a host they travel as one file, which only its owner can read."""

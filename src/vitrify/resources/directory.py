@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Dict, Mapping, Tuple
+from typing import Dict, List, Mapping, Tuple
 
-from vitrify.core import place
+from vitrify.core import below, place
 from vitrify.core.diagnostic import TargetFailed
 from vitrify.core.difference import Action, Change
 from vitrify.core.digest import JSON
 from vitrify.core.resource import MISSING, Address, Kind, Observation, Phase, Properties, Resource
-from vitrify.core.schema import Field, Schema, Type
+from vitrify.core.schema import Field, Problem, Schema, Type
 from vitrify.core.system import System
 
 SHOWN = 3
+AS_WISHED = "as wished"
+
+
+def _recurse_rules(values: Mapping[str, JSON]) -> List[Problem]:
+    if values.get("recurse") is True and not {"owner", "group", "mode"} & set(values):
+        return [Problem(("recurse",), "`recurse` has nothing to pass on", "declare owner, group or mode")]
+    return []
 
 
 class Directory(Kind):
-    """One folder; what is in it is not its business.
+    """One folder; what is in it is not its business, unless `recurse` passes owner, group and mode on to it.
 
     Only an empty folder is removed. One that left the declaration and holds something foreign stays, and is forgotten;
     one that is declared absent and still holds something when its turn comes is a failure that says what is in it.
@@ -30,7 +37,13 @@ class Directory(Kind):
             "owner": place.OWNER,
             "group": place.GROUP,
             "mode": Field(Type.MODE, "its permissions; left as they are where not given, 0755 on a new folder"),
+            "parents": place.PARENTS,
+            "recurse": Field(
+                Type.BOOLEAN,
+                "whether all below gets its owner, group and mode too; a file gets no permission to execute that it has not already",
+            ),
         },
+        rules=(_recurse_rules,),
     )
     short = "path"
 
@@ -40,7 +53,10 @@ class Directory(Kind):
 
     def desired(self, resource: Resource) -> Properties:
         """Type, and of mode and owner what was declared."""
-        return MISSING if resource.absent else {"type": "directory", **place.wished(resource.fields)}
+        if resource.absent:
+            return MISSING
+        passed_on: Dict[str, JSON] = {"below": AS_WISHED} if resource.fields.get("recurse") is True else {}
+        return {"type": "directory", **place.wished(resource.fields), **passed_on}
 
     def observe(self, resource: Resource, system: System) -> Observation:
         """The entry at the path; of a folder that is declared absent also what it holds."""
@@ -48,6 +64,9 @@ class Directory(Kind):
         found: Dict[str, JSON] = place.seen(system.stat(path))
         if resource.absent and found["type"] == "directory":
             found["holds"] = list(system.names(path))
+        elif resource.fields.get("recurse") is True and found["type"] == "directory":
+            found["differing"] = below.differing(path, place.wished(resource.fields), system)
+            found["below"] = "differs" if found["differing"] else AS_WISHED
         return Observation(resource.address, found)
 
     def enact(self, change: Change, system: System) -> None:
@@ -67,15 +86,18 @@ class Directory(Kind):
         attributes = place.attributes(change.after)
         if stat is not None and stat.type == "directory":
             system.set_attributes(path, attributes)
+            for name in _differing(change):
+                below.mend(f"{path.rstrip('/')}/{name}", change.after, system)
             return
         if stat is not None:
             system.remove(path)
-        place.need_parent(path, system)
+        place.provide_parent(change.resource.fields, path, system)
         system.make_directory(path, attributes=attributes)
 
     def affected(self, change: Change) -> Tuple[str, ...]:
-        """The path."""
-        return self.owned_paths(change.resource)
+        """The path, the folders above it that may be created, and all below that differs."""
+        path = str(change.resource.fields["path"])
+        return (*place.written(change.resource.fields, path), *(f"{path.rstrip('/')}/{name}" for name in _differing(change)))
 
     def owned_paths(self, resource: Resource) -> Tuple[str, ...]:
         """The path."""
@@ -86,13 +108,21 @@ class Directory(Kind):
         return place.after_folders(resource, str(resource.fields["path"]), others)
 
     def because(self, change: Change) -> Tuple[str, ...]:
-        """Of a removal also what stands against it."""
+        """Of a removal also what stands against it; of what is passed on, where it is not so."""
+        if _differing(change):
+            reasons = [reason for reason in change.because if not reason.startswith("below ")]
+            return (*reasons, f"differs below: {_few(_differing(change))}")
         if change.action is not Action.REMOVE or change.before.get("type") != "directory":
             return change.because
         held = change.before.get("holds")
         if held is None:
             return (*change.because, "stays if something foreign is in it")
         return (*change.because, f"holds {_few(tuple(str(name) for name in held))}") if isinstance(held, list) and held else change.because
+
+
+def _differing(change: Change) -> Tuple[str, ...]:
+    names = change.before.get("differing")
+    return tuple(str(name) for name in names) if isinstance(names, list) else ()
 
 
 def _few(names: Tuple[str, ...]) -> str:

@@ -46,6 +46,7 @@ class File(Kind):
             "mode": Field(
                 Type.MODE, "its permissions; left as they are where not given, 0644 on a new file, 0600 where the content is secret"
             ),
+            "parents": place.PARENTS,
             "validate": Field(Type.TEXTS, "a command that must succeed before the file is put in place; `%s` stands for the new file"),
         },
         one_of=(("content", "template", "source"),),
@@ -92,7 +93,7 @@ class File(Kind):
             return
         attributes = place.attributes(change.after)
         if stat is None:
-            place.need_parent(path, system)
+            place.provide_parent(change.resource.fields, path, system)
         elif stat.type == "file" and _same_content(change, path, system):
             system.set_attributes(path, attributes)
             return
@@ -101,8 +102,8 @@ class File(Kind):
         system.write(path, content, attributes=attributes, validate=_validate(change.resource))
 
     def affected(self, change: Change) -> Tuple[str, ...]:
-        """The path."""
-        return self.owned_paths(change.resource)
+        """The path, and the folders above it that may be created."""
+        return place.written(change.resource.fields, str(change.resource.fields["path"]))
 
     def owned_paths(self, resource: Resource) -> Tuple[str, ...]:
         """The path."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import Callable, Dict, List, Mapping, Optional, Tuple
+from typing import Callable, Dict, List, Mapping, Optional, Pattern, Tuple
 
-from vitrify.core import place
+from vitrify.core import insertion, place
 from vitrify.core.diagnostic import TargetFailed
 from vitrify.core.difference import Action, Change
 from vitrify.core.digest import JSON
@@ -20,16 +20,29 @@ def _line_rules(values: Mapping[str, JSON]) -> List[Problem]:
         return [Problem((), "one of `line`, `match` is needed")]
     if isinstance(line, str) and ("\n" in line or "\r" in line):
         return [Problem(("line",), "a line cannot hold a line break", "declare one `line` for each")]
+    return [*insertion.problems(values), *_match_problems(values)]
+
+
+def _match_problems(values: Mapping[str, JSON]) -> List[Problem]:
+    line, match, backrefs = values.get("line"), values.get("match"), values.get("backrefs") is True
     if match is None:
-        return []
+        return [Problem(("backrefs",), "`backrefs` has no meaning without `match`")] if backrefs else []
     try:
         pattern = re.compile(str(match))
     except re.error as error:
         return [Problem(("match",), "`match` is not a regular expression", str(error))]
-    if line is not None and not pattern.search(str(line)):
-        return [
-            Problem(("match",), "`match` is not found in `line`, so the next run would not know its own line again", "widen the pattern")
-        ]
+    if line is None or (not backrefs and pattern.search(str(line))):
+        return []
+    if backrefs:
+        return _backref_problems(pattern, str(line))
+    return [Problem(("match",), "`match` is not found in `line`, so the next run would not know its own line again", "widen the pattern")]
+
+
+def _backref_problems(pattern: Pattern[str], line: str) -> List[Problem]:
+    try:
+        pattern.sub(line, "")
+    except (re.error, IndexError) as error:
+        return [Problem(("line",), "`line` names a group that `match` has not", str(error))]
     return []
 
 
@@ -37,7 +50,8 @@ class Line(Kind):
     """One line in a file.
 
     `match` picks the line to replace: the last one in which the pattern is found. Where none is found (or no pattern is given and
-    no line equals the wished one) the line is added at the end. Line endings and a missing final newline stay as they are.
+    no line equals the wished one) the line is added where `insert_after` or `insert_before` say, else at the end. Line endings and
+    a missing final newline stay as they are.
     Absent, every line equal to `line` goes; where there is no `line`, every one in which `match` is found.
     """
 
@@ -49,8 +63,16 @@ class Line(Kind):
             "path": Field(Type.PATH, "the file", required=True),
             "line": Field(Type.TEXT, "the line, without its ending"),
             "match": Field(Type.TEXT, "a regular expression (Python's) for the line to replace; it must be found in `line` too"),
+            "backrefs": Field(
+                Type.BOOLEAN, r"whether `\1` and `\g<name>` in `line` stand for what `match` found; where it finds nothing, nothing is done"
+            ),
+            **insertion.FIELDS,
             "create": Field(Type.BOOLEAN, "whether a missing file is created, 0644; without this it is a failure"),
+            "owner": Field(Type.NAME, "who owns a file that is created"),
+            "group": Field(Type.NAME, "the group of a file that is created"),
+            "mode": Field(Type.MODE, "the permissions of a file that is created"),
         },
+        one_of=(insertion.EXCLUSIVE,),
         needs_one_of=(("line",),),
         rules=(_line_rules,),
     )
@@ -91,7 +113,9 @@ class Line(Kind):
         before = system.read(path) if stat is not None else b""
         after = edited(before, change.resource)
         if stat is None or after != before:
-            system.write(path, after, attributes=Attributes())
+            _refuse_restless(after, change.resource)
+            new = place.attributes(place.wished(change.resource.fields)) if stat is None else Attributes()
+            system.write(path, after, attributes=new)
 
     def affected(self, change: Change) -> Tuple[str, ...]:
         """The file."""
@@ -135,23 +159,51 @@ def edited(content: bytes, resource: Resource) -> bytes:
         lines = [line for index, line in enumerate(lines) if index not in picked]
     else:
         ending = b"\r" if lines and lines[0].endswith(b"\r") else b""
-        wished = str(resource.fields["line"]).encode("utf-8", "surrogateescape")
         if picked:
-            lines[picked[-1]] = wished + (b"\r" if lines[picked[-1]].endswith(b"\r") else b"")
-        else:
-            lines = _with_ending(lines, ending, complete=complete)
-            lines.append(wished + (ending if complete else b""))
+            lines[picked[-1]] = _replaced(lines[picked[-1]], resource)
+        elif resource.fields.get("backrefs") is not True:
+            lines = _added(lines, _wished(resource), insertion.place(_texts(lines), resource.fields), (ending, complete))
     return b"\n".join(lines) + (b"\n" if lines and complete else b"")
 
 
-def _with_ending(lines: List[bytes], ending: bytes, *, complete: bool) -> List[bytes]:
-    return lines if complete else [*lines[:-1], lines[-1] + ending]
+def _added(lines: List[bytes], wished: bytes, index: int, endings: Tuple[bytes, bool]) -> List[bytes]:
+    """The lines with a new one before this index. Only the last line of an incomplete file lacks an ending."""
+    ending, complete = endings
+    if index < len(lines) or complete:
+        return [*lines[:index], wished + ending, *lines[index:]]
+    return [*lines[:-1], lines[-1] + ending, wished]
+
+
+def _wished(resource: Resource) -> bytes:
+    return str(resource.fields["line"]).encode("utf-8", "surrogateescape")
+
+
+def _replaced(line: bytes, resource: Resource) -> bytes:
+    ending = b"\r" if line.endswith(b"\r") else b""
+    if resource.fields.get("backrefs") is not True:
+        return _wished(resource) + ending
+    (text,) = _texts([line])
+    found = re.search(str(resource.fields["match"]), text)
+    return found.expand(str(resource.fields["line"])).encode("utf-8", "surrogateescape") + ending if found else line
+
+
+def _refuse_restless(content: bytes, resource: Resource) -> None:
+    if resource.fields.get("backrefs") is True and edited(content, resource) != content:
+        raise TargetFailed(
+            f"{resource.address} would change its own line again the next time",
+            why="`match` finds something else in the new line",
+            hint="narrow the pattern",
+        )
+
+
+def _texts(lines: List[bytes]) -> List[str]:
+    bare = [line[:-1] if line.endswith(b"\r") else line for line in lines]
+    return [line.decode("utf-8", "surrogateescape") for line in bare]
 
 
 def _picked(lines: List[bytes], resource: Resource) -> List[int]:
     """The places of the lines that the wish is about."""
-    texts = [line[:-1] if line.endswith(b"\r") else line for line in lines]
-    decoded = [text.decode("utf-8", "surrogateescape") for text in texts]
+    decoded = _texts(lines)
     match, wished = resource.fields.get("match"), resource.fields.get("line")
     if match is None or (resource.absent and wished is not None):
         return [index for index, text in enumerate(decoded) if text == wished]
@@ -162,6 +214,8 @@ def _picked(lines: List[bytes], resource: Resource) -> List[int]:
 def _found(content: bytes, resource: Resource) -> Dict[str, JSON]:
     lines = content.split(b"\n")
     picked = _picked(lines[:-1] if lines[-1] == b"" else lines, resource)
+    if not picked and resource.fields.get("backrefs") is True and not resource.absent:
+        return {"type": "line", "line": "as wished"}
     if not picked:
         return dict(MISSING)
     return {"type": "line", "line": "as wished" if resource.absent or edited(content, resource) == content else "other"}

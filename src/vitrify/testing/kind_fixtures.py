@@ -3,7 +3,7 @@
 A fixture is a TOML file whose name is a sentence:
 
     kind = "file"                     # absent = true, secret = true, left = true (owned, but not declared any more) as needed
-    needs = ["programs"]              # what the system must have beside files: programs, services
+    needs = ["programs"]              # what the system must have beside files: programs, services; a host: accounts
     [fields]                          # the wish; contents in clear
     [previous]                        # fields of the version applied before, where there is one
     [before."/etc/motd"]              # the tree: content or bytes (hex) of a file, `to` of a link, neither for a folder
@@ -22,12 +22,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vitrify.core import place
-from vitrify.core.diagnostic import TargetFailed
+from vitrify.core.diagnostic import VitrifyError
 from vitrify.core.difference import Change
 from vitrify.core.digest import JSON, JSONObject, digest_bytes, keyed_digest
 from vitrify.core.plan import HostChanges, Owned, Seen, plan_host
 from vitrify.core.resource import Address, Kind, Kinds, Resource
-from vitrify.core.system import Attributes, System
+from vitrify.core.schema import Field, Type
+from vitrify.core.system import Attributes, System, Target
 
 KEY = b"the key of all fixtures"
 """The digest key that a system under test must use."""
@@ -105,7 +106,7 @@ def _carry_out(fixture: Fixture, kind: Kind, change: Change, system: System) -> 
     try:
         kind.enact(change, system)
         kind.enact(change, system)
-    except TargetFailed as error:
+    except VitrifyError as error:
         _compare(f"{fixture.name}: the failure", fixture.failure, str(error.diagnostics[0].summary))
         return
     _compare(f"{fixture.name}: the failure", fixture.failure, None)
@@ -113,6 +114,18 @@ def _carry_out(fixture: Fixture, kind: Kind, change: Change, system: System) -> 
     moved = {path for path in {*start, *end} if start.get(path) != end.get(path) and not place.inside(path, OWN)}
     taken_back = not kind.undoable(change) or kind.inverse(change) is not None
     _expect(moved <= {*kind.affected(change)} or taken_back, f"{fixture.name}: wrote more than `affected`: {sorted(moved)}")
+    _take_back(fixture, kind, change, system)
+
+
+def _take_back(fixture: Fixture, kind: Kind, change: Change, system: System) -> None:
+    """Where a kind itself undoes what it did, it looks as before then; afterwards the change is made once more."""
+    inverse = kind.inverse(change)
+    if inverse is None or kind.affected(change) or not kind.undoable(change) or system.target is Target.IMAGE:
+        return
+    kind.enact(Change.from_json(inverse.to_json()), system)
+    seen = kind.observe(change.resource, system).properties
+    _compare(f"{fixture.name}: how it looks once undone", dict(change.before), dict(seen))
+    kind.enact(change, system)
 
 
 def _look_again(fixture: Fixture, kind: Kind, system: System, kinds: Kinds) -> None:
@@ -161,6 +174,10 @@ def _spoken(expected: Mapping[str, object] | None) -> Mapping[str, object] | Non
     return None if expected is None else {"sureness": "certain", "undoable": True, **expected}
 
 
+def _may_be_secret(field: Field) -> bool:
+    return field.type is Type.TEXT and field.secret and not field.control
+
+
 @dataclass(frozen=True)
 class _Resolver:
     """Turns a wish as a fixture writes it into the form that travels, as a project does."""
@@ -170,10 +187,11 @@ class _Resolver:
 
     def resource(self, kind: Kind, declared: Mapping[str, JSON], *, absent: bool = False) -> Resource:
         fields = dict(declared)
-        if "content" in fields and "source" in kind.schema.fields:
-            fields["content"] = self._digest(str(fields["content"]), secret=self.secret)
-        if "environment_file" in fields:
-            fields["environment_file"] = self._digest(str(fields["environment_file"]), secret=True)
+        for name, known in kind.schema.fields.items():
+            if name == "environment_file" and name in fields:
+                fields[name] = self._digest(str(fields[name]), secret=True)
+            elif name in fields and (_may_be_secret(known) or (name == "content" and "source" in kind.schema.fields)):
+                fields[name] = self._digest(str(fields[name]), secret=self.secret)
         entries = fields.get("entries")
         if isinstance(entries, dict):
             fields["entries"] = {name: self._entry(entry) for name, entry in entries.items() if isinstance(entry, dict)}

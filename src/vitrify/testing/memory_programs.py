@@ -12,9 +12,9 @@ from vitrify.testing.memory_system import MemorySystem, Program
 
 
 def programs() -> Mapping[str, Program]:
-    """true, false, touch, `test -e` and `grep -q`, each by name and as a path below /usr/bin."""
-    known = {"true": _ends(0), "false": _ends(1), "touch": _touch, "test": _test, "grep": _grep}
-    return {**known, **{f"/usr/bin/{name}": program for name, program in known.items()}}
+    """true, false, touch, `test -e` and `grep -q`, and a shell that knows `touch`, each by name and as a path below /usr/bin."""
+    known = {"true": _ends(0), "sh": _sh, "false": _ends(1), "touch": _touch, "test": _test, "grep": _grep}
+    return {**known, "/bin/sh": _sh, **{f"/usr/bin/{name}": program for name, program in known.items()}}
 
 
 def _ends(code: int) -> Program:
@@ -28,6 +28,14 @@ def _touch(system: MemorySystem, command: Command) -> Completed:
         except TargetFailed as error:
             return Completed(1, "", f"touch: {error}\n")
     return Completed(0, "", "")
+
+
+def _sh(system: MemorySystem, command: Command) -> Completed:
+    lines = [line.split() for line in (command.attached or b"").decode().splitlines() if line and not line.startswith("#")]
+    ended = [
+        _touch(system, Command(tuple(words))) if words[0] == "touch" else Completed(127, "", f"{words[0]}: not found\n") for words in lines
+    ]
+    return next((one for one in ended if one.code), Completed(0, "", ""))
 
 
 def _test(system: MemorySystem, command: Command) -> Completed:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import io
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from typing import IO
 
 from vitrify.core import place
 from vitrify.core.diagnostic import TargetFailed
 from vitrify.core.digest import JSONObject, digest_bytes, keyed_digest
-from vitrify.core.system import Attributes, Command, Completed, Stat, Target
+from vitrify.core.system import Attributes, Command, Completed, Content, Fetch, Question, Stat, Target
 
 MOST_LINKS = 40
 
@@ -28,7 +31,7 @@ class Node:
 
 @dataclass(frozen=True)
 class Act:
-    """One thing that was done: write, make_directory, make_link, set_attributes, remove or run; `subject` is a path or command."""
+    """One thing that was done: write, make_directory, make_link, set_attributes, remove, run, ask; `subject` is what it was done to."""
 
     verb: str
     subject: str
@@ -59,6 +62,8 @@ class MemorySystem:
         self._failing = dict(failing or {})
         self.nodes: dict[str, Node] = {"/": _ROOT}
         self.acts: list[Act] = []
+        self.served: dict[str, bytes] = {}
+        self.answers: set[str] = set()
 
     @property
     def target(self) -> Target:
@@ -100,10 +105,23 @@ class MemorySystem:
             raise TargetFailed(f"{path} cannot be read", why="it does not exist" if node is None else f"it is a {node.type}")
         return node.content
 
+    @contextmanager
+    def open(self, path: str) -> Iterator[IO[bytes]]:
+        """See `System`."""
+        yield io.BytesIO(self.read(path))
+
     def digest(self, path: str, *, keyed: bool) -> str:
         """See `System`."""
         content = self.read(path)
         return keyed_digest(content, key=self._key) if keyed else digest_bytes(content)
+
+    def is_named(self, content: bytes, *, by: str) -> bool:
+        """See `System`."""
+        return by in (digest_bytes(content), keyed_digest(content, key=self._key))
+
+    def keyed(self, content: bytes) -> str:
+        """See `System`."""
+        return keyed_digest(content, key=self._key)
 
     def names(self, path: str) -> tuple[str, ...]:
         """See `System`."""
@@ -113,14 +131,15 @@ class MemorySystem:
             raise TargetFailed(f"{path} cannot be listed", why="it is not a folder")
         return tuple(sorted(one.rpartition("/")[2] for one in self.nodes if one != "/" and place.parent(one) == place_of))
 
-    def write(self, path: str, content: bytes, *, attributes: Attributes, validate: Sequence[str] = ()) -> None:
+    def write(self, path: str, content: Content, *, attributes: Attributes, validate: Sequence[str] = ()) -> None:
         """See `System`."""
         where = self._acting("write", path)
         found = self.nodes.get(where)
         if found is not None and found.type == "directory":
             raise TargetFailed(f"{path} cannot be written", why="it is a folder")
         node = found if found is not None and found.type == "file" else Node("file")
-        node = replace(_with(node, attributes), content=content, mtime_ns=self._now())
+        data = content if isinstance(content, bytes) else content.read()
+        node = replace(_with(node, attributes), content=data, mtime_ns=self._now())
         if validate:
             self._validate(f"{where}.new", node, validate)
         self.nodes[where] = node
@@ -165,6 +184,20 @@ class MemorySystem:
         if program is None:
             raise TargetFailed(f"{command.argv[0]} cannot be started", why="there is no such program")
         return program(self, command)
+
+    @contextmanager
+    def fetch(self, wanted: Fetch) -> Iterator[IO[bytes]]:
+        """See `System`; the network of this target is `served`."""
+        if wanted.url not in self.served:
+            raise TargetFailed(f"{wanted.url} cannot be had", why="404 Not Found")
+        yield io.BytesIO(self.served[wanted.url])
+
+    def answered(self, question: Question, *, within: float) -> str:
+        """See `System`; what listens and what answers stands in `answers`. Nobody waits in memory, but the wait is remembered."""
+        subject = question.path or question.url or f"{question.host}:{question.port}"
+        self.acts.append(Act("ask", f"{subject} within {within:g}"))
+        there = self.stat(question.path) is not None if question.path else subject in self.answers
+        return "" if there else f"{subject} does not answer"
 
     def blob(self, digest: str) -> bytes:
         """See `System`."""

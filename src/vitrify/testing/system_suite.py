@@ -84,6 +84,23 @@ class SystemSuite:
         assert system.digest("/etc/motd", keyed=False) == digest_bytes(b"hello\n")
         assert system.digest("/etc/motd", keyed=True) == keyed_digest(b"hello\n", key=KEY)
 
+    def test_bytes_are_told_from_others_by_their_digest(self, system: System) -> None:
+        for digest in (digest_bytes(b"one"), keyed_digest(b"one", key=KEY)):
+            assert system.is_named(b"one", by=digest)
+            assert not system.is_named(b"two", by=digest)
+
+    def test_a_file_is_read_in_parts_and_written_from_a_stream(self, system: System) -> None:
+        with system.open("/etc/motd") as stream:
+            assert (stream.read(2), stream.seek(4), stream.read()) == (b"he", 4, b"o\n")
+            stream.seek(0)
+            system.write("/etc/copy", stream, attributes=NONE)
+        assert system.read("/etc/copy") == b"hello\n"
+
+    def test_what_is_no_file_is_not_opened(self, system: System) -> None:
+        for path in ("/etc", "/etc/link", "/etc/nothing"):
+            with pytest.raises(TargetFailed, match=path), system.open(path):
+                pass
+
     def test_reading_what_is_no_file_fails_with_its_path(self, system: System) -> None:
         for path in ("/etc", "/etc/link", "/etc/nothing"):
             with pytest.raises(TargetFailed, match=path):

@@ -43,13 +43,16 @@ class Client:
     config: str = ""
     program: str = "ssh"
 
-    def argv(self, host: Host, remote: str) -> tuple[str, ...]:
-        """The client that runs `remote` on this host. Keys, jumps, aliases and known hosts are ssh_config's to say."""
+    def argv(self, host: Host, remote: str, *, shared: bool = True) -> tuple[str, ...]:
+        """The client that runs `remote` on this host. Keys, jumps, aliases and known hosts are ssh_config's to say.
+
+        A connection that is not `shared` logs in anew, whatever is open already.
+        """
         options = {
             "BatchMode": "yes",
-            "ControlMaster": "auto",
-            "ControlPath": f"{self.sockets}/%C",
-            "ControlPersist": "60",
+            "ControlMaster": "auto" if shared else "no",
+            "ControlPath": f"{self.sockets}/%C" if shared else "none",
+            "ControlPersist": "60" if shared else "no",
             "ClearAllForwardings": "yes",
             "Compression": "yes",
             "ForwardX11": "no",
@@ -90,11 +93,13 @@ class SshTransport:
     def _packed(self) -> Payload:
         return pack()
 
-    async def connect(self, host: Host) -> FramedSession:
-        """A session as root of this host; `TargetUnreachable` with the reason and what to do otherwise."""
-        if host not in self._begun:
-            await self.begin(host)
-        token, program = self._begun.pop(host)
+    async def connect(self, host: Host, *, anew: bool = False) -> FramedSession:
+        """A session as root of this host; `TargetUnreachable` with the reason and what to do otherwise.
+
+        `anew` logs in once more, as somebody would who was never there.
+        """
+        begun = None if anew else self._begun.pop(host, None)
+        token, program = begun or await self._start(host, shared=not anew)
         session = FramedSession(program, lost=partial(refusal.broken, host))
         try:
             async with asyncio.timeout(self._patience) as limit:
@@ -110,8 +115,7 @@ class SshTransport:
 
     async def begin(self, host: Host) -> None:
         """Start the client already; the next `connect` to this host goes on from there."""
-        token = secrets.token_hex(8)
-        self._begun[host] = (token, await self._started(host, token))
+        self._begun[host] = await self._start(host, shared=True)
 
     async def give_up(self) -> None:
         """End what was begun and not connected to."""
@@ -119,11 +123,12 @@ class SshTransport:
             _, (_, program) = self._begun.popitem()
             await program.end()
 
-    async def _started(self, host: Host, token: str) -> Program:
+    async def _start(self, host: Host, *, shared: bool) -> tuple[str, Program]:
+        token = secrets.token_hex(8)
         more = [f"{WHERE}={self._environ[WHERE]}"] if self._environ.get(WHERE) else []
         remote = command(token, self._packed.digest, ask=self._password is not None, cache=self._cache, more=more)
         try:
-            return Program(await started(self._client.argv(host, remote), environ=self._environ))
+            return token, Program(await started(self._client.argv(host, remote, shared=shared), environ=self._environ))
         except OSError as error:
             hint = "install the OpenSSH client: `apt-get install openssh-client`"
             raise TargetUnreachable(f"{self._client.program} cannot be started", why=str(error.strerror), hint=hint) from error

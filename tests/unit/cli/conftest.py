@@ -26,6 +26,7 @@ from vitrify.core.report import (
     EntryView,
     InstanceStatus,
     Outcome,
+    Outdated,
     Released,
     ReleaseStatus,
     ServerStatus,
@@ -63,6 +64,7 @@ class FakeApplication:
         self.applied_is = Applied()
         self.leaving_is = Plan("web", "", ())
         self.undone_is = Applied()
+        self.outdated_is: tuple[Outdated, ...] = ()
         self.status_is: tuple[ServerStatus, ...] = ()
         self.releases_is: tuple[ReleaseStatus, ...] = ()
         self.released_is = Released("web", "rollback", 3, 4, IMAGE, ("web-3-a", "web-3-b"))
@@ -126,6 +128,10 @@ class FakeApplication:
     def status(self) -> tuple[ServerStatus, ...]:
         self._called("status")
         return self.status_is
+
+    def outdated(self) -> tuple[Outdated, ...]:
+        self._called("outdated")
+        return self.outdated_is
 
     def bake(self, server: str) -> tuple[str, int]:
         self._called("bake", server=server)

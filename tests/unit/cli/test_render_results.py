@@ -14,13 +14,27 @@ from vitrify.core.diagnostic import UsageInvalid
 from vitrify.core.drift import Audit
 from vitrify.core.event import Event, Stage
 from vitrify.core.plan import Plan
-from vitrify.core.report import Applied, Check, EntryView, Released, ReleaseStatus, ServerStatus, Verified
+from vitrify.core.report import Applied, Behind, Check, EntryView, Outdated, Released, ReleaseStatus, ServerStatus, Verified
 
 if TYPE_CHECKING:
     from tests.unit.cli.conftest import Console
 
 
 IMAGE = "sha256:" + "ab12" * 16
+
+
+BEHIND = (
+    Behind(
+        "libssl3",
+        "3.0.15-1",
+        "3.0.17-1",
+        ("Debian-Security:12/stable-security",),
+        security=True,
+        held=False,
+        published_at=1_800_000_000.0 - 86_400 * 2,
+    ),
+    Behind("tzdata", "2025a-0", "2025b-0", ("Debian:12.11/stable",), security=False, held=True, published_at=None),
+)
 
 
 @pytest.fixture
@@ -33,6 +47,12 @@ def full_console(console: Console, mixed_plan: Plan, drift: Audit, servers: tupl
         ReleaseStatus("web", 4, "live", "live", IMAGE, 1_800_000_000.0 - 185, 2),
         ReleaseStatus("web", 3, "warm", "previous", "sha256:" + "0" * 64, 1_800_000_000.0 - 86_400 * 3, 2),
         ReleaseStatus("web", 2, "stopped", "", "sha256:" + "1" * 64, 1_800_000_000.0 - 86_400 * 9, 0),
+    )
+    app.outdated_is = (
+        Outdated("db", "ssh://db1", "mutable", "apt", BEHIND, 1_800_000_000.0 - 3600, 1_800_000_000.0 - 86_400 * 9),
+        Outdated("db", "ssh://db2", "mutable", "apt", (), None, None),
+        Outdated("db", "ssh://db3", "mutable", ""),
+        Outdated("web", "local", "immutable", made_at=1_800_000_000.0 - 86_400 * 3),
     )
     app.released_is = Released("web", "rollback", 3, 4, IMAGE, ("web-3-a",), "http://127.0.0.1:8080", warm=True, seconds=0.52)
     app.logs_are = "GET / 200\nGET /healthz 200\n"
@@ -71,6 +91,8 @@ COMMANDS = [
     ("rollback", "web", "-y"),
     ("retire", "web", "-y"),
     ("logs", "web"),
+    ("outdated",),
+    ("outdated", "--security"),
     ("audit",),
     ("ledger", "show"),
     ("ledger", "verify"),

@@ -228,6 +228,7 @@ class Bench:
             identify=self._identify,
             claim=self._claim,
             session=self._session,
+            session_anew=self._session,
             site=self._site,
             first_answer=self._first_answer,
         )

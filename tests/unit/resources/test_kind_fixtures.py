@@ -30,10 +30,22 @@ def test_a_kind_does_what_its_fixture_says(path: Path) -> None:
     run_fixture(fixture, make, kinds=kinds)
 
 
-@pytest.mark.parametrize("kind", all_kinds().names())
+TRIED = {
+    "npm": "e2e/test_npm_kind.py",
+    "postgres_database": "e2e/test_postgres_kinds.py",
+    "postgres_user": "e2e/test_postgres_kinds.py",
+}
+"""Kinds that are nothing without a server or a registry: they are tried with the real one, in this file."""
+
+
+def test_a_kind_without_fixtures_is_tried_with_its_server() -> None:
+    assert all(kind in all_kinds() and (FOLDER.parent / place).is_file() for kind, place in TRIED.items())
+
+
+@pytest.mark.parametrize("kind", sorted({*all_kinds().names()} - {*TRIED}))
 def test_every_kind_has_at_least_six_fixtures(kind: str) -> None:
     assert len([path for path in FIXTURES if path.parent.name == kind]) >= 6
 
 
 def test_no_fixture_is_for_an_unknown_kind() -> None:
-    assert {path.parent.name for path in FIXTURES} == set(all_kinds().names())
+    assert {path.parent.name for path in FIXTURES} | {*TRIED} == set(all_kinds().names())

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from vitrify.core.diagnostic import TargetFailed
+from vitrify.core.difference import difference
 from vitrify.core.digest import JSON
 from vitrify.core.resource import Address, Observation, Resource
 from vitrify.resources.line import Line, edited
@@ -41,6 +43,45 @@ def observe(resource: Resource, node: Node | None) -> Observation:
 def test_a_line_is_added_where_it_is_missing_and_nothing_else_moves(before: bytes, after: bytes) -> None:
     assert edited(before, line(line="b")) == after
     assert edited(after, line(line="b")) == after
+
+
+@pytest.mark.parametrize(
+    ("fields", "before", "after"),
+    [
+        ({"insert_after": "^b"}, b"a\nb\nb2\nc\n", b"a\nb\nb2\nx\nc\n"),
+        ({"insert_before": "^b"}, b"a\nb\nb2\nc\n", b"a\nb\nx\nb2\nc\n"),
+        ({"insert_before": "BOF"}, b"a\r\n", b"x\r\na\r\n"),
+        ({"insert_after": "EOF"}, b"a", b"a\nx"),
+        ({"insert_after": "nowhere"}, b"a\n", b"a\nx\n"),
+        ({"insert_before": "^a"}, b"a", b"x\na"),
+        ({"insert_after": "^a"}, b"a", b"a\nx"),
+        ({"insert_before": "BOF"}, b"", b"x\n"),
+    ],
+)
+def test_a_line_is_added_where_it_was_declared_to_go(fields: dict[str, JSON], before: bytes, after: bytes) -> None:
+    assert edited(before, line(absent=False, line="x", **fields)) == after
+    assert edited(after, line(absent=False, line="x", **fields)) == after
+
+
+def test_a_line_may_keep_what_the_pattern_found() -> None:
+    wish = line(match=r"^(\s*)max = (?P<old>\d+)$", line=r"\1max = 9", backrefs=True)
+
+    assert edited(b"[a]\n  max = 3\n", wish) == b"[a]\n  max = 9\n"
+    assert edited(b"[a]\n  max = 9\n", wish) == b"[a]\n  max = 9\n"
+    assert observe(wish, Node("file", content=b"nothing\n")).properties == LINE.desired(wish)
+
+
+def test_a_line_that_would_grow_each_time_is_refused() -> None:
+    wish = line(match="^(a*)$", line=r"\1a", backrefs=True)
+    system = MemorySystem()
+    system.put("/etc/x", Node("file", content=b"aa\n"))
+    change = difference(wish, desired=LINE.desired(wish), seen=LINE.observe(wish, system))
+    assert change is not None
+
+    with pytest.raises(TargetFailed, match="would change its own line again"):
+        LINE.enact(change, system)
+
+    assert system.read("/etc/x") == b"aa\n"
 
 
 @pytest.mark.parametrize(
@@ -93,6 +134,10 @@ def test_a_line_comes_after_its_file() -> None:
         ({"line": "a\r"}, "a line cannot hold a line break"),
         ({"line": "a", "match": "("}, "`match` is not a regular expression"),
         ({"line": "b=1", "match": "^a="}, "`match` is not found in `line`, so the next run would not know its own line again"),
+        ({"line": "a", "insert_after": "("}, "`insert_after` is not a regular expression"),
+        ({"line": "a", "insert_after": "b", "insert_before": "c"}, "`insert_before` cannot stand beside `insert_after`"),
+        ({"line": "a", "backrefs": True}, "`backrefs` has no meaning without `match`"),
+        ({"line": r"\2", "match": "(a)", "backrefs": True}, "`line` names a group that `match` has not"),
         ({"line": "a", "create": "yes"}, "expected true or false, not text"),
     ],
 )

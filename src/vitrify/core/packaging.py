@@ -1,0 +1,221 @@
+"""What all package managers have in common: what they are asked for, what they show, and what they say would happen."""
+
+from __future__ import annotations
+
+import fnmatch
+from dataclasses import dataclass
+from typing import Dict, List, Mapping, Optional, Protocol, Sequence, Tuple
+
+from vitrify.core.diagnostic import TargetFailed
+from vitrify.core.system import Command, Completed, System, Target
+
+LATEST = "latest"
+INSTALLED = "installed"
+LONGEST = 3600.0
+"""Seconds that one transaction may take."""
+
+
+@dataclass(frozen=True)
+class Package:
+    """One package as the target has it; `version` is empty where it is not there."""
+
+    version: str = ""
+    state: str = INSTALLED
+    """`installed`, or how far its package manager got before it was stopped."""
+    held: bool = False
+    automatic: bool = False
+    """Whether it is there only because others need it."""
+    provided_by: str = ""
+    """The installed package that provides this name, where no package of the name itself is there."""
+    remains: bool = False
+    """Whether it was removed and its configuration is still there."""
+
+    @property
+    def there(self) -> bool:
+        """Whether the name is there, by itself or provided."""
+        return bool(self.version or self.provided_by)
+
+
+ABSENT = Package()
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a transaction is made. Wishes whose options differ are transactions of their own."""
+
+    recommends: Optional[bool] = None
+    release: str = ""
+    autoremove: bool = False
+    lock_timeout: int = 60
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One wish: `version` is exact, a pattern, `latest`, or empty where any will do."""
+
+    name: str
+    version: str = ""
+    hold: Optional[bool] = None
+    absent: bool = False
+    purge: bool = False
+    content: str = ""
+    """Digest of the package file, where it is brought along."""
+    oldest_lists: Optional[int] = None
+    """How many seconds old the lists of what can be had may be; None where they are renewed only if there are none."""
+    options: Options = Options()
+
+    def fits(self, version: str) -> bool:
+        """Whether an installed version is one that was wished for."""
+        return self.version in ("", LATEST) or fnmatch.fnmatchcase(version, self.version)
+
+    def acts(self, seen: Package) -> bool:
+        """Whether anything has to be installed, changed or removed."""
+        if self.absent:
+            return bool(seen.version) or (self.purge and seen.remains)
+        if not seen.there or seen.state != INSTALLED:
+            return True
+        return bool(seen.version) and not self.fits(seen.version)
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What a transaction does to one package: `install`, `change` or `remove`."""
+
+    action: str
+    name: str
+    old: str = ""
+    new: str = ""
+
+    def __str__(self) -> str:
+        return " ".join(part for part in (self.action, self.name, self.old, self.new) if part)
+
+    @classmethod
+    def parse(cls, text: str) -> Effect:
+        """Read what `str` wrote."""
+        action, name, first, second, *_ = [*text.split(" "), "", ""]
+        return cls(action, name, new=first) if action == "install" else cls(action, name, old=first, new=second)
+
+    def told(self) -> str:
+        """In words, beside the line of the package that it comes with; what is lost is said loudly."""
+        if self.action == "install":
+            return f"also installs {self.name} {self.new} (dependency)"
+        if self.action == "change":
+            return f"also changes {self.name} {self.old} -> {self.new}"
+        return f"also REMOVES {self.name} {self.old}"
+
+
+@dataclass(frozen=True)
+class Foreseen:
+    """What the package manager's own simulation says of one wish."""
+
+    candidate: str = ""
+    also: Tuple[Effect, ...] = ()
+    needed_by: Tuple[str, ...] = ()
+    """The other wishes of the same transaction that need this one."""
+    lost: bool = False
+    """Whether a version that goes cannot be had again."""
+    problem: str = ""
+    stale: bool = False
+    """Whether the lists are to be renewed first, so that versions may be newer than the simulation says."""
+
+
+@dataclass(frozen=True)
+class Due:
+    """One wish that is carried out now, with what the plan said of it."""
+
+    wanted: Wanted
+    seen: Package
+    foreseen: Foreseen
+    planned: bool = True
+    """Whether the plan asked the simulation about it; what leaves the declaration goes without having been asked about."""
+
+    assumed: bool = False
+    """Whether an earlier change of the plan moved what can be had."""
+
+    @property
+    def exact(self) -> bool:
+        """Whether the plan knew all that would happen."""
+        return self.planned and not (self.assumed or self.foreseen.stale or self.foreseen.problem or self.wanted.content)
+
+
+class Manager(Protocol):
+    """What a kind asks of a package manager. Stateless; acts through the system alone."""
+
+    name: str
+
+    def present(self, system: System) -> bool:
+        """Whether it is on this target."""
+
+    def look(self, names: Sequence[str], system: System) -> Mapping[str, Package]:
+        """Each of these names as it is now."""
+
+    def foresee(self, wanted: Sequence[Tuple[Wanted, Package]], system: System) -> Mapping[str, Foreseen]:
+        """What would happen, by name, of those wishes that something has to be done for; changes nothing."""
+
+    def install(self, due: Sequence[Due], system: System) -> None:
+        """Install or change all of these in one transaction, and nothing that the plan did not name."""
+
+    def remove(self, due: Sequence[Due], system: System) -> None:
+        """Remove all of these in one transaction, and nothing that the plan did not name."""
+
+    def back(self, effects: Sequence[Effect], system: System, *, allowed: Sequence[str], orphans: bool) -> None:
+        """Make these effects; packages in `allowed` may go with it, and with `orphans` the dependencies that nobody needs then."""
+
+    def mark(self, name: str, *, held: Optional[bool], automatic: Optional[bool], system: System) -> None:
+        """Set whether a package is held, and whether it is there only because others need it; None leaves that as it is."""
+
+
+def by_options(due: Sequence[Due]) -> List[List[Due]]:
+    """In order, those together whose options agree."""
+    groups: Dict[Tuple[Options, bool], List[Due]] = {}
+    for one in due:
+        groups.setdefault((one.wanted.options, one.wanted.purge), []).append(one)
+    return list(groups.values())
+
+
+def refuse_unnamed(effects: Sequence[Effect], due: Sequence[Due]) -> None:
+    """Raise TargetFailed where a transaction would do what the plan did not name; what is removed must be named in any case."""
+    named = {(effect.action, effect.name) for one in due for effect in one.foreseen.also}
+    wished = {one.wanted.name: one.wanted.absent for one in due}
+    exact = all(one.exact for one in due)
+    for effect in effects:
+        own = effect.name in wished and wished[effect.name] is (effect.action == "remove")
+        if not own and (effect.action, effect.name) not in named and (exact or effect.action == "remove"):
+            raise TargetFailed(
+                f"{', '.join(sorted(wished))}: the package manager would do more than the plan says",
+                why=f"it {effect.told()}",
+                hint="plan again, look, and apply that",
+            )
+
+
+def run(system: System, argv: Sequence[str], environment: Optional[Mapping[str, str]] = None) -> Completed:
+    """Run a program of a package manager."""
+    return system.run(Command(tuple(argv), environment=dict(environment or {}), timeout=LONGEST))
+
+
+def demand(system: System, argv: Sequence[str], *, stdin: bytes = b"", hint: str = "") -> None:
+    """Run a program that must succeed."""
+    done = system.run(Command(tuple(argv), environment={"DEBIAN_FRONTEND": "noninteractive"}, stdin=stdin))
+    if done.code != 0:
+        said = (done.stderr.strip() or done.stdout.strip()).splitlines()
+        raise TargetFailed(f"{argv[0]} ended with {done.code}", why="; ".join(said[-3:]), hint=hint)
+
+
+def lacks_root(system: System) -> str:
+    """Why packages cannot be installed into this root, in words; "" where they can.
+
+    A package manager gives files to other users than root: inside a root it needs more user ids than the single one that
+    somebody who is not root has.
+    """
+    if system.target is Target.HOST:
+        return ""
+    lines = system.run(Command(("cat", "/proc/self/uid_map"))).stdout.splitlines()
+    ids = sum(int(line.split()[2]) for line in lines if len(line.split()) == 3)
+    return "" if ids > 65_000 else "files of packages belong to several users, and only root can give files to others"
+
+
+def refuse_without_root(system: System) -> None:
+    """Raise TargetFailed where packages cannot be installed into this root."""
+    why = lacks_root(system)
+    if why:
+        raise TargetFailed("packages cannot be installed into this root", why=why, hint="run the same command as root: `sudo vitrify …`")

@@ -1,0 +1,61 @@
+"""What kinds that wait have in common: how long, what they find, and that they look again whenever what they come after changes."""
+
+from __future__ import annotations
+
+import re
+from typing import Dict, List, Mapping, Optional
+
+from vitrify.core.diagnostic import TargetFailed
+from vitrify.core.difference import Change
+from vitrify.core.digest import JSON
+from vitrify.core.resource import Address, Observation, Properties, Resource
+from vitrify.core.schema import Field, Problem, Type
+from vitrify.core.system import Question, System, Target
+
+TIMEOUT = Field(Type.TEXT, "how long to wait, as in 30s, 2m; 1m where not given")
+ANSWERED: Properties = {"type": "answer", "answered": True}
+_DURATION = re.compile(r"([0-9]{1,6})(ms|s|m|h)")
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def timeout_problems(values: Mapping[str, JSON]) -> List[Problem]:
+    """What stands against the timeout."""
+    text = str(values.get("timeout", "1m"))
+    return (
+        []
+        if _DURATION.fullmatch(text)
+        else [Problem(("timeout",), f"{text!r} is no duration", "a whole number and ms, s, m or h, as in 30s")]
+    )
+
+
+def seconds(resource: Resource) -> float:
+    """How long to wait."""
+    match = _DURATION.fullmatch(str(resource.fields.get("timeout", "1m")))
+    return int(match.group(1)) * _SECONDS[match.group(2)] if match else 0.0
+
+
+def observed(resource: Resource, question: Question, system: System) -> Observation:
+    """Whether it is answered now; off a live host there is nobody to ask, which counts as wished."""
+    why = system.answered(question, within=0) if system.target is Target.HOST else ""
+    return Observation(resource.address, ANSWERED if not why else {**ANSWERED, "answered": False})
+
+
+def wait(resource: Resource, question: Question, system: System) -> None:
+    """Wait until it is answered; TargetFailed with the last reason where it is not in time."""
+    if system.target is not Target.HOST:
+        return
+    within = seconds(resource)
+    why = system.answered(question, within=within)
+    if why:
+        raise TargetFailed(f"{resource.address} was waited for in vain", why=why, hint=f"{within:g} s were not enough: a longer `timeout`?")
+
+
+def heard(resource: Resource) -> Dict[Address, str]:
+    """All that it comes after: whenever one of these changes there is something to wait for again."""
+    return dict.fromkeys(resource.after, "wait")
+
+
+def assumed(change: Change, earlier: Mapping[Address, Change]) -> str:
+    """That changes before it make the answer likely."""
+    last: Optional[Address] = next((address for address in reversed(list(earlier)) if address in change.resource.after), None)
+    return f"{last} is changed before" if last is not None and change.before.get("answered") is False else ""

@@ -1,0 +1,65 @@
+"""Which packages are behind: asked of the hosts themselves, from the lists that they have. Changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+from vitrify.core.declaration import Host, Lifecycle, Server
+from vitrify.core.diagnostic import VitrifyError
+from vitrify.core.digest import JSON
+from vitrify.core.report import Behind, Outdated
+from vitrify.lifecycle.mutable import scope
+from vitrify.lifecycle.side_by_side import side_by_side
+from vitrify.lifecycle.world import World
+
+
+async def outdated(servers: Sequence[Server], world: World, *, parallel: int) -> tuple[Outdated, ...]:
+    """One row for each host of a mutable server, one for each immutable one; a host that cannot be asked is a row with a problem."""
+    places = [
+        (server, host) for server in servers for host in (server.hosts if server.lifecycle is Lifecycle.MUTABLE else server.hosts[:1])
+    ]
+    found = await side_by_side([partial(_ask, server, host, world) for server, host in places], at_most=parallel)
+    rows: list[Outdated] = []
+    for (server, host), answer in zip(places, found, strict=True):
+        if isinstance(answer, VitrifyError):
+            rows.append(Outdated(server.name, host.name, server.lifecycle.value, problem=answer.diagnostics[0].summary))
+        else:
+            rows.append(answer)
+    return tuple(rows)
+
+
+async def _ask(server: Server, host: Host, world: World) -> Outdated:
+    if server.lifecycle is Lifecycle.IMMUTABLE:
+        slots = world.state.slots(server.name)
+        live = world.state.release(server.name, slots.live) if slots.live else None
+        return Outdated(server.name, host.name, server.lifecycle.value, made_at=live.created_at if live else None)
+    async with world.session(host) as session:
+        answer = await session.call("outdated", {"scope": scope(server.name, host, world)})
+    packages = answer.get("packages")
+    return Outdated(
+        server.name,
+        host.name,
+        server.lifecycle.value,
+        manager=str(answer.get("manager", "")),
+        packages=tuple(_behind(one) for one in packages if isinstance(one, dict)) if isinstance(packages, list) else (),
+        lists_at=_number(answer.get("lists_at")),
+        patched_at=_number(answer.get("patched_at")),
+    )
+
+
+def _behind(data: dict[str, JSON]) -> Behind:
+    origins = data.get("origins")
+    return Behind(
+        name=str(data["name"]),
+        installed=str(data["installed"]),
+        candidate=str(data["candidate"]),
+        origins=tuple(str(origin) for origin in origins) if isinstance(origins, list) else (),
+        security=data.get("security") is True,
+        held=data.get("held") is True,
+        published_at=_number(data.get("published_at")),
+    )
+
+
+def _number(value: JSON) -> float | None:
+    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
