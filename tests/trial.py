@@ -29,11 +29,23 @@ class Project:
         return path
 
     def load(
-        self, text: str | bytes, *, environ: Mapping[str, str] | None = None, overrides: Mapping[str, str] | None = None
+        self,
+        text: str | bytes,
+        *,
+        environ: Mapping[str, str] | None = None,
+        overrides: Mapping[str, str] | None = None,
+        environment: str = "",
     ) -> Declaration:
         """Write this declaration and load it."""
         self.file("vitrify.yaml", text)
-        return load(str(self.folder), environ=environ or {}, overrides=overrides or {}, kinds=all_kinds(), key=KEY)
+        return self.reload(environ=environ, overrides=overrides, environment=environment)
+
+    def reload(
+        self, *, environ: Mapping[str, str] | None = None, overrides: Mapping[str, str] | None = None, environment: str = ""
+    ) -> Declaration:
+        """Load the declaration that is there."""
+        found = {"environ": environ or {}, "overrides": overrides or {}}
+        return load(str(self.folder), **found, kinds=all_kinds(), key=KEY, environment=environment)
 
     def problems(self, text: str | bytes, *, environ: Mapping[str, str] | None = None) -> tuple[Diagnostic, ...]:
         """Everything that is wrong with this declaration."""

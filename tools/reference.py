@@ -1,4 +1,4 @@
-"""Writes the reference pages from the code that they describe: every kind and its fields, every command and its flags."""
+"""Writes what is told twice from the code that it tells of: the reference pages, and the types of the Python front end."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from vitrify.core.schema import Field
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "docs" / "reference"
+STUB = ROOT / "src" / "vitrify" / "declare.pyi"
 WIDTH = 100
 MARK = "<!-- Written by `./run fix` from the source: change that instead. -->\n"
 
@@ -41,10 +42,12 @@ def main(arguments: list[str]) -> int:
 
 def pages() -> dict[Path, str]:
     """Every generated page and what it should hold."""
+    from tools.stub import stub
     from vitrify.cli.group import vitrify
     from vitrify.resources.registry import all_kinds
 
-    return {FOLDER / "kinds.md": kinds_page(all_kinds()), FOLDER / "commands.md": commands_page(vitrify)}
+    kinds = all_kinds()
+    return {FOLDER / "kinds.md": kinds_page(kinds), FOLDER / "commands.md": commands_page(vitrify), STUB: stub(kinds)}
 
 
 def kinds_page(kinds: Kinds) -> str:

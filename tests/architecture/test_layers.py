@@ -38,7 +38,7 @@ def _may_travel(name: str) -> bool:
 
 
 def _engine_modules(face: Module) -> set[str]:
-    allowed = ("vitrify.app", "vitrify.core", "vitrify.cli", "vitrify.__version__")
+    allowed = ("vitrify.app", "vitrify.reading", "vitrify.core", "vitrify.cli", "vitrify.__version__")
     ours = {name for name in face.imports() if name.startswith("vitrify.")}
     return {name for name in ours if not any(name == room or name.startswith(f"{room}.") for room in allowed)}
 

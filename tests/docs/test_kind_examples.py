@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 import yaml
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # brings no types
 from tools.kind_examples import EXAMPLES
 
 from vitrify.project.compile import COMMON
+from vitrify.project.editors import schema
 from vitrify.resources.registry import all_kinds
 
 KINDS = all_kinds()
@@ -37,3 +39,11 @@ def test_the_page_shows_every_field_that_can_be_declared_and_no_other(name: str)
 
     for field, known in KINDS[name].schema.fields.items():
         assert (f"| `{field}`" in section) is not known.resolved
+
+
+@pytest.mark.parametrize("name", sorted(EXAMPLES))
+def test_an_example_satisfies_the_schema_for_editors(name: str) -> None:
+    whole = {"version": 1, "project": "p", "servers": {"s": {"lifecycle": "mutable", "hosts": ["local"], "resources": None}}}
+    whole["servers"]["s"]["resources"] = yaml.safe_load(EXAMPLES[name])  # type: ignore[index]
+
+    assert not [error.message for error in Draft202012Validator(schema(KINDS)).iter_errors(whole)]

@@ -57,7 +57,9 @@ def test_every_whole_declaration_in_a_page_loads(page: Page, tmp_path: Path) -> 
     for block in [block for block in page.blocks if block.wish.startswith("load")]:
         if "with " in block.wish:
             _write(tmp_path / block.wish.partition("with ")[2], "")
-        _write(tmp_path / "vitrify.yaml", block.text)
+        for name in ("vitrify.yaml", "vitrify.py"):
+            (tmp_path / name).unlink(missing_ok=True)
+        _write(tmp_path / ("vitrify.py" if block.language == "python" else "vitrify.yaml"), block.text)
         declaration = load(str(tmp_path), environ={}, overrides={}, kinds=all_kinds(), key=bytes(32))
         assert declaration.servers
 
@@ -108,3 +110,19 @@ def test_the_index_leads_to_every_page_of_the_docs() -> None:
     docs = {page.path for page in pages() if ROOT / "docs" in page.path.parents and page.path.name != "index.md"}
 
     assert not {str(path.relative_to(ROOT)) for path in docs - linked}
+
+
+@pytest.mark.parametrize("page", wishing("load"), ids=lambda page: page.name)
+def test_every_whole_declaration_in_a_page_satisfies_the_schema_for_editors(page: Page) -> None:
+    from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # brings no types
+
+    from vitrify.project.editors import schema
+    from vitrify.project.node import plain
+    from vitrify.project.problems import Problems
+    from vitrify.project.yaml import parse
+    from vitrify.resources.registry import all_kinds
+
+    checked = Draft202012Validator(schema(all_kinds()))
+
+    for block in [block for block in page.blocks if block.wish.startswith("load") and block.language == "yaml"]:
+        assert not [error.message for error in checked.iter_errors(plain(parse(block.text.encode(), file="", problems=Problems())))]

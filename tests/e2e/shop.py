@@ -105,7 +105,7 @@ class Shop:
     def run(self, *words: str, expect: int | None = 0, **environment: str) -> subprocess.CompletedProcess[str]:
         """The command line, as a person would use it."""
         result = subprocess.run(
-            [*self.within, sys.executable, "-m", "vitrify", *words],
+            [*self.within, sys.executable, "-P", "-m", "vitrify", *words],
             cwd=self.folder,
             env={**os.environ, "VITRIFY_HOME": str(self.home), "VITRIFY_YES": "1", **environment},
             capture_output=True,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pyrage  # type: ignore[import-untyped]  # brings no types
 import pytest
 
 from conftest import BuildShop
@@ -12,19 +13,31 @@ from shop import Shop
 pytestmark = pytest.mark.e2e
 
 CANARY = "canary-5f0c1b7e-never-shown"
+FROM_ENV = "{env: SHOP_PASSWORD}"
+SOURCES = [FROM_ENV, "{exec: [printenv, SHOP_PASSWORD]}", "{age: {file: ../password.age, identity: secret:key}}"]
 EXTRA = """
-secrets: {password: {env: SHOP_PASSWORD}}
+secrets:
+  password: {source}
+  key: {{file: ../key.txt}}
 """
 
 
-def with_secrets(shop: Shop, *, in_file: bool) -> None:
+def with_secrets(shop: Shop, *, in_file: bool, source: str = FROM_ENV) -> None:
+    encrypted(shop, CANARY)
     path = shop.folder / "vitrify.yaml"
-    text = path.read_text().replace("port: 8000}", 'port: 8000, env: {PASSWORD: "secret:password"}}') + EXTRA
+    text = path.read_text().replace("port: 8000}", 'port: 8000, env: {PASSWORD: "secret:password"}}') + EXTRA.format(source=source)
     if in_file:
         text = text.replace(
             "      - process:", '      - file: {path: /srv/app/password, content: "secret:password", mode: "0600"}\n      - process:'
         )
     path.write_text(text)
+
+
+def encrypted(shop: Shop, value: str) -> None:
+    """The value in a file beside the project that only a key opens."""
+    identity = pyrage.x25519.Identity.generate()
+    (shop.folder.parent / "key.txt").write_text(f"{identity}\n")
+    (shop.folder.parent / "password.age").write_bytes(pyrage.encrypt(value.encode(), [identity.to_public()]))
 
 
 def holders(folder: Path) -> set[str]:
@@ -47,11 +60,14 @@ READING = [
 ]
 
 
-def test_on_a_folder_the_secret_is_at_its_destination_and_in_the_undo_journal_alone(build_shop: BuildShop) -> None:
+@pytest.mark.parametrize("source", SOURCES)
+def test_on_a_folder_the_secret_is_at_its_destination_and_in_the_undo_journal_alone(build_shop: BuildShop, source: str) -> None:
     shop = build_shop(lifecycle="mutable")
-    with_secrets(shop, in_file=True)
+    with_secrets(shop, in_file=True, source=source)
     said = everything(shop, *READING, ("apply",))
+    encrypted(shop, f"{CANARY}-rotated")
     shop.run("apply", expect=None, SHOP_PASSWORD=f"{CANARY}-rotated")
+    encrypted(shop, CANARY)
 
     said += everything(shop, ("apply",), *READING, ("undo", "web"), *READING)
 

@@ -33,19 +33,23 @@ SHOP = """\
 version: 1
 project: shop
 vars: {workers: 4, name: &name shop, hot: true}
-secrets: {db: {env: DB}}
+secrets: {db: {env: DB}, old: {age: {file: t/old.age, identity: secret:db}}, older: {ansible_vault: {file: t/v, password: secret:db}}}
+environments: {prod: {vars: {workers: 16}}}
+groups:
+  eu: {hosts: ["root:./eu1", {at: "root:./eu2", vars: {workers: 2}}], vars: {hot: false}}
+  all_of_them: {hosts: [eu]}
 profiles:
   hardened:
-    parameters: {port: {type: integer, default: 22}, text: {type: text}}
+    parameters: {port: {type: integer, default: 22, choices: [22, 2222]}, text: {type: text}, owner: {type: text, required: false}}
     resources:
       - directory: [/etc, /etc/ssh]
-      - file: {path: /etc/motd, content: "${param.text} ${param.port}\\n", mode: "0644"}
+      - file: {path: /etc/motd, content: "${param.text} ${param.port}\\n", mode: "0644", owner: "${param.owner}"}
 routers:
   edge: {kind: caddy, listen: ":8080", tls: off}
 servers:
   db:
     lifecycle: mutable
-    hosts: [local, {at: "root:./machine", vars: {workers: 8}}]
+    hosts: [local, all_of_them, {at: "root:./machine", vars: {workers: 8}}]
     health: {tcp: 5432}
     resources:
       - use: {profile: hardened, with: {text: database}}
@@ -231,12 +235,11 @@ def _within(problem: Diagnostic, folder: Path, content: bytes) -> bool:
 
 
 # -- planted mistakes --------------------------------------------------------------------------------------------
-"""Those that begin with the declaration."""
 VERBS = ("plan", "apply", "audit", "status")
 """Those that begin with the declaration."""
-FREE = {"vars", "routers", "servers", "profiles", "secrets", "parameters", "env"}
+FREE = {"vars", "environments", "groups", "routers", "servers", "profiles", "secrets", "parameters", "env"}
 """Maps whose keys are names that a person chooses."""
-OPEN = FREE | {"use", "hosts", "with", "default"}
+OPEN = FREE | {"use", "hosts", "with", "default", "choices"}
 """Keys below which a map can be right, or is read as something else."""
 Planted = tuple[str, tuple[int, int]]
 

@@ -6,13 +6,15 @@ import asyncio
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 
 from vitrify.app.wiring import LOCAL, Ask, Options, Wiring
 from vitrify.core.declaration import Host, Server
 from vitrify.core.diagnostic import PlanStale, UsageInvalid
+from vitrify.core.digest import JSONObject
 from vitrify.core.drift import Audit
 from vitrify.core.event import Emit
-from vitrify.core.plan import HostPlan, Plan
+from vitrify.core.plan import HostPlan, Plan, Selection
 from vitrify.core.report import LAST, Applied, Check, Converged, EntryView, Outdated, Released, ReleaseStatus, ServerStatus, Verified, Which
 
 __all__ = ("App", "Options")
@@ -25,6 +27,7 @@ class App:
         self._options = options
         self._environ = environ
         self._wiring = Wiring(options, emit=emit, environ=environ, ask=ask)
+        self._begin = partial(Wiring, emit=emit, environ=environ, ask=ask)
 
     def plan(self) -> Plan:
         """What an apply would do; told to the ledger unless the last entry says the same."""
@@ -43,6 +46,8 @@ class App:
         from vitrify.project import saved
 
         document = saved.read(path)
+        self._options = self._options.selecting(Selection.from_json(document.get("selection")))
+        self._wiring = self._begin(self._options)
         now = asyncio.run(self._plan())
         if document.get("digest") != now.digest:
             why = "the declaration changed" if document.get("declaration") != now.declaration else "the servers changed"
@@ -190,9 +195,9 @@ class App:
     # -- the chosen servers ---------------------------------------------------------------------------------------
 
     def _chosen(self) -> tuple[Server, ...]:
-        from vitrify.project.choose import chosen
+        from vitrify.project.choose import choose
 
-        return chosen(self._wiring.declaration, limit=self._options.limit, exclude=self._options.exclude)
+        return choose(self._wiring.declaration, limit=self._options.limit, exclude=self._options.exclude)
 
     def _managed(self, server: str) -> list[Host]:
         """The hosts that this server is changed in place on, whether they are declared still or not."""
@@ -222,17 +227,23 @@ class App:
     async def _planned(self) -> Plan:
         from vitrify.core.digest import digest_of
         from vitrify.lifecycle import fleet
+        from vitrify.project.choose import only_tagged, with_tags
 
-        servers = self._chosen()
+        selection = self._options.selection
+        servers = with_tags(selection.tags, self._chosen())
         planned, problems = await fleet.plan(servers, self._wiring.world, parallel=self._options.parallel)
+        planned = only_tagged(selection.tags, planned, servers)
         declared = digest_of({server.name: server.digest for server in servers})
-        return Plan(self._wiring.declaration.project, declared, planned, made_at=round(time.time()), problems=problems)
+        now, project = round(time.time()), self._wiring.declaration.project
+        return Plan(project, declared, planned, made_at=now, selection=selection, problems=problems)
 
     def _record_plan(self, plan: Plan) -> None:
         ledger = self._wiring.world.ledger
         newest = next(iter(ledger.entries(ledger.size - 1)), None) if ledger.size else None
         if newest is None or newest.kind != "plan" or newest.body.get("plan") != plan.digest:
-            ledger.append("plan", {"plan": plan.digest, "declaration": plan.declaration, "empty": plan.empty})
+            body: JSONObject = {"plan": plan.digest, "declaration": plan.declaration, "empty": plan.empty}
+            picked: JSONObject = {} if plan.selection == Selection() else {"selection": plan.selection.to_json()}
+            ledger.append("plan", {**body, **picked})
 
     async def _apply(self, plan: Plan) -> Applied:
         from vitrify.lifecycle import fleet

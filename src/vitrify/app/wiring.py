@@ -6,7 +6,7 @@ import getpass
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from vitrify.core.declaration import Declaration, Host
 from vitrify.core.diagnostic import UsageInvalid
 from vitrify.core.event import Emit
+from vitrify.core.plan import Selection
 from vitrify.onhost.failpoint import from_environment
 
 if TYPE_CHECKING:
@@ -39,12 +40,24 @@ class Options:
     limit: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     overrides: Mapping[str, str] = field(default_factory=dict)
+    environment: str = ""
+    tags: tuple[str, ...] = ()
     parallel: int = 10
     """Hosts at a time."""
     keep_runs: int = 20
     """So many runs of each server stay undoable on a host."""
     dead_man: float = 120.0
     """Seconds that a change has to be confirmed in, where it could shut us out; 0 is for ever."""
+
+    @property
+    def selection(self) -> Selection:
+        """Which part of the declaration is meant."""
+        return Selection(self.limit, self.exclude, self.tags, self.environment)
+
+    def selecting(self, selection: Selection) -> Options:
+        """The same, about this part."""
+        limit, exclude = selection.limit, selection.exclude
+        return replace(self, limit=limit, exclude=exclude, tags=selection.tags, environment=selection.environment)
 
 
 Ask = Callable[[str], Awaitable[str]]
@@ -83,11 +96,19 @@ class Wiring:
         from vitrify.project.find import NAME
         from vitrify.project.load import load
 
-        world = self.world
-        key = bytes.fromhex(world.key)
-        found = load(str(self.folder), environ=self._environ, overrides=self._options.overrides, kinds=world.kinds, key=key)
-        reach.remember(self.home, self.folder / NAME, found)
+        world, environment = self.world, self._options.environment
+        inputs = {"environ": self._environ, "overrides": self._options.overrides}
+        found = load(str(self.folder), **inputs, kinds=world.kinds, key=bytes.fromhex(world.key), environment=environment)
+        if self._foreseeable:
+            reach.remember(self.home, self.folder / NAME, found)
         return found
+
+    @property
+    def _foreseeable(self) -> bool:
+        """Whether the bytes of the declaration alone say which hosts it names: a program, an environment or a variable may say more."""
+        from vitrify.project.find import NAME
+
+        return not (self._options.overrides or self._options.environment) and (self.folder / NAME).is_file()
 
     def _known_identity(self) -> Identity:
         from vitrify.project import identity
@@ -174,12 +195,14 @@ class Wiring:
         from vitrify.project.find import NAME
         from vitrify.project.reach import Reach, remembered
 
-        return Reach() if self._options.overrides else remembered(self.home, self.folder / NAME)
+        return remembered(self.home, self.folder / NAME) if self._foreseeable else Reach()
 
     @asynccontextmanager
     async def calling(self) -> AsyncIterator[None]:
         """Connections are begun before the declaration is read, which takes longer than they do."""
-        hosts = self._reach.hosts(self._options.limit, self._options.exclude)[: self._options.parallel]
+        # What is left out may be a group or a host, which only the declaration knows: then nobody is called before it is read.
+        known = self._reach.hosts(self._options.limit, ()) if not self._options.exclude else ()
+        hosts = known[: self._options.parallel]
         for host in hosts:
             await self._ssh.begin(host)
         try:

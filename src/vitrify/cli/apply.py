@@ -18,6 +18,7 @@ from vitrify.core.plan import Plan
 EXAMPLES = {
     "vitrify apply": "Show the plan, ask, and carry it out.",
     "vitrify apply -y -l web": "Only the server web, without asking.",
+    "vitrify apply -t motd": "Only resources that are tagged so; what left the declaration stays as it is.",
     "vitrify apply plan.json": "Carry out a saved plan exactly, or refuse it.",
 }
 
@@ -36,7 +37,7 @@ EXAMPLES = {
     ),
 )
 @click.argument("file", required=False)
-@shared("project", "limit", "exclude", "var", "parallel", "keep_runs", "dead_man", "yes")
+@shared("project", "limit", "exclude", "tag", "var", "parallel", "keep_runs", "dead_man", "yes")
 def apply(invocation: Invocation, file: str | None) -> Exit:
     """Show the plan, ask, and carry it out: mutable servers are converged in place, immutable ones get a new release that
     takes over once it is healthy. FILE is a saved plan. Interrupted or killed, the same command finishes what was begun.
@@ -55,8 +56,11 @@ def apply(invocation: Invocation, file: str | None) -> Exit:
 def _plan(invocation: Invocation, file: str | None) -> Plan:
     if file is None:
         return invocation.app.plan()
-    if invocation.scope.limit or invocation.scope.exclude:
+    scope = invocation.scope
+    if scope.limit or scope.exclude or scope.tags or scope.environment:
         raise UsageInvalid(
-            "a saved plan is applied as it is", why="--limit and --exclude belong to `vitrify plan`", hint="leave them out here"
+            "a saved plan is applied as it is",
+            why="--limit, --exclude, --tag and --env belong to `vitrify plan`, and the plan remembers them",
+            hint="leave them out here",
         )
     return invocation.app.saved(file)

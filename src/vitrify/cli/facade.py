@@ -15,12 +15,14 @@ if TYPE_CHECKING:  # help and usage errors are told before any of these is neede
 
 @dataclass(frozen=True)
 class Scope:
-    """Which project, which of its servers, and the variables given on the command line."""
+    """Which project, which part of it, and the environment and variables given on the command line."""
 
     folder: str = "."
     limit: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     overrides: Mapping[str, str] = field(default_factory=dict)
+    environment: str = ""
+    tags: tuple[str, ...] = ()
     parallel: int = 10
     """Hosts at a time."""
     keep_runs: int = 20

@@ -28,6 +28,10 @@ VERBS: Mapping[str, str] = {
     "ledger": "Read and verify the tamper-evident record.",
     "retire": "Take a server out of service, and away what was created for it.",
     "forget": "Stop managing hosts, and leave what is there.",
+    "explain": "Show where the value of a variable comes from.",
+    "inventory": "Bring in what other tools know about hosts.",
+    "schema": "Print the JSON Schema of a declaration, for editors.",
+    "completion": "Print what a shell needs to complete commands.",
     "doctor": "Check what this machine has and lacks.",
     "demo": "See it work on a real application, in under a minute.",
     "version": "Show the version.",
@@ -82,7 +86,7 @@ class Verbs(click.Group):
     no_args_is_help=True,
     subcommand_metavar="VERB [ARGS]...",
 )
-@shared("project", "limit", "exclude", "var", "parallel", "keep_runs", "dead_man", "yes")
+@shared("project", "limit", "exclude", "tag", "var", "parallel", "keep_runs", "dead_man", "yes")
 @click.version_option(__version__, "-V", "--version", prog_name="vitrify", message="%(prog)s %(version)s")
 def vitrify(**_: object) -> None:
     """Converge live servers in place, or bake the same declaration into images and replace instances.

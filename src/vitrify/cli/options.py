@@ -37,6 +37,24 @@ def _assignments(_: click.Context, __: click.Parameter, given: tuple[str, ...]) 
     return found
 
 
+def _environments(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
+    from vitrify.reading import environments
+
+    return [name for name in environments(_folder(ctx)) if name.startswith(incomplete)]
+
+
+def _picked(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
+    from vitrify.reading import pickable
+
+    return [name for name in pickable(_folder(ctx)) if name.startswith(incomplete)]
+
+
+def _folder(ctx: click.Context) -> str:
+    """The project's folder, given behind the verb or before it."""
+    given = [context.params.get("project", ".") for context in (ctx, ctx.find_root())]
+    return str(next((folder for folder in given if folder not in (".", None)), "."))
+
+
 class OutputOrFile(click.ParamType[str]):
     """What `plan -o` takes: a format, or a file to save the plan to."""
 
@@ -61,8 +79,30 @@ class OutputOrFile(click.ParamType[str]):
 
 
 project = flag("-C", "--project", metavar="DIR", default=".", help="The project's folder, or one below it.")
-limit = flag("-l", "--limit", metavar="PATTERN", multiple=True, help="Only servers of this name, as in web or 'web*'. Repeatable.")
-exclude = flag("--exclude", metavar="PATTERN", multiple=True, help="No servers of this name. Repeatable; wins over --limit.")
+limit = flag(
+    "-l",
+    "--limit",
+    metavar="PATTERN",
+    multiple=True,
+    shell_complete=_picked,
+    help="Only this server, group or host, as in web or 'db*'. Repeatable.",
+)
+exclude = flag(
+    "--exclude",
+    metavar="PATTERN",
+    multiple=True,
+    shell_complete=_picked,
+    help="Not this server, group or host. Repeatable; wins over --limit.",
+)
+env = flag(
+    "-e",
+    "--env",
+    metavar="NAME",
+    default="",
+    shell_complete=_environments,
+    help="The environment whose variables count.",
+)
+tag = flag("-t", "--tag", metavar="TAG", multiple=True, help="Only resources with this tag, of mutable servers. Repeatable.")
 parallel = flag("-j", "--parallel", type=click.IntRange(min=1), metavar="N", default=10, show_default=True, help="So many hosts at a time.")
 keep_runs = flag(
     "--keep-runs", type=click.IntRange(min=1), metavar="N", default=20, show_default=True, help="So many runs stay undoable on a host."
@@ -91,6 +131,8 @@ _DECORATORS: Mapping[str, Decorator] = {
     "project": project,
     "limit": limit,
     "exclude": exclude,
+    "tag": tag,
+    "env": env,
     "var": var,
     "parallel": parallel,
     "keep_runs": keep_runs,
@@ -105,8 +147,9 @@ _DECORATORS: Mapping[str, Decorator] = {
 
 
 def shared(*names: str) -> Decorator:
-    """These shared flags, and those of every verb: how to show."""
+    """These shared flags, and those of every verb: how to show. Whoever takes variables takes an environment as well."""
     showing = {"output_or_file" if "output_or_file" in names else "output", "color", "quiet", "verbose"}
+    showing |= {"env"} if "var" in names else set()
 
     def decorate(function: Decorated, /) -> Decorated:
         for name in reversed([each for each in _DECORATORS if each in {*names, *showing}]):

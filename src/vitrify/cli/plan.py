@@ -12,6 +12,7 @@ from vitrify.cli.verb import verb
 EXAMPLES = {
     "vitrify plan": "Show every change, its reason and its diff.",
     "vitrify plan -o plan.json": "Show it and save it; `vitrify apply plan.json` does exactly that, or refuses.",
+    "vitrify plan -e prod -l 'db*'": "In the environment prod, only servers, groups or hosts that are called so.",
     "vitrify plan --detailed-exitcode -q": "In a pipeline: exit 2 where something would change.",
     "vitrify plan -o json --out plan.json": "Print the document as well as saving it.",
 }
@@ -24,7 +25,7 @@ EXAMPLES = {
 )
 @flag("--out", metavar="FILE", default="", help="Save the plan to FILE, for `vitrify apply FILE`.")
 @flag("--detailed-exitcode", is_flag=True, help="Exit 2 where something would change.")
-@shared("project", "limit", "exclude", "var", "parallel", "output_or_file")
+@shared("project", "limit", "exclude", "tag", "var", "parallel", "output_or_file")
 def plan(invocation: Invocation, out: str, detailed_exitcode: bool) -> Exit:  # noqa: FBT001  a flag of the command line
     """Look at every server, compare it with the declaration, and show what apply would do: each change with its reason, how sure
     it is and whether it can be undone; each release with the instances it replaces. Changes nothing.

@@ -21,6 +21,8 @@ _SCOPE = {
     "project": "folder",
     "limit": "limit",
     "exclude": "exclude",
+    "tag": "tags",
+    "env": "environment",
     "var": "overrides",
     "parallel": "parallel",
     "keep_runs": "keep_runs",

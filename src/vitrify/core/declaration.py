@@ -190,3 +190,5 @@ class Declaration:
     servers: tuple[Server, ...]
     routers: tuple[Router, ...] = ()
     ssh: Ssh = field(default_factory=Ssh)
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Group -> the names of its hosts, those of inner groups included."""

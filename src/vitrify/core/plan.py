@@ -122,6 +122,29 @@ class ReleasePlan:
 
 
 @dataclass(frozen=True)
+class Selection:
+    """Which part of a declaration a plan is about, and in which environment; empty means all, and none."""
+
+    limit: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    environment: str = ""
+
+    def to_json(self) -> JSONObject:
+        """The form that is kept with a plan."""
+        lists: JSONObject = {"limit": [*self.limit], "exclude": [*self.exclude], "tags": [*self.tags]}
+        return {**lists, "environment": self.environment}
+
+    @classmethod
+    def from_json(cls, data: JSON) -> Selection:
+        """Read what `to_json` wrote; what is missing is empty."""
+        found = data if isinstance(data, dict) else {}
+        lists = {name: value for name, value in found.items() if isinstance(value, list)}
+        limit, exclude, tags = (tuple(str(word) for word in lists.get(name, [])) for name in ("limit", "exclude", "tags"))
+        return cls(limit, exclude, tags, str(found.get("environment", "")))
+
+
+@dataclass(frozen=True)
 class HostProblem:
     """A host that could not do its part, or not be reached; `why` is its error in words."""
 
@@ -144,6 +167,7 @@ class Plan:
     servers: tuple[HostPlan | ReleasePlan, ...]
     made_at: int = field(default=0, compare=False)
     """Seconds since the epoch."""
+    selection: Selection = field(default_factory=Selection, compare=False)
     problems: tuple[HostProblem, ...] = ()
     """Hosts that could not be looked at: an apply leaves them alone."""
 
@@ -165,6 +189,7 @@ class Plan:
             "declaration": self.declaration,
             "digest": self.digest,
             "made_at": self.made_at,
+            "selection": self.selection.to_json(),
             "servers": [server.to_json() for server in self.servers],
             "problems": [problem.to_json() for problem in self.problems],
         }
@@ -226,6 +251,17 @@ def plan_host(wishes: Sequence[Resource], seen: Seen, *, kinds: Kinds, diff: Dif
             changes.append(replace(change, because=("left the declaration", *change.because[1:])))
             del owned[left.resource.address]
     return HostChanges(tuple(changes), tuple(settled), tuple(item.resource for item in owned.values()))
+
+
+def tagged(planned: HostPlan, wishes: Sequence[Resource], *, tags: Sequence[str]) -> HostPlan:
+    """The part of a plan that is about resources with one of these tags. What left the declaration is never part of it."""
+    picked = {wish.address for wish in wishes if set(wish.tags) & set(tags)}
+    return replace(
+        planned,
+        changes=tuple(change for change in planned.changes if change.resource.address in picked),
+        settled=tuple(resource for resource in planned.settled if resource.address in picked),
+        forgotten=(),
+    )
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from vitrify.core.digest import JSONObject
+from vitrify.core.diagnostic import Location
+from vitrify.core.digest import JSON, JSONObject
 from vitrify.core.plan import HostProblem
 
 
@@ -228,3 +229,63 @@ class Verified:
     signed_by: tuple[str, ...]
     problems: tuple[str, ...] = ()
     details: JSONObject = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Said:
+    """One value, who says so, and where that stands; a value of the command line stands nowhere."""
+
+    by: str
+    value: JSON
+    where: Location | None
+
+    def to_json(self) -> JSONObject:
+        """The form of a document."""
+        at = self.where
+        place: JSON = {"file": at.file, "line": at.line, "column": at.column} if at else None
+        return {"by": self.by, "value": self.value, "where": place}
+
+
+@dataclass(frozen=True)
+class Explained:
+    """A variable on one host of one server. The last one that said something holds; each before it was overridden."""
+
+    server: str
+    host: str
+    said: tuple[Said, ...]
+
+    def to_json(self) -> JSONObject:
+        """The form of a document, the value that holds first."""
+        holds, *overrode = [one.to_json() for one in reversed(self.said)]
+        return {"server": self.server, "host": self.host, **holds, "overrode": [*overrode]}
+
+
+@dataclass(frozen=True)
+class ImportedGroup:
+    """A group of an inventory: the groups in it, and its hosts with their own variables."""
+
+    name: str
+    inner: tuple[str, ...]
+    hosts: tuple[tuple[str, Mapping[str, JSON]], ...]
+    variables: Mapping[str, JSON]
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What an inventory of another tool says, as groups of a declaration, and remarks on what has no place there."""
+
+    variables: Mapping[str, JSON]
+    groups: tuple[ImportedGroup, ...]
+    remarks: tuple[str, ...]
+    text: str = ""
+    """The YAML of it."""
+
+    def to_json(self) -> JSONObject:
+        """The form of a document."""
+        groups: JSONObject = {group.name: {"hosts": _hosts_of(group), "vars": {**group.variables}} for group in self.groups}
+        return {"vars": {**self.variables}, "groups": groups, "remarks": [*self.remarks]}
+
+
+def _hosts_of(group: ImportedGroup) -> list[JSON]:
+    hosts: list[JSON] = [{"at": at, "vars": {**variables}} for at, variables in group.hosts]
+    return [*group.inner, *hosts]

@@ -159,7 +159,10 @@ def _check_path(value: JSON) -> Complaint:
 
 def _check_mode(value: JSON) -> Complaint:
     if isinstance(value, int):
-        return f"a mode is text, not the number {value}", f'write it in quotes: "{value:04d}" (YAML reads 0644 as a decimal)'
+        return (
+            f"a mode is text, not the number {value}",
+            'write its octal digits in quotes, as in "0644" (YAML reads a bare 0644 as a decimal)',
+        )
     if not isinstance(value, str) or not _MODE.fullmatch(value):
         return f"{value!r} is not a mode", 'three or four octal digits in quotes, as in "0644"'
     return None

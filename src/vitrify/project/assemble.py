@@ -18,11 +18,12 @@ from vitrify.project.compile import Compiled, compile_wish
 from vitrify.project.envelope import REFUSE, ServerPart, read
 from vitrify.project.expand import PROCESS, Expansion, Profile
 from vitrify.project.fitting import fitted
+from vitrify.project.layers import Layer, Layers, scope_of
 from vitrify.project.merge import fights, merged
 from vitrify.project.node import Entry, Node, walk
 from vitrify.project.problems import Problems
 from vitrify.project.resolve import Workshop
-from vitrify.project.variables import Scope, fill, variables_of
+from vitrify.project.variables import Scope, fill
 
 
 @dataclass(frozen=True)
@@ -30,8 +31,7 @@ class Project:
     """What all servers share. A router that is declared wrongly is None."""
 
     folder: Path
-    variables: Mapping[str, Node]
-    overrides: Mapping[str, Node]
+    layers: Layers
     profiles: Mapping[str, Profile]
     routers: Mapping[str, Router | None]
     workshop: Workshop
@@ -49,13 +49,12 @@ class Wished:
 def assemble(name: str, entry: Entry, project: Project) -> Server | None:
     """The server, or None where something is wrong with it, each thing noted where it stands."""
     problems = project.workshop.problems
-    declared = Scope({**project.variables, **variables_of(entry.node, problems)})
-    node = _filled(entry.node, declared.beneath(project.overrides), problems)
+    layers, node = settled(name, entry, project.layers, problems)
     part = read(ServerPart, node, owner=entry.at, problems=problems)
     image = _is_image(node)
     if image:
         _needs_base(node, problems)
-    by_host = _by_host(node, declared, project, image=image)
+    by_host = _by_host(node, layers, project, image=image)
     if part is None:
         return None
     route = settings.route(part.route, node, project.routers, problems)
@@ -88,6 +87,12 @@ def assemble(name: str, entry: Entry, project: Project) -> Server | None:
     )
 
 
+def settled(name: str, entry: Entry, layers: Layers, problems: Problems) -> tuple[tuple[Layer, ...], Node]:
+    """What gives variables to a server, and its node: its own keys filled in, and groups among its hosts spelt out."""
+    own = layers.for_server(name, entry.node, problems)
+    return own, layers.groups.spelt_out(_filled(entry.node, scope_of(own), problems), problems)
+
+
 def _is_image(node: Node) -> bool:
     lifecycle = node.get("lifecycle")
     return lifecycle is not None and lifecycle.value == Lifecycle.IMMUTABLE.value
@@ -109,19 +114,18 @@ def _part_filled(node: Node, scope: Scope, problems: Problems, *, literal: froze
     return Node(entries, node.at) if node.entries else fill(node, scope, problems)
 
 
-def _by_host(node: Node, declared: Scope, project: Project, *, image: bool) -> Mapping[str, Wished | None]:
-    """Host name -> what is wished for there. Hosts without variables of their own share one answer."""
+def _by_host(node: Node, layers: tuple[Layer, ...], project: Project, *, image: bool) -> Mapping[str, Wished | None]:
+    """Host name -> what is wished for there. Hosts for which the same variables hold share one answer."""
     hosts = node.get("hosts")
     found: dict[str, Wished | None] = {}
-    shared: Wished | None = None
-    for index, item in enumerate(hosts.items if hosts and hosts.items else (Node(None, node.at),)):
-        at = item.get("at") or item
-        own = variables_of(item, project.workshop.problems)
-        if own or index == 0 or shared is None:
-            wished = _wished(node, declared.beneath(own).beneath(project.overrides), project, image=image)
-            shared = shared if own else wished
-        else:
-            wished = shared
+    shared: dict[frozenset[tuple[str, int]], Wished | None] = {}
+    for item in hosts.items if hosts and hosts.items else (Node(None, node.at),):
+        host = str((item.get("at") or item).value)
+        scope = scope_of(project.layers.for_host(layers, host, item, project.workshop.problems))
+        same = frozenset((name, id(value)) for name, value in scope.variables.items())
+        if same not in shared:
+            shared[same] = _wished(node, scope, project, image=image)
+        wished = shared[same]
         first = next(iter(found.values()), wished)
         if image and first and wished and first.resources != wished.resources:
             project.workshop.problems.add(
@@ -129,7 +133,7 @@ def _by_host(node: Node, declared: Scope, project: Project, *, image: bool) -> M
                 item.entries["vars"].at if "vars" in item.entries else item.at,
                 hint="use `lifecycle: mutable`, or a server for each",
             )
-        found[str(at.value)] = wished
+        found[host] = wished
     return found
 
 

@@ -125,6 +125,6 @@ def _inside(top: Path, name: str) -> str:
 
 def _unreadable(source: str, error: OSError | ValueError) -> VitrifyError:
     if isinstance(error, FileNotFoundError):
-        return VitrifyError(f"there is no file `{source}`", hint="paths start at the folder of vitrify.yaml")
+        return VitrifyError(f"there is no file `{source}`", hint="paths start at the folder of the declaration")
     why = (error.strerror or type(error).__name__) if isinstance(error, OSError) else "its path is not valid"
     return VitrifyError(f"`{source}` cannot be read", why=why)

@@ -57,6 +57,8 @@ class Top(Part):
     version: Annotated[int, AfterValidator(_first_version)] = Field(description="`version: 1` is the only one there is")
     project: Name = Field(description="a name for the project, as in `project: shop`")
     vars: RawMap = None
+    environments: RawMap = None
+    groups: RawMap = None
     profiles: RawMap = None
     routers: RawMap = None
     servers: RawMap = Field(description="at least one server, as in `servers: {web: {…}}`")
@@ -79,24 +81,75 @@ class SshPart(Part):
     )
 
 
+def _named_secret(value: str) -> str:
+    name = reference(value)
+    if name is None:
+        refuse("what opens a secret is a secret itself", "declare it beside this one, and write `secret:NAME`")
+    return name
+
+
+NamedSecret = Annotated[str, AfterValidator(_named_secret)]
+
+
+class AgePart(Part):
+    """A file encrypted with age."""
+
+    file: str = Field(min_length=1, description="the encrypted file, as in `file: secrets/db.age`")
+    identity: Annotated[NamedSecret | None, Given] = None
+    passphrase: Annotated[NamedSecret | None, Given] = None
+
+    @model_validator(mode="after")
+    def _one(self) -> AgePart:
+        if (self.identity is None) == (self.passphrase is None):
+            refuse("age opens a file in one way", "`identity: secret:NAME`, or `passphrase: secret:NAME`")
+        return self
+
+
+class SopsPart(Part):
+    """A file encrypted with sops."""
+
+    file: str = Field(min_length=1, description="the encrypted file, as in `file: secrets.yaml`")
+    key: Annotated[str | None, Given] = Field(default=None, min_length=1)
+
+
+class AnsibleVaultPart(Part):
+    """A file closed by `ansible-vault`, or one that holds closed values."""
+
+    file: str = Field(min_length=1, description="the file, as in `file: group_vars/all/vault.yml`")
+    password: NamedSecret = Field(description="the secret that opens it, as in `password: secret:vault_password`")
+    key: Annotated[str | None, Given] = Field(default=None, min_length=1)
+
+
 class SecretPart(Part):
-    """Where a secret comes from: an environment variable, or a file."""
+    """Where a secret comes from: one of these places."""
 
     env: Annotated[str | None, Given] = Field(default=None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
     file: Annotated[str | None, Given] = Field(default=None, min_length=1)
+    exec: Annotated[list[str] | None, Given] = Field(default=None, min_length=1)
+    age: Annotated[AgePart | None, Given] = None
+    sops: Annotated[SopsPart | None, Given] = None
+    ansible_vault: Annotated[AnsibleVaultPart | None, Given] = None
 
     @model_validator(mode="after")
     def _one(self) -> SecretPart:
-        if (self.env is None) == (self.file is None):
-            refuse("a secret comes from one place", "`env: VARIABLE`, or `file: PATH`")
+        if len(self.model_fields_set) != 1:
+            refuse("a secret comes from one place", "`env: VARIABLE`, `file: PATH`, or one of exec, age, sops, ansible_vault")
         return self
 
 
 class ParameterPart(Part):
-    """One parameter of a profile; without a default it must be given."""
+    """One parameter of a profile; without a default it must be given, unless it says `required: false`."""
 
     type: Annotated[str, one_of("text", "integer", "boolean", "list", "map")] = Field(description="text, integer, boolean, list or map")
     default: Any = None
+    required: bool | None = None
+    choices: Annotated[list[Any] | None, Given] = Field(default=None, min_length=1)
+
+    @model_validator(mode="after")
+    def _missing_or_not(self) -> ParameterPart:
+        if self.required and "default" in self.model_fields_set:
+            refuse("a parameter that has a default need not be given", "take out `required: true`, or the default")
+        return self
 
 
 class ProfilePart(Part):
@@ -122,6 +175,19 @@ class HostPart(Part):
     """Where a server lives; a text alone is its `at`."""
 
     at: Reach = Field(description="`local`, `ssh://user@name:port`, or `root:DIR`")
+    vars: RawMap = None
+
+
+class GroupPart(Part):
+    """A named list of hosts and of groups of hosts."""
+
+    hosts: list[Annotated[HostPart, BeforeValidator(_spelt_out)]] = Field(description="who belongs to it, as in `hosts: [local]`")
+    vars: RawMap = None
+
+
+class EnvironmentPart(Part):
+    """Variables that hold where the command line names the environment."""
+
     vars: RawMap = None
 
 
@@ -183,7 +249,7 @@ class ServerPart(Part):
     vars: RawMap = None
 
 
-_RAW = frozenset({"vars", "profiles", "routers", "servers", "secrets", "ssh", "parameters", "resources"})
+_RAW = frozenset({"vars", "environments", "groups", "profiles", "routers", "servers", "secrets", "ssh", "parameters", "resources"})
 P = TypeVar("P", bound=Part)
 
 
@@ -236,6 +302,7 @@ def _note(part: type[Part], error: ErrorDetails, node: Node, owner: Location, pr
 
 def _model_at(part: type[Part], path: tuple[int | str, ...]) -> type[Part] | None:
     inner: dict[str, type[Part]] = {"health": HealthPart, "route": RoutePart, "rollout": RolloutPart, "hosts": HostPart}
+    inner |= {"age": AgePart, "sops": SopsPart, "ansible_vault": AnsibleVaultPart}
     return inner.get(str(path[0])) if path else part
 
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from vitrify.core.diagnostic import DeclarationInvalid, Diagnostic, Location
 from vitrify.core.resource import Kinds
 from vitrify.core.schema import near
-from vitrify.project.node import Entry, Node, spoken
+from vitrify.project.node import Entry, Node, plain, spoken
 from vitrify.project.problems import Problems
-from vitrify.project.variables import Scope, fill
+from vitrify.project.variables import NOT_GIVEN, Scope, fill
 
 PROCESS = "process"
 """The kind whose fields may say `${instance.port}`."""
@@ -32,14 +32,25 @@ _TYPES: Mapping[str, tuple[type, str]] = {
 
 @dataclass(frozen=True)
 class Parameter:
-    """One parameter of a profile; without a default it must be given."""
+    """One parameter of a profile; without a default it must be given, unless it is not `required`."""
 
     type: str
     default: Node | None = None
+    required: bool = True
+    choices: tuple[Node, ...] = ()
 
     def fits(self, value: Node) -> bool:
         """Whether a value has the declared type."""
         return type(value.value) is _TYPES[self.type][0]
+
+    def allows(self, value: Node) -> bool:
+        """Whether a value is one of the choices, where there are any."""
+        return not self.choices or plain(value) in [plain(choice) for choice in self.choices]
+
+    @property
+    def offered(self) -> str:
+        """The choices in words."""
+        return ", ".join(str(plain(choice)) for choice in self.choices)
 
     @property
     def expected(self) -> str:
@@ -171,11 +182,11 @@ class Expansion:
         arguments = given.entries if given else {}
         sound = [self._fits(profile.parameters, key, entry, name) for key, entry in arguments.items()]
         for key, parameter in profile.parameters.items():
-            if parameter.default is None and key not in arguments:
+            if parameter.required and parameter.default is None and key not in arguments:
                 self._refuse_missing(key, name, parameter, given, at)
                 sound.append(False)
-        values = {key: arguments[key].node if key in arguments else parameter.default for key, parameter in profile.parameters.items()}
-        return {key: value for key, value in values.items() if value} if all(sound) else None
+        values = {key: parameter.default or NOT_GIVEN for key, parameter in profile.parameters.items()}
+        return {**values, **{key: entry.node for key, entry in arguments.items()}} if all(sound) else None
 
     def _refuse_missing(self, key: str, name: str, parameter: Parameter, given: Node | None, at: Location) -> None:
         hint = f"`use: {{profile: {name}, with: {{{key}: …}}}}`; it is {parameter.expected}"
@@ -190,6 +201,11 @@ class Expansion:
             return False
         if not parameter.fits(entry.node):
             self._refuse(f"`{key}` is {parameter.expected}, not {spoken(entry.node)}", entry.node.at)
+            return False
+        if not parameter.allows(entry.node):
+            value = str(plain(entry.node))
+            hint = near(value, [str(plain(choice)) for choice in parameter.choices])
+            self._refuse(f"`{value}` is not one of {parameter.offered}", entry.node.at, hint=hint)
             return False
         return True
 

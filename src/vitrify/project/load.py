@@ -1,4 +1,4 @@
-"""Loads a project: from the bytes of `vitrify.yaml` to a declaration, or to everything that is wrong with it."""
+"""Loads a project: from the bytes of `vitrify.yaml` or `vitrify.py` to a declaration, or to everything that is wrong with it."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 from vitrify.core.declaration import Declaration, Server
 from vitrify.core.diagnostic import DeclarationInvalid, UsageInvalid
 from vitrify.core.resource import Kinds
-from vitrify.project.find import find
+from vitrify.project.find import PYTHON, find
 from vitrify.project.problems import Problems
 
 if TYPE_CHECKING:
     from vitrify.project.assemble import Project
+    from vitrify.project.layers import Layer, Layers
     from vitrify.project.node import Node
 
 
@@ -27,53 +28,84 @@ class Inputs:
     overrides: Mapping[str, str]
     kinds: Kinds
     key: bytes
+    environment: str = ""
 
 
-def load(folder: str, *, environ: Mapping[str, str], overrides: Mapping[str, str], kinds: Kinds, key: bytes) -> Declaration:
+def load(  # noqa: PLR0913  each is something that the command line or the machine adds to the text
+    folder: str, *, environ: Mapping[str, str], overrides: Mapping[str, str], kinds: Kinds, key: bytes, environment: str = ""
+) -> Declaration:
     """The declaration of the project in this folder, or in the nearest one above it.
 
     Raises DeclarationInvalid with every problem found, in the order of the file, and UsageInvalid where there is no
-    declaration or `overrides` (variables of the command line) do not fit it. `key` digests contents that hold a secret.
+    declaration, or where `overrides` (variables of the command line) or `environment` do not fit it. `key` digests contents
+    that hold a secret.
     """
     path = find(folder)
+    return read(content_of(path), path, Inputs(environ, overrides, kinds, key, environment))
+
+
+def content_of(path: Path) -> bytes:
+    """The bytes of a declaration; UsageInvalid where they cannot be had."""
     try:
-        content = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise UsageInvalid(f"{path} cannot be read", why=error.strerror or "") from error
-    return read(content, path, Inputs(environ, overrides, kinds, key))
 
 
 def read(content: bytes, path: Path, inputs: Inputs) -> Declaration:
     """The declaration in these bytes, as if they stood at `path`. Raises as `load` does."""
     # Here, because an importer of this module may only want to find a project, and these cost a quarter of a second.
-    from vitrify.project import sections, variables
+    from vitrify.project import sections
     from vitrify.project.assemble import assemble
     from vitrify.project.envelope import Top
     from vitrify.project.envelope import read as read_part
-    from vitrify.project.yaml import parse
 
     problems = Problems()
-    try:
-        root = parse(content, file=str(path), problems=problems)
-    except DeclarationInvalid as broken:
-        problems.take(broken)
-        raise problems.error() from None
+    root = document(content, path, inputs.kinds, problems)
     top = read_part(Top, root, owner=root.at, problems=problems)
     project = _project(root, path, inputs, problems)
     servers = [assemble(name, entry, project) for name, entry in sections.named(root.get("servers"), "server", problems)]
     sound = tuple(server for server in servers if server)
-    ssh = sections.ssh(root, variables.Scope({**project.variables, **project.overrides}), project.workshop.secrets, problems)
+    ssh = sections.ssh(root, project.layers.scope, project.workshop.secrets, problems)
     _agree(sound, problems)
     if top and not root.entries["servers"].node.entries:
         problems.add("no server is declared", root.entries["servers"].at, hint="as in `servers: {web: {…}}`")
     problems.settle()
     routers = tuple(router for router in project.routers.values() if router)
-    return Declaration(top.project if top else "", str(project.folder), sound, routers, ssh)
+    groups = {group.name: group.names for group in project.layers.groups.all}
+    return Declaration(top.project if top else "", str(project.folder), sound, routers, ssh, groups)
+
+
+def document(content: bytes, path: Path, kinds: Kinds, problems: Problems) -> Node:
+    """The declaration as nodes that know their place, from YAML or from Python; raises where nothing can be made of it."""
+    try:
+        if path.name == PYTHON:
+            from vitrify.project import python
+
+            return python.parse(content, file=str(path), kinds=kinds.names(), problems=problems)
+        from vitrify.project.yaml import parse
+
+        return parse(content, file=str(path), problems=problems)
+    except DeclarationInvalid as broken:
+        problems.take(broken)
+        raise problems.error() from None
+
+
+def layers_of(root: Node, overrides: Mapping[str, str], environment: str, problems: Problems) -> Layers:
+    """What gives variables to every server: project, environment, groups and command line."""
+    from vitrify.project import groups, layers, variables
+
+    known = layers.environments(root, problems)
+    chosen = layers.chosen(known, environment)
+    shared = (layers.Layer("project", variables.variables_of(root, problems)), *chosen)
+    last = variables.overridden(overrides, declared={**_elsewhere(root, known.values(), problems), **layers.scope_of(shared).variables})
+    scope = layers.scope_of((*shared, layers.Layer(layers.COMMAND_LINE, last)))
+    return layers.Layers(shared, groups.groups(root, scope, problems), last)
 
 
 def _project(root: Node, path: Path, inputs: Inputs, problems: Problems) -> Project:
     """What all servers share."""
-    from vitrify.project import sections, variables
+    from vitrify.project import sections
     from vitrify.project.assemble import Project
     from vitrify.project.contents import Contents
     from vitrify.project.resolve import Workshop
@@ -81,14 +113,12 @@ def _project(root: Node, path: Path, inputs: Inputs, problems: Problems) -> Proj
     from vitrify.project.templates import Templates
 
     folder = Path(os.path.abspath(path.parent))  # noqa: PTH100  resolve() would follow links
-    own = variables.variables_of(root, problems)
-    overrides = variables.overridden(inputs.overrides, declared={**_elsewhere(root, problems), **own})
+    layers = layers_of(root, inputs.overrides, inputs.environment, problems)
     return Project(
         folder=folder,
-        variables=own,
-        overrides=overrides,
+        layers=layers,
         profiles=sections.profiles(root, inputs.kinds, problems),
-        routers=sections.routers(root, variables.Scope({**own, **overrides}), problems),
+        routers=sections.routers(root, layers.scope, problems),
         workshop=Workshop(
             kinds=inputs.kinds,
             contents=Contents(folder, key=inputs.key),
@@ -99,13 +129,13 @@ def _project(root: Node, path: Path, inputs: Inputs, problems: Problems) -> Proj
     )
 
 
-def _elsewhere(root: Node, problems: Problems) -> Mapping[str, Node]:
-    """Every variable that a server or one of its hosts declares."""
+def _elsewhere(root: Node, environments: Iterable[Layer], problems: Problems) -> Mapping[str, Node]:
+    """Every variable that an environment, a group, a server or a host declares."""
     from vitrify.project.variables import variables_of
 
-    found: dict[str, Node] = {}
-    servers = root.get("servers")
-    for entry in (servers.entries if servers else {}).values():
+    found: dict[str, Node] = {name: node for layer in environments for name, node in layer.variables.items()}
+    sections = [section.entries for section in (root.get("groups"), root.get("servers")) if section]
+    for entry in (entry for section in sections for entry in section.values()):
         hosts = entry.node.get("hosts")
         for owner in (entry.node, *(hosts.items if hosts else ())):
             found.update(variables_of(owner, problems))

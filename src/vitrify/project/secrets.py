@@ -1,4 +1,4 @@
-"""Where secrets come from, and the only place that reads them. A value is never part of a message or of a repr."""
+"""The secrets of a declaration, and the only way to their values. A value is never part of a message or of a repr."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 from vitrify.core.diagnostic import VitrifyError
 from vitrify.core.schema import near
+from vitrify.project.sources import Means, Source
 
 _REFERENCE = re.compile(r"secret:([A-Za-z][A-Za-z0-9_-]*)")
 
@@ -17,14 +18,6 @@ def reference(value: object) -> str | None:
     """The NAME of a value that is wholly `secret:NAME`; None for any other value."""
     match = _REFERENCE.fullmatch(value) if isinstance(value, str) and value.startswith("secret:") else None
     return match[1] if match else None
-
-
-@dataclass(frozen=True)
-class Source:
-    """Where one secret comes from: an environment variable, or a file."""
-
-    env: str = ""
-    file: str = ""
 
 
 @dataclass(frozen=True)
@@ -38,11 +31,17 @@ class DeclaredSecrets:
 
     def resolve(self, name: str) -> str:
         """The value; a VitrifyError that names the secret and never its value, where it cannot be had."""
+        return self._value(name, ())
+
+    def _value(self, name: str, asking: tuple[str, ...]) -> str:
+        if name in asking:
+            circle = " -> ".join(f"`{one}`" for one in (*asking[asking.index(name) :], name))
+            raise VitrifyError(f"these secrets open each other in a circle: {circle}")
         if name not in self._read:
-            self._read[name] = self._resolve(name)
+            self._read[name] = self._resolve(name, (*asking, name))
         return self._read[name]
 
-    def _resolve(self, name: str) -> str:
+    def _resolve(self, name: str, asking: tuple[str, ...]) -> str:
         source = self.sources.get(name)
         if source is None:
             known = (
@@ -51,23 +50,16 @@ class DeclaredSecrets:
                 else f"declare it: `secrets: {{{name}: {{env: VARIABLE}}}}`"
             )
             raise VitrifyError(f"there is no secret `{name}`", hint=near(name, self.sources) or known)
-        value = self._from_environment(name, source.env) if source.env else self._from_file(name, source.file)
-        if "\0" in value or any("\ud800" <= sign <= "\udfff" for sign in value):
-            raise VitrifyError(f"the secret `{name}` is not text", why="it holds a NUL, or bytes that are not UTF-8")
-        return value
-
-    def _from_environment(self, name: str, variable: str) -> str:
-        value = self.environ.get(variable)
-        if value is None:
-            raise VitrifyError(f"the secret `{name}` cannot be had", why=f"the environment variable {variable} is not set")
-        return value
-
-    def _from_file(self, name: str, path: str) -> str:
-        """The content, without the newline that editors put at the end."""
         try:
-            return (self.folder / path).read_bytes().decode().removesuffix("\n")
-        except OSError as error:
-            reason = error.strerror or type(error).__name__
-        except ValueError:  # not UTF-8, or a NUL in the path; the message of the error would quote the content
-            reason = "its path or its content is not text"
-        raise VitrifyError(f"the secret `{name}` cannot be had", why=f"{path}: {reason}")
+            value = source.read(Means(self.folder, self.environ, lambda other: self._value(other, asking)))
+        except VitrifyError as error:
+            first = error.diagnostics[0]
+            failed = VitrifyError(
+                f"the secret `{name}` cannot be had", why=" ".join(filter(None, (first.summary, first.why))), hint=first.hint
+            )
+        else:
+            if "\0" not in value and not any("\ud800" <= sign <= "\udfff" for sign in value):
+                return value
+            failed = VitrifyError(f"the secret `{name}` is not text", why="it holds a NUL, or bytes that are not UTF-8")
+        # Raised out here, so that no foreign error, which may quote a value, is chained to it.
+        raise failed

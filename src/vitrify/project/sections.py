@@ -16,7 +16,8 @@ from vitrify.project.envelope import ParameterPart, ProfilePart, RouterPart, Sec
 from vitrify.project.expand import Parameter, Profile
 from vitrify.project.node import Entry, Node, spoken, walk
 from vitrify.project.problems import Problems
-from vitrify.project.secrets import DeclaredSecrets, Source, reference
+from vitrify.project.secrets import DeclaredSecrets, reference
+from vitrify.project.sources import Age, Environment, File, Program, Sops, Source, Vault
 from vitrify.project.variables import Scope, fill
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,62}")
@@ -38,8 +39,20 @@ def secrets(root: Node, problems: Problems) -> Mapping[str, Source]:
     for name, (at, node) in named(root.get("secrets"), "secret", problems):
         part = read(SecretPart, node, owner=at, problems=problems)
         if part:
-            found[name] = Source(env=part.env or "", file=part.file or "")
+            found[name] = _source(part)
     return found
+
+
+def _source(part: SecretPart) -> Source:
+    if part.exec:
+        return Program(tuple(part.exec))
+    if part.age:
+        return Age(part.age.file, part.age.identity or "", part.age.passphrase or "")
+    if part.sops:
+        return Sops(part.sops.file, part.sops.key or "")
+    if part.ansible_vault:
+        return Vault(part.ansible_vault.file, part.ansible_vault.password, part.ansible_vault.key or "")
+    return Environment(part.env) if part.env else File(part.file or "")
 
 
 def ssh(root: Node, scope: Scope, secrets: DeclaredSecrets, problems: Problems) -> Ssh:
@@ -103,12 +116,18 @@ def _parameter(name: str, entry: Entry, problems: Problems) -> Parameter | None:
     part = read(ParameterPart, entry.node, owner=entry.at, problems=problems)
     if part is None:
         return None
-    default = entry.node.get("default")
-    parameter = Parameter(part.type, default)
+    default, choices = entry.node.get("default"), entry.node.get("choices")
+    parameter = Parameter(part.type, default, required=part.required is not False, choices=choices.items if choices else ())
+    wrong = [choice for choice in parameter.choices if not parameter.fits(choice)]
+    for choice in wrong:
+        problems.add(f"a choice of `{name}` is {parameter.expected}, not {spoken(choice)}", choice.at)
     if default and not parameter.fits(default):
         problems.add(f"the default of `{name}` is {parameter.expected}, not {spoken(default)}", default.at)
         return None
-    return parameter
+    if default and not wrong and not parameter.allows(default):
+        problems.add(f"the default of `{name}` is not one of {parameter.offered}", default.at)
+        return None
+    return None if wrong else parameter
 
 
 def _outline(resources: Node, kinds: Kinds, problems: Problems) -> None:

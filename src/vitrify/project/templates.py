@@ -34,7 +34,7 @@ class Templates:
         import jinja2
 
         if isinstance(error, jinja2.TemplateNotFound) and error.name == name:
-            return VitrifyError(f"there is no template `{name}`", hint="paths of templates start at the folder of vitrify.yaml")
+            return VitrifyError(f"there is no template `{name}`", hint="paths of templates start at the folder of the declaration")
         if withhold:
             reason = "its values hold a secret, so the reason is withheld"
             return VitrifyError(f"the template `{name}` cannot be rendered", why=f"{self._place(error, name, only=name)}: {reason}")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Annotated, Any, NoReturn, TypeAlias
 
-from pydantic import AfterValidator, BeforeValidator
-from pydantic_core import PydanticCustomError
+from pydantic import AfterValidator, BeforeValidator, GetCoreSchemaHandler
+from pydantic_core import PydanticCustomError, core_schema
 
 from vitrify.core import schema
 from vitrify.core.batch import Share
@@ -35,15 +36,25 @@ Given = BeforeValidator(_given)
 """A key that may be left out but not left empty."""
 
 
-def one_of(*choices: str, hint: str = "") -> AfterValidator:
-    """A text from a short list."""
+@dataclass(frozen=True)
+class OneOf:
+    """A text from a short list; `hint` is told where no choice is near."""
 
-    def check(value: str) -> str:
-        if value not in choices:
-            refuse(f"`{value}` is not one of {', '.join(choices)}", near(value, choices) or hint)
+    choices: tuple[str, ...]
+    hint: str = ""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:  # noqa: ANN401  pydantic's own words
+        return core_schema.no_info_after_validator_function(self._check, handler(source))
+
+    def _check(self, value: str) -> str:
+        if value not in self.choices:
+            refuse(f"`{value}` is not one of {', '.join(self.choices)}", near(value, self.choices) or self.hint)
         return value
 
-    return AfterValidator(check)
+
+def one_of(*choices: str, hint: str = "") -> OneOf:
+    """A text from a short list."""
+    return OneOf(choices, hint)
 
 
 def _duration(value: Any) -> float:  # noqa: ANN401  what stands in a file can be anything

@@ -24,6 +24,9 @@ DEEPEST = 50
 LATER = "instance.port"
 """Known only once an instance runs, so it stays as it is, and only where a process reads it."""
 
+NOT_GIVEN = Node(None, Location("", 0, 0))
+"""What a parameter stands for that need not be given and was not: the key whose whole value it is, is left out."""
+
 _HINT = "`${var.NAME}` and `${param.NAME}` are filled in; write `$${` for `${` itself"
 
 
@@ -87,9 +90,19 @@ def fill(node: Node, scope: Scope, problems: Problems) -> Node:
         items = tuple(fill(item, scope, problems) for item in value)
         return node if all(new is old for new, old in zip(items, value, strict=True)) else Node(items, node.at)
     if isinstance(value, dict):
-        entries = {key: Entry(entry.at, fill(entry.node, scope, problems)) for key, entry in value.items()}
-        return node if all(entries[key].node is value[key].node for key in value) else Node(entries, node.at)
+        entries = {
+            key: Entry(entry.at, fill(entry.node, scope, problems)) for key, entry in value.items() if not _left_out(entry.node, scope)
+        }
+        same = len(entries) == len(value) and all(entries[key].node is value[key].node for key in value)
+        return node if same else Node(entries, node.at)
     return node
+
+
+def _left_out(node: Node, scope: Scope) -> bool:
+    """Whether a value is wholly a parameter that was not given."""
+    text = node.value
+    named = text[len("${param.") : -1] if isinstance(text, str) and text.startswith("${param.") and text.endswith("}") else ""
+    return bool(named) and (scope.params or {}).get(named) is NOT_GIVEN
 
 
 def _fill_text(node: Node, text: str, scope: Scope, problems: Problems) -> Node:
@@ -142,6 +155,9 @@ def _inside(match: re.Match[str], at: Location, scope: Scope, problems: Problems
     if found is None:
         return match.group()
     value = found.value
+    if found is NOT_GIVEN:
+        problems.add(f"`{match.group()}` was not given and cannot stand inside a text", at, hint="give the parameter a default")
+        return match.group()
     if value is None or isinstance(value, (tuple, dict)):
         problems.add(f"`{match.group()}` is {spoken(found)} and cannot stand inside a text", at, hint="let it be the whole value")
         return match.group()

@@ -65,6 +65,26 @@ def test_every_flag_has_a_variable(console: Console) -> None:
     assert console.app.scopes == [Scope("shop", ("web", "db"), ("old",), {"a": "1", "b": "2"})]
 
 
+def test_an_environment_and_tags_reach_the_application(console: Console) -> None:
+    console("plan", "-e", "prod", "-t", "motd", "--tag", "base")
+    console("-e", "prod", "plan", environ={"VITRIFY_TAG": "motd base"})
+
+    assert console.app.scopes == [Scope(environment="prod", tags=("motd", "base"))] * 2
+
+
+@pytest.mark.parametrize("flag", ["-l", "--exclude", "-t", "-e"])
+def test_a_saved_plan_takes_no_other_selection(console: Console, flag: str) -> None:
+    ended = console("apply", "-y", "plan.json", flag, "x")
+
+    assert ended.code is Exit.USAGE
+    assert "a saved plan is applied as it is" in ended.err
+    assert not console.app.asked
+
+
+def test_tags_are_for_plans_and_applies_alone(console: Console) -> None:
+    assert console("audit", "-t", "motd").code is Exit.USAGE
+
+
 def test_a_flag_wins_over_its_variable(console: Console) -> None:
     ended = console("version", "-o", "json", environ={"VITRIFY_OUTPUT": "yaml"})
 

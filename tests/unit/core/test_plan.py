@@ -7,7 +7,7 @@ from wishes import KINDS, as_wished, directory, owned, planned, seen, wish
 
 from vitrify.core.difference import Action, Change
 from vitrify.core.digest import JSON, JSONObject
-from vitrify.core.plan import Counts, HostPlan, Owned, Plan, ReleasePlan, Seen, counts, expectation, plan_host
+from vitrify.core.plan import Counts, HostPlan, Owned, Plan, ReleasePlan, Seen, counts, expectation, plan_host, tagged
 from vitrify.core.resource import Observation, OnLeave, Resource, Sureness
 
 HOST = HostPlan(server="web", host="local", changes=(), settled=(), forgotten=(), expect="sha256:0")
@@ -227,3 +227,21 @@ def test_what_a_host_remembers_is_read_back() -> None:
     assert Owned.from_json(data) == owned(directory("/srv"), applied={"mode": "0755"})
     with pytest.raises(TypeError):
         Owned.from_json({**data, "applied": None})
+
+
+def test_a_plan_for_tags_holds_nothing_that_left_the_declaration() -> None:
+    motd, left, adopted = [replace(directory(path), tags=("base",)) for path in ("/motd", "/left", "/adopted")]
+    hosts = directory("/hosts")
+    whole = HostPlan(
+        "web",
+        "local",
+        changes=(Change(motd, Action.CREATE, {}, {}), Change(hosts, Action.CREATE, {}, {}), Change(left.gone(), Action.REMOVE, {}, {})),
+        settled=(hosts, motd),
+        forgotten=(adopted,),
+        expect="sha256:1",
+    )
+
+    part = tagged(whole, [motd, hosts], tags=["base"])
+
+    assert [str(change.resource.address) for change in part.changes] == ["directory:/motd"]
+    assert (part.settled, part.forgotten, part.expect) == ((motd,), (), "sha256:1")

@@ -62,7 +62,12 @@ def test_a_valid_value_has_no_problem(kind: Type, value: JSON) -> None:
         (Type.PATH, "//etc", "'//etc' has a slash too many", ""),
         (Type.PATH, "/a\nb", "a path cannot hold control characters", ""),
         (Type.PATH, "/a\0b", "a path cannot hold control characters", ""),
-        (Type.MODE, 644, "a mode is text, not the number 644", 'write it in quotes: "0644" (YAML reads 0644 as a decimal)'),
+        (
+            Type.MODE,
+            644,
+            "a mode is text, not the number 644",
+            'write its octal digits in quotes, as in "0644" (YAML reads a bare 0644 as a decimal)',
+        ),
         (Type.MODE, "0999", "'0999' is not a mode", 'three or four octal digits in quotes, as in "0644"'),
         (Type.MODE, "u+x", "'u+x' is not a mode", 'three or four octal digits in quotes, as in "0644"'),
         (Type.MODE, "00644", "'00644' is not a mode", 'three or four octal digits in quotes, as in "0644"'),

@@ -91,3 +91,62 @@ def test_a_profile_that_no_server_uses_is_checked_as_far_as_it_can_be(project: P
         "6:33 there is no field `pat`",
         "11:15 expected a list, not nothing",
     ]
+
+
+TYPED = """\
+profiles:
+  site:
+    parameters:
+      size: {type: text, choices: [small, large], default: small}
+      owner: {type: text, required: false}
+      ports: {type: integer, required: true, choices: [80, 443]}
+    resources:
+      - directory: {path: "/${param.size}/${param.ports}", owner: "${param.owner}"}"""
+
+
+def test_a_parameter_that_need_not_be_given_leaves_its_key_out(project: Project) -> None:
+    without, given = [
+        project.load(project.server(f"- use: {{profile: site, with: {{ports: 80{more}}}}}", head=TYPED)).servers[0].resources[0]
+        for more in ("", ", owner: ann, size: large")
+    ]
+
+    assert without.fields == {"path": "/small/80"}
+    assert given.fields == {"path": "/large/80", "owner": "ann"}
+
+
+@pytest.mark.parametrize(
+    ("line", "expected", "rest"),
+    [
+        ("- use: {profile: site, with: {ports: 80, size: lage}}", "16:54 `lage` is not one of small, large", "did you mean `large`?"),
+        ("- use: {profile: site, with: {ports: 81}}", "16:44 `81` is not one of 80, 443", ""),
+        ("- use: {profile: site, with: {size: small}}", "16:36 the profile `site` needs the parameter `ports`", "a whole number"),
+    ],
+)
+def test_a_value_that_is_no_choice_is_told_at_the_with(project: Project, line: str, expected: str, rest: str) -> None:
+    found, more = project.problem(project.server(line, head=TYPED))
+
+    assert found == expected
+    assert rest in more
+
+
+@pytest.mark.parametrize(
+    ("parameter", "expected"),
+    [
+        ("{type: text, default: a, required: true}", "a parameter that has a default need not be given"),
+        ("{type: text, default: c, choices: [a, b]}", "the default of `p` is not one of a, b"),
+        ("{type: text, choices: [a, 1]}", "a choice of `p` is text, not a number"),
+        ("{type: text, choices: []}", "nothing is written here"),
+        ("{type: text, choices: a}", "expected a list, not text"),
+        ("{type: text, requird: true}", "there is no key `requird`"),
+    ],
+)
+def test_a_parameter_that_contradicts_itself_is_told_though_nobody_uses_it(project: Project, parameter: str, expected: str) -> None:
+    head = f"profiles: {{site: {{parameters: {{p: {parameter}}}, resources: []}}}}"
+
+    assert project.problem(project.server("- directory: /x", head=head))[0].partition(" ")[2] == expected
+
+
+def test_a_parameter_that_was_not_given_cannot_stand_inside_a_text(project: Project) -> None:
+    head = "profiles: {site: {parameters: {p: {type: text, required: false}}, resources: [directory: '/x${param.p}']}}"
+
+    assert "was not given and cannot stand inside a text" in project.problem(project.server("- use: site", head=head))[0]

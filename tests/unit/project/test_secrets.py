@@ -6,14 +6,15 @@ import pytest
 from tests.trial import Project
 
 from vitrify.core.diagnostic import VitrifyError
-from vitrify.project.secrets import DeclaredSecrets, Source
+from vitrify.project.secrets import DeclaredSecrets
+from vitrify.project.sources import Environment, File
 
 WISH = "- file: {path: /x, content: secret:token}"
 
 
 def test_a_secret_comes_from_the_environment_or_from_a_file_without_its_last_newline(tmp_path: Path) -> None:
     (tmp_path / "token").write_text("two\nlines\n")
-    secrets = DeclaredSecrets({"a": Source(env="A"), "b": Source(file="token")}, tmp_path, {"A": "one"})
+    secrets = DeclaredSecrets({"a": Environment("A"), "b": File("token")}, tmp_path, {"A": "one"})
 
     assert (secrets.resolve("a"), secrets.resolve("b")) == ("one", "two\nlines")
 
@@ -21,7 +22,7 @@ def test_a_secret_comes_from_the_environment_or_from_a_file_without_its_last_new
 def test_neither_repr_nor_error_shows_a_value(tmp_path: Path) -> None:
     (tmp_path / "binary").write_bytes(b"s3cret\xff")
     secrets = DeclaredSecrets(
-        {"a": Source(env="A"), "b": Source(file="binary"), "c": Source(env="C")}, tmp_path, {"A": "s3cret", "C": "s3cret\0"}
+        {"a": Environment("A"), "b": File("binary"), "c": Environment("C")}, tmp_path, {"A": "s3cret", "C": "s3cret\0"}
     )
     secrets.resolve("a")
 
@@ -42,7 +43,7 @@ def test_neither_repr_nor_error_shows_a_value(tmp_path: Path) -> None:
         ("vars: {}", "9:35 there is no secret `token`", "secrets: {token: {env: VARIABLE}}"),
         ("secrets: {token: {env: T}}", "9:35 the secret `token` cannot be had", "T is not set"),
         ("secrets: {token: {file: none}}", "9:35 the secret `token` cannot be had", "none: No such file"),
-        ("secrets: {token: {file: t, env: T}}", "3:11 a secret comes from one place", "`env: VARIABLE`, or `file: PATH`"),
+        ("secrets: {token: {file: t, env: T}}", "3:11 a secret comes from one place", "`env: VARIABLE`, `file: PATH`, or one of"),
         ("secrets: {token: {}}", "3:11 a secret comes from one place", ""),
         ("secrets: {token: {envv: T}}", "3:19 there is no key `envv`", "did you mean `env`?"),
         ("secrets: {token: {env: 1T}}", "3:24 '1T' is not a name", ""),

@@ -12,6 +12,15 @@ from vitrify.project.starter import write
 from vitrify.resources.registry import all_kinds
 
 
+def test_it_does_not_begin_beside_a_declaration_in_python(tmp_path: Path) -> None:
+    (tmp_path / "vitrify.py").write_text("")
+
+    with pytest.raises(UsageInvalid, match=r"vitrify\.py exists already"):
+        write(str(tmp_path), "shop")
+
+    assert [path.name for path in tmp_path.iterdir()] == ["vitrify.py"]
+
+
 def test_what_init_writes_loads_without_a_problem_or_a_notice(tmp_path: Path) -> None:
     written = write(str(tmp_path / "shop"), "shop")
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from vitrify.core.diagnostic import UsageInvalid
+from vitrify.project.find import PYTHON
 
 _FILES: Final = ("vitrify.yaml", "app/app.py", "templates/motd.j2", "gitignore")
 _MACHINE: Final = "machine"
@@ -19,7 +20,7 @@ def write(folder: str, name: str) -> tuple[str, ...]:
     """Write the files and return their paths. UsageInvalid, and nothing written, where one of them exists already."""
     top = Path(folder)
     targets = {file: top / (".gitignore" if file == "gitignore" else file) for file in _FILES}
-    present = [str(path) for path in targets.values() if path.exists() and path.name != ".gitignore"]
+    present = [str(path) for path in (*targets.values(), top / PYTHON) if path.exists() and path.name != ".gitignore"]
     if present:
         raise UsageInvalid(f"{present[0]} exists already", hint="`vitrify init` begins in a folder without a declaration")
     wanted = {file: path for file, path in targets.items() if not path.exists()}

@@ -1,0 +1,1 @@
+"""Reads what other tools know about hosts, and writes it as groups and variables of a declaration."""
