@@ -171,6 +171,35 @@ def profile(
 ) -> Profile:
     """A named list of resources."""
 
+def acl(
+    *,
+    entries: _Texts,
+    path: _Path,
+    after: str | _Texts = ...,
+    when: bool = ...,
+    absent: bool = ...,
+    on_leave: Literal['remove', 'keep', 'purge'] = ...,
+    protect: bool = ...,
+    tags: str | _Texts = ...,
+    override: bool = ...,
+) -> Resource:
+    """Entries of a POSIX access list, beside those that are there.
+
+    The path is there before: this gives rights to more people, `file` and `directory` to its owner. Absent, the rights of those
+    named are taken away. The group's part of the mode becomes the most that anybody named may do: where the path's `mode` is declared,
+    declare it so. It acts on hosts and in folders, through `setfacl`; an image does not carry access lists.
+
+    path: the file or folder
+    entries: who may do what, as in user:ada:rwx or default:group:ops:r-x
+    after: addresses of resources that must be done before
+    when: whether the resource counts at all
+    absent: whether the thing shall be gone
+    on_leave: what becomes of it once it left the declaration
+    protect: whether it is never removed
+    tags: words to pick resources by
+    override: whether it takes the place of an earlier resource with the same address
+    """
+
 def alternative(
     *,
     name: str,
@@ -252,6 +281,41 @@ def archive(
     owner: who owns it; left as it is where not given
     group: the group it belongs to; left as it is where not given
     parents: whether missing folders above it are created, 0755; they stay when it leaves
+    after: addresses of resources that must be done before
+    when: whether the resource counts at all
+    absent: whether the thing shall be gone
+    on_leave: what becomes of it once it left the declaration
+    protect: whether it is never removed
+    tags: words to pick resources by
+    override: whether it takes the place of an earlier resource with the same address
+    """
+
+def authorized_key(
+    *,
+    key: str,
+    user: str,
+    comment: str = ...,
+    exclusive: bool = ...,
+    options: _Texts = ...,
+    after: str | _Texts = ...,
+    when: bool = ...,
+    absent: bool = ...,
+    on_leave: Literal['remove', 'keep', 'purge'] = ...,
+    protect: bool = ...,
+    tags: str | _Texts = ...,
+    override: bool = ...,
+) -> Resource:
+    """A public key in a user's `~/.ssh/authorized_keys`; the folder is made 0700, the file 0600, both the user's own.
+
+    `key` is one key, or several, one a line. Keys of others in the file stay, unless it is `exclusive`. Options and comment of a key
+    that is there already stay as they are where none are declared. A link in place of the folder or the file is a failure: its
+    owner could let it lead anywhere.
+
+    user: who logs in with it
+    key: the public key, as in a .pub file; or several, one a line
+    options: what it may be used for, as in no-pty or from="10.0.0.1"
+    comment: what stands behind it, instead of what stands there in `key`
+    exclusive: whether every other key goes
     after: addresses of resources that must be done before
     when: whether the resource counts at all
     absent: whether the thing shall be gone
@@ -730,6 +794,90 @@ def git(
     override: whether it takes the place of an earlier resource with the same address
     """
 
+def group(
+    name: str | Sequence[str],
+    *,
+    gid: int = ...,
+    members: _Texts = ...,
+    system: bool = ...,
+    after: str | _Texts = ...,
+    when: bool = ...,
+    absent: bool = ...,
+    on_leave: Literal['remove', 'keep', 'purge'] = ...,
+    protect: bool = ...,
+    tags: str | _Texts = ...,
+    override: bool = ...,
+) -> Resource:
+    """A local group.
+
+    Only what is declared is compared. `members` are exactly those who are listed in the group; where a user is to be in it beside
+    others, say so at the user (`groups`, `append`). On a host `groupadd`, `groupmod` and `groupdel` do this; in a folder and in an
+    image the same lines are written.
+
+    name: its name
+    gid: its number; given by rule where there is none
+    system: whether a new group gets a number of those for systems
+    members: exactly the users that are listed in it
+    after: addresses of resources that must be done before
+    when: whether the resource counts at all
+    absent: whether the thing shall be gone
+    on_leave: what becomes of it once it left the declaration
+    protect: whether it is never removed
+    tags: words to pick resources by
+    override: whether it takes the place of an earlier resource with the same address
+    """
+
+def hostname(
+    name: str | Sequence[str],
+    *,
+    after: str | _Texts = ...,
+    when: bool = ...,
+    absent: bool = ...,
+    on_leave: Literal['remove', 'keep', 'purge'] = ...,
+    protect: bool = ...,
+    tags: str | _Texts = ...,
+    override: bool = ...,
+) -> Resource:
+    """The name in `/etc/hostname`; on a running host also the one that it goes by now.
+
+    name: the name
+    after: addresses of resources that must be done before
+    when: whether the resource counts at all
+    absent: whether the thing shall be gone
+    on_leave: what becomes of it once it left the declaration
+    protect: whether it is never removed
+    tags: words to pick resources by
+    override: whether it takes the place of an earlier resource with the same address
+    """
+
+def hosts_entry(
+    *,
+    address: str,
+    names: _Texts,
+    after: str | _Texts = ...,
+    when: bool = ...,
+    absent: bool = ...,
+    on_leave: Literal['remove', 'keep', 'purge'] = ...,
+    protect: bool = ...,
+    tags: str | _Texts = ...,
+    override: bool = ...,
+) -> Resource:
+    """Names that stand for one address in `/etc/hosts`.
+
+    The first name is the one that the address is called back by. Other names of the address, other lines and comments stay; a name
+    that stood for another address of the same sort (IPv4, IPv6) is taken away there.
+
+    address: the IP address
+    names: its names, the proper one first
+    after: addresses of resources that must be done before
+    when: whether the resource counts at all
+    absent: whether the thing shall be gone
+    on_leave: what becomes of it once it left the declaration
+    protect: whether it is never removed
+    tags: words to pick resources by
+    override: whether it takes the place of an earlier resource with the same address
+    """
+
 def http_check(
     url: str | Sequence[str],
     *,
@@ -879,6 +1027,69 @@ def kernel_module(
     override: whether it takes the place of an earlier resource with the same address
     """
 
+def known_host(
+    *,
+    name: str,
+    hashed: bool = ...,
+    key: str = ...,
+    path: _Path = ...,
+    after: str | _Texts = ...,
+    when: bool = ...,
+    absent: bool = ...,
+    on_leave: Literal['remove', 'keep', 'purge'] = ...,
+    protect: bool = ...,
+    tags: str | _Texts = ...,
+    override: bool = ...,
+) -> Resource:
+    """A host and its public keys, in the file of all users or in one that is named.
+
+    It has exactly these keys: others of the same host go, those of other hosts stay. `hashed` writes the name so that the file does
+    not tell it; a name that is there in the other form is written anew.
+
+    name: the host, as one connects to it; [host]:port where the port is not 22
+    key: its public key as ssh-keyscan prints it, or several, one a line
+    hashed: whether its name is written as a hash; as it is there where not given
+    path: the file; /etc/ssh/ssh_known_hosts where not given
+    after: addresses of resources that must be done before
+    when: whether the resource counts at all
+    absent: whether the thing shall be gone
+    on_leave: what becomes of it once it left the declaration
+    protect: whether it is never removed
+    tags: words to pick resources by
+    override: whether it takes the place of an earlier resource with the same address
+    """
+
+def limits(
+    *,
+    name: str,
+    both: Mapping[str, str] = ...,
+    domain: str = ...,
+    hard: Mapping[str, str] = ...,
+    soft: Mapping[str, str] = ...,
+    after: str | _Texts = ...,
+    when: bool = ...,
+    absent: bool = ...,
+    on_leave: Literal['remove', 'keep', 'purge'] = ...,
+    protect: bool = ...,
+    tags: str | _Texts = ...,
+    override: bool = ...,
+) -> Resource:
+    """One file in `/etc/security/limits.d`, for the sessions that begin from then on.
+
+    name: the name of the file, without .conf
+    domain: whose: a user, @ and a group, or * for everybody but root; the name where not given
+    soft: limits that they may raise, as in {nofile: "4096"}
+    hard: limits beyond which they may not
+    both: limits that are soft and hard at once
+    after: addresses of resources that must be done before
+    when: whether the resource counts at all
+    absent: whether the thing shall be gone
+    on_leave: what becomes of it once it left the declaration
+    protect: whether it is never removed
+    tags: words to pick resources by
+    override: whether it takes the place of an earlier resource with the same address
+    """
+
 def line(
     *,
     path: _Path,
@@ -941,6 +1152,34 @@ def link(
 
     path: where the link is
     to: what it leads to, absolute or relative to the link's folder
+    after: addresses of resources that must be done before
+    when: whether the resource counts at all
+    absent: whether the thing shall be gone
+    on_leave: what becomes of it once it left the declaration
+    protect: whether it is never removed
+    tags: words to pick resources by
+    override: whether it takes the place of an earlier resource with the same address
+    """
+
+def locale(
+    lang: str | Sequence[str],
+    *,
+    variables: Mapping[str, str] = ...,
+    after: str | _Texts = ...,
+    when: bool = ...,
+    absent: bool = ...,
+    on_leave: Literal['remove', 'keep', 'purge'] = ...,
+    protect: bool = ...,
+    tags: str | _Texts = ...,
+    override: bool = ...,
+) -> Resource:
+    """The file that says which locale programs use, and the locales that it names, generated.
+
+    The file is `/etc/default/locale` on Debian and its kin, elsewhere `/etc/locale.conf`; it says this and nothing else. Where a
+    target has `/etc/locale.gen`, the locales named are taken up in there, and `locale-gen` makes what is not made yet.
+
+    lang: the locale, as in de_DE.UTF-8
+    variables: what differs from that, as in {LC_TIME: en_GB.UTF-8}
     after: addresses of resources that must be done before
     when: whether the resource counts at all
     absent: whether the thing shall be gone
@@ -1387,6 +1626,44 @@ def service(
     override: whether it takes the place of an earlier resource with the same address
     """
 
+def sudoers(
+    *,
+    name: str,
+    commands: _Texts = ...,
+    content: str = ...,
+    group: str = ...,
+    nopassword: bool = ...,
+    run_as: str = ...,
+    user: str = ...,
+    after: str | _Texts = ...,
+    when: bool = ...,
+    absent: bool = ...,
+    on_leave: Literal['remove', 'keep', 'purge'] = ...,
+    protect: bool = ...,
+    tags: str | _Texts = ...,
+    override: bool = ...,
+) -> Resource:
+    """One file in `/etc/sudoers.d`, 0440 and root's.
+
+    Either its whole `content`, or who (`user`, `group`) may run which `commands`: absolute paths with their arguments, in which
+    `*` stands for anything, or ALL. Where the target has `visudo`, nothing is put in place that it refuses.
+
+    name: the name of the file
+    content: all of it, as sudoers(5) says
+    user: the user who may run the commands
+    group: the group whose members may run them
+    commands: what may be run: absolute paths with their arguments, or ALL
+    run_as: as whom; root where not given, ALL for anybody
+    nopassword: whether no password is asked for
+    after: addresses of resources that must be done before
+    when: whether the resource counts at all
+    absent: whether the thing shall be gone
+    on_leave: what becomes of it once it left the declaration
+    protect: whether it is never removed
+    tags: words to pick resources by
+    override: whether it takes the place of an earlier resource with the same address
+    """
+
 def swap(
     *,
     path: _Path,
@@ -1482,6 +1759,29 @@ def timer(
     user: the user it runs as; root where not given
     workdir: the folder it starts in; / where not given
     env: its environment
+    after: addresses of resources that must be done before
+    when: whether the resource counts at all
+    absent: whether the thing shall be gone
+    on_leave: what becomes of it once it left the declaration
+    protect: whether it is never removed
+    tags: words to pick resources by
+    override: whether it takes the place of an earlier resource with the same address
+    """
+
+def timezone(
+    name: str | Sequence[str],
+    *,
+    after: str | _Texts = ...,
+    when: bool = ...,
+    absent: bool = ...,
+    on_leave: Literal['remove', 'keep', 'purge'] = ...,
+    protect: bool = ...,
+    tags: str | _Texts = ...,
+    override: bool = ...,
+) -> Resource:
+    """The link `/etc/localtime`, and `/etc/timezone` where the target has it. Programs that run already keep the time they know.
+
+    name: the zone, as in Europe/Berlin
     after: addresses of resources that must be done before
     when: whether the resource counts at all
     absent: whether the thing shall be gone
@@ -1597,6 +1897,59 @@ def unit(
     template: a Jinja template in the project that renders it
     vars: a map of values for the template
     source: a file in the project to take byte for byte
+    after: addresses of resources that must be done before
+    when: whether the resource counts at all
+    absent: whether the thing shall be gone
+    on_leave: what becomes of it once it left the declaration
+    protect: whether it is never removed
+    tags: words to pick resources by
+    override: whether it takes the place of an earlier resource with the same address
+    """
+
+def user(
+    name: str | Sequence[str],
+    *,
+    append: bool = ...,
+    comment: str = ...,
+    create_home: bool = ...,
+    expires: str = ...,
+    group: str = ...,
+    groups: _Texts = ...,
+    home: _Path = ...,
+    locked: bool = ...,
+    password: str = ...,
+    shell: _Path = ...,
+    system: bool = ...,
+    uid: int = ...,
+    after: str | _Texts = ...,
+    when: bool = ...,
+    absent: bool = ...,
+    on_leave: Literal['remove', 'keep', 'purge'] = ...,
+    protect: bool = ...,
+    tags: str | _Texts = ...,
+    override: bool = ...,
+) -> Resource:
+    """A local account.
+
+    Only what is declared is compared; a new user gets the rest as `useradd` would give it: a number by the ranges in
+    `/etc/login.defs`, a group of its own where `group` names none, a home where it is not a `system` user. `groups` are all that it
+    is a member of besides, unless `append` says that there may be others. Absent, the account goes and its home stays; with
+    `on_leave: purge` the home goes as well. On a host `useradd`, `usermod` and `userdel` do this; in a folder and in an image the
+    same lines are written, and a password's date is left empty.
+
+    name: its name
+    uid: its number; given by rule where there is none
+    group: its primary group; one of its own name where not given
+    groups: the groups it is a member of besides
+    append: whether it may be a member of other groups than `groups`
+    shell: its shell
+    home: its home; what is in a former one stays there
+    create_home: whether a missing home is made; where not given, that of a new user who is no `system` one
+    comment: who it is
+    system: whether a new user gets a number of those for systems, and no home
+    password: the hash of its password, as in /etc/shadow; never the password
+    locked: whether its password is refused
+    expires: the day on which it expires, as in 2027-12-31, or never
     after: addresses of resources that must be done before
     when: whether the resource counts at all
     absent: whether the thing shall be gone
