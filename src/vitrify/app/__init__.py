@@ -150,10 +150,15 @@ class App:
 
         return asyncio.run(rollback(server, LOCAL, self._wiring.world, to=to, secret=secret))
 
-    def retire(self, server: str, *, must: bool) -> int:
-        """Stop and discard every instance of a server; returns how many there were. It is an error if there `must` be a release."""
-        if not must and not self._wiring.world.state.releases(server):
-            return 0
+    def lives(self, server: str) -> tuple[str, ...]:
+        """How a server lives: `in-place` on hosts, with `instances`, or both after a flip. Neither is one with instances that ended."""
+        over = ("discarded", "aborted")
+        releases = [release for release in self._wiring.world.state.releases(server) if release.state not in over]
+        in_place = ("in-place",) if self._managed(server) else ()
+        return (*in_place, *(("instances",) if releases or not in_place else ()))
+
+    def retire(self, server: str) -> int:
+        """Stop and discard every instance of a server; returns how many there were."""
         from vitrify.lifecycle.retire import retire
 
         return asyncio.run(retire(server, LOCAL, self._wiring.world))

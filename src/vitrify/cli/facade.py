@@ -79,8 +79,11 @@ class Application(Protocol):
     def rollback(self, server: str, *, to: int | None) -> Released:
         """Make a former release live again."""
 
-    def retire(self, server: str, *, must: bool) -> int:
-        """Stop and discard every instance of a server; returns how many there were. It is an error if there `must` be a release."""
+    def lives(self, server: str) -> tuple[str, ...]:
+        """How a server lives: `in-place`, with `instances`, or both."""
+
+    def retire(self, server: str) -> int:
+        """Stop and discard every instance of a server; returns how many there were."""
 
     def logs(self, name: str, *, lines: int) -> str:
         """The last lines of an instance, or of each live instance of a server."""

@@ -8,36 +8,45 @@ from vitrify.cli import documents
 from vitrify.cli.confirm import confirm
 from vitrify.cli.exits import Exit, ended
 from vitrify.cli.invocation import Invocation
-from vitrify.cli.options import shared
+from vitrify.cli.options import flag, shared
 from vitrify.cli.render_plan import plan_lines
 from vitrify.cli.render_report import applied_lines
 from vitrify.cli.text import line, many
 from vitrify.cli.verb import verb
+from vitrify.core.diagnostic import UsageInvalid
+from vitrify.core.plan import Plan
 from vitrify.core.report import Applied
 
+IN_PLACE, INSTANCES = LIVES = ("in-place", "instances")
 EXAMPLES = {
     "vitrify retire web": "Take web out of service, after a question.",
     "vitrify retire web -y": "Without asking.",
+    "vitrify retire web --only instances": "After a flip to mutable: what the hosts do now stays, the instances go.",
 }
 
 
 @verb("retire", examples=EXAMPLES, exits=(Exit.HOSTS_FAILED, Exit.UNREACHABLE, Exit.BUSY, Exit.INTEGRITY))
 @click.argument("server")
+@flag("--only", type=click.Choice(LIVES), default=None, help="Where a server lives both ways after a flip: which one goes.")
 @shared("project", "parallel", "yes")
-def retire(invocation: Invocation, server: str) -> Exit:
+def retire(invocation: Invocation, server: str, only: str | None) -> Exit:
     """Take SERVER out of service. Where it is changed in place, everything that vitrify created for it is removed, what it adopted
     stays, and its hosts are forgotten. Where it is immutable, its route is forgotten, its instances are stopped and discarded,
     and none of its releases can be rolled back to. Images and entries in the ledger stay; `vitrify apply` begins anew.
     """  # noqa: D205  the whole paragraph is the help
     screen, app = invocation.screen, invocation.app
-    leaving = app.leaving(server)
-    in_place = bool(leaving.servers or leaving.problems)
+    lives = (only,) if only else app.lives(server)
+    if len(lives) > 1:
+        hint = f"`vitrify retire {server} --only {INSTANCES}` or `--only {IN_PLACE}`; the plan of the flip tells which one is left over"
+        raise UsageInvalid(f"{server} is changed in place and has instances as well: both would go", hint=hint)
+    in_place = IN_PLACE in lives
+    leaving = app.leaving(server) if in_place else Plan(server, "", ())
     if in_place:
         screen.preview(leaving.to_json, lambda look: plan_lines(leaving, look))
     screen.say(line(f"Retire {server}: requests to it will fail."))
     confirm(invocation, "Retire it?")
     applied = app.leave(server, leaving) if in_place else Applied()
-    instances = app.retire(server, must=not in_place)
+    instances = 0 if in_place else app.retire(server)
     told = f"Retired {server}: {many(instances, 'instance')} stopped and discarded."
     end = [line(told)] if instances or not in_place else []
     screen.show(lambda: documents.retired(server, instances, applied), lambda look: [*applied_lines(applied, look), *end])

@@ -62,6 +62,7 @@ class FakeApplication:
         self.fails_in: dict[str, BaseException] = {}
         self.plan_is = Plan("shop", "sha256:0", ())
         self.applied_is = Applied()
+        self.lives_are: tuple[str, ...] = ("instances",)
         self.leaving_is = Plan("web", "", ())
         self.undone_is = Applied()
         self.outdated_is: tuple[Outdated, ...] = ()
@@ -149,8 +150,11 @@ class FakeApplication:
         self._called("rollback", server=server, to=to)
         return self.released_is
 
-    def retire(self, server: str, *, must: bool) -> int:
-        self._called("retire", server=server, must=must)
+    def lives(self, server: str) -> tuple[str, ...]:
+        return self.lives_are
+
+    def retire(self, server: str) -> int:
+        self._called("retire", server=server)
         return 2
 
     def logs(self, name: str, *, lines: int) -> str:
