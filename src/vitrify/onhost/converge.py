@@ -184,6 +184,9 @@ class _Enactment:
             )
         for step in self._run.steps:
             self._keeper.touched(image.path for image in step.before)
+        for held in self._run.held:
+            if held.after:
+                self._keeper.taken_over(Holding.from_json(held.after).resource)
 
     def _hold(self, ownership: Ownership) -> None:
         """What is as wished already comes under management, and what left without being ours to remove is forgotten."""
@@ -195,6 +198,7 @@ class _Enactment:
             created = before is not None and before.created
             after = Holding(scope.project, scope.server, resource, created, applied, self._run.id)
             entries.append({"address": str(resource.address), "before": before.to_json() if before else None, "after": after.to_json()})
+            self._keeper.taken_over(resource)
         for address in self._request.forgotten:
             before = ownership.find((scope.project, scope.server, address))
             entries.append({"address": address, "before": before.to_json() if before else None, "after": None})

@@ -130,6 +130,17 @@ def test_what_left_a_declared_folder_is_found(bench: Bench, root: Path) -> None:
     assert (finding.path, finding.change, finding.details) == ("/srv/app", "removed", ("file",))
 
 
+def test_drift_that_is_declared_as_it_is_settles_with_the_next_apply(bench: Bench, root: Path) -> None:
+    converge(bench, folder_of(in_place(root, ("/srv/app", "app\n")), "/srv"))
+    (root / "srv/app").write_text("theirs\n")
+    declared = folder_of(in_place(root, ("/srv/app", "theirs\n")), "/srv")
+
+    assert [finding.classed for finding in look(bench, declared).findings] == [Class.UNAUTHORISED]
+    converge(bench, declared)
+
+    assert look(bench, declared, full=True).findings == ()
+
+
 def test_folders_inside_folders_are_swept_once() -> None:
     wishes = [
         Resource(Address("directory", "/srv/app"), {"path": "/srv/app"}),
