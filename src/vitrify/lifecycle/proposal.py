@@ -9,7 +9,7 @@ from vitrify.core.declaration import Host, Server
 from vitrify.core.diagnostic import TargetFailed, UsageInvalid
 from vitrify.core.digest import JSONObject, digest_of
 from vitrify.core.plan import ReleasePlan
-from vitrify.lifecycle import record
+from vitrify.lifecycle import record, upkeep
 from vitrify.lifecycle.operation import SPOKEN, Intended, moved
 from vitrify.lifecycle.retire import RETIRE
 from vitrify.lifecycle.settings import RunSettings, declared_digest, from_json, settings_of, to_json
@@ -67,6 +67,8 @@ class Standing:
     ended: Mapping[str, str]
     """Id -> state, of those that should run and do not."""
     replicas: int
+    crashing: Mapping[str, str]
+    """Id -> in words, of those that are kept alive and do not stay it: the next one would end the same way, so that it is only told."""
 
     @property
     def launch(self) -> int:
@@ -90,17 +92,17 @@ async def standing(site: Site, release: Release, world: World) -> Standing:
     """Look at every instance of a release: changes nothing."""
     sound: dict[str, str] = {}
     altered: dict[str, tuple[JSONObject, ...]] = {}
-    ended: dict[str, str] = {}
-    for instance in await site.runtime.instances(world.labels(release.server, release.number)):
-        if instance.gone or instance.state == "stopping":
-            ended[instance.id] = instance.state
-        elif found := await site.runtime.altered(instance.id):
+    known = await site.runtime.instances(world.labels(release.server, release.number))
+    for instance in known:
+        if upkeep.over(instance):
+            continue
+        if found := await site.runtime.altered(instance.id):
             altered[instance.id] = found
         else:
             sound[instance.id] = instance.state
     replicas = from_json(release.settings).replicas
-    missing = max(0, replicas - len(sound) - len(altered))
-    return Standing(sound, altered, dict(list(ended.items())[-missing:] if missing else ()), replicas)
+    crashing = {instance.id: upkeep.crash(instance) for instance in known if upkeep.crashing(instance, now=world.clock.now())}
+    return Standing(sound, altered, upkeep.ended(known, replicas=replicas), replicas, crashing)
 
 
 async def propose(server: Server, host: Host, site: Site, world: World) -> ReleasePlan:
@@ -166,6 +168,7 @@ def _mended(planned: ReleasePlan, found: Standing, strays: Mapping[str, str], op
         because=because,
         launch=found.launch,
         replace=(*found.altered, *found.ended, *strays),
+        notices=(*planned.notices, *(f"{instance} {told}; `vitrify logs {instance}`" for instance, told in found.crashing.items())),
     )
 
 

@@ -8,6 +8,7 @@ from vitrify.core.declaration import Host, Lifecycle, Server
 from vitrify.core.diagnostic import UsageInvalid, VitrifyError
 from vitrify.core.digest import JSON
 from vitrify.core.report import InstanceStatus, ReleaseStatus, ServerStatus
+from vitrify.lifecycle import upkeep
 from vitrify.lifecycle.mutable import scope
 from vitrify.lifecycle.operation import SPOKEN
 from vitrify.lifecycle.settings import RunSettings, from_json
@@ -85,7 +86,7 @@ async def _instance(
         id=instance.id,
         release=release,
         slot=places.get(release, ""),
-        state=instance.state,
+        state="crashing" if upkeep.crashing(instance, now=now) else instance.state,
         address=f"127.0.0.1:{instance.port}" if instance.port else "",
         age_seconds=max(0.0, now - instance.started_at),
         restarts=instance.restarts,
