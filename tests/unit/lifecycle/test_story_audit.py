@@ -121,6 +121,22 @@ def test_what_was_put_into_a_declared_folder_is_found_and_only_reported(bench: B
     assert set(found) == {"/srv/app", "/srv/backdoor"}, "a folder's own size and times are no difference"
 
 
+@pytest.mark.parametrize(("before", "after"), [("0644", 0o600), ("0600", 0o644)])
+def test_who_may_read_a_file_is_no_difference_of_its_content(bench: Bench, root: Path, before: str, after: int) -> None:
+    server = folder_of(in_place(root, ("/srv/app", "app\n")), "/srv")
+    folder, app = server.resources
+    server = replace(server, resources=(folder, replace(app, fields={**app.fields, "mode": before})))
+    converge(bench, server)
+    (root / "srv/app").chmod(after)
+
+    (finding,) = look(bench, server).findings
+    assert (finding.path, finding.details) == ("/srv/app", (f"mode {before} -> {after:04o}",))
+
+    (root / "srv/app").write_text("theirs\n")
+    (finding,) = look(bench, server).findings
+    assert finding.details == (f"mode {before} -> {after:04o}", "content differs", "size 4 -> 7")
+
+
 def test_what_left_a_declared_folder_is_found(bench: Bench, root: Path) -> None:
     server = folder_of(in_place(root, ("/srv/app", "app\n")), "/srv")
     converge(bench, server)
