@@ -32,8 +32,12 @@ class Wanted:
 def wanted_of(server: Server, world: World) -> Wanted:
     """Image inputs and run settings of a declared server."""
     process = next((resource for resource in server.resources if resource.address.kind == "process" and not resource.absent), None)
-    if process is None or server.base is None:
-        raise UsageInvalid(f"{server.name} has no process or no base to bake", where=server.where)
+    if process is None:
+        hint = "add to its resources, as in `- process: {name: web, command: [/usr/bin/python3, /srv/app/app.py], port: 8000}`"
+        raise UsageInvalid(f"{server.name} has no `process`, which an image is made to run", where=server.where, hint=hint)
+    if server.base is None:
+        hint = "add `base: host` (the running system, read-only), `base: scratch` or `base: rootfs:DIR`"
+        raise UsageInvalid(f"{server.name} has no `base` to bake its image upon", where=server.where, hint=hint)
     settings = settings_of(server, image_process(process), key=bytes.fromhex(world.key))
     resources = {str(resource.address): resource.digest for resource in server.resources}
     return Wanted(
@@ -226,8 +230,14 @@ def _because(live: Release | None, wanted: Wanted, *, other_base: bool) -> tuple
     return (f"{wanted.request.base} is another base than that of release {live.number}",)
 
 
+_HELD = ("is left as it is", "are left as they are")
+
+
 def _notices(server: Server, host: Host, world: World) -> tuple[str, ...]:
     notices = list(server.notices)
+    if server.hosts[1:]:
+        others = ", ".join(other.name for other in server.hosts[1:])
+        notices.append(f"instances run for {host.name} alone, the first of its hosts: {others} {_HELD[len(server.hosts) > 2]}")
     if host.is_folder:
         notices.append(f"{host.name} is a folder: instances run on this machine, the folder itself stays as it is")
     converged = record.last(world.ledger, server=server.name, kinds=("apply.done",))
