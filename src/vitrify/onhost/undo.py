@@ -30,6 +30,9 @@ def undo(context: Context, arguments: JSONObject) -> JSONObject:
     if not here.memory.there():
         raise _nothing(here, wanted)
     with here.memory.held(Holder(str(arguments.get("by", "")), wanted), context.clock):
+        kept = arguments.get("while_kept")
+        if isinstance(kept, str) and here.memory.content(kept) is None:
+            raise UsageInvalid(f"run {wanted} stands: it was confirmed meanwhile")
         run = _end(here, _chosen(here, wanted))
         return _Undoing(here, run, force=force).go(by=str(arguments.get("by", "")))
 
