@@ -69,10 +69,13 @@ def need_timer(here: Here) -> None:
         )
 
 
-def arm(here: Here, run: str, seconds: float) -> None:
-    """From now on the host takes this run back after so many seconds; repeating it begins the time anew."""
+def arm(here: Here, run: str, seconds: float, *, running: str = "") -> None:
+    """From now on the host takes this run back after so many seconds; repeating it begins the time anew.
+
+    `running` is the program that does so: where it is not given, this very one.
+    """
     need_timer(here)
-    words = (sys.executable, "-I", "-S", _program(here, run), ALONE, here.memory.path(f"{_name(run)}.json"))
+    words = (sys.executable, "-I", "-S", _program(here, run, running or sys.argv[0]), ALONE, here.memory.path(f"{_name(run)}.json"))
     here.memory.write(f"{_name(run)}.json", {"call": "undo", "arguments": _arguments(here, run)})
     texts = {
         f"{UNITS}/{_name(run)}.service": _SERVICE.format(run=run, words=" ".join(map(unit.argument, words)), again=AGAIN),
@@ -107,9 +110,8 @@ def _arguments(here: Here, run: str) -> JSONObject:
     return {"scope": told, "run": run, "force": True, "by": BY, "while_kept": f"{_name(run)}.json"}
 
 
-def _program(here: Here, run: str) -> str:
-    """This very program as a file or folder that is still there when the host has gone down and come up."""
-    running = sys.argv[0]
+def _program(here: Here, run: str, running: str) -> str:
+    """The program as a file or folder that is still there when the host has gone down and come up."""
     if os.path.isdir(running):
         return running
     kept = here.memory.path(f"{_name(run)}.pyz")

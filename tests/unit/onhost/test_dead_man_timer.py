@@ -67,7 +67,7 @@ def kept(root: Path) -> set[str]:
 def test_an_armed_run_has_a_timer_that_also_starts_with_the_machine(root: Path, systemctl: MemorySystemctl) -> None:
     system = a_host(systemctl)
 
-    arm(on(system, root), "r1", 120.0)
+    arm(on(system, root), "r1", 120.0, running=__file__)
 
     assert {path for path in system.nodes if NAME in path} == MADE
     assert system.nodes[f"{WANTS}/{NAME}.timer"].to == f"{UNITS}/{NAME}.timer"
@@ -79,13 +79,13 @@ def test_an_armed_run_has_a_timer_that_also_starts_with_the_machine(root: Path, 
 def test_a_very_long_time_is_one_that_systemd_can_read(root: Path, systemctl: MemorySystemctl) -> None:
     system = a_host(systemctl)
 
-    arm(on(system, root), "r1", 2_500_000.5)
+    arm(on(system, root), "r1", 2_500_000.5, running=__file__)
 
     assert "OnActiveSec=2500000.500\n" in system.read(f"{UNITS}/{NAME}.timer").decode()
 
 
 def test_what_is_needed_to_go_back_is_for_root_alone_and_names_the_run(root: Path, systemctl: MemorySystemctl) -> None:
-    arm(on(a_host(systemctl), root), "r1", 120.0)
+    arm(on(a_host(systemctl), root), "r1", 120.0, running=__file__)
 
     files = [root / MEMORY / name for name in kept(root)]
     asked = json.loads((root / MEMORY / f"{NAME}.json").read_text())
@@ -96,10 +96,10 @@ def test_what_is_needed_to_go_back_is_for_root_alone_and_names_the_run(root: Pat
 def test_arming_twice_begins_the_time_anew(root: Path, systemctl: MemorySystemctl) -> None:
     system = a_host(systemctl)
     here = on(system, root)
-    arm(here, "r1", 120.0)
+    arm(here, "r1", 120.0, running=__file__)
     before = system.tree()
 
-    arm(here, "r1", 120.0)
+    arm(here, "r1", 120.0, running=__file__)
 
     assert {path: node.content for path, node in system.tree().items()} == {path: node.content for path, node in before.items()}
     assert systemctl.told == [("restart", f"{NAME}.timer")] * 2
@@ -109,7 +109,7 @@ def test_without_systemd_nothing_is_armed_and_nothing_written(root: Path) -> Non
     system = MemorySystem()
 
     with pytest.raises(Denied, match="has no systemd that could take it back"):
-        arm(on(system, root), "r1", 120.0)
+        arm(on(system, root), "r1", 120.0, running=__file__)
 
     assert (list(system.nodes), kept(root)) == (["/"], set())
 
@@ -123,7 +123,7 @@ def test_a_timer_that_systemd_refuses_is_told_and_still_counts_as_armed(root: Pa
     here = on(system, root)
 
     with pytest.raises(TargetFailed, match=rf"systemctl restart {NAME}.timer ended with 1") as failed:
-        arm(here, "r1", 120.0)
+        arm(here, "r1", 120.0, running=__file__)
 
     assert "no such thing" in str(failed.value)
     assert armed(here) == ["r1"], "its link starts it with the machine: it has to be confirmed as well"
@@ -132,7 +132,7 @@ def test_a_timer_that_systemd_refuses_is_told_and_still_counts_as_armed(root: Pa
 def test_a_confirmed_run_stands_and_leaves_nothing_behind(root: Path, systemctl: MemorySystemctl) -> None:
     system = a_host(systemctl)
     here = on(system, root)
-    arm(here, "r1", 120.0)
+    arm(here, "r1", 120.0, running=__file__)
 
     assert stands(here, "r1")
     assert stands(here, "r1"), "confirming twice is harmless"
@@ -145,8 +145,8 @@ def test_a_confirmed_run_stands_and_leaves_nothing_behind(root: Path, systemctl:
 
 def test_the_runs_of_another_server_are_not_ours_to_confirm(root: Path, systemctl: MemorySystemctl) -> None:
     system = a_host(systemctl)
-    arm(on(system, root), "r1", 120.0)
-    arm(on(system, root, server="db"), "r2", 120.0)
+    arm(on(system, root), "r1", 120.0, running=__file__)
+    arm(on(system, root, server="db"), "r2", 120.0, running=__file__)
     system.put(f"{UNITS}/vitrify-dead-man-r3.timer", Node("file", content=b"by somebody else\n"))
 
     assert armed(on(system, root)) == ["r1"]
