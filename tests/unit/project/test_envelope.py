@@ -111,11 +111,6 @@ def test_every_key_of_a_server_reaches_the_declaration(project: Project) -> None
         ("rollout: {", "rollout: 5 #", "15:14 expected a map, not a number", ""),
         ("vars: {unused: 1}", "vars: [1]", "16:11 expected a map, not a list", ""),
         (f"    resources:\n      {PROCESS}\n", "", "6:3 the key `resources` is missing", ""),
-            "    resources:\n      - process: {name: web, command: [/usr/bin/python3], port: 8000}\n",
-            "",
-            "6:3 the key `resources` is missing",
-            "",
-        ),
     ],
 )
 def test_a_wrong_key_or_value_is_told_at_its_very_place(project: Project, old: str, new: str, expected: str, rest: str) -> None:
