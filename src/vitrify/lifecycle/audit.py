@@ -25,7 +25,7 @@ _MOVING = frozenset({"mtime_ns", "ctime_ns", "dev", "ino", "nlink"})
 
 async def audit(servers: Sequence[Server], world: World, *, full: bool) -> Audit:
     """Look at every host and every instance of these servers; each new unauthorised finding goes into the ledger."""
-    started = world.clock.now()
+    started = world.clock.monotonic()
     looks = [await _look(server, host, world, full=full) for server in servers for host in _places(server)]
     findings = tuple(finding for look in looks for finding in look.findings)
     record_new([finding for finding in findings if finding.classed is Class.UNAUTHORISED], world)
@@ -34,7 +34,7 @@ async def audit(servers: Sequence[Server], world: World, *, full: bool) -> Audit
         resources=sum(look.resources for look in looks),
         entries=sum(look.entries for look in looks),
         instances=sum(look.instances for look in looks),
-        seconds=world.clock.now() - started,
+        seconds=world.clock.monotonic() - started,
     )
 
 

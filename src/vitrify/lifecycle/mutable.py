@@ -86,7 +86,7 @@ def seen_from(answer: JSONObject) -> Seen:
 
 async def apply(server: Server, host: Host, planned: HostPlan, world: World) -> Converged:
     """Carry out exactly this plan, journal first; a run that was cut short is continued under its own name."""
-    started = world.clock.now()
+    started = world.clock.monotonic()
     since, run = await _run_of(server, host, planned, world)
     intent: JSONObject = {
         "operation": run,
@@ -117,8 +117,8 @@ async def apply(server: Server, host: Host, planned: HostPlan, world: World) -> 
     if answer.get("resumed") and not {str(change.resource.address) for change in planned.changes} <= {end.address for end in outcomes}:
         # What was begun before was another plan; this one is carried out after it, or refused where it rests on what was before.
         rest = await apply(server, host, replace(planned, run=""), world)
-        return replace(rest, outcomes=(*outcomes, *rest.outcomes), seconds=world.clock.now() - started)
-    return Converged(server.name, host.name, run, outcomes, seconds=world.clock.now() - started)
+        return replace(rest, outcomes=(*outcomes, *rest.outcomes), seconds=world.clock.monotonic() - started)
+    return Converged(server.name, host.name, run, outcomes, seconds=world.clock.monotonic() - started)
 
 
 async def _enact(server: Server, host: Host, planned: HostPlan, run: str, world: World) -> tuple[JSONObject, TargetUnreachable | None]:
@@ -193,7 +193,7 @@ async def undo(server: str, host: Host, world: World, *, run: str = "", force: b
     Which run that is stands in the ledger before anything is done: cut short and called again, the same run is finished
     and not one more taken back.
     """
-    started = world.clock.now()
+    started = world.clock.monotonic()
     async with world.session(host) as session:
         known = await session.call("observe", {"scope": scope(server, host, world), "resources": []})
         states = {str(item["run"]): str(item["state"]) for item in _objects(known, "runs")}
@@ -213,7 +213,7 @@ async def undo(server: str, host: Host, world: World, *, run: str = "", force: b
     world.reached("undo-story.outcome")
     skipped = answer.get("skipped")
     not_undone = tuple(str(address) for address in skipped) if isinstance(skipped, list) else ()
-    return Converged(server, host.name, wanted, outcomes, not_undone=not_undone, seconds=world.clock.now() - started)
+    return Converged(server, host.name, wanted, outcomes, not_undone=not_undone, seconds=world.clock.monotonic() - started)
 
 
 async def runs_down_to(server: str, host: Host, world: World, *, run: str) -> tuple[str, ...]:

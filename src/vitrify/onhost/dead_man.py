@@ -33,12 +33,13 @@ WANTS = f"{UNITS}/timers.target.wants"
 BY = "the dead-man's timer"
 AGAIN = 75
 """The exit status that asks to be started once more: EX_TEMPFAIL of sysexits.h."""
+# A service of type `oneshot` may ask to be started once more from systemd 254 on only; before that it is refused altogether.
 _SERVICE = """\
 [Unit]
 Description=Take back run {run}, which nobody confirmed
 StartLimitIntervalSec=0
 [Service]
-Type=oneshot
+Type=exec
 ExecStart={words}
 RestartForceExitStatus={again}
 RestartSec=2

@@ -126,11 +126,15 @@ def _under_way(spools: Spools, server: Tuple[str, str], request: Request) -> Opt
     if alive and answer is None:
         since = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(spool.request.since))
         raise Busy(
-            f"another {spool.request.call} of {server[1]} is under way on this host",
+            f"another {_NAMES.get(spool.request.call, spool.request.call)} of {server[1]} is under way on this host",
             why=f"{spool.request.operation}, begun by {spool.request.by or 'somebody'}, {since}",
             hint="wait until it has ended, and run the same command again",
         )
     return None
+
+
+_NAMES = {"enact": "apply"}
+"""What a person calls it."""
 
 
 def _fetch(context: Context, inner: JSONObject, luggage: Luggage) -> None:

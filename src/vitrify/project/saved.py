@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from vitrify.core.diagnostic import UsageInvalid
-from vitrify.core.digest import JSONObject
+from vitrify.core.digest import JSON, JSONObject
 from vitrify.core.plan import Plan
 
 
@@ -27,3 +27,32 @@ def read(path: str) -> JSONObject:
     except (OSError, ValueError) as error:
         raise UsageInvalid(f"{path} is not a saved plan", why=str(error), hint=hint) from None
     return document if isinstance(document, dict) else {}
+
+
+def moved(document: JSONObject, now: Plan) -> str:
+    """What is not any more as it was when the plan was saved, in words."""
+    if document.get("declaration") != now.declaration:
+        return "the declaration changed"
+    before, after = _changes(document), _changes(now.to_json())
+    for name in [*after, *(name for name in before if name not in after)]:
+        then, present = before.get(name, {}), after.get(name, {})
+        differing = [address for address in {**then, **present} if then.get(address) != present.get(address)]
+        if differing:
+            return f"{name} changed: {differing[0]}{f' and {len(differing) - 1} more' if len(differing) > 1 else ''}"
+    return "the servers changed"
+
+
+def _changes(document: JSONObject) -> dict[str, dict[str, JSON]]:
+    """Which server on which host -> address -> its change."""
+    servers = document.get("servers")
+    found: dict[str, dict[str, JSON]] = {}
+    for server in servers if isinstance(servers, list) else []:
+        if isinstance(server, dict) and isinstance(changes := server.get("changes"), list):
+            name = f"{server.get('server')} on {server.get('host')}"
+            found[name] = {_address(change): change for change in changes if isinstance(change, dict)}
+    return found
+
+
+def _address(change: JSONObject) -> str:
+    resource = change.get("resource")
+    return str(resource.get("address")) if isinstance(resource, dict) else ""

@@ -87,7 +87,8 @@ class Environment:
         """Its value."""
         value = means.environ.get(self.variable)
         if value is None:
-            raise VitrifyError(f"the environment variable {self.variable} is not set")
+            hint = "set it where vitrify is run, or declare another source below `secrets`"
+            raise VitrifyError(f"the environment variable {self.variable} is not set", hint=hint)
         return value
 
 
