@@ -91,17 +91,25 @@ class Wiring:
 
     @cached_property
     def declaration(self) -> Declaration:
-        """The declaration, loaded and valid."""
+        """The declaration, loaded and valid. Where it is not, nothing was written: not who the project is, nor any key."""
         from vitrify.project import reach
         from vitrify.project.find import NAME
-        from vitrify.project.load import load
+        from vitrify.project.keyring import digest_key, known_digest_key
 
-        world, environment = self.world, self._options.environment
-        inputs = {"environ": self._environ, "overrides": self._options.overrides}
-        found = load(str(self.folder), **inputs, kinds=world.kinds, key=bytes.fromhex(world.key), environment=environment)
+        key = known_digest_key(self.home / "keys")
+        found = self._loaded(key)
+        if digest_key(self.home / "keys", fresh=key) != key:
+            found = self._loaded(digest_key(self.home / "keys"))  # another process was the first one here
         if self._foreseeable:
             reach.remember(self.home, self.folder / NAME, found)
         return found
+
+    def _loaded(self, key: bytes) -> Declaration:
+        from vitrify.project.load import load
+        from vitrify.resources.registry import all_kinds
+
+        inputs = {"environ": self._environ, "overrides": self._options.overrides}
+        return load(str(self.folder), **inputs, kinds=all_kinds(), key=key, environment=self._options.environment)
 
     @property
     def _foreseeable(self) -> bool:

@@ -151,6 +151,10 @@ def _standing(server: ServerStatus, look: Look) -> Iterator[str | Span]:
         yield f"{live}, release {server.previous} is previous" if server.previous else live
         if server.url:
             yield Span(server.url, Style.PLACE)
+    elif server.instances:
+        yield f"instances of before the flip still run, until `vitrify retire {server.name} --only instances`"
+        if server.url:
+            yield Span(server.url, Style.PLACE)
     if server.owned:
         yield f"{many(server.owned, 'resource')} managed"
     if server.last_at is not None:

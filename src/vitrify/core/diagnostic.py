@@ -130,5 +130,7 @@ def error_to_json(error: VitrifyError) -> Dict[str, object]:
 
 def error_from_json(data: Dict[str, object]) -> VitrifyError:
     """The error a target sent; an unknown type becomes `TargetFailed`."""
-    kind = _BY_NAME.get(str(data.get("type")), TargetFailed)
-    return kind(str(data.get("summary", "")), why=str(data.get("why", "")), hint=str(data.get("hint", "")))
+    summary, why, hint = (str(data.get(name, "")) for name in ("summary", "why", "hint"))
+    if data.get("type") == DeclarationInvalid.__name__:
+        return DeclarationInvalid([Diagnostic(summary, None, why, hint)])
+    return _BY_NAME.get(str(data.get("type")), TargetFailed)(summary, why=why, hint=hint)

@@ -6,7 +6,7 @@ import fnmatch
 from dataclasses import dataclass
 from typing import Dict, List, Mapping, Optional, Protocol, Sequence, Tuple
 
-from vitrify.core.diagnostic import TargetFailed
+from vitrify.core.diagnostic import DeclarationInvalid, Diagnostic, TargetFailed
 from vitrify.core.system import Command, Completed, System, Target
 
 LATEST = "latest"
@@ -215,7 +215,10 @@ def lacks_root(system: System) -> str:
 
 
 def refuse_without_root(system: System) -> None:
-    """Raise TargetFailed where packages cannot be installed into this root."""
-    why = lacks_root(system)
+    """Raise TargetFailed where packages cannot be installed into this root; of an image, that it cannot be declared so."""
+    why, hint = lacks_root(system), "run the same command as root: `sudo vitrify …`"
+    if why and system.target is Target.IMAGE:
+        baked = f"{hint}; or bake upon a base that has the packages already, as in `base: rootfs:DIR`"
+        raise DeclarationInvalid([Diagnostic("packages cannot be installed into this image", why=why, hint=baked)])
     if why:
-        raise TargetFailed("packages cannot be installed into this root", why=why, hint="run the same command as root: `sudo vitrify …`")
+        raise TargetFailed("packages cannot be installed into this root", why=why, hint=hint)

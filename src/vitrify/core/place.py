@@ -144,6 +144,12 @@ def owners(resource: Resource) -> Tuple[Address, ...]:
     return (*users, Address("group", str(group))) if group is not None else users
 
 
+def after_user(resource: Resource, others: Mapping[Address, Resource]) -> Tuple[Address, ...]:
+    """The account that this runs as, where that is declared."""
+    user = Address("user", str(resource.fields.get("user", "root")))
+    return (user,) if user in others and not (others[user].absent or resource.absent) else ()
+
+
 def owned_by_earlier(change: Change, earlier: Mapping[Address, Change]) -> str:
     """Which earlier changes of the plan make the accounts that this one gives something to, in words; "" where none does."""
     made = [str(address) for address in owners(change.resource) if address in earlier and _makes(earlier[address])]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from vitrify.core.difference import Action, Change, difference
 from vitrify.core.digest import JSON, JSONObject, digest_of
-from vitrify.core.resource import Address, Kinds, Observation, OnLeave, Resource, Sureness
+from vitrify.core.resource import Address, Kind, Kinds, Observation, OnLeave, Resource, Sureness
 
 SCHEMA = "vitrify.dev/plan/v1"
 
@@ -280,7 +280,7 @@ class _Planner:
         self._seen, self._kinds, self._diff = seen, kinds, diff
         self._earlier: dict[Address, Change] = {}
         present = [(kinds[wish.address.kind], wish) for wish in wishes if not wish.absent]
-        self._claimed = frozenset(path for kind, wish in present if not kind.shares for path in kind.owned_paths(wish))
+        self._claimed = frozenset(name for kind, wish in present for name in _put(kind, wish))
 
     def change(self, wish: Resource, owned: Owned | None) -> Change | None:
         """What must be done about this wish; None where nothing must."""
@@ -318,8 +318,13 @@ class _Planner:
     def taken_over(self, left: Resource) -> bool:
         """Whether everything that this resource put in place is wished for under another name by now."""
         kind = self._kinds[left.address.kind]
-        paths = () if kind.shares else kind.owned_paths(left)
-        return bool(paths) and self._claimed.issuperset(paths)
+        put = _put(kind, left)
+        return bool(put) and self._claimed.issuperset(put)
+
+
+def _put(kind: Kind, resource: Resource) -> tuple[str, ...]:
+    """What a resource put in place and no other may take away: its paths, or its parts of files that it shares."""
+    return kind.parts(resource) if kind.shares else kind.owned_paths(resource)
 
 
 def _tell_drift(change: Change, before: Owned | None) -> Change:

@@ -120,6 +120,7 @@ class InstanceStatus:
     slot: str
     """live, previous, next or empty."""
     state: str
+    """As its keeper calls it; `crashing` where that starts it again and again."""
     address: str
     age_seconds: float
     restarts: int

@@ -240,6 +240,10 @@ class Kind(ABC):
         """
         return ()
 
+    def parts(self, resource: Resource) -> Tuple[str, ...]:
+        """What it puts into a file that it shares, each by a name that tells it from all else there: so two wishes can name the same."""
+        return ()
+
     def notices(self, resource: Resource, seen: Observation) -> Tuple[str, ...]:
         """What a reader of the plan should know of a resource even where nothing is to be done."""
         return ()
@@ -248,7 +252,7 @@ class Kind(ABC):
         """What the version of this wish that was applied before put in place and this one wishes for no more.
 
         It joins `before` in the change, and is a change even where all that is wished for is there; empty for most kinds.
-        Paths that are `claimed` belong to other wishes by now: they are no leftover, and an absent resource leaves them alone.
+        Paths and `parts` that are `claimed` belong to other wishes by now: they are no leftover, and an absent resource leaves them alone.
         """
         return {}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from vitrify.core.declaration import Host, Lifecycle, Server
 from vitrify.core.difference import agrees
@@ -11,9 +12,11 @@ from vitrify.core.digest import JSON, JSONObject, digest_of
 from vitrify.core.drift import Audit, Class, Finding
 from vitrify.core.plan import Owned, Seen
 from vitrify.core.resource import MISSING, Address, Kinds, Resource
-from vitrify.lifecycle import record
+from vitrify.lifecycle import record, upkeep
 from vitrify.lifecycle.mutable import DONE, scope, seen_from
+from vitrify.lifecycle.settings import from_json
 from vitrify.lifecycle.world import World
+from vitrify.ports import Instance, Release
 
 _KNOWN_WINDOW = 2000
 """So many entries are searched for findings that were told already, and twice as many more as there are findings now."""
@@ -190,20 +193,42 @@ def _declared_otherwise(server: Server, host: Host, owned: Owned, kinds: Kinds, 
 
 
 async def audit_instances(server: Server, host: Host, world: World) -> Audit:
-    """Every running instance against its image: a read-only root means that anything in the upper layer is a finding."""
+    """Every running instance against its image: a read-only root means that anything in the upper layer is a finding.
+
+    And all of them against what is live: those that are too few, do not stay up, or belong to nobody.
+    """
     findings: list[Finding] = []
     slots = world.state.slots(server.name)
     kept = {str(number) for number in (slots.live, slots.previous) if number}
-    walked = 0
+    steady = world.state.open_operation(server.name) is None
     async with world.site(host) as site:
-        for instance in await site.runtime.instances(world.labels(server.name)):
-            if instance.gone:
-                continue
-            walked += 1
+        instances = await site.runtime.instances(world.labels(server.name))
+        running = [instance for instance in instances if not instance.gone]
+        for instance in running:
             findings += altered_findings(server.name, {instance.id: await site.runtime.altered(instance.id)})
-            if instance.labels.get("release") not in kept and world.state.open_operation(server.name) is None:
-                findings.append(_orphan(server.name, instance.id))
-    return Audit(tuple(findings), resources=0, entries=0, instances=walked)
+            if instance.labels.get("release") not in kept and steady:
+                findings.append(_unkept(server.name, instance.id, "added", "runs, but belongs to no release that is live or kept warm"))
+    live = world.state.release(server.name, slots.live) if slots.live else None
+    if live and steady:
+        own = [instance for instance in instances if instance.labels.get("release") == str(live.number)]
+        findings += _upkeep(live, own, now=world.clock.now())
+    return Audit(tuple(findings), resources=0, entries=0, instances=len(running))
+
+
+def _upkeep(live: Release, own: Sequence[Instance], *, now: float) -> Iterable[Finding]:
+    """What keeps the live release from being as many instances as it wants. In words that stay the same from look to look."""
+    replicas = from_json(live.settings).replicas
+    ended = upkeep.ended(own, replicas=replicas)
+    for identity, state in ended.items():
+        yield _unkept(live.server, identity, "removed", f"is {state}, and should run: release {live.number} is live")
+    traceless = replicas - sum(not upkeep.over(instance) for instance in own) - len(ended)
+    if traceless > 0:
+        told = f"{traceless} of {replicas} instances left no trace, and should run: the release is live"
+        yield replace(_unkept(live.server, f"release {live.number}", "removed", told), path=f"release:{live.number}")
+    for instance in own:
+        if upkeep.crashing(instance, now=now):
+            told = f"crashes again and again; `vitrify logs {instance.id}` tells its last words"
+            yield replace(_unkept(live.server, instance.id, "changed", told), answer="report")
 
 
 def altered_findings(server: str, altered: Mapping[str, Sequence[JSONObject]]) -> list[Finding]:
@@ -227,13 +252,13 @@ def _altered(server: str, instance: str, found: JSONObject) -> Finding:
     )
 
 
-def _orphan(server: str, instance: str) -> Finding:
+def _unkept(server: str, where: str, change: str, told: str) -> Finding:
     return Finding(
         server=server,
-        where=instance,
-        path=f"instance:{instance}",
-        change="added",
-        details=("runs, but belongs to no release that is live or kept warm",),
+        where=where,
+        path=f"instance:{where}",
+        change=change,
+        details=(told,),
         classed=Class.UNAUTHORISED,
         evidence="resource",
         answer="replace",

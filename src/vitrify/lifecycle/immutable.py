@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from vitrify.core.declaration import Host, Server
-from vitrify.core.diagnostic import Denied, PlanStale, UsageInvalid
+from vitrify.core.diagnostic import DeclarationInvalid, Denied, PlanStale, UsageInvalid
 from vitrify.core.digest import JSONObject
 from vitrify.core.event import Stage
 from vitrify.core.plan import ReleasePlan
@@ -35,7 +37,10 @@ async def bake(server: Server, host: Host, world: World) -> Image:
 
 
 async def _bake(wanted: Wanted, site: Site, world: World) -> Image:
-    image = await site.builder.bake(wanted.request, emit=world.emit)
+    try:
+        image = await site.builder.bake(wanted.request, emit=world.emit)
+    except DeclarationInvalid as error:  # a target does not know where in the declaration it stands
+        raise DeclarationInvalid(replace(one, where=one.where or wanted.server.where) for one in error.diagnostics) from error
     newest = record.last(world.ledger, server=wanted.server.name, kinds=("bake.done",))
     if newest is None or newest.body.get("image") != image.digest:
         body: JSONObject = {

@@ -15,7 +15,7 @@ from vitrify.core.plan import HostPlan, Owned, Seen, expectation, plan_host
 from vitrify.core.report import Converged, Outcome
 from vitrify.core.resource import Kinds, Observation, Resource
 from vitrify.ledger.entry import Entry
-from vitrify.lifecycle import record
+from vitrify.lifecycle import left_over, record
 from vitrify.lifecycle.act import Act, carried_out
 from vitrify.lifecycle.confirmation import allowed, confirmed, cutting
 from vitrify.lifecycle.world import World
@@ -52,7 +52,12 @@ async def plan(server: Server, host: Host, world: World) -> HostPlan:
         forgotten=decided.forgotten,
         expect=expectation(seen.observations.values()),
         run=seen.unfinished,
-        notices=(*server.notices, *_notices(server.wishes(host), seen, world), *_warnings(decided.changes, host, world)),
+        notices=(
+            *server.notices,
+            *await left_over.notices(server, host, world),
+            *_notices(server.wishes(host), seen, world),
+            *_warnings(decided.changes, host, world),
+        ),
     )
 
 

@@ -9,7 +9,7 @@ from vitrify.core.declaration import Host, Server
 from vitrify.core.diagnostic import TargetFailed, UsageInvalid
 from vitrify.core.digest import JSONObject, digest_of
 from vitrify.core.plan import ReleasePlan
-from vitrify.lifecycle import record
+from vitrify.lifecycle import record, upkeep
 from vitrify.lifecycle.operation import SPOKEN, Intended, moved
 from vitrify.lifecycle.retire import RETIRE
 from vitrify.lifecycle.settings import RunSettings, declared_digest, from_json, settings_of, to_json
@@ -32,8 +32,12 @@ class Wanted:
 def wanted_of(server: Server, world: World) -> Wanted:
     """Image inputs and run settings of a declared server."""
     process = next((resource for resource in server.resources if resource.address.kind == "process" and not resource.absent), None)
-    if process is None or server.base is None:
-        raise UsageInvalid(f"{server.name} has no process or no base to bake", where=server.where)
+    if process is None:
+        hint = "add to its resources, as in `- process: {name: web, command: [/usr/bin/python3, /srv/app/app.py], port: 8000}`"
+        raise UsageInvalid(f"{server.name} has no `process`, which an image is made to run", where=server.where, hint=hint)
+    if server.base is None:
+        hint = "add `base: host` (the running system, read-only), `base: scratch` or `base: rootfs:DIR`"
+        raise UsageInvalid(f"{server.name} has no `base` to bake its image upon", where=server.where, hint=hint)
     settings = settings_of(server, image_process(process), key=bytes.fromhex(world.key))
     resources = {str(resource.address): resource.digest for resource in server.resources}
     return Wanted(
@@ -67,6 +71,8 @@ class Standing:
     ended: Mapping[str, str]
     """Id -> state, of those that should run and do not."""
     replicas: int
+    crashing: Mapping[str, str]
+    """Id -> in words, of those that are kept alive and do not stay it: the next one would end the same way, so that it is only told."""
 
     @property
     def launch(self) -> int:
@@ -90,17 +96,17 @@ async def standing(site: Site, release: Release, world: World) -> Standing:
     """Look at every instance of a release: changes nothing."""
     sound: dict[str, str] = {}
     altered: dict[str, tuple[JSONObject, ...]] = {}
-    ended: dict[str, str] = {}
-    for instance in await site.runtime.instances(world.labels(release.server, release.number)):
-        if instance.gone or instance.state == "stopping":
-            ended[instance.id] = instance.state
-        elif found := await site.runtime.altered(instance.id):
+    known = await site.runtime.instances(world.labels(release.server, release.number))
+    for instance in known:
+        if upkeep.over(instance):
+            continue
+        if found := await site.runtime.altered(instance.id):
             altered[instance.id] = found
         else:
             sound[instance.id] = instance.state
     replicas = from_json(release.settings).replicas
-    missing = max(0, replicas - len(sound) - len(altered))
-    return Standing(sound, altered, dict(list(ended.items())[-missing:] if missing else ()), replicas)
+    crashing = {instance.id: upkeep.crash(instance) for instance in known if upkeep.crashing(instance, now=world.clock.now())}
+    return Standing(sound, altered, upkeep.ended(known, replicas=replicas), replicas, crashing)
 
 
 async def propose(server: Server, host: Host, site: Site, world: World) -> ReleasePlan:
@@ -166,6 +172,7 @@ def _mended(planned: ReleasePlan, found: Standing, strays: Mapping[str, str], op
         because=because,
         launch=found.launch,
         replace=(*found.altered, *found.ended, *strays),
+        notices=(*planned.notices, *(f"{instance} {told}; `vitrify logs {instance}`" for instance, told in found.crashing.items())),
     )
 
 
@@ -223,8 +230,14 @@ def _because(live: Release | None, wanted: Wanted, *, other_base: bool) -> tuple
     return (f"{wanted.request.base} is another base than that of release {live.number}",)
 
 
+_HELD = ("is left as it is", "are left as they are")
+
+
 def _notices(server: Server, host: Host, world: World) -> tuple[str, ...]:
     notices = list(server.notices)
+    if server.hosts[1:]:
+        others = ", ".join(other.name for other in server.hosts[1:])
+        notices.append(f"instances run for {host.name} alone, the first of its hosts: {others} {_HELD[len(server.hosts) > 2]}")
     if host.is_folder:
         notices.append(f"{host.name} is a folder: instances run on this machine, the folder itself stays as it is")
     converged = record.last(world.ledger, server=server.name, kinds=("apply.done",))

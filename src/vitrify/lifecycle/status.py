@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from vitrify.core.declaration import Host, Lifecycle, Server
 from vitrify.core.diagnostic import UsageInvalid, VitrifyError
 from vitrify.core.digest import JSON
 from vitrify.core.report import InstanceStatus, ReleaseStatus, ServerStatus
+from vitrify.lifecycle import left_over, upkeep
 from vitrify.lifecycle.mutable import scope
 from vitrify.lifecycle.operation import SPOKEN
 from vitrify.lifecycle.settings import RunSettings, from_json
@@ -38,6 +40,7 @@ async def _mutable(server: Server, world: World) -> ServerStatus:
         runs = [run for run in _list(answer.get("runs")) if isinstance(run, dict) and run.get("state") != "undone"]
         newest = max([newest, *runs], key=lambda run: _number(run.get("at")))
     at = newest.get("at")
+    standing = await _instances(server, world) if left_over.may_run(server.name, world) else _Instances()
     return ServerStatus(
         server.name,
         server.lifecycle.value,
@@ -47,10 +50,26 @@ async def _mutable(server: Server, world: World) -> ServerStatus:
         last_by=str(newest.get("by", "")),
         last_at=float(at) if isinstance(at, (int, float)) else None,
         unfinished=unfinished,
+        live=standing.live,
+        previous=standing.previous,
+        url=standing.url,
+        instances=standing.rows,
     )
 
 
-async def _immutable(server: Server, world: World) -> ServerStatus:
+@dataclass(frozen=True)
+class _Instances:
+    """What runs of a server's releases: of an immutable one, or of one that was flipped."""
+
+    live: int | None = None
+    previous: int | None = None
+    url: str = ""
+    rows: tuple[InstanceStatus, ...] = ()
+    made_at: float | None = None
+    unfinished: str = ""
+
+
+async def _instances(server: Server, world: World) -> _Instances:
     slots, operation = world.state.slots(server.name), world.state.open_operation(server.name)
     live = world.state.release(server.name, slots.live) if slots.live else None
     settings = {release.number: from_json(release.settings) for release in world.state.releases(server.name)}
@@ -61,16 +80,28 @@ async def _immutable(server: Server, world: World) -> ServerStatus:
         running = [instance for instance in found if not instance.gone]
         rows = [await _instance(instance, places, settings, site=site, now=world.clock.now()) for instance in running]
         url = await site.router.address(route) if route else ""
+    return _Instances(
+        live=slots.live,
+        previous=slots.previous,
+        url=url,
+        rows=tuple(rows),
+        made_at=live.created_at if live else None,
+        unfinished=f"{SPOKEN[operation.kind]} of release {operation.release}" if operation else "",
+    )
+
+
+async def _immutable(server: Server, world: World) -> ServerStatus:
+    found = await _instances(server, world)
     return ServerStatus(
         server.name,
         server.lifecycle.value,
         tuple(host.name for host in server.hosts),
-        last_at=live.created_at if live else None,
-        unfinished=f"{SPOKEN[operation.kind]} of release {operation.release}" if operation else "",
-        live=slots.live,
-        previous=slots.previous,
-        url=url,
-        instances=tuple(rows),
+        last_at=found.made_at,
+        unfinished=found.unfinished,
+        live=found.live,
+        previous=found.previous,
+        url=found.url,
+        instances=found.rows,
     )
 
 
@@ -85,7 +116,7 @@ async def _instance(
         id=instance.id,
         release=release,
         slot=places.get(release, ""),
-        state=instance.state,
+        state="crashing" if upkeep.crashing(instance, now=now) else instance.state,
         address=f"127.0.0.1:{instance.port}" if instance.port else "",
         age_seconds=max(0.0, now - instance.started_at),
         restarts=instance.restarts,

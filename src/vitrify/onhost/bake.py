@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import FrozenSet, List, Tuple
+from typing import FrozenSet, Iterator, List, Sequence, Tuple
 
 from vitrify.core import enrol
-from vitrify.core.diagnostic import Denied
+from vitrify.core.diagnostic import DeclarationInvalid, Denied
 from vitrify.core.difference import difference
 from vitrify.core.digest import JSON, JSONObject
 from vitrify.core.event import Event, Stage
 from vitrify.core.passwd import PATHS, Table
-from vitrify.core.resource import Phase, Resource
+from vitrify.core.resource import Kind, Phase, Resource
 from vitrify.core.system import Attributes
 from vitrify.onhost.change import attempt, make_true
 from vitrify.onhost.context import Context
@@ -24,18 +24,39 @@ RUNNING = ("/",)
 
 
 def bake(context: Context, arguments: JSONObject) -> JSONObject:
-    """Apply all resources in order; the first failure skips the rest. Returns what each became, and the table of attributes."""
+    """Apply all resources in order, neighbours that go together in one act; the first failure skips the rest.
+
+    Returns what each became, and the table of attributes. DeclarationInvalid where what is declared can never be baked this way.
+    """
     here = Here.at(context, arguments)
     results: List[JSON] = []
     failed = False
     wishes = here.resources(arguments)
-    for resource in wishes:
-        outcome, error = ("skipped", "") if failed else _one(here, resource)
-        failed = failed or outcome == "failed"
-        results.append({"address": str(resource.address), "outcome": outcome, "error": error})
+    for group in _groups(here, wishes):
+        ended = [("skipped", "")] * len(group) if failed else _together(here, group)
+        failed = failed or any(outcome == "failed" for outcome, _ in ended)
+        for resource, (outcome, error) in zip(group, ended):  # noqa: B905  Python 3.9; one for each
+            results.append({"address": str(resource.address), "outcome": outcome, "error": error})
     if here.scope.lower == RUNNING:
         _shut(here, but=frozenset(one.address.name for one in wishes if one.address.kind == "user" and "password" in one.fields))
     return {"results": results, "attributes": here.system.attributes()}
+
+
+def _groups(here: Here, wishes: Sequence[Resource]) -> List[List[Resource]]:
+    """The resources in order, those in one list that are made in one act."""
+    groups: List[List[Resource]] = []
+    for wish in wishes:
+        joins = bool(groups) and _act_of(here, groups[-1][0]) == _act_of(here, wish) != ()
+        if joins:
+            groups[-1].append(wish)
+        else:
+            groups.append([wish])
+    return groups
+
+
+def _act_of(here: Here, wish: Resource) -> Tuple[object, ...]:
+    """Equal for neighbours that go together; empty for whatever is made alone."""
+    return (wish.address.kind, wish.absent) if here.context.kinds[wish.address.kind].together else ()
 
 
 def _shut(here: Here, *, but: FrozenSet[str]) -> None:
@@ -51,32 +72,62 @@ def _shut(here: Here, *, but: FrozenSet[str]) -> None:
     system.write(path, enrol.shut(table, but).text(), attributes=Attributes())
 
 
-def _one(here: Here, resource: Resource) -> Tuple[str, str]:
-    address, emit = str(resource.address), here.context.emit
-    if Phase.BAKE not in here.context.kinds[resource.address.kind].phases:
-        emit(Event("bake", Stage.NOTICE, address, "has no meaning in an image: left out"))
-        return "skipped", ""
-    emit(Event("bake", Stage.STARTED, address))
-    error = attempt(lambda: _make(here, resource))
-    emit(Event("bake", Stage.FAILED if error else Stage.DONE, address, error))
-    return ("failed" if error else "done"), error
+def _together(here: Here, group: Sequence[Resource]) -> List[Tuple[str, str]]:
+    """Make these true in one act; how each ended, and why not well."""
+    kind, emit = here.context.kinds[group[0].address.kind], here.context.emit
+    if Phase.BAKE not in kind.phases:
+        for resource in group:
+            emit(Event("bake", Stage.NOTICE, str(resource.address), "has no meaning in an image: left out"))
+        return [("skipped", "")] * len(group)
+    for resource in group:
+        emit(Event("bake", Stage.STARTED, str(resource.address)))
+    refused: List[DeclarationInvalid] = []
+    error = attempt(lambda: _make(here, kind, group, refused))
+    lacking = {resource.address for resource in group if error and _lacks(here, kind, resource)}
+    ended = [error if resource.address in lacking or not lacking else "" for resource in group]
+    for resource, why in zip(group, ended):  # noqa: B905  Python 3.9; one for each
+        emit(Event("bake", Stage.FAILED if why else Stage.DONE, str(resource.address), why))
+    if refused:
+        raise refused[0]
+    return [("failed" if why else "done", why) for why in ended]
 
 
-def _make(here: Here, resource: Resource) -> None:
+def _make(here: Here, kind: Kind, group: Sequence[Resource], refused: List[DeclarationInvalid]) -> None:
+    for resource in group:
+        _refuse_secret(resource)
+    found = zip(group, kind.observe_all(group, here.system))  # noqa: B905  Python 3.9; one for each
+    changes = [difference(resource, desired=kind.desired(resource), seen=seen) for resource, seen in found]
+    due = [replace(change, sureness=kind.sureness(change)) for change in changes if change is not None]
+    try:
+        make_true(here, kind, due)
+    except DeclarationInvalid as error:
+        refused.append(error)
+        raise
+    for path in _owned(here, kind, group):
+        _hold(here.system, path)
+
+
+def _refuse_secret(resource: Resource) -> None:
     if resource.secret:
         raise Denied(
             f"{resource.address} holds a secret and cannot be baked into an image",
             why="an image is copied, and kept, by many",
             hint="give it to the process: `env: {NAME: secret:name}`",
         )
-    kind = here.context.kinds[resource.address.kind]
-    seen = observed(here, resource)
-    change = difference(resource, desired=kind.desired(resource), seen=seen)
-    if change is not None:
-        make_true(here, replace(change, sureness=kind.sureness(change)), leaving=False)
-    if here.scope.lower == RUNNING and not resource.absent:
-        for path in kind.owned_paths(resource):
-            _hold(here.system, path)
+
+
+def _owned(here: Here, kind: Kind, group: Sequence[Resource]) -> Iterator[str]:
+    """The paths that an image over the running system must hold itself."""
+    if here.scope.lower == RUNNING:
+        for resource in group:
+            yield from () if resource.absent else kind.owned_paths(resource)
+
+
+def _lacks(here: Here, kind: Kind, resource: Resource) -> bool:
+    """Whether an act that failed left this one undone; it may have made others of its group true."""
+    still: List[object] = []
+    error = attempt(lambda: still.append(difference(resource, desired=kind.desired(resource), seen=observed(here, resource))))
+    return bool(error) or still != [None]
 
 
 def _hold(system: Rooted, path: str) -> None:

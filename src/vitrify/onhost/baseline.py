@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Dict, Iterable, List, Mapping, Set, Tuple
+from typing import Dict, Iterable, List, Mapping, Optional, Set, Tuple
 
 from vitrify.core import place
 from vitrify.core.digest import JSON, JSONObject, digest_of
@@ -91,6 +91,7 @@ class Keeper:
     def __init__(self, here: Here) -> None:
         self._here = here
         self._touched: Set[str] = set()
+        self._taken_over: Dict[str, Tuple[str, ...]] = {}
 
     def sweep(self, folders: Iterable[str], known: Mapping[str, Known]) -> Fingerprints:
         """The folders as they are now."""
@@ -101,6 +102,18 @@ class Keeper:
         for path in paths:
             self._touched.update((path, place.parent(path)))
 
+    def taken_over(self, resource: Resource) -> None:
+        """This was found as it is declared: whoever made it so, it is authorised now, and of its rights no more than is declared.
+
+        What only shares its file with others says nothing about the rest of that file.
+        """
+        kind = self._here.context.kinds[resource.address.kind]
+        if kind.shares or resource.absent:
+            return
+        wished = kind.desired(resource)
+        kept = tuple(name for name, field_ in _RIGHTS.items() if "type" in wished and field_ not in wished)
+        self._taken_over.update((path, kept) for path in kind.owned_paths(resource))
+
     def compare(self, before: Mapping[str, Known], after: Mapping[str, Known]) -> None:
         """Whatever differs was changed by a command of ours, which cannot tell us what it does."""
         self.touched(differing(before, after))
@@ -109,16 +122,28 @@ class Keeper:
         """The baseline after this run, durable once this returns; folders that are new to it are recorded whole."""
         old = Baseline.remembered(self._here)
         entries: Dict[str, Known] = dict(old.entries)
-        paths: List[str] = [path for path in sorted(self._touched) if old.covers(path)]
+        paths: List[str] = [path for path in sorted(self._touched.union(self._taken_over)) if old.covers(path)]
         for path in paths:
             entries.pop(path, None)
-        entries.update(Sweep(self._here.system, key=self._here.scope.key).at(paths, now_ns=_now(self._here)))
+        for path, known in Sweep(self._here.system, key=self._here.scope.key).at(paths, now_ns=_now(self._here)).items():
+            kept = () if path in self._touched else self._taken_over[path]
+            entries[path] = _with_rights_of(old.entries.get(path), known, kept)
         new = [folder for folder in folders if not old.covers(folder)]
         for path, known in self.sweep(new, {}).items():
             entries.setdefault(path, known)
         baseline = replace(old, folders=_outer((*old.folders, *new)), entries=dict(sorted(entries.items())))
         baseline.keep(self._here)
         return baseline
+
+
+_RIGHTS = {"mode": "mode", "uid": "owner", "gid": "group"}
+"""What a fingerprint says of an entry's rights, and the property that declares it."""
+
+
+def _with_rights_of(before: Optional[Known], now: Known, kept: Iterable[str]) -> Known:
+    """What is there now, but these rights as they were. The next look must compare them: no `lstat` vouches for the mixture."""
+    rights = {name: before.print[name] for name in kept if name in before.print} if before else {}
+    return now if all(now.print.get(name) == value for name, value in rights.items()) else Known({**now.print, **rights})
 
 
 def sweep(here: Here, folders: Iterable[str], known: Mapping[str, Known]) -> Fingerprints:

@@ -8,7 +8,7 @@ from typing import Callable, Dict, Iterable, List, Sequence, Tuple
 from vitrify.core.diagnostic import TargetFailed, VitrifyError
 from vitrify.core.difference import Action, Change, difference
 from vitrify.core.digest import JSONObject
-from vitrify.core.resource import Address, Kinds, Resource, Sureness
+from vitrify.core.resource import Address, Kind, Kinds, Resource, Sureness
 from vitrify.onhost.faults import failed
 from vitrify.onhost.images import Image, Images
 from vitrify.onhost.journal import Journal
@@ -29,13 +29,12 @@ def carry_out(here: Here, journal: Journal, images: Images, steps: Sequence[Step
         begun.append(replace(step, before=before, times=images.folders(image.path for image in before)))
     ended: List[Step] = []
 
-    def act() -> List[JSONObject]:
-        changes = [step.change for step in begun]
-        error = attempt(lambda: kind.enact(changes[0], here.system) if len(changes) == 1 else kind.enact_all(changes, here.system))
+    def acted() -> List[JSONObject]:
+        error = attempt(lambda: act(here, kind, [step.change for step in begun]))
         ended.extend(_outcome(here, images, step, error=_left_undone(here, step.change, error=error, leaving=leaving)) for step in begun)
         return [_outcome_record(step) for step in ended]
 
-    journal.step("enact", [_intent_record(step) for step in begun], act)
+    journal.step("enact", [_intent_record(step) for step in begun], acted)
     return tuple(ended)
 
 
@@ -79,10 +78,19 @@ def _outcome_record(step: Step) -> JSONObject:
     }
 
 
-def make_true(here: Here, change: Change, *, leaving: bool) -> None:
+def act(here: Here, kind: Kind, changes: Sequence[Change]) -> None:
+    """Let the kind make these changes, all at once where there are several."""
+    if len(changes) == 1:
+        kind.enact(changes[0], here.system)
+    elif changes:
+        kind.enact_all(changes, here.system)
+
+
+def make_true(here: Here, kind: Kind, changes: Sequence[Change]) -> None:
     """Let the kind act, then look whether it did."""
-    here.context.kinds[change.resource.address.kind].enact(change, here.system)
-    check(here, change, leaving=leaving)
+    act(here, kind, changes)
+    for change in changes:
+        check(here, change, leaving=False)
 
 
 def check(here: Here, change: Change, *, leaving: bool) -> None:

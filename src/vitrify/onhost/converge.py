@@ -110,6 +110,8 @@ class _Enactment:
         self._images = Images(here.system, here.memory)
         self._keeper = Keeper(here)
         self._folders = managed_folders(request.resources)
+        scope = here.scope
+        self._inherited = seen.ownership.created_parts(scope.project, scope.server, kinds=here.context.kinds, but=self._wished)
         self._run = seen.unfinished or self._new_run()
         self._journal = Journal(here.memory, self._run.id, here.context.reached)
         self._number = max((step.number for step in self._run.steps), default=0)
@@ -184,6 +186,9 @@ class _Enactment:
             )
         for step in self._run.steps:
             self._keeper.touched(image.path for image in step.before)
+        for held in self._run.held:
+            if held.after:
+                self._keeper.taken_over(Holding.from_json(held.after).resource)
 
     def _hold(self, ownership: Ownership) -> None:
         """What is as wished already comes under management, and what left without being ours to remove is forgotten."""
@@ -192,9 +197,10 @@ class _Enactment:
         for resource in self._request.settled:
             before = ownership.find((scope.project, scope.server, str(resource.address)))
             applied = self._here.context.kinds[resource.address.kind].desired(resource)
-            created = before is not None and before.created
+            created = (before is not None and before.created) or self._inherits(resource)
             after = Holding(scope.project, scope.server, resource, created, applied, self._run.id)
             entries.append({"address": str(resource.address), "before": before.to_json() if before else None, "after": after.to_json()})
+            self._keeper.taken_over(resource)
         for address in self._request.forgotten:
             before = ownership.find((scope.project, scope.server, address))
             entries.append({"address": address, "before": before.to_json() if before else None, "after": None})
@@ -274,11 +280,15 @@ class _Enactment:
             number=self._number,
             change=change,
             wish=self._wished.get(change.resource.address, change.resource),
-            created=bool(holding and holding.created) or change.action is Action.CREATE,
+            created=bool(holding and holding.created) or change.action is Action.CREATE or self._inherits(change.resource),
             owned=holding.to_json() if holding else None,
             before=(),
             times={},
         )
+
+    def _inherits(self, resource: Resource) -> bool:
+        """Whether vitrify created a part of this under another address, which it had before: it goes with this one from now on."""
+        return not self._inherited.isdisjoint(self._here.context.kinds[resource.address.kind].parts(resource))
 
     def _owe(self, change: Change) -> None:
         """Let whoever listens to this change note that it must be told of it: before it is made."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import gc
 from contextlib import contextmanager
-from typing import Dict, Iterator
+from typing import Dict, Iterator, Optional
 
-from vitrify.core.digest import JSONObject
+from vitrify.core.diagnostic import VitrifyError
+from vitrify.core.digest import KEYED, PLAIN, JSONObject
 from vitrify.onhost.baseline import Baseline, differing, prints, sweep
 from vitrify.onhost.context import Context
 from vitrify.onhost.fingerprint import Known
@@ -49,10 +50,29 @@ def _audit(here: Here, arguments: JSONObject) -> JSONObject:
         "facts": here.system.facts(),
         **seen.to_json(),
         "baseline": prints(recorded, moved),
-        "sweep": prints(found, moved),
+        "sweep": prints({path: _alike(here, path, recorded.get(path), found[path]) for path in moved if path in found}, moved),
         "swept": len(found),
         "digest": baseline.digest if full else "",
     }
+
+
+def _alike(here: Here, path: str, before: Optional[Known], now: Known) -> Known:
+    """The fingerprint with its content digested as in the baseline, where that shows that the content is the same.
+
+    Whether a digest is keyed follows from who may read the file: of a file whose mode alone changed the two could not be compared.
+    """
+    old, new = (str(known.print.get("sha256", "")) if known else "" for known in (before, now))
+    if {_how(old), _how(new)} != {PLAIN, KEYED}:
+        return now
+    try:
+        same = here.system.digest(path, keyed=old.startswith(KEYED)) == old
+    except (VitrifyError, OSError):  # gone since it was swept, or not to be read: what was seen is told
+        return now
+    return Known({**now.print, "sha256": old}, now.seen) if same else now
+
+
+def _how(digest: str) -> str:
+    return digest[: digest.find(":") + 1]
 
 
 CALLS = {"audit": audit}

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Dict, Iterable, List, Mapping, Optional, Tuple
+from typing import Container, Dict, FrozenSet, Iterable, List, Mapping, Optional, Tuple
 
 from vitrify.core.digest import JSON, JSONObject
-from vitrify.core.resource import Resource
+from vitrify.core.resource import Address, Kinds, Resource
 from vitrify.onhost.memory import Memory
 from vitrify.onhost.runs import NOTHING, PART, WHOLE, Run, Step
 
@@ -88,6 +88,13 @@ class Ownership:
     def find(self, key: Key) -> Optional[Holding]:
         """One holding."""
         return self._holdings.get(key)
+
+    def created_parts(self, project: str, server: str, *, kinds: Kinds, but: Container[Address]) -> FrozenSet[str]:
+        """The parts of shared files that this server created under an address that is not among these."""
+        gone = [holding.resource for holding in self.of(project, server) if holding.created and holding.resource.address not in but]
+        return frozenset(
+            part for resource in gone if resource.address.kind in kinds for part in kinds[resource.address.kind].parts(resource)
+        )
 
     def others(self, key: Key) -> Tuple[Holding, ...]:
         """Who else holds the same address."""

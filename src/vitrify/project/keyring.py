@@ -25,23 +25,32 @@ def author_key(folder: Path, *, name: str) -> Signer:
     return keys.load(path)
 
 
-def digest_key(folder: Path) -> bytes:
-    """32 random bytes, made at the first use and kept 0600; whoever has them could test guesses of a secret."""
+def known_digest_key(folder: Path) -> bytes:
+    """The digest key where there is one, else a fresh one that nothing was written of: `digest_key` may keep it."""
+    return _read(folder / "digest") if (folder / "digest").exists() else secrets.token_bytes(_SIZE)
+
+
+def digest_key(folder: Path, *, fresh: bytes = b"") -> bytes:
+    """32 random bytes (or `fresh`), made at the first use and kept 0600; whoever has them could test guesses of a secret."""
     path = folder / "digest"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    fresh = folder / f".digest.{os.getpid()}"
+    new = folder / f".digest.{os.getpid()}"
     if not path.exists():
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
         with os.fdopen(descriptor, "wb") as file:
-            file.write(secrets.token_bytes(_SIZE))
+            file.write(fresh or secrets.token_bytes(_SIZE))
             file.flush()
             os.fsync(file.fileno())
         try:
-            os.link(fresh, path)  # fails where another process was first: its key counts
+            os.link(new, path)  # fails where another process was first: its key counts
         except FileExistsError:
             pass
         finally:
-            fresh.unlink()
+            new.unlink()
+    return _read(path)
+
+
+def _read(path: Path) -> bytes:
     if path.stat().st_mode & 0o077:
         raise Denied(f"others could read the digest key {path}", hint=f"chmod 600 {path}")
     key = path.read_bytes()

@@ -87,7 +87,7 @@ class Environment:
         """Its value."""
         value = means.environ.get(self.variable)
         if value is None:
-            hint = "set it where vitrify is run, or declare another source below `secrets`"
+            hint = f"set it for this command, as in `{self.variable}=… vitrify plan`, or take the secret from a file or a program"
             raise VitrifyError(f"the environment variable {self.variable} is not set", hint=hint)
         return value
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import AbstractSet, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from vitrify.core import openssh, passwd, place
 from vitrify.core.diagnostic import TargetFailed
@@ -85,8 +85,7 @@ class AuthorizedKey(Kind):
             raise TargetFailed(f"there is no user {user!r} on this target", hint=f"declare it before: `user: {user}`")
         _refuse_links(home, system)
         before = system.read(home.file) if system.stat(home.file) is not None else b""
-        dropped = change.before.get("leftover")
-        after = edited(before, change.resource, dropped=[str(one) for one in dropped] if isinstance(dropped, list) else [])
+        after = edited(before, change.resource, dropped=_listed(change, "leftover"), spared=_listed(change, "spared"))
         if change.action is Action.REMOVE:
             _write_remaining(before, after, home, system)
             return
@@ -134,13 +133,24 @@ class AuthorizedKey(Kind):
         leftover = before.get("leftover")
         if isinstance(leftover, list):
             told += (f"it has {len(leftover)} keys no more that it had",)
+        spared = before.get("spared")
+        if isinstance(spared, list):
+            told += (f"{len(spared)} of its keys stay: another resource names them",)
         return (*told, "it is a link, which is never followed: this will fail") if before.get("type") == "link" else told
 
-    def leftover(self, resource: Resource, previous: Resource, claimed: object) -> Properties:
-        """Keys that it had before and has no more."""
-        now = {key.same for key in openssh.keys(str(resource.fields["key"]))}
-        gone: List[JSON] = [key.fingerprint for key in openssh.keys(str(previous.fields["key"])) if key.same not in now]
-        return {"leftover": gone} if gone and not resource.absent else {}
+    def parts(self, resource: Resource) -> Tuple[str, ...]:
+        """Each key of its user: one that another wish for this user names as well is not this one's to take away."""
+        return tuple(_part(resource, key) for key in _wished(resource))
+
+    def leftover(self, resource: Resource, previous: Resource, claimed: AbstractSet[str]) -> Properties:
+        """Keys that it had before and has no more; where it goes as a whole, those that another wish names by now and that stay."""
+        had = _wished(previous)
+        others: List[JSON] = [key.fingerprint for key in had if _part(previous, key) in claimed]
+        if resource.absent:
+            return {"spared": others} if others else {}
+        now = {key.same for key in _wished(resource)}
+        gone: List[JSON] = [key.fingerprint for key in had if key.same not in now and key.fingerprint not in others]
+        return {"leftover": gone} if gone else {}
 
 
 @dataclass(frozen=True)
@@ -213,9 +223,20 @@ def _others(content: bytes, wished: Sequence[Key]) -> int:
     return len([key for key in openssh.keys(_text(content)) if key.same not in mine])
 
 
-def edited(content: bytes, resource: Resource, *, dropped: Sequence[str], alone: Optional[bool] = None) -> bytes:
-    """The file with the wish fulfilled: each key once, in its place where it has one, else at the end."""
-    wished = {key.same: key for key in _wished(resource)}
+def _part(resource: Resource, key: Key) -> str:
+    return f"{resource.fields['user']}#{key.fingerprint}"
+
+
+def _listed(change: Change, name: str) -> List[str]:
+    found = change.before.get(name)
+    return [str(one) for one in found] if isinstance(found, list) else []
+
+
+def edited(
+    content: bytes, resource: Resource, *, dropped: Sequence[str], spared: Sequence[str] = (), alone: Optional[bool] = None
+) -> bytes:
+    """The file with the wish fulfilled: each key once, in its place where it has one, else at the end. Spared keys stay as they are."""
+    wished = {key.same: key for key in _wished(resource) if key.fingerprint not in spared}
     exclusive = (resource.fields.get("exclusive") is True if alone is None else alone) and not resource.absent
     lines: List[str] = []
     done: Dict[Tuple[str, str], bool] = {}

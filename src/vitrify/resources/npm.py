@@ -107,11 +107,11 @@ class Npm(Kind):
         return Change(change.resource, Action.CREATE if change.action is Action.REMOVE else Action.UPDATE, before=change.after, after=after)
 
     def implied(self, resource: Resource, others: Mapping[Address, Resource]) -> Tuple[Address, ...]:
-        """After the folder, and npm itself where that is declared."""
+        """After the folder, its user, and npm itself where that is declared."""
         path = str(resource.fields.get("path", GLOBAL))
         wanted = [*(Address(kind, path) for kind in place.FOLDERS), *(Address("package", name) for name in ("npm", "nodejs"))]
         found = [address for address in wanted if address in others and not resource.absent]
-        return (*place.after_folders(resource, path, others), *found)
+        return (*place.after_folders(resource, path, others), *place.after_user(resource, others), *found)
 
     def assumed(self, change: Change, earlier: Mapping[Address, Change]) -> str:
         """What brings npm may be about to be installed."""

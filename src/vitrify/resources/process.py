@@ -8,7 +8,7 @@ from vitrify.core import install, place, systemctl, unit
 from vitrify.core.diagnostic import TargetFailed
 from vitrify.core.difference import Action, Change
 from vitrify.core.digest import JSON, JSONObject, digest_bytes
-from vitrify.core.resource import MISSING, Kind, Observation, Phase, Properties, Resource
+from vitrify.core.resource import MISSING, Address, Kind, Observation, Phase, Properties, Resource
 from vitrify.core.schema import Field, Problem, Schema, Type
 from vitrify.core.system import Attributes, Stat, System
 
@@ -137,6 +137,10 @@ class Process(Kind):
         """Unit and link, and the file of secrets where there is one."""
         path, link, secrets = _paths(resource)
         return (path, link, secrets) if "environment_file" in resource.fields else (path, link)
+
+    def implied(self, resource: Resource, others: Mapping[Address, Resource]) -> Tuple[Address, ...]:
+        """After the user it runs as."""
+        return place.after_user(resource, others)
 
     def because(self, change: Change) -> Tuple[str, ...]:
         """In words that fit a service."""

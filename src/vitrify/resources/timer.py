@@ -8,7 +8,7 @@ from vitrify.core import install, place, systemctl, unit, written
 from vitrify.core.diagnostic import TargetFailed
 from vitrify.core.difference import Action, Change
 from vitrify.core.digest import JSON, digest_bytes
-from vitrify.core.resource import MISSING, Kind, Observation, Phase, Properties, Resource
+from vitrify.core.resource import MISSING, Address, Kind, Observation, Phase, Properties, Resource
 from vitrify.core.schema import Field, Problem, Schema, Type
 from vitrify.core.system import Command, System
 
@@ -121,6 +121,10 @@ class Timer(Kind):
     def owned_paths(self, resource: Resource) -> Tuple[str, ...]:
         """Both units and the link."""
         return _paths(resource)
+
+    def implied(self, resource: Resource, others: Mapping[Address, Resource]) -> Tuple[Address, ...]:
+        """After the user it runs as."""
+        return place.after_user(resource, others)
 
     def because(self, change: Change) -> Tuple[str, ...]:
         """In words that fit a timer."""

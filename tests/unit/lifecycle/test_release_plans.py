@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from bench import LOCAL, ROLLOUT, Bench, a_server, at_once, do
 
-from vitrify.core.declaration import Base, Host
+from vitrify.core.declaration import Base, Host, Lifecycle
 from vitrify.core.diagnostic import Busy, PlanStale, UsageInvalid
 from vitrify.core.digest import JSONObject
 from vitrify.core.resource import Address, Resource
@@ -336,8 +336,24 @@ def test_while_somebody_else_changes_a_server_nobody_else_does(bench: Bench) -> 
 
 
 def test_a_server_without_a_process_cannot_be_baked(bench: Bench) -> None:
-    with pytest.raises(UsageInvalid, match="no process or no base"):
+    with pytest.raises(UsageInvalid, match="web has no `process`") as raised:
         bench.plan(replace(a_server(), resources=a_server().resources[:1]))
+
+    assert raised.value.diagnostics[0].hint.startswith("add to its resources, as in `- process:")
+
+
+def test_a_server_without_a_base_cannot_be_baked_and_is_told_what_to_add(bench: Bench) -> None:
+    with pytest.raises(UsageInvalid, match="web has no `base` to bake its image upon") as raised:
+        do(immutable.bake(replace(a_server(), lifecycle=Lifecycle.MUTABLE, base=None), LOCAL, bench.world))
+
+    assert "`base: host`" in raised.value.diagnostics[0].hint
+
+
+def test_a_release_of_a_server_with_several_hosts_says_which_one_it_is_for(bench: Bench) -> None:
+    two, three = (replace(a_server(), hosts=(LOCAL, Host("other"), Host("third"))[:number]) for number in (2, 3))
+
+    assert bench.plan(two).notices == ("instances run for local alone, the first of its hosts: other is left as it is",)
+    assert bench.plan(three).notices == ("instances run for local alone, the first of its hosts: other, third are left as they are",)
 
 
 def test_a_flip_from_mutable_says_what_goes_on(bench: Bench) -> None:

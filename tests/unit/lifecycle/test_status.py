@@ -84,6 +84,49 @@ def test_an_immutable_server_tells_slots_instances_and_its_address(bench: Bench)
     assert found.instances[1].age_seconds >= 60
 
 
+def flipped(bench: Bench, root: Path) -> Server:
+    """A server that was released, twice, and is changed in place now."""
+    bench.apply(a_server("one"))
+    bench.apply(a_server("two"))
+    server = in_place(root, ("/etc/motd", "two\n"))
+    converge(bench, server)
+    return server
+
+
+def notices(bench: Bench, server: Server) -> tuple[str, ...]:
+    return do(mutable.plan(server, server.hosts[0], bench.world)).notices
+
+
+def test_after_a_flip_to_mutable_the_instances_that_still_run_are_shown_until_they_are_retired(bench: Bench, root: Path) -> None:
+    server = flipped(bench, root)
+
+    found = row(bench, server)
+    assert (found.lifecycle, found.owned, found.live, found.url) == ("mutable", 1, 2, "http://127.0.0.1:8080/")
+    assert [(one.release, one.slot) for one in found.instances] == [(1, "previous"), (2, "live")]
+
+    bench.retire()
+    found = row(bench, server)
+    assert (found.live, found.url, found.instances) == (None, "", ())
+
+
+def test_after_a_flip_to_mutable_the_plan_names_what_takes_the_instances_away(bench: Bench, root: Path) -> None:
+    server = flipped(bench, root)
+    told = "flipped from immutable to mutable: instances of releases 1, 2 go on serving until `vitrify retire web --only instances`"
+    assert notices(bench, server) == (told,)
+
+    assert notices(bench, replace(server, resources=())) == (), "its own retirement does not ask for the other one"
+
+    bench.retire()
+    assert notices(bench, server) == ()
+
+
+def test_instances_are_shown_with_the_first_of_many_hosts(bench: Bench, root: Path) -> None:
+    server = flipped(bench, root)
+    other = replace(server.hosts[0], name="other")
+
+    assert do(mutable.plan(replace(server, hosts=(*server.hosts, other)), other, bench.world)).notices == ()
+
+
 def test_an_instance_is_asked_for_its_health_as_its_own_release_wants_it(bench: Bench) -> None:
     bench.apply(a_server("one", health=None))
     bench.apply(a_server("two"))

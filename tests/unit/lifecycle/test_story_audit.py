@@ -14,6 +14,7 @@ from vitrify.core.drift import Audit, Class
 from vitrify.core.resource import Address, Resource
 from vitrify.lifecycle import mutable
 from vitrify.lifecycle.audit import audit, declared_folders
+from vitrify.lifecycle.status import status
 from vitrify.testing.engine import quick_folder
 
 MOTD = ("/etc/motd", "hello\n")
@@ -120,6 +121,22 @@ def test_what_was_put_into_a_declared_folder_is_found_and_only_reported(bench: B
     assert set(found) == {"/srv/app", "/srv/backdoor"}, "a folder's own size and times are no difference"
 
 
+@pytest.mark.parametrize(("before", "after"), [("0644", 0o600), ("0600", 0o644)])
+def test_who_may_read_a_file_is_no_difference_of_its_content(bench: Bench, root: Path, before: str, after: int) -> None:
+    server = folder_of(in_place(root, ("/srv/app", "app\n")), "/srv")
+    folder, app = server.resources
+    server = replace(server, resources=(folder, replace(app, fields={**app.fields, "mode": before})))
+    converge(bench, server)
+    (root / "srv/app").chmod(after)
+
+    (finding,) = look(bench, server).findings
+    assert (finding.path, finding.details) == ("/srv/app", (f"mode {before} -> {after:04o}",))
+
+    (root / "srv/app").write_text("theirs\n")
+    (finding,) = look(bench, server).findings
+    assert finding.details == (f"mode {before} -> {after:04o}", "content differs", "size 4 -> 7")
+
+
 def test_what_left_a_declared_folder_is_found(bench: Bench, root: Path) -> None:
     server = folder_of(in_place(root, ("/srv/app", "app\n")), "/srv")
     converge(bench, server)
@@ -128,6 +145,17 @@ def test_what_left_a_declared_folder_is_found(bench: Bench, root: Path) -> None:
     (finding,) = look(bench, server).findings
 
     assert (finding.path, finding.change, finding.details) == ("/srv/app", "removed", ("file",))
+
+
+def test_drift_that_is_declared_as_it_is_settles_with_the_next_apply(bench: Bench, root: Path) -> None:
+    converge(bench, folder_of(in_place(root, ("/srv/app", "app\n")), "/srv"))
+    (root / "srv/app").write_text("theirs\n")
+    declared = folder_of(in_place(root, ("/srv/app", "theirs\n")), "/srv")
+
+    assert [finding.classed for finding in look(bench, declared).findings] == [Class.UNAUTHORISED]
+    converge(bench, declared)
+
+    assert look(bench, declared, full=True).findings == ()
 
 
 def test_folders_inside_folders_are_swept_once() -> None:
@@ -204,6 +232,70 @@ def test_an_instance_of_no_kept_release_is_an_orphan(bench: Bench) -> None:
     (finding,) = look(bench, a_server("three")).unauthorised
 
     assert (finding.path, finding.change) == (f"instance:{one.id}", "added")
+
+
+def test_an_instance_of_the_live_release_that_ended_is_a_finding_until_another_runs(bench: Bench) -> None:
+    bench.apply(a_server(replicas=2))
+    lost, _ = bench.serving()
+    bench.runtime.lose(lost)
+
+    for _ in range(2):
+        (finding,) = look(bench, a_server(replicas=2)).unauthorised
+
+    assert (finding.where, finding.path, finding.change, finding.answer) == (lost, f"instance:{lost}", "removed", "replace")
+    assert finding.details == ("is lost, and should run: release 1 is live",)
+    assert len(bench.bodies("finding")) == 1
+
+    bench.apply(a_server(replicas=2))
+    assert look(bench, a_server(replicas=2)).findings == ()
+
+
+def test_an_instance_that_left_no_trace_is_a_finding_too(bench: Bench) -> None:
+    bench.apply(a_server(replicas=2))
+    lost, _ = bench.serving()
+    do(bench.runtime.stop(lost, grace=0))
+    do(bench.runtime.discard(lost))
+
+    (finding,) = look(bench, a_server(replicas=2)).unauthorised
+
+    assert (finding.path, finding.change) == ("release:1", "removed")
+    assert finding.details == ("1 of 2 instances left no trace, and should run: the release is live",)
+
+
+def test_too_few_instances_in_the_midst_of_a_rollout_are_no_finding(bench: Bench) -> None:
+    bench.apply(a_server("one"))
+    with bench.killed_at("gate.act"):
+        bench.apply(a_server("two"))
+    bench.runtime.lose(bench.running(release=1)[0])
+
+    assert look(bench, a_server("two")).findings == ()
+
+
+def test_an_instance_that_crashes_again_and_again_is_told_by_audit_plan_and_status(bench: Bench) -> None:
+    bench.apply(a_server())
+    (instance,) = bench.serving()
+    bench.clock.let_pass(60)
+    bench.runtime.crash(instance)
+    assert look(bench, a_server()).findings == (), "once is an accident"
+    bench.runtime.crash(instance)
+
+    for _ in range(2):
+        (finding,) = look(bench, a_server()).unauthorised
+        bench.runtime.crash(instance)
+    planned = bench.plan(a_server())
+    (row,) = do(status([a_server()], bench.world))
+
+    assert (finding.path, finding.change, finding.answer) == (f"instance:{instance}", "changed", "report")
+    assert len(bench.bodies("finding")) == 1, "another crash of the same instance is no news"
+    assert (planned.kind, planned.notices) == (
+        "none",
+        (f"{instance} crashes again and again, ended with -9 the last time; `vitrify logs {instance}`",),
+    )
+    assert [one.state for one in row.instances] == ["crashing"]
+
+    bench.clock.let_pass(60)
+    assert look(bench, a_server()).findings == ()
+    assert bench.plan(a_server()).notices == ()
 
 
 # -- the ledger ------------------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ import pytest
 from vitrify.core.difference import Change
 from vitrify.core.digest import JSON, JSONObject
 from vitrify.core.resource import Resource, Sureness
+from vitrify.core.step import carry_on
 from vitrify.core.system import Attributes, System
 from vitrify.resources.file import File
 from vitrify.testing.engine import MEMORY, Engine, kinds_and, quick_folder, wish
@@ -134,3 +135,62 @@ def test_what_a_command_changed_in_a_managed_folder_is_authorised(engine: Engine
 
     assert (engine.root / "srv/generated").exists()
     assert differing(engine) == []
+
+
+def drifted(engine: Engine) -> list[Resource]:
+    """Wishes that say what somebody made of the server."""
+    engine.apply(wish("directory", path="/srv"), engine.file("/srv/motd", "one\n"))
+    (engine.root / "srv/motd").write_text("theirs\n")
+    return [wish("directory", path="/srv"), engine.file("/srv/motd", "theirs\n")]
+
+
+def test_drift_that_is_declared_as_it_is_is_authorised_by_the_apply_that_takes_it_over(engine: Engine) -> None:
+    wishes = drifted(engine)
+    (engine.root / "srv/intruder").write_text("boo\n")
+    assert differing(engine) == ["/srv", "/srv/intruder", "/srv/motd"]
+
+    engine.apply(*wishes, run="r2")
+
+    assert differing(engine) == differing(engine, full=True) == ["/srv", "/srv/intruder"]
+
+
+def test_drift_that_a_killed_run_took_over_is_authorised_by_the_run_that_ends_it(engine: Engine) -> None:
+    wishes = drifted(engine)
+    plan = engine.plan(*wishes, engine.file("/srv/more", "more\n"), run="r2")
+
+    def die(point: str) -> None:
+        if point == "enact.intent":
+            raise KeyboardInterrupt
+
+    engine.reached = die
+    with pytest.raises(KeyboardInterrupt):
+        engine.call("enact", **plan)
+    engine.reached = carry_on
+
+    engine.apply(*wishes, engine.file("/srv/more", "more\n"), run="r2")
+
+    assert differing(engine) == []
+
+
+def test_rights_that_nobody_declared_are_not_authorised_with_a_content_that_is(engine: Engine) -> None:
+    wishes = drifted(engine)
+    (engine.root / "srv/motd").chmod(0o4755)
+
+    engine.apply(*wishes, run="r2")
+
+    baseline, sweep = audit(engine)
+    before, now = baseline["/srv/motd"], sweep["/srv/motd"]
+    assert isinstance(before, dict)
+    assert isinstance(now, dict)
+    assert {name for name in now if before[name] != now[name]} == {"mode"}
+
+
+def test_a_line_that_was_found_as_declared_says_nothing_about_the_rest_of_its_file(engine: Engine) -> None:
+    (engine.root / "srv").mkdir()
+    (engine.root / "srv/conf").write_text("one\n")
+    engine.apply(wish("directory", path="/srv"))
+    (engine.root / "srv/conf").write_text("one\ntwo\nthree\n")
+
+    engine.apply(wish("directory", path="/srv"), wish("line", path="/srv/conf", line="two"), run="r2")
+
+    assert differing(engine) == ["/srv/conf"]

@@ -3,27 +3,53 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from vitrify.core.diagnostic import DeclarationInvalid, Diagnostic, TargetFailed
+from vitrify.core.difference import Change
 from vitrify.core.digest import JSON, JSONObject, digest_bytes
 from vitrify.core.event import silence
-from vitrify.core.resource import Resource
+from vitrify.core.resource import Kinds, Resource
 from vitrify.core.step import carry_on
+from vitrify.core.system import System
 from vitrify.onhost.bake import bake
 from vitrify.onhost.context import Context
+from vitrify.resources.file import File
 from vitrify.resources.registry import all_kinds
-from vitrify.testing.engine import errors, outcomes, wish
+from vitrify.testing.engine import errors, kinds_and, outcomes, wish
 
 CONTENTS = {digest_bytes(text): text for text in (b"hello\n", b"#!/bin/sh\n")}
 
 
-def baked(upper: Path, *resources: Resource, lower: tuple[Path, ...] = ()) -> JSONObject:
+class Parcel(File):
+    """A file of which several are written in one act; one that is called `bad` cannot be, one called `odd` by nobody like us."""
+
+    together = True
+
+    def __init__(self) -> None:
+        self.acts: list[tuple[str, ...]] = []
+
+    def enact(self, change: Change, system: System) -> None:
+        self.enact_all([change], system)
+
+    def enact_all(self, changes: Sequence[Change], system: System) -> None:
+        self.acts.append(tuple(change.resource.address.name for change in changes))
+        for change in changes:
+            if change.resource.address.name == "/bad":
+                raise TargetFailed("/bad cannot be had")
+            if change.resource.address.name == "/odd":
+                raise DeclarationInvalid([Diagnostic("/odd cannot be baked like this", hint="be root")])
+            super().enact(change, system)
+
+
+def baked(upper: Path, *resources: Resource, lower: tuple[Path, ...] = (), kinds: Kinds | None = None) -> JSONObject:
     folders: list[JSON] = [str(folder) for folder in lower]
     scope: JSONObject = {"target": "image", "root": str(upper), "lower": folders, "memory": "", "bwrap": "", "key": ""}
-    context = Context(emit=silence, blob=CONTENTS.__getitem__, reached=carry_on, kinds=all_kinds(), clock=lambda: 0.0)
+    context = Context(emit=silence, blob=CONTENTS.__getitem__, reached=carry_on, kinds=kinds or all_kinds(), clock=lambda: 0.0)
     return bake(context, {"scope": scope, "resources": [resource.to_json() for resource in resources]})
 
 
@@ -86,6 +112,40 @@ def test_the_first_failure_skips_the_rest_and_is_told(upper: Path) -> None:
 
     assert outcomes(answer) == ["failed", "skipped"]
     assert "/no/such" in errors(answer)
+
+
+def files(*names: str) -> list[Resource]:
+    return [wish("file", path=f"/{name}", content=digest_bytes(b"hello\n")) for name in names]
+
+
+def test_neighbours_that_go_together_are_made_in_one_act(upper: Path) -> None:
+    parcel = Parcel()
+
+    answer = baked(upper, *files("a", "b"), wish("directory", path="/srv"), *files("c"), kinds=kinds_and(parcel))
+
+    assert outcomes(answer) == ["done"] * 4
+    assert parcel.acts == [("/a", "/b"), ("/c",)]
+    assert (upper / "b").read_text() == "hello\n"
+
+
+def test_what_an_act_did_before_it_failed_is_told_apart_from_what_it_did_not(upper: Path) -> None:
+    answer = baked(upper, *files("a", "bad", "c"), wish("directory", path="/srv"), kinds=kinds_and(Parcel()))
+
+    assert outcomes(answer) == ["done", "failed", "failed", "skipped"]
+    assert errors(answer).split() == ["/bad", "cannot", "be", "had"] * 2
+
+
+def test_what_is_as_wished_already_is_no_part_of_the_act(upper: Path) -> None:
+    parcel = Parcel()
+    (upper / "a").write_text("hello\n")
+
+    assert outcomes(baked(upper, *files("a", "b"), kinds=kinds_and(parcel))) == ["done", "done"]
+    assert parcel.acts == [("/b",)]
+
+
+def test_what_can_never_be_baked_like_this_is_a_fault_of_the_declaration(upper: Path) -> None:
+    with pytest.raises(DeclarationInvalid, match="/odd cannot be baked like this"):
+        baked(upper, *files("a", "odd"), kinds=kinds_and(Parcel()))
 
 
 def test_a_secret_never_enters_an_image(upper: Path) -> None:

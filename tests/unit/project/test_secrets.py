@@ -58,6 +58,12 @@ def test_a_secret_that_cannot_be_had_is_told_by_name(project: Project, head: str
     assert rest in problems[0].why + problems[0].hint
 
 
+def test_a_variable_that_is_not_set_is_told_with_the_way_to_set_it(project: Project) -> None:
+    (found, *_) = project.problems(project.server(WISH, head="secrets: {token: {env: T}}"))
+
+    assert "as in `T=… vitrify plan`" in found.hint
+
+
 def test_a_secret_that_nobody_uses_need_not_be_there(project: Project) -> None:
     assert project.load(project.server("- directory: /x", head="secrets: {token: {env: T}}")).servers[0].secrets == {}
 

@@ -102,3 +102,31 @@ def test_a_key_that_left_the_declaration_goes_alone(engine: Engine) -> None:
     engine.apply(key("root", BOB), run="r2")
 
     assert (engine.root / "root/.ssh/authorized_keys").read_text() == f"{BOB}\n"
+
+
+def test_one_key_that_becomes_several_and_several_that_become_one_never_go_missing(engine: Engine) -> None:
+    file = engine.root / "root/.ssh/authorized_keys"
+    engine.apply(key("root", ADA))
+
+    engine.apply(key("root", f"{ADA}\n{BOB}"), run="r2")
+    assert file.read_text() == f"{ADA}\n{BOB}\n"
+    assert list(engine.owned()) == ["authorized_key:root"]
+
+    plan = engine.plan(key("root", BOB), run="r3")
+    (gone,) = objects(plan, "changes")
+    assert (gone["action"], gone["because"]) == ("remove", ["left the declaration", "1 of its keys stay: another resource names them"])
+    engine.call("enact", **plan)
+    assert file.read_text() == f"{BOB}\n"
+    assert engine.plan(key("root", BOB))["changes"] == []
+    assert engine.owned() == {f"authorized_key:{KIND.identity({'user': 'root', 'key': BOB})}": True}, "made by us, whatever it was called"
+
+    engine.call("undo", run="r3", force=False, by="ada")
+    assert file.read_text() == f"{ADA}\n{BOB}\n"
+
+
+def test_a_key_that_two_resources_name_stays_with_the_one_that_is_left(engine: Engine) -> None:
+    engine.apply(key("root", ADA), key("root", f"{ADA}\n{BOB}"))
+
+    engine.apply(key("root", ADA), run="r2")
+
+    assert (engine.root / "root/.ssh/authorized_keys").read_text() == f"{ADA}\n"

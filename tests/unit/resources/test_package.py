@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 
-from vitrify.core.diagnostic import TargetFailed
+from vitrify.core.diagnostic import DeclarationInvalid, TargetFailed
 from vitrify.core.difference import Action, Change, difference
 from vitrify.core.digest import JSON
 from vitrify.core.packaging import Due, Effect, Foreseen, Package, Wanted, refuse_unnamed
@@ -20,10 +20,10 @@ FOO = Resource(Address("package", "foo"), {"name": "foo"})
 STATUS = "Package: foo\nStatus: install ok installed\nArchitecture: all\nVersion: 1.0\n"
 
 
-def root(**programs: Completed) -> MemorySystem:
+def root(target: Target = Target.FOLDER, **programs: Completed) -> MemorySystem:
     """A root with an apt, and these programs that answer the same whatever they are asked."""
     stand_ins = {name: partial(_answer, answer) for name, answer in programs.items()}
-    found = MemorySystem(target=Target.FOLDER, programs=stand_ins)
+    found = MemorySystem(target=target, programs=stand_ins)
     found.put("/usr/bin/apt-get", Node("file", mode="0755"))
     return found
 
@@ -54,6 +54,14 @@ def test_whoever_has_a_single_user_id_is_told_to_be_root() -> None:
     with pytest.raises(TargetFailed, match="packages cannot be installed into this root") as refused:
         KIND.enact(planned(FOO, single), single)
     assert "run the same command as root" in str(refused.value)
+
+
+def test_of_an_image_that_nobody_can_bake_this_way_the_declaration_is_at_fault() -> None:
+    image = root(Target.IMAGE, cat=Completed(0, "         0       1000          1\n", ""))
+
+    with pytest.raises(DeclarationInvalid, match="packages cannot be installed into this image") as refused:
+        KIND.enact(planned(FOO, image), image)
+    assert "or bake upon a base that has the packages already" in str(refused.value)
 
 
 def due(*also: Effect, stale: bool = False) -> Due:

@@ -1,0 +1,33 @@
+"""What a flip to mutable leaves running: instances go on serving until somebody takes them away."""
+
+from __future__ import annotations
+
+from vitrify.core.declaration import Host, Server
+from vitrify.lifecycle.world import World
+
+_OVER = frozenset({"discarded", "aborted"})
+
+
+def may_run(server: str, world: World) -> bool:
+    """Whether instances of this server may still run; asks nobody for it."""
+    open_operation = world.state.open_operation(server) is not None
+    return open_operation or any(release.state not in _OVER for release in world.state.releases(server))
+
+
+def command(server: str) -> str:
+    """What takes them away."""
+    return f"vitrify retire {server} --only instances"
+
+
+async def notices(server: Server, host: Host, world: World) -> tuple[str, ...]:
+    """What a plan of a server that is changed in place says of its instances; on its first host alone, as they are no host's."""
+    wished = bool(server.wishes(host))  # who wishes for nothing is taken away itself, and its other side may stay
+    if not wished or host != server.hosts[0] or not may_run(server.name, world):
+        return ()
+    async with world.site(host) as site:
+        running = [instance for instance in await site.runtime.instances(world.labels(server.name)) if not instance.gone]
+    if not running:
+        return ()
+    releases = sorted({int(instance.labels.get("release", "0")) for instance in running})
+    named = f"release{'s' if releases[1:] else ''} {', '.join(map(str, releases))}"
+    return (f"flipped from immutable to mutable: instances of {named} go on serving until `{command(server.name)}`",)
