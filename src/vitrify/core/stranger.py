@@ -35,7 +35,7 @@ class Reference:
         By another hash than the digests of secrets and of files that few may read: those are made of contents that anybody may
         have put in a file, and must never pass for this.
         """
-        told = "\0".join((self.name, self.cls, self.digest)).encode()
+        told = f"{self.name}\0{self.cls}\0{self.digest}".encode()
         return "hmac-sha512:" + hmac.new(key, told, hashlib.sha512).hexdigest()
 
 
