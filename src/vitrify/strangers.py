@@ -98,7 +98,7 @@ def _refuse_name(point: EntryPoint) -> None:
             f"{_offered_by(point)} offers a kind `{point.name}`, which is the name of one of vitrify's own",
             hint=f"uninstall {_offered_by(point)}, or have its kind renamed",
         )
-    if not (_NAME.fullmatch(point.name) and point.attr.isidentifier()):
+    if not (_NAME.fullmatch(point.name) and str(point.attr or "").isidentifier()):
         raise UsageInvalid(
             f"{_offered_by(point)} offers a kind that cannot be declared",
             why=f"its entry point is `{point.name} = {point.value}`",

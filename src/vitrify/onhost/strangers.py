@@ -187,9 +187,10 @@ def _write(memory: Memory, table: Table) -> None:
 
 def forget_unused(memory: Memory, *, held: Iterable[Tuple[str, str, str]], runs: Iterable[Sequence[Reference]]) -> None:
     """Drop the sources that neither a run that can be undone nor anything held (project, server, kind) needs."""
-    table = remembered(memory)
-    if not table:
+    sources = tuple(_sources(memory))
+    if not sources:
         return
+    table = remembered(memory)
     wanted = set(held)
     left: Table = {}
     for server, kinds in table.items():
@@ -199,7 +200,7 @@ def forget_unused(memory: Memory, *, held: Iterable[Tuple[str, str, str]], runs:
     if left != table:
         _write(memory, left)
     needed = {_file(one) for kinds in (*left.values(), *runs) for one in kinds}
-    for name in _sources(memory):
+    for name in sources:
         if name not in needed:
             with suppress(FileNotFoundError):
                 os.unlink(memory.path(FOLDER, name))
