@@ -17,11 +17,15 @@ FOLDER = "/etc/logrotate.d"
 def _rules(values: Mapping[str, JSON]) -> List[Problem]:
     """What the fields' types alone cannot tell."""
     paths, keep = values.get("paths"), values.get("keep", 7)
-    found = [] if isinstance(keep, int) and keep >= 0 else [Problem(("keep",), "less than nothing cannot be kept")]
-    for path in paths if isinstance(paths, list) else ():
-        if not str(path).startswith("/") or any(sign in str(path) for sign in '"\n{}'):
-            found.append(Problem(("paths",), f"{path!r} is not an absolute path", "as in /var/log/shop/*.log"))
+    wrong = [path for path in (paths if isinstance(paths, list) else []) if not _is_path(str(path))]
+    found = [Problem(("paths",), f"{path!r} is not an absolute path", "as in /var/log/shop/*.log") for path in wrong]
+    if isinstance(keep, int) and keep < 0:
+        found.append(Problem(("keep",), "less than nothing cannot be kept"))
     return found
+
+
+def _is_path(text: str) -> bool:
+    return text.startswith("/") and not any(sign in text for sign in '"\n{}')
 
 
 class Logrotate(Kind):

@@ -68,7 +68,7 @@ def test_no_line_of_its_package_runs_but_the_module_itself(site: Site) -> None:
     assert kinds_beside(Installed())["logrotate"].name == "logrotate"
 
 
-def test_our_own_kinds_are_had_without_looking_for_others(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_our_own_kinds_are_had_without_looking_for_others(site: Site) -> None:
     site.install("rotation", "file = rotation:Logrotate", rotation=KIND)
 
     kinds = kinds_beside(Installed())

@@ -49,7 +49,7 @@ def memory(engine: Engine, name: str) -> Path:
     return engine.root / MEMORY / name
 
 
-def forge(engine: Engine, path: Path, before: str, after: str) -> None:
+def forge(path: Path, before: str, after: str) -> None:
     text = path.read_text()
     assert before in text
     path.write_text(text.replace(before, after))
@@ -128,7 +128,7 @@ def test_a_folder_that_brings_its_own_kinds_is_not_believed(engine: Engine) -> N
     table = json.loads(memory(engine, "kinds.json").read_text())
     voucher = table["kinds"][0]["kinds"][0]["voucher"]
     for path in (memory(engine, "kinds.json"), memory(engine, "runs/r1/journal.ndjson")):
-        forge(engine, path, voucher, "hmac-sha512:" + "0" * 128)
+        forge(path, voucher, "hmac-sha512:" + "0" * 128)
 
     with pytest.raises(Denied, match="is not believed"):
         engine.call("observe", resources=[])
@@ -141,7 +141,7 @@ def test_a_voucher_is_of_one_kind_and_no_other(engine: Engine) -> None:
     apply(engine, SHOP)
     evil = Stranger("logrotate", "Logrotate", SOURCE + b"\nprint('mine')\n").reference
     memory(engine, f"kinds/{evil.digest.removeprefix('sha256:')}").write_bytes(SOURCE + b"\nprint('mine')\n")
-    forge(engine, memory(engine, "kinds.json"), DIGEST, evil.digest)
+    forge(memory(engine, "kinds.json"), DIGEST, evil.digest)
 
     with pytest.raises(Denied, match="is not believed"):
         engine.call("observe", resources=[])
