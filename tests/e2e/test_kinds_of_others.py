@@ -120,15 +120,15 @@ def _names(store: Path) -> set[str]:
 
 def test_another_machine_is_sent_the_kind_and_undoes_it_when_nobody_has_it_any_more(fleet: Fleet, control: Control, tmp_path: Path) -> None:
     machine = fleet.boot()
-    site = {"PYTHONPATH": str(installed(tmp_path / "kind"))}
+    site = str(installed(tmp_path / "kind"))
     hosts = f'hosts: ["{machine.url()}"]'
     declared = IN_PLACE.replace('hosts: ["root:./host"]', hosts) + f"ssh: {{config: {fleet.config}}}\n"
     control.declare(declared)
 
-    control.run("apply", **site)
+    control.run("apply", PYTHONPATH=site)
 
     assert "weekly" in machine.text("/etc/logrotate.d/shop")
-    assert control.run("audit", **site).stdout.count("No drift") == 1
+    assert control.run("audit", PYTHONPATH=site).stdout.count("No drift") == 1
     control.declare(declared.replace(RESOURCES, "\n      - file: {path: /etc/motd, content: hello}\n"))
     control.run("undo", "web")
     assert not machine.machine.path("/etc/logrotate.d/shop").exists()

@@ -52,6 +52,7 @@ class Resolving:
         travels: JSONObject = {name: value for name, value in values.items() if not self._known[name].control}
         secret, secrets = False, dict[str, str]()
         texts = [name for name, known in self._known.items() if known.type is Type.TEXT and known.secret and not known.control]
+        texts += ["content"] if self._says_content() and "content" not in texts else []
         for name in texts:
             travels.pop(name, None)
         if not absent:
