@@ -93,9 +93,9 @@ def test_a_server_for_both_lives_is_flipped_by_one_word_and_answers(flip: Desk, 
 def test_a_hardened_web_server_is_made_of_a_fresh_machine(live_host: LiveHost, as_expected: Callable[[str, str], bool]) -> None:
     example = EXAMPLES / "hardened"
     shutil.copytree(example, live_host.path(PROJECT), dirs_exist_ok=True)
-    plain = {"NO_COLOR": "1", "COLUMNS": "120"}
 
-    planned = live_host.vitrify("plan", **plain).stdout
+    planned = live_host.vitrify("plan", NO_COLOR="1", COLUMNS="120").stdout
+
     assert as_expected(planned, "hardened")
     live_host.vitrify("apply")
 
