@@ -66,6 +66,8 @@ class BakeRequest:
     resources: Sequence[JSONObject]
     contents: Mapping[str, Content]
     labels: Mapping[str, str]
+    kinds: Sequence[JSONObject] = ()
+    """Kinds that are not ours, each by name, class and digest; their sources are among the contents."""
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from vitrify.core.resource import MISSING, Address, Kinds, Resource
 from vitrify.lifecycle import record, upkeep
 from vitrify.lifecycle.mutable import DONE, scope, seen_from
 from vitrify.lifecycle.settings import from_json
+from vitrify.lifecycle.strangers import along
 from vitrify.lifecycle.world import World
 from vitrify.ports import Instance, Release
 
@@ -54,15 +55,16 @@ async def _look(server: Server, host: Host, world: World, *, full: bool) -> Audi
 
 async def audit_host(server: Server, host: Host, world: World, *, full: bool) -> Audit:
     """Owned resources against the values last applied, and the declared folders against their baseline."""
-    folders = declared_folders(server.wishes(host))
+    folders, guests = declared_folders(server.wishes(host)), along(server.wishes(host), world)
     arguments: JSONObject = {
         "scope": scope(server.name, host, world),
         "resources": [resource.to_json() for resource in server.wishes(host)],
         "folders": list(folders),
         "full": full,
+        **guests.arguments,
     }
     async with world.session(host) as session:
-        answer = await session.call("audit", arguments, emit=world.emit)
+        answer = await session.call("audit", arguments, contents=guests.contents, emit=world.emit)
     seen = seen_from(answer)
     baseline, sweep = _fingerprints(answer, "baseline"), _fingerprints(answer, "sweep")
     swept = tuple(_tree_findings(server.name, host.name, baseline, sweep))

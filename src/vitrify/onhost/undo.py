@@ -30,7 +30,9 @@ def undo(context: Context, arguments: JSONObject) -> JSONObject:
     if not here.memory.there():
         raise _nothing(here, wanted)
     with here.memory.held(Holder(str(arguments.get("by", "")), wanted), context.clock):
-        run = _end(here, _chosen(here, wanted))
+        chosen = _chosen(here, wanted)
+        here = here.again(chosen.kinds)
+        run = _end(here, chosen)
         return _Undoing(here, run, force=force).go(by=str(arguments.get("by", "")))
 
 

@@ -19,6 +19,21 @@ def write(plan: Plan, path: str) -> None:
     temporary.replace(target)
 
 
+def moved(document: JSONObject, now: Plan) -> str:
+    """What is otherwise than when the plan in this document was made, in words."""
+    if document.get("declaration") != now.declaration:
+        return "the declaration changed"
+    before, after = _kinds(document), _kinds(now.to_json())
+    changed = sorted(name for name in before.keys() & after.keys() if before[name] != after[name])
+    return f"the source of the kind `{changed[0]}` changed" if changed else "the servers changed"
+
+
+def _kinds(document: JSONObject) -> dict[str, JSON]:
+    servers = document.get("servers")
+    found = [server.get("kinds") for server in servers if isinstance(server, dict)] if isinstance(servers, list) else []
+    return {name: digest for kinds in found if isinstance(kinds, dict) for name, digest in kinds.items()}
+
+
 def read(path: str) -> JSONObject:
     """The document in this file; UsageInvalid where it holds no plan."""
     hint = f"`vitrify plan -o {path}` writes one"
