@@ -19,15 +19,6 @@ def write(plan: Plan, path: str) -> None:
     temporary.replace(target)
 
 
-def moved(document: JSONObject, now: Plan) -> str:
-    """What is otherwise than when the plan in this document was made, in words."""
-    if document.get("declaration") != now.declaration:
-        return "the declaration changed"
-    before, after = _kinds(document), _kinds(now.to_json())
-    changed = sorted(name for name in before.keys() & after.keys() if before[name] != after[name])
-    return f"the source of the kind `{changed[0]}` changed" if changed else "the servers changed"
-
-
 def _kinds(document: JSONObject) -> dict[str, JSON]:
     servers = document.get("servers")
     found = [server.get("kinds") for server in servers if isinstance(server, dict)] if isinstance(servers, list) else []
@@ -48,6 +39,10 @@ def moved(document: JSONObject, now: Plan) -> str:
     """What is not any more as it was when the plan was saved, in words."""
     if document.get("declaration") != now.declaration:
         return "the declaration changed"
+    earlier, later = _kinds(document), _kinds(now.to_json())
+    for kind in sorted(earlier.keys() & later.keys()):
+        if earlier[kind] != later[kind]:
+            return f"the source of the kind `{kind}` changed"
     before, after = _changes(document), _changes(now.to_json())
     for name in [*after, *(name for name in before if name not in after)]:
         then, present = before.get(name, {}), after.get(name, {})
