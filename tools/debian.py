@@ -33,9 +33,9 @@ def main(names: list[str]) -> int:
 
 
 def listed() -> list[str]:
-    """The packages of the list, in its order."""
-    lines = LIST.read_text(encoding="utf-8").splitlines()
-    return [line.partition("#")[0].strip() for line in lines if line.partition("#")[0].strip()]
+    """The packages of the list, in its order, but for those whose `[program]` comes from elsewhere already."""
+    lines = [line.partition("#")[0].split() for line in LIST.read_text(encoding="utf-8").splitlines()]
+    return [words[0] for words in lines if words and not any(shutil.which(word.strip("[]")) for word in words[1:])]
 
 
 def missing(names: list[str]) -> list[str]:

@@ -91,7 +91,7 @@ def main(arguments: list[str]) -> int:
 
 def fix() -> int:
     """Let the tools mend what they can; 0 where nothing is left for a person."""
-    steps = (["ruff", "check", "--fix", "."], ["ruff", "format", "."], ["tools.reference", "--write"])
+    steps = (["ruff", "check", "--fix", "."], ["ruff", "format", "."], ["tools.reference", "--write"], ["tools.screens", "--write"])
     return max(_call([PYTHON, "-m", *step]) for step in steps)
 
 

@@ -27,9 +27,9 @@ __all__ = ["Profile", "Project", "Resource", "Server", "param", "profile", "proj
 
 def __getattr__(name: str) -> Callable[..., Resource]:
     """The function of the kind of this name."""
-    from vitrify.resources.registry import all_kinds
+    from vitrify.strangers import every_kind
 
-    kinds = all_kinds()
+    kinds = every_kind()
     if name not in kinds:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return kind_function(name, kinds[name].short)
@@ -37,6 +37,6 @@ def __getattr__(name: str) -> Callable[..., Resource]:
 
 def __dir__() -> list[str]:
     """Everything that can be imported from here."""
-    from vitrify.resources.registry import all_kinds
+    from vitrify.strangers import every_kind
 
-    return sorted([*__all__, *all_kinds().names()])
+    return sorted([*__all__, *every_kind().names()])

@@ -48,6 +48,7 @@ CORE = (
     "scram",
     "simulation",
     "step",
+    "stranger",
     "system",
     "systemctl",
     "table",

@@ -40,6 +40,9 @@ class Clock(Protocol):
     def now(self) -> float:
         """Seconds since the epoch, UTC."""
 
+    def monotonic(self) -> float:
+        """Seconds since a moment of its own: what a wait is measured by, for nobody can set it forwards or back."""
+
     async def sleep(self, seconds: float) -> None:
         """Let this much time pass."""
 
@@ -63,6 +66,8 @@ class BakeRequest:
     resources: Sequence[JSONObject]
     contents: Mapping[str, Content]
     labels: Mapping[str, str]
+    kinds: Sequence[JSONObject] = ()
+    """Kinds that are not ours, each by name, class and digest; their sources are among the contents."""
 
 
 @dataclass(frozen=True)

@@ -13,18 +13,18 @@ if TYPE_CHECKING:  # a shell that completes a word waits for each of these
 def schema() -> JSONObject:
     """The JSON Schema of a declaration."""
     from vitrify.project import editors
-    from vitrify.resources.registry import all_kinds
+    from vitrify.strangers import every_kind
 
-    return editors.schema(all_kinds())
+    return editors.schema(every_kind())
 
 
 def explain(folder: str, variable: str, *, host: str, environment: str, overrides: Mapping[str, str]) -> tuple[Explained, ...]:
     """What a variable is on a host ("" means on every host), and where that comes from."""
     from vitrify.project import explain as story
     from vitrify.project.load import Inputs
-    from vitrify.resources.registry import all_kinds
+    from vitrify.strangers import every_kind
 
-    return story.explain(folder, variable, host=host, inputs=Inputs({}, overrides, all_kinds(), b"", environment))
+    return story.explain(folder, variable, host=host, inputs=Inputs({}, overrides, every_kind(), b"", environment))
 
 
 def environments(folder: str) -> list[str]:

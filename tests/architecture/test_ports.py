@@ -14,7 +14,7 @@ TOGETHER: Final[Mapping[str, str]] = {"Session": "TransportSuite"}
 """Ports whose promises are checked by the suite of another: a session is what a transport is for."""
 
 TRIVIAL: Final[Mapping[str, str]] = {
-    "Clock": "two methods that hand on what the operating system says: there is nothing to disagree about",
+    "Clock": "three methods that hand on what the operating system says: there is nothing to disagree about",
     "Secrets": "one method with one adapter; its promise to keep silent is tested with that adapter",
 }
 """Ports without a suite, each with its reason."""

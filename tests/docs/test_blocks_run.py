@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,8 @@ def test_a_page_can_be_followed_from_top_to_bottom(page: Page, tmp_path: Path) -
                 path = folder / block.wish.removeprefix("file ")
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(block.text, encoding="utf-8")
+            elif block.wish == "install":
+                _install(block, folder, home=tmp_path / "home")
             elif block.wish.startswith("run"):
                 folder = _follow(block, folder, home=tmp_path / "home")
     finally:
@@ -51,6 +54,20 @@ def _follow(block: Block, folder: Path, *, home: Path) -> Path:
     return folder
 
 
+def _install(block: Block, folder: Path, *, home: Path) -> None:
+    """Build the wheel of the folder that the block names, and unpack it where the reader's Python looks."""
+    ((command, _),) = block.steps
+    package, dist = folder / command.split()[-1], home / "dist"
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(dist)]
+    subprocess.run(build, cwd=package, check=True, capture_output=True)
+    for wheel in dist.glob("*.whl"):
+        zipfile.ZipFile(wheel).extractall(_site(home))
+
+
+def _site(home: Path) -> Path:
+    return home / "site"
+
+
 def _leave_nothing_running(place: Path) -> None:
     """A page that ends half way, or that forgot to, must not leave instances and a router behind."""
     for keys in place.rglob("vitrify.keys"):
@@ -65,5 +82,6 @@ def _reader(home: Path) -> dict[str, str]:
     program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -P -m vitrify "$@"\n', encoding="utf-8")
     program.chmod(0o755)
     path = os.pathsep.join([str(program.parent), str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
-    kept = {name: os.environ[name] for name in ("LANG", "TMPDIR", "USER", "LOGNAME", "PYTHONPATH") if name in os.environ}
+    kept = {name: os.environ[name] for name in ("LANG", "TMPDIR", "USER", "LOGNAME") if name in os.environ}
+    kept["PYTHONPATH"] = os.pathsep.join([str(_site(home)), *filter(None, [os.environ.get("PYTHONPATH")])])
     return {**kept, "PATH": path, "HOME": str(home), "VITRIFY_HOME": str(home / "vitrify"), "NO_COLOR": "1", "COLUMNS": "120"}

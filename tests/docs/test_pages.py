@@ -86,8 +86,9 @@ def test_every_proof_that_a_page_cites_exists(page: Page) -> None:
     assert not {name for name in re.findall(r"\./run prove ([a-z_]+)", page.text) if name not in PROOFS}
 
 
-def test_every_test_that_the_architecture_page_cites_exists() -> None:
-    cited = set(re.findall(r"`(test_\w+)`", (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")))
+@pytest.mark.parametrize("name", ["ARCHITECTURE.md", "docs/reference/failures.md"])
+def test_every_test_that_a_page_cites_exists(name: str) -> None:
+    cited = set(re.findall(r"`(test_\w+)`", (ROOT / name).read_text(encoding="utf-8")))
     source = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
 
     assert cited
@@ -126,3 +127,11 @@ def test_every_whole_declaration_in_a_page_satisfies_the_schema_for_editors(page
 
     for block in [block for block in page.blocks if block.wish.startswith("load") and block.language == "yaml"]:
         assert not [error.message for error in checked.iter_errors(plain(parse(block.text.encode(), file="", problems=Problems())))]
+
+
+def test_every_row_of_the_failure_table_names_the_test_that_does_it() -> None:
+    text = (ROOT / "docs" / "reference" / "failures.md").read_text(encoding="utf-8")
+    rows = [line for line in text.splitlines() if line.startswith("| ") and not line.startswith(("| when |", "| what |"))]
+
+    assert len(rows) > 30
+    assert not [row for row in rows if not re.search(r"\| `test_\w+` \|$", row)]

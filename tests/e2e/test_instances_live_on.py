@@ -129,7 +129,7 @@ def test_a_process_that_ignores_the_request_to_end_is_made_to_with_all_that_it_s
     call(machine, "stop", grace=0.3)
 
     assert 0.3 <= time.monotonic() - started < 3
-    assert not alive(application)
+    within(3, lambda: not alive(application))
     assert machine.state(machine.instance("web-1")).status == "stopped"
 
 

@@ -153,7 +153,7 @@ def test_what_was_unmounted_by_hand_is_mounted_again_also_at_a_start(live_host: 
 def test_a_mount_without_its_folder_says_what_to_declare(live_host: LiveHost) -> None:
     declare(live_host, SCRATCH.replace("OPTIONS", "size=1m"))
     failed = live_host.vitrify("apply", expect=3)
-    assert "`directory: /srv/scratch`" in failed.stderr
+    assert "`directory: /srv/scratch`" in failed.stdout
 
 
 def test_a_swap_file_that_the_kernel_refuses_fails_in_its_words_and_an_undo_leaves_nothing(live_host: LiveHost) -> None:

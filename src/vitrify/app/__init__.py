@@ -50,8 +50,8 @@ class App:
         self._wiring = self._begin(self._options)
         now = asyncio.run(self._plan())
         if document.get("digest") != now.digest:
-            why = "the declaration changed" if document.get("declaration") != now.declaration else "the servers changed"
-            raise PlanStale(f"{path} does not describe what an apply would do now", why=why, hint="plan again, and look at it")
+            hint = f"plan again (`vitrify plan -o {path}`), look at it, and apply that"
+            raise PlanStale(f"{path} is not what an apply would do now", why=saved.moved(document, now), hint=hint)
         return now
 
     def apply(self, plan: Plan) -> Applied:

@@ -149,10 +149,11 @@ class Wiring:
         from vitrify.project.binaries import bubblewrap_if_any
         from vitrify.project.clock import SystemClock, new_name
         from vitrify.project.keyring import author_key, digest_key
-        from vitrify.resources.registry import all_kinds
         from vitrify.stores.claim import claim
         from vitrify.stores.sqlite import SqliteStateStore
+        from vitrify.strangers import Installed, kinds_beside
 
+        installed = Installed()
         author = f"{getpass.getuser()}@{socket.gethostname()}"
         signer = author_key(self.home / "keys", name=author)
         known = identity.ensure(str(self.folder), author=str(signer.verifier))
@@ -164,7 +165,8 @@ class Wiring:
             ledger=_ledger(home, known, signer, clock, reached),
             state=SqliteStateStore(home / "state.db"),
             clock=clock,
-            kinds=all_kinds(),
+            kinds=kinds_beside(installed),
+            strangers=installed.among,
             emit=self._emit,
             reached=reached,
             key=digest_key(self.home / "keys").hex(),

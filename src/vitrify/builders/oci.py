@@ -161,7 +161,8 @@ class OciBuilder:
     def _key(self, request: BakeRequest, ground: _Ground) -> str:
         made_by: list[JSON] = [FORMAT, self._means.payload, self._means.architecture]
         labels: JSONObject = dict(_labels(request, ground))
-        return digest_of({"made_by": made_by, "base": ground.identity, "labels": labels, "resources": list(request.resources)})
+        made_of: JSONObject = {"made_by": made_by, "base": ground.identity, "labels": labels, "resources": list(request.resources)}
+        return digest_of({**made_of, **_guests(request)})
 
     def _known(self, key: str) -> Image | None:
         noted = self._store.recall("bakes", key)
@@ -173,6 +174,7 @@ class OciBuilder:
             upper = work / "upper"
             upper.mkdir(mode=0o755)
             arguments: JSONObject = {"scope": self._scope(request, ground, upper), "resources": list(request.resources)}
+            arguments |= _guests(request)
             answer = await self._session.call("bake", arguments, contents=request.contents, emit=emit)
             _refuse_failures(answer)
             sidecar = answer.get("attributes")
@@ -196,6 +198,11 @@ class OciBuilder:
             "bwrap": self._means.bwrap,
             "key": "",
         }
+
+
+def _guests(request: BakeRequest) -> JSONObject:
+    """The kinds that are not ours: another source may make another image of the same wishes."""
+    return {"kinds": list(request.kinds)} if request.kinds else {}
 
 
 def _labels(request: BakeRequest, ground: _Ground) -> dict[str, str]:

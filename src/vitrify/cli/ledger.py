@@ -47,9 +47,10 @@ def verify(invocation: Invocation, path: str) -> Exit:
     verified = invocation.app.verify(path)
     invocation.screen.show(lambda: documents.verified(verified), lambda _: verified_lines(verified))
     if verified.problems:
+        first, *more = verified.problems
         raise IntegrityFailed(
             f"the ledger {verified.origin} does not hold",
-            why="; ".join(verified.problems),
+            why=f"{first}{f', and {len(more)} more' if more else ''}",
             hint="keep this copy as it is, and compare it with the hosts' own entries",
         )
     return Exit.DONE

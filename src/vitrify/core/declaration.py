@@ -45,7 +45,10 @@ class Host:
 
 @dataclass(frozen=True)
 class Health:
-    """How to tell that an instance serves. One of http (a path), tcp (a port; 0 = the instance's own), command. Seconds."""
+    """How to tell that an instance serves. One of http (a path), tcp (a port; 0 = the instance's own), command. Seconds.
+
+    `port` is where a host that is changed in place answers; the port of its process where it is None.
+    """
 
     http: str = ""
     tcp: int | None = None
@@ -55,6 +58,7 @@ class Health:
     interval: float = 0.2
     timeout: float = 2.0
     grace: float = 30.0
+    port: int | None = None
 
     def to_json(self) -> JSONObject:
         """The form that is sent and kept with a release."""

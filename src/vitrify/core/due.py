@@ -81,7 +81,8 @@ def carry_out(program: Command, fields: Mapping[str, JSON], system: System, *, c
     program = replace(_surrounded(program, fields), environment={**_environment(fields), **told})
     ended = system.run(program)
     if ended.code != 0:
-        raise TargetFailed(f"{called} ended with {ended.code}", why=_silenced(last_lines(ended), program, told))
+        hint = "mend the cause and run the same command again: what was done before it stays done"
+        raise TargetFailed(f"{called} ended with {ended.code}", why=_silenced(last_lines(ended), program, told), hint=hint)
     creates, removes = fields.get("creates"), fields.get("removes")
     if creates is not None and system.stat(str(creates)) is None:
         raise TargetFailed(f"{called} succeeded but did not create {creates}", hint="correct `creates`, or it would run each time")

@@ -33,6 +33,11 @@ class Owned:
         return cls(Resource.from_json(resource), data["created"] is True, applied, str(data["run"]))
 
 
+def _kinds(digests: Mapping[str, str]) -> JSONObject:
+    """In a document only where there are any: what it rests on beside what was seen."""
+    return {"kinds": dict(digests)} if digests else {}
+
+
 @dataclass(frozen=True)
 class HostPlan:
     """Changes to one host of a mutable server, in the order in which they would be made."""
@@ -48,6 +53,8 @@ class HostPlan:
     """Digest of the observations that this plan rests on."""
     run: str = ""
     """The unfinished run that an apply would continue."""
+    kinds: Mapping[str, str] = field(default_factory=dict)
+    """Kinds that are not ours -> the digest of their source."""
     notices: tuple[str, ...] = ()
 
     @property
@@ -71,6 +78,7 @@ class HostPlan:
             "forgotten": [resource.to_json() for resource in self.forgotten],
             "expect": self.expect,
             "run": self.run,
+            **_kinds(self.kinds),
             "notices": list(self.notices),
         }
 
@@ -94,6 +102,7 @@ class ReleasePlan:
     """Digest of image inputs and run settings; an apply of this plan refuses any other."""
     bytes_to_read: int = 0
     last_seconds: float | None = None
+    kinds: Mapping[str, str] = field(default_factory=dict)
     notices: tuple[str, ...] = ()
 
     @property
@@ -117,6 +126,7 @@ class ReleasePlan:
             "declared": self.declared,
             "bytes_to_read": self.bytes_to_read,
             "last_ms": None if self.last_seconds is None else round(self.last_seconds * 1000),
+            **_kinds(self.kinds),
             "notices": list(self.notices),
         }
 

@@ -5,7 +5,21 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import TYPE_CHECKING, AbstractSet, Callable, ClassVar, Dict, FrozenSet, Iterable, Iterator, Mapping, Optional, Sequence, Tuple
+from typing import (
+    TYPE_CHECKING,
+    AbstractSet,
+    Callable,
+    ClassVar,
+    Dict,
+    FrozenSet,
+    Iterable,
+    Iterator,
+    Mapping,
+    Optional,
+    Protocol,
+    Sequence,
+    Tuple,
+)
 
 from vitrify.core.diagnostic import Location, VitrifyError
 from vitrify.core.digest import JSON, KEYED, PLAIN, JSONObject, digest_of
@@ -274,24 +288,47 @@ def _texts(value: object) -> Iterator[str]:
             yield from _texts(part)
 
 
+class Others(Protocol):
+    """Kinds that are not ours: asked only where a name is none of ours, since to find them takes time."""
+
+    def names(self) -> Tuple[str, ...]:
+        """The names of all of them."""
+
+    def kind(self, name: str) -> Kind:
+        """One of them."""
+
+
 class Kinds:
     """The kinds in reach, by name. A value that is passed, never a global. One that is `loaded` by name is made when it is asked for."""
 
-    def __init__(self, kinds: Iterable[Kind] = (), *, loaded: Optional[Mapping[str, Callable[[], Kind]]] = None) -> None:
+    def __init__(
+        self, kinds: Iterable[Kind] = (), *, loaded: Optional[Mapping[str, Callable[[], Kind]]] = None, others: Optional[Others] = None
+    ) -> None:
         self._by_name: Dict[str, Kind] = {kind.name: kind for kind in kinds}
         self._loaded = dict(loaded or {})
+        self._others = others
+
+    def beside(self, others: Others) -> Kinds:
+        """The same kinds, and these others instead of those that were known before."""
+        return Kinds(self._by_name.values(), loaded=self._loaded, others=others)
+
+    def ours(self, name: str) -> bool:
+        """Whether a kind comes with vitrify, and can be had without looking for it."""
+        return name in self._by_name or name in self._loaded
 
     def __getitem__(self, name: str) -> Kind:
         if name not in self._by_name and name in self._loaded:
             self._by_name[name] = self._loaded[name]()
-        try:
+        if name in self._by_name:
             return self._by_name[name]
-        except KeyError:
-            raise VitrifyError(f"there is no kind {name!r}", hint=f"known kinds: {', '.join(self.names())}") from None
+        if self._others is not None and name in self._others.names():
+            return self._others.kind(name)
+        hint = f"known kinds: {', '.join(self.names())}; another one has to be installed where vitrify is"
+        raise VitrifyError(f"there is no kind {name!r}", hint=hint)
 
     def __contains__(self, name: str) -> bool:
-        return name in self._by_name or name in self._loaded
+        return self.ours(name) or (self._others is not None and name in self._others.names())
 
     def names(self) -> Tuple[str, ...]:
         """All names, sorted."""
-        return tuple(sorted({*self._by_name, *self._loaded}))
+        return tuple(sorted({*self._by_name, *self._loaded, *(self._others.names() if self._others else ())}))

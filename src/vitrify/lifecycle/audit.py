@@ -15,6 +15,7 @@ from vitrify.core.resource import MISSING, Address, Kinds, Resource
 from vitrify.lifecycle import record, upkeep
 from vitrify.lifecycle.mutable import DONE, scope, seen_from
 from vitrify.lifecycle.settings import from_json
+from vitrify.lifecycle.strangers import along
 from vitrify.lifecycle.world import World
 from vitrify.ports import Instance, Release
 
@@ -28,7 +29,7 @@ _MOVING = frozenset({"mtime_ns", "ctime_ns", "dev", "ino", "nlink"})
 
 async def audit(servers: Sequence[Server], world: World, *, full: bool) -> Audit:
     """Look at every host and every instance of these servers; each new unauthorised finding goes into the ledger."""
-    started = world.clock.now()
+    started = world.clock.monotonic()
     looks = [await _look(server, host, world, full=full) for server in servers for host in _places(server)]
     findings = tuple(finding for look in looks for finding in look.findings)
     record_new([finding for finding in findings if finding.classed is Class.UNAUTHORISED], world)
@@ -37,7 +38,7 @@ async def audit(servers: Sequence[Server], world: World, *, full: bool) -> Audit
         resources=sum(look.resources for look in looks),
         entries=sum(look.entries for look in looks),
         instances=sum(look.instances for look in looks),
-        seconds=world.clock.now() - started,
+        seconds=world.clock.monotonic() - started,
     )
 
 
@@ -54,15 +55,16 @@ async def _look(server: Server, host: Host, world: World, *, full: bool) -> Audi
 
 async def audit_host(server: Server, host: Host, world: World, *, full: bool) -> Audit:
     """Owned resources against the values last applied, and the declared folders against their baseline."""
-    folders = declared_folders(server.wishes(host))
+    folders, guests = declared_folders(server.wishes(host)), along(server.wishes(host), world)
     arguments: JSONObject = {
         "scope": scope(server.name, host, world),
         "resources": [resource.to_json() for resource in server.wishes(host)],
         "folders": list(folders),
         "full": full,
+        **guests.arguments,
     }
     async with world.session(host) as session:
-        answer = await session.call("audit", arguments, emit=world.emit)
+        answer = await session.call("audit", arguments, contents=guests.contents, emit=world.emit)
     seen = seen_from(answer)
     baseline, sweep = _fingerprints(answer, "baseline"), _fingerprints(answer, "sweep")
     swept = tuple(_tree_findings(server.name, host.name, baseline, sweep))

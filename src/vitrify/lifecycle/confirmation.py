@@ -30,13 +30,13 @@ def allowed(changes: Iterable[Change], host: Host, world: World) -> float:
 
 async def confirmed(run: str, scope: JSONObject, host: Host, world: World) -> None:
     """Log in anew and let the run stand; `TargetUnreachable` where that is not possible in time: then it is taken back."""
-    until = world.clock.now() + world.dead_man
+    until = world.clock.monotonic() + world.dead_man
     while True:
         try:
             async with world.session_anew(host) as session:
                 answer = await session.call("dead_man.confirm", {"scope": scope, "run": run})
         except (TargetUnreachable, Busy) as error:
-            if world.clock.now() + PAUSE >= until:
+            if world.clock.monotonic() + PAUSE >= until:
                 raise _taken_back(run, host, error) from None
             await world.clock.sleep(PAUSE)
             continue

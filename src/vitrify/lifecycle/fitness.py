@@ -66,8 +66,8 @@ async def probation(rollout: Rollout, instances: tuple[Instance, ...]) -> None:
         return  # it has served before, and whoever goes back is in a hurry
     clock, length = rollout.world.clock, rollout.settings.rollout.probation
     health = rollout.settings.health
-    until, failures = clock.now() + length, dict.fromkeys((instance.id for instance in instances), 0)
-    while clock.now() < until:
+    until, failures = clock.monotonic() + length, dict.fromkeys((instance.id for instance in instances), 0)
+    while clock.monotonic() < until:
         for instance in instances:
             reason = await _look(rollout, instance)
             failures[instance.id] = failures[instance.id] + 1 if reason else 0

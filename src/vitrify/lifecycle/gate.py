@@ -13,12 +13,12 @@ Look = Callable[[], Awaitable[str]]
 
 async def failing(look: Look, health: Health, clock: Clock) -> str:
     """Look until so many in a row pass: "" then. Where one fails once the grace is over: its reason."""
-    deadline, in_a_row = clock.now() + health.grace, 0
+    deadline, in_a_row = clock.monotonic() + health.grace, 0
     while True:
         reason = await look()
         in_a_row = 0 if reason else in_a_row + 1
         if in_a_row >= health.passes:
             return ""
-        if reason and clock.now() > deadline:
+        if reason and clock.monotonic() > deadline:
             return reason
         await clock.sleep(health.interval)

@@ -116,11 +116,11 @@ async def _release(wanted: Wanted, site: Site, world: World) -> Released:
 
 async def _timed(rollout: Rollout) -> Released:
     """Carry out, and tell the ledger how long it took: the next plan says so."""
-    started, world = rollout.world.clock.now(), rollout.world
+    started, world = rollout.world.clock.monotonic(), rollout.world
     world.say(rollout.operation.kind, rollout.server, f"release {rollout.release.number}", stage=Stage.STARTED)
     released = await carry_out(rollout)
     if rollout.operation.kind == "release":
-        world.ledger.append("release.timed", {"server": rollout.server, "ms": round((world.clock.now() - started) * 1000)})
+        world.ledger.append("release.timed", {"server": rollout.server, "ms": round((world.clock.monotonic() - started) * 1000)})
     return released
 
 

@@ -11,13 +11,14 @@ from vitrify.core.declaration import Host, Server
 from vitrify.core.diagnostic import TargetFailed, TargetUnreachable, UsageInvalid
 from vitrify.core.difference import Change
 from vitrify.core.digest import JSON, JSONObject
-from vitrify.core.plan import HostPlan, Owned, Seen, expectation, plan_host
+from vitrify.core.plan import HostChanges, HostPlan, Owned, Seen, expectation, plan_host
 from vitrify.core.report import Converged, Outcome
 from vitrify.core.resource import Kinds, Observation, Resource
 from vitrify.ledger.entry import Entry
 from vitrify.lifecycle import left_over, record
 from vitrify.lifecycle.act import Act, carried_out
 from vitrify.lifecycle.confirmation import allowed, confirmed, cutting
+from vitrify.lifecycle.strangers import Along, along, packed
 from vitrify.lifecycle.world import World
 
 INTENDED, DONE, FAILED = "apply.intended", "apply.done", "apply.failed"
@@ -52,6 +53,7 @@ async def plan(server: Server, host: Host, world: World) -> HostPlan:
         forgotten=decided.forgotten,
         expect=expectation(seen.observations.values()),
         run=seen.unfinished,
+        kinds=along(_meant(decided, server.wishes(host)), world).digests,
         notices=(
             *server.notices,
             *await left_over.notices(server, host, world),
@@ -59,6 +61,12 @@ async def plan(server: Server, host: Host, world: World) -> HostPlan:
             *_warnings(decided.changes, host, world),
         ),
     )
+
+
+def _meant(changes: HostChanges | HostPlan, wishes: Iterable[Resource]) -> Iterator[Resource]:
+    """Everything that an apply has to know the kind of."""
+    yield from wishes
+    yield from (change.resource for change in changes.changes)
 
 
 def _warnings(changes: Sequence[Change], host: Host, world: World) -> Iterator[str]:
@@ -75,7 +83,9 @@ def _notices(wishes: Iterable[Resource], seen: Seen, world: World) -> Iterator[s
 async def look(server: Server, host: Host, world: World) -> Seen:
     """One round trip: every wish and everything owned, as it is now."""
     async with world.session(host) as session:
-        answer = await session.call("observe", {"scope": scope(server.name, host, world), "resources": _sent(server.wishes(host))})
+        guests = along(server.wishes(host), world)
+        arguments: JSONObject = {"scope": scope(server.name, host, world), "resources": _sent(server.wishes(host)), **guests.arguments}
+        answer = await session.call("observe", arguments, contents=guests.contents)
     return seen_from(answer)
 
 
@@ -91,7 +101,7 @@ def seen_from(answer: JSONObject) -> Seen:
 
 async def apply(server: Server, host: Host, planned: HostPlan, world: World) -> Converged:
     """Carry out exactly this plan, journal first; a run that was cut short is continued under its own name."""
-    started = world.clock.now()
+    started = world.clock.monotonic()
     since, run = await _run_of(server, host, planned, world)
     intent: JSONObject = {
         "operation": run,
@@ -122,13 +132,14 @@ async def apply(server: Server, host: Host, planned: HostPlan, world: World) -> 
     if answer.get("resumed") and not {str(change.resource.address) for change in planned.changes} <= {end.address for end in outcomes}:
         # What was begun before was another plan; this one is carried out after it, or refused where it rests on what was before.
         rest = await apply(server, host, replace(planned, run=""), world)
-        return replace(rest, outcomes=(*outcomes, *rest.outcomes), seconds=world.clock.now() - started)
-    return Converged(server.name, host.name, run, outcomes, seconds=world.clock.now() - started)
+        return replace(rest, outcomes=(*outcomes, *rest.outcomes), seconds=world.clock.monotonic() - started)
+    return Converged(server.name, host.name, run, outcomes, seconds=world.clock.monotonic() - started)
 
 
 async def _enact(server: Server, host: Host, planned: HostPlan, run: str, world: World) -> tuple[JSONObject, TargetUnreachable | None]:
     """The host's answer, and why the run does not stand where it could have shut us out, and did."""
     seconds = allowed(planned.changes, host, world)
+    guests = along(_meant(planned, server.wishes(host)), world)
     arguments: JSONObject = {
         "scope": scope(server.name, host, world),
         "run": run,
@@ -140,10 +151,12 @@ async def _enact(server: Server, host: Host, planned: HostPlan, run: str, world:
         "resources": _sent(server.wishes(host)),
         "keep": {"runs": world.keep_runs},
         "dead_man": seconds,
+        **guests.arguments,
     }
+    contents = {**server.contents, **guests.contents}
     with world.working_on(host.name, f"{len(planned.changes)} changes"):
         async with world.session(host) as session:
-            answer = await carried_out(Act("enact", run, arguments, server.contents), host, session, world)
+            answer = await carried_out(Act("enact", run, arguments, contents), host, session, world)
         # Of an apply that was cut short as well: whoever comes back finds it done, and the host would still take it back.
         waiting = answer.get("armed")
         try:
@@ -200,7 +213,7 @@ async def undo(server: str, host: Host, world: World, *, run: str = "", force: b
     Which run that is stands in the ledger before anything is done: cut short and called again, the same run is finished
     and not one more taken back.
     """
-    started = world.clock.now()
+    started = world.clock.monotonic()
     async with world.session(host) as session:
         known = await session.call("observe", {"scope": scope(server, host, world), "resources": []})
         states = {str(item["run"]): str(item["state"]) for item in _objects(known, "runs")}
@@ -210,8 +223,10 @@ async def undo(server: str, host: Host, world: World, *, run: str = "", force: b
         world.reached("undo-story.intent")
         answer: JSONObject = {"run": wanted, "results": [], "skipped": []}
         if states.get(wanted) != _UNDONE:
+            guests = _guests_of(wanted, known, world)
             arguments: JSONObject = {"scope": scope(server, host, world), "run": wanted, "force": force, "by": world.author}
-            answer = await carried_out(Act("undo", operation, arguments), host, session, world)
+            arguments |= guests.arguments
+            answer = await carried_out(Act("undo", operation, arguments, guests.contents), host, session, world)
         world.reached("undo-story.act")
     outcomes = tuple(_outcome(item) for item in _objects(answer, "results"))
     body = {**body, "results": _pairs((outcome.address, outcome.outcome) for outcome in outcomes)}
@@ -220,7 +235,14 @@ async def undo(server: str, host: Host, world: World, *, run: str = "", force: b
     world.reached("undo-story.outcome")
     skipped = answer.get("skipped")
     not_undone = tuple(str(address) for address in skipped) if isinstance(skipped, list) else ()
-    return Converged(server, host.name, wanted, outcomes, not_undone=not_undone, seconds=world.clock.now() - started)
+    return Converged(server, host.name, wanted, outcomes, not_undone=not_undone, seconds=world.clock.monotonic() - started)
+
+
+def _guests_of(run: str, known: JSONObject, world: World) -> Along:
+    """The kinds of others that a run was made with, as far as they are still installed here; a host remembers what they were."""
+    names = next((item["kinds"] for item in _objects(known, "runs") if item["run"] == run and "kinds" in item), [])
+    found = [str(name) for name in names if str(name) in world.kinds] if isinstance(names, list) else []
+    return packed(world.strangers(found))
 
 
 async def runs_down_to(server: str, host: Host, world: World, *, run: str) -> tuple[str, ...]:

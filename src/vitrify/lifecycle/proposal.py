@@ -13,6 +13,7 @@ from vitrify.lifecycle import record, upkeep
 from vitrify.lifecycle.operation import SPOKEN, Intended, moved
 from vitrify.lifecycle.retire import RETIRE
 from vitrify.lifecycle.settings import RunSettings, declared_digest, from_json, settings_of, to_json
+from vitrify.lifecycle.strangers import along
 from vitrify.lifecycle.world import Site, World
 from vitrify.ports import BakeRequest, Ground, Operation, Release, Slots
 from vitrify.resources.process import image_process
@@ -27,6 +28,7 @@ class Wanted:
     request: BakeRequest
     declared: str
     resources: dict[str, str]
+    kinds: Mapping[str, str]
 
 
 def wanted_of(server: Server, world: World) -> Wanted:
@@ -40,6 +42,7 @@ def wanted_of(server: Server, world: World) -> Wanted:
         raise UsageInvalid(f"{server.name} has no `base` to bake its image upon", where=server.where, hint=hint)
     settings = settings_of(server, image_process(process), key=bytes.fromhex(world.key))
     resources = {str(resource.address): resource.digest for resource in server.resources}
+    guests = along(server.resources, world)
     return Wanted(
         server=server,
         settings=settings,
@@ -47,11 +50,13 @@ def wanted_of(server: Server, world: World) -> Wanted:
             server=server.name,
             base=str(server.base),
             resources=[resource.to_json() for resource in server.resources],
-            contents=server.contents,
+            contents={**server.contents, **guests.contents},
             labels={"server": server.name},
+            kinds=guests.references,
         ),
-        declared=declared_digest(server.resources, str(server.base), settings),
+        declared=declared_digest(server.resources, str(server.base), settings, kinds=guests.arguments),
         resources=resources,
+        kinds=guests.digests,
     )
 
 
@@ -125,6 +130,7 @@ async def propose(server: Server, host: Host, site: Site, world: World) -> Relea
         live=slots.live,
         because=(),
         declared=digest_of([wanted.declared, ground.seen]) if ground else wanted.declared,
+        kinds=wanted.kinds,
         notices=(*_notices(server, host, world), *lacking),
     )
     if operation and begun and operation.kind != RETIRE and declared(begun) == wanted.declared:

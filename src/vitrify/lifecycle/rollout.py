@@ -29,7 +29,7 @@ from vitrify.ports import Backends, Instance, InstanceSpec
 
 async def carry_out(rollout: Rollout) -> Released:
     """Bring the release into service without losing a request; `PreviousStillServing` where it is not fit for it."""
-    kind, started = rollout.operation.kind, rollout.world.clock.now()
+    kind, started = rollout.operation.kind, rollout.world.clock.monotonic()
     rollout.note(f"{kind}.intended", live=rollout.intended.live)
     if rollout.operation.step in NO_WAY_BACK:
         instances, times = await launch(rollout), SwitchTimes(0.0, None)
@@ -51,7 +51,7 @@ async def carry_out(rollout: Rollout) -> Released:
         warm=kind == "rollback" and bool(rollout.intended.keep),
         switch_seconds=times.switched,
         answer_seconds=times.answered,
-        seconds=rollout.world.clock.now() - started,
+        seconds=rollout.world.clock.monotonic() - started,
     )
 
 
@@ -125,15 +125,15 @@ async def switch(rollout: Rollout, instances: tuple[Instance, ...]) -> SwitchTim
     """Move all new requests to these instances, in one rename."""
     world, route = rollout.world, rollout.settings.route
     rollout.note("switch.intended")
-    intended_at = world.clock.now()
+    intended_at = world.clock.monotonic()
     answered = None
     async with rollout.step("switch"):
         if route:
             await rollout.site.router.switch(rollout.server, to=Backends(rollout.set, _addresses(instances)))
-        switched = world.clock.now() - intended_at
+        switched = world.clock.monotonic() - intended_at
         if route and rollout.operation.kind == "rollback":
             await _answered(rollout)
-            answered = world.clock.now() - intended_at
+            answered = world.clock.monotonic() - intended_at
     rollout.note("switch.done")
     world.say("switch", rollout.server, f"release {rollout.release.number} is live", stage=Stage.DONE)
     return SwitchTimes(switched, answered)
@@ -169,8 +169,8 @@ async def _drain(rollout: Rollout, instances: tuple[Instance, ...]) -> None:
     leaving = [address for address in rollout.intended.back if address not in _addresses(instances)]
     if not (rollout.settings.route and leaving):
         return
-    deadline = clock.now() + rollout.settings.rollout.drain
-    while (left := await router.in_flight(leaving)) and clock.now() < deadline:
+    deadline = clock.monotonic() + rollout.settings.rollout.drain
+    while (left := await router.in_flight(leaving)) and clock.monotonic() < deadline:
         rollout.world.say("drain", rollout.server, f"requests in flight: {left}", stage=Stage.PROGRESS)
         await clock.sleep(0.1)
     rollout.world.say("drain", rollout.server, f"requests cut: {left}" if left else "no request left", stage=Stage.DONE)

@@ -111,9 +111,10 @@ def from_json(data: JSONObject) -> RunSettings:
     )
 
 
-def declared_digest(resources: tuple[Resource, ...], base: str, settings: RunSettings) -> str:
-    """The identity of what a release is made from: equal digests need no new release."""
-    return digest_of({"resources": [resource.to_json() for resource in resources], "base": base, "settings": _identity(settings)})
+def declared_digest(resources: tuple[Resource, ...], base: str, settings: RunSettings, *, kinds: JSONObject | None = None) -> str:
+    """The identity of what a release is made from: equal digests need no new release. `kinds` are those that are not ours."""
+    wishes: list[JSON] = [resource.to_json() for resource in resources]
+    return digest_of({"resources": wishes, "base": base, "settings": _identity(settings), **(kinds or {})})
 
 
 def _identity(settings: RunSettings) -> JSONObject:

@@ -130,7 +130,7 @@ async def _health(trial: Trial, host: Host) -> str:
     arguments: JSONObject = {
         "scope": mutable.scope(trial.server.name, host, world),
         "health": health.to_json(),
-        "port": trial.server.port,
+        "port": health.port or trial.server.port,
     }
     async with world.session(host) as session:
 

@@ -12,6 +12,7 @@ from vitrify.core.digest import JSONObject
 from vitrify.core.event import Emit, Event, Stage
 from vitrify.core.resource import Kinds
 from vitrify.core.step import Reached
+from vitrify.core.stranger import Stranger
 from vitrify.ledger.entry import Entry
 from vitrify.ports import Builder, Clock, Router, Runtime, Session, StateStore
 
@@ -40,6 +41,11 @@ class Site:
     router: Router
 
 
+def no_strangers(_names: Iterable[str]) -> tuple[Stranger, ...]:
+    """For a world in which all kinds are ours."""
+    return ()
+
+
 @dataclass(frozen=True)
 class World:
     """The project's surroundings."""
@@ -66,6 +72,8 @@ class World:
     site: Callable[[Host], AbstractAsyncContextManager[Site]]
     first_answer: Callable[[str], Awaitable[None]]
     """Returns once this URL gave a complete answer."""
+    strangers: Callable[[Iterable[str]], tuple[Stranger, ...]] = no_strangers
+    """Of these kinds, those that are not ours, with the source that goes along."""
     keep_runs: int = 20
     """So many runs of each server stay undoable on a host."""
     dead_man: float = 120.0

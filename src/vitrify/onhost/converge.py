@@ -22,6 +22,7 @@ from vitrify.onhost.observe import Look, holds, look, observe, observed, settled
 from vitrify.onhost.ownership import Holding, Ownership
 from vitrify.onhost.runs import Run, Step, identity
 from vitrify.onhost.scope import Here, objects
+from vitrify.onhost.strangers import forget_unused
 from vitrify.onhost.undo import leave_undos, undo
 
 
@@ -120,10 +121,13 @@ class _Enactment:
         """Begin or continue, change by change, and end."""
         if self._request.dead_man:
             need_timer(self._here)
+        kinds = self._here.guests.keep()
         if self._seen.unfinished is None:
             self._begin()
         else:
             self._settle()
+        if kinds:
+            self._journal.append({"record": "kinds", "kinds": [reference.to_json() for reference in kinds]})
         self._here.context.reached("run.intent")
         if self._request.dead_man:
             arm(self._here, self._run.id, self._request.dead_man)
@@ -142,6 +146,8 @@ class _Enactment:
         self._journal.append({"record": "end", "at": self._now(), "outcome": told.FAILED if failed else told.DONE})
         self._here.context.reached("run.outcome")
         forget_old(self._here.memory, all_runs(self._here.memory), self._request.keep)
+        held = ((holding.project, holding.server, holding.resource.address.kind) for holding in ownership)
+        forget_unused(self._here.memory, held=held, runs=(run.kinds for run in all_runs(self._here.memory)))
         answered: List[JSON] = [dict(result) for result in results]
         return {"run": self._run.id, "results": answered, "baseline": baseline.digest, "armed": [*armed(self._here)]}
 

@@ -33,7 +33,7 @@ WANTS = f"{UNITS}/timers.target.wants"
 BY = "the dead-man's timer"
 AGAIN = 75
 """The exit status that asks to be started once more: EX_TEMPFAIL of sysexits.h."""
-# Not `Type=oneshot`: systemd 252 loads no such service with a `RestartForceExitStatus`.
+# A service of type `oneshot` may ask to be started once more from systemd 254 on only; before that it is refused altogether.
 _SERVICE = """\
 [Unit]
 Description=Take back run {run}, which nobody confirmed

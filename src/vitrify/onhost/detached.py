@@ -14,7 +14,7 @@ import sys
 import time
 from dataclasses import replace
 from functools import partial
-from typing import Callable, Dict, Iterator, Optional, Tuple, Union
+from typing import Callable, Dict, Iterator, Optional, Sequence, Tuple, Union
 
 from vitrify.core.diagnostic import Busy, TargetFailed, UsageInvalid, VitrifyError, error_from_json
 from vitrify.core.difference import Change
@@ -24,8 +24,9 @@ from vitrify.onhost.answer import answered
 from vitrify.onhost.calls import Call, find_call
 from vitrify.onhost.context import Context
 from vitrify.onhost.files import write
-from vitrify.onhost.scope import objects
+from vitrify.onhost.scope import Scope, guests_of, objects
 from vitrify.onhost.spool import Request, Spool, Spools
+from vitrify.onhost.strangers import references
 
 IN_MEMORY = 64 << 20
 """Contents beyond so many bytes wait on the disk, in a file without a name; those that may hold a secret never do."""
@@ -126,17 +127,29 @@ def _under_way(spools: Spools, server: Tuple[str, str], request: Request) -> Opt
     if alive and answer is None:
         since = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(spool.request.since))
         raise Busy(
-            f"another {spool.request.call} of {server[1]} is under way on this host",
+            f"another {_NAMES.get(spool.request.call, spool.request.call)} of {server[1]} is under way on this host",
             why=f"{spool.request.operation}, begun by {spool.request.by or 'somebody'}, {since}",
             hint="wait until it has ended, and run the same command again",
         )
     return None
 
 
+_NAMES = {"enact": "apply"}
+"""What a person calls it."""
+
+
 def _fetch(context: Context, inner: JSONObject, luggage: Luggage) -> None:
-    """Everything that the changes may need, in one question."""
+    """Everything that the changes may need, in one question; kinds of others come first, since they know what theirs need."""
+    kinds = context.kinds
+    if references(inner):
+        guests = guests_of(replace(context, blob=luggage.blob), Scope.of(inner), inner)
+        kinds = kinds.beside(guests)
+        _ask(context, [reference.digest for reference in guests.sent if guests.kept(reference) is None], luggage)
     changes = [Change.from_json(item) for item in objects(inner, "changes")]
-    wanted = [digest for change in changes for digest in context.kinds[change.resource.address.kind].contents(change)]
+    _ask(context, [digest for change in changes for digest in kinds[change.resource.address.kind].contents(change)], luggage)
+
+
+def _ask(context: Context, wanted: Sequence[str], luggage: Luggage) -> None:
     digests = tuple(dict.fromkeys(wanted))
     if digests and context.blobs is not None:
         for digest, found in context.blobs(digests):

@@ -12,7 +12,7 @@ from vitrify.core.diagnostic import TargetFailed
 _HINTS: Dict[int, str] = {
     errno.ENOSPC: "free space on the filesystem that holds it, then run the same command again",
     errno.EDQUOT: "the quota is used up: free space or raise it, then run the same command again",
-    errno.EROFS: "the filesystem is mounted read-only",
+    errno.EROFS: "make it writable (after a disk error the kernel's log says why it is not), then run the same command again",
     errno.EACCES: "run as root, or as the owner of the folder",
     errno.EPERM: "run as root; if you are, see whether the file is immutable (`lsattr`)",
     errno.EBUSY: "it is in use, perhaps as a mount point of its own",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Container, Dict, FrozenSet, Iterable, List, Mapping, Optional, Tuple
+from typing import Container, Dict, FrozenSet, Iterable, Iterator, List, Mapping, Optional, Tuple
 
 from vitrify.core.digest import JSON, JSONObject
 from vitrify.core.resource import Address, Kinds, Resource
@@ -84,6 +84,9 @@ class Ownership:
     def of(self, project: str, server: str) -> Tuple[Holding, ...]:
         """What one server holds, oldest first."""
         return tuple(holding for key, holding in self._holdings.items() if key[:2] == (project, server))
+
+    def __iter__(self) -> Iterator[Holding]:
+        return iter(self._holdings.values())
 
     def find(self, key: Key) -> Optional[Holding]:
         """One holding."""

@@ -9,6 +9,7 @@ from typing import Callable, Dict, Iterable, List, Mapping, Optional, Tuple
 from vitrify.core.difference import Change
 from vitrify.core.digest import JSON, JSONObject, digest_of
 from vitrify.core.resource import Resource
+from vitrify.core.stranger import Reference
 from vitrify.onhost.images import Image
 from vitrify.onhost.memory import damaged, refuse_newer
 
@@ -87,6 +88,8 @@ class Run:
     undoing: bool = False
     """Whether an undo was begun and neither finished nor left."""
     undone: bool = False
+    kinds: Tuple[Reference, ...] = ()
+    """The kinds of others that its changes were made with."""
 
     @property
     def state(self) -> str:
@@ -95,7 +98,8 @@ class Run:
 
     def summary(self) -> JSONObject:
         """One row of `status`."""
-        return {"run": self.id, "by": self.by, "at": self.at, "state": self.state, "changes": len(self.steps)}
+        found: JSONObject = {"run": self.id, "by": self.by, "at": self.at, "state": self.state, "changes": len(self.steps)}
+        return {**found, "kinds": [reference.name for reference in self.kinds]} if self.kinds else found
 
 
 def read_run(content: bytes, path: str) -> Optional[Run]:
@@ -180,6 +184,7 @@ def _outcome(step: Step, record: JSONObject) -> Step:
 
 _RUN: Dict[str, Callable[[Run, JSONObject], Run]] = {
     "end": lambda run, record: replace(run, ended=str(record["outcome"])),
+    "kinds": lambda run, record: replace(run, kinds=_kinds(run, record)),
     "undo.begin": lambda run, _: replace(run, undoing=True),
     "undo.end": lambda run, record: replace(run, undoing=False, undone=record["outcome"] == DONE),
 }
@@ -188,6 +193,12 @@ _STEP: Dict[str, Callable[[Step, JSONObject], Step]] = {
     "undo.intent": lambda step, record: replace(step, undoing=True, resetting=tuple(str(path) for path in _list(record["resetting"]))),
     "undo.outcome": lambda step, record: replace(step, undoing=False, undone=record["outcome"] == DONE),
 }
+
+
+def _kinds(run: Run, record: JSONObject) -> Tuple[Reference, ...]:
+    """Those of a run that was continued take the place of those that it began with."""
+    found = (*run.kinds, *(Reference.from_json(_object(item)) for item in _list(record["kinds"])))
+    return tuple({reference.name: reference for reference in found}.values())
 
 
 def _object(data: JSON) -> JSONObject:

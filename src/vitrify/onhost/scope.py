@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
-from typing import Iterable, List, Tuple
+from dataclasses import dataclass, replace
+from typing import Iterable, List, Sequence, Tuple
 
 from vitrify.core.diagnostic import UsageInvalid
 from vitrify.core.digest import JSONObject
 from vitrify.core.resource import Resource
+from vitrify.core.stranger import Reference
 from vitrify.core.system import Target
 from vitrify.onhost.context import Context
 from vitrify.onhost.live import live_system
@@ -16,6 +17,7 @@ from vitrify.onhost.memory import Memory
 from vitrify.onhost.root import folder_system, image_system
 from vitrify.onhost.rooted import Rooted
 from vitrify.onhost.sidecar import Sidecar
+from vitrify.onhost.strangers import Guests, references, refuse_ours
 
 ATTRIBUTES = "attributes.json"
 
@@ -63,13 +65,22 @@ class Here:
     scope: Scope
     system: Rooted
     memory: Memory
+    guests: Guests
+    """The kinds that are not ours; `context.kinds` knows them too."""
 
     @classmethod
     def at(cls, context: Context, arguments: JSONObject) -> Here:
         """Open the target that the arguments name. Changes nothing."""
         scope = Scope.of(arguments)
         memory = Memory(scope.memory, within=scope.root)
-        return cls(context, scope, _system(scope, memory, context), memory)
+        guests = guests_of(context, scope, arguments)
+        context = replace(context, kinds=context.kinds.beside(guests))
+        return cls(context, scope, _system(scope, memory, context), memory, guests)
+
+    def again(self, run: Sequence[Reference]) -> Here:
+        """The same, for what is done about a run: with the kinds of others that it was made with."""
+        guests = self.guests.of(run)
+        return replace(self, guests=guests, context=replace(self.context, kinds=self.context.kinds.beside(guests)))
 
     def resources(self, arguments: JSONObject, name: str = "resources") -> Tuple[Resource, ...]:
         """The resources in an argument, each checked by its kind's schema once more."""
@@ -83,6 +94,20 @@ class Here:
             problems = kind.schema.problems(resource.fields, absent=resource.absent, resolved=True)
             if problems:
                 raise UsageInvalid(f"{resource.address}: {problems[0].summary}", hint=problems[0].hint)
+
+
+def guests_of(context: Context, scope: Scope, arguments: JSONObject) -> Guests:
+    """The kinds of others that a call may use."""
+    sent = references(arguments)
+    refuse_ours(sent, context.kinds.ours)
+    return Guests(
+        Memory(scope.memory, within=scope.root) if scope.memory else None,
+        context.blob,
+        key=scope.key,
+        believed=scope.target is Target.HOST,
+        sent=tuple(replace(reference, voucher="") for reference in sent),
+        server=(scope.project, scope.server),
+    )
 
 
 def objects(arguments: JSONObject, name: str) -> List[JSONObject]:

@@ -33,7 +33,9 @@ def undo(context: Context, arguments: JSONObject) -> JSONObject:
         kept = arguments.get("while_kept")
         if isinstance(kept, str) and here.memory.content(kept) is None:
             raise UsageInvalid(f"run {wanted} stands: it was confirmed meanwhile")
-        run = _end(here, _chosen(here, wanted))
+        chosen = _chosen(here, wanted)
+        here = here.again(chosen.kinds)
+        run = _end(here, chosen)
         return _Undoing(here, run, force=force).go(by=str(arguments.get("by", "")))
 
 

@@ -153,6 +153,7 @@ def _wished(node: Node, scope: Scope, project: Project, *, image: bool) -> Wishe
     linked = list(_linked(active, dormant, workshop))
     if image:
         _needs_process(active, node, workshop.problems)
+    _needs_port(active, node, workshop.problems)
     if len(linked) < len(active):
         return None
     try:
@@ -210,6 +211,17 @@ def _needs_process(active: list[Compiled], node: Node, problems: Problems) -> No
     for one in processes[1:]:
         hint = f"`{processes[0].address}` is one already; make a server for each"
         problems.add("an image has one process", one.wish.at, why=f"the other one is at {processes[0].wish.at}", hint=hint)
+
+
+def _needs_port(active: list[Compiled], node: Node, problems: Problems) -> None:
+    """Health that asks on the server's own port needs one."""
+    health = node.get("health")
+    tcp = health.get("tcp") if health else None
+    own = health is not None and ("http" in health.entries or (tcp is not None and tcp.value == 0)) and "port" not in health.entries
+    ports = [one for one in active if one.address.kind == PROCESS and one.resource and "port" in one.resource.fields]
+    if own and not ports and not problems.told(at := walk(node, ("health",), key=True)):
+        hint = "give its `process` a `port`, or say where it answers: `health: {http: /, port: 80}`"
+        problems.add("health is asked on the port of the server's `process`, and there is none", at, hint=hint)
 
 
 def _contents(found: Iterable[Wished], project: Project) -> Mapping[str, Content]:

@@ -202,6 +202,7 @@ class HealthPart(Part):
     interval: Duration = 0.2
     timeout: Duration = 2.0
     grace: Duration = 30.0
+    port: Annotated[int | None, Given] = Field(default=None, ge=1, le=65535)
 
     @model_validator(mode="after")
     def _one(self) -> HealthPart:

@@ -82,7 +82,7 @@ def document(content: bytes, path: Path, kinds: Kinds, problems: Problems) -> No
         if path.name == PYTHON:
             from vitrify.project import python
 
-            return python.parse(content, file=str(path), kinds=kinds.names(), problems=problems)
+            return python.parse(content, file=str(path), kinds=kinds, problems=problems)
         from vitrify.project.yaml import parse
 
         return parse(content, file=str(path), problems=problems)

@@ -7,13 +7,14 @@ import contextlib
 import importlib
 import os
 import sys
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from types import CodeType, ModuleType, TracebackType
 from typing import NoReturn
 
 from vitrify.core.diagnostic import DeclarationInvalid, Diagnostic, Location, VitrifyError
+from vitrify.core.resource import Kinds
 from vitrify.core.schema import near
 from vitrify.project.node import Node
 from vitrify.project.pieces import OFFERED, Project, Translation
@@ -24,13 +25,13 @@ FRONT = "vitrify.declare"
 _FORM = 'as in `shop = project("shop", servers={"web": server(…)})`'
 
 
-def parse(content: bytes, *, file: str, kinds: Collection[str], problems: Problems) -> Node:
+def parse(content: bytes, *, file: str, kinds: Kinds, problems: Problems) -> Node:
     """The declaration that this program makes; `kinds` are those that it can import from `vitrify.declare`.
 
     Raises DeclarationInvalid, with the line, where it fails or makes none.
     """
     code = _compiled(content, file)
-    _known_imports(content, file, {*OFFERED, *kinds})
+    _known_imports(content, file, kinds)
     made = _run(code, file)
     found = list({id(value): value for value in made.values() if isinstance(value, Project)}.values())
     if not found:
@@ -55,18 +56,23 @@ def _compiled(content: bytes, file: str) -> CodeType:
     _fail("this is not Python", at, why=why)
 
 
-def _known_imports(content: bytes, file: str, names: Collection[str]) -> None:
+def _known_imports(content: bytes, file: str, kinds: Kinds) -> None:
     """Every wrong name at once, each with the one that was meant; Python itself would stop at the first."""
+    unknown = [
+        alias
+        for node in ast.walk(ast.parse(content))
+        if isinstance(node, ast.ImportFrom) and node.module == FRONT
+        for alias in node.names
+        if alias.name not in {*OFFERED, "*"} and alias.name not in kinds
+    ]
+    names = {*OFFERED, *kinds.names()} if unknown else set()
     wrong = [
         Diagnostic(
             f"there is nothing called `{alias.name}` in {FRONT}",
             Location(file, alias.lineno, alias.col_offset + 1),
             hint=near(alias.name, names) or f"it has: {', '.join(sorted(names))}",
         )
-        for node in ast.walk(ast.parse(content))
-        if isinstance(node, ast.ImportFrom) and node.module == FRONT
-        for alias in node.names
-        if alias.name not in names and alias.name != "*"
+        for alias in unknown
     ]
     if wrong:
         raise DeclarationInvalid(wrong)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from vitrify.core.diagnostic import Location, VitrifyError
 from vitrify.core.digest import JSON, JSONObject
 from vitrify.core.resource import Kinds
-from vitrify.core.schema import Schema, Type
+from vitrify.core.schema import Field, Schema, Type
 from vitrify.core.unit import environment_file
 from vitrify.project.contents import Contents
 from vitrify.project.node import Node, plain, scalars
@@ -51,7 +51,7 @@ class Resolving:
         """The resource's fields; None where a content or secret cannot be had, which is noted where it is named."""
         travels: JSONObject = {name: value for name, value in values.items() if not self._known[name].control}
         secret, secrets = False, dict[str, str]()
-        texts = [name for name, known in self._known.items() if known.type is Type.TEXT and known.secret and not known.control]
+        texts = [name for name, known in self._known.items() if self._travels_as_digest(name, known)]
         for name in texts:
             travels.pop(name, None)
         if not absent:
@@ -65,6 +65,10 @@ class Resolving:
                 self._key(str(values["key_source"]), travels)
             secrets = self._environment(values, travels)
         return None if self._failed else Made(travels, secret, secrets)
+
+    def _travels_as_digest(self, name: str, known: Field) -> bool:
+        may_be_secret = known.type is Type.TEXT and known.secret and not known.control
+        return may_be_secret or (name == "content" and self._says_content())
 
     def _says_content(self) -> bool:
         """Whether `content` is one of several ways to say what a file holds, and so travels as a digest."""

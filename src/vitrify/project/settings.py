@@ -64,6 +64,7 @@ def health(part: HealthPart | None) -> Health | None:
         interval=part.interval,
         timeout=part.timeout,
         grace=part.grace,
+        port=part.port,
     )
 
 

@@ -66,6 +66,22 @@ def test_an_entry_says_number_time_author_and_what_happened() -> None:
     assert (entry.sequence, entry.at, entry.author, entry.kind) == (2, "2026-02-03T04:05:06.789Z", "ada@laptop", "switch.intended")
 
 
+@pytest.mark.parametrize("jump", [86_400.0, -86_400.0], ids=["forwards", "backwards"])
+def test_a_clock_that_is_set_changes_no_order_and_what_was_written_still_verifies(jump: float) -> None:
+    class Set(Noon):
+        def now(self) -> float:
+            return super().now() + jump
+
+    store = MemoryLedgerStore()
+    log = a_log(store, size=2)
+    replace(log, clock=Set()).append("apply.intended", {"operation": "op-1"})
+    log.append("apply.done", {"operation": "op-1"})
+
+    assert [entry.sequence for entry in log.entries()] == [0, 1, 2, 3]
+    assert [entry.kind for entry in log.find("op-1")] == ["apply.intended", "apply.done"]
+    assert look(store).problems == ()
+
+
 def test_entries_come_back_in_order_from_any_number_on() -> None:
     log = a_log(MemoryLedgerStore(), size=300)
     assert [entry.sequence for entry in log.entries()] == list(range(300))

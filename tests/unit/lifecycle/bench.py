@@ -68,10 +68,18 @@ class SteppingClock:
 
     def __init__(self) -> None:
         self._now = 1_770_000_000.0
+        self._set_by = 0.0
         self._due: list[tuple[float, Callable[[], None]]] = []
 
     def now(self) -> float:
+        return self._now + self._set_by
+
+    def monotonic(self) -> float:
         return self._now
+
+    def set_by(self, seconds: float) -> None:
+        """What time synchronisation does to a clock that was wrong, or a person."""
+        self._set_by += seconds
 
     async def sleep(self, seconds: float) -> None:
         self.let_pass(seconds)

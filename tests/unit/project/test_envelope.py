@@ -28,8 +28,9 @@ servers:
     rollout: {strategy: blue-green, drain: 20s, probation: 500ms, keep_warm: 1h, retain: 7}
     vars: {unused: 1}
     resources:
-      - process: {name: web, command: [/usr/bin/python3]}
+      - process: {name: web, command: [/usr/bin/python3], port: 8000}
 """
+PROCESS = "- process: {name: web, command: [/usr/bin/python3], port: 8000}"
 
 
 def test_every_key_of_a_server_reaches_the_declaration(project: Project) -> None:
@@ -109,7 +110,7 @@ def test_every_key_of_a_server_reaches_the_declaration(project: Project) -> None
         ("retain: 7", "retain: -1", "15:90 -1 is too small", ""),
         ("rollout: {", "rollout: 5 #", "15:14 expected a map, not a number", ""),
         ("vars: {unused: 1}", "vars: [1]", "16:11 expected a map, not a list", ""),
-        ("    resources:\n      - process: {name: web, command: [/usr/bin/python3]}\n", "", "6:3 the key `resources` is missing", ""),
+        (f"    resources:\n      {PROCESS}\n", "", "6:3 the key `resources` is missing", ""),
     ],
 )
 def test_a_wrong_key_or_value_is_told_at_its_very_place(project: Project, old: str, new: str, expected: str, rest: str) -> None:
@@ -159,7 +160,7 @@ def test_one_word_flips_a_server_both_ways(project: Project) -> None:
 
 def test_a_flip_that_lacks_a_key_says_which_and_proposes_a_value(project: Project) -> None:
     found = project.problems(
-        WHOLE.replace("    base: rootfs:./root\n", "").replace("- process: {name: web, command: [/usr/bin/python3]}", "- directory: /srv")
+        WHOLE.replace("    base: rootfs:./root\n", "").replace("http: /healthz", "tcp: 80").replace(PROCESS, "- directory: /srv")
     )
 
     assert [(problem.where.line, problem.where.column) for problem in found if problem.where] == [(7, 16), (7, 16)]
@@ -173,6 +174,16 @@ def test_an_image_with_two_processes_is_told_with_both_places(project: Project) 
 
     assert found == "19:9 an image has one process"
     assert f"{project.folder}/vitrify.yaml:18:9" in more
+
+
+def test_health_on_a_port_that_nobody_has_is_refused(project: Project) -> None:
+    text = WHOLE.replace(", port: 8000", "")
+
+    found, more = project.problem(text)
+
+    assert found == "13:5 health is asked on the port of the server's `process`, and there is none"
+    assert "port: 80" in more
+    assert project.load(text.replace("http: /healthz", "http: /healthz, port: 80")).servers[0].health
 
 
 def test_health_by_tcp_zero_is_the_instances_own_port(project: Project) -> None:
