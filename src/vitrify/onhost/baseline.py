@@ -107,8 +107,11 @@ class Keeper:
 
         What only shares its file with others says nothing about the rest of that file.
         """
-        kind = self._here.context.kinds[resource.address.kind]
-        if kind.shares or resource.absent:
+        kinds = self._here.context.kinds
+        if resource.absent or resource.address.kind not in kinds:  # one from elsewhere, which nobody sends along any more
+            return
+        kind = kinds[resource.address.kind]
+        if kind.shares:
             return
         wished = kind.desired(resource)
         kept = tuple(name for name, field_ in _RIGHTS.items() if "type" in wished and field_ not in wished)
