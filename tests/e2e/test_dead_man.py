@@ -87,12 +87,30 @@ def test_the_timer_outlives_the_machine_going_down(fleet: Fleet, control: Contro
     machine.machine.run("systemctl", "stop", timer.name)
     machine.machine.run("systemctl", "start", "timers.target")
 
-    # A plan may still come through the connection that was open before: the file tells.
     until = time.monotonic() + WITHIN
-    while machine.machine.path("/etc/ssh/sshd_config.d/90-shop.conf").exists() and time.monotonic() < until:
-        time.sleep(0.05)
+    while left_behind(machine) and time.monotonic() < until:
+        time.sleep(0.2)
+    assert left_behind(machine) == []
     assert not machine.machine.path("/etc/ssh/sshd_config.d/90-shop.conf").exists()
     assert opened(control)
+
+
+def test_whoever_comes_back_after_being_killed_confirms_what_the_machine_did_meanwhile(fleet: Fleet, control: Control) -> None:
+    machine = fleet.boot()
+    declare(control, fleet, machine, "MaxAuthTries 7")
+    applying = control.start("apply", "--dead-man", "8")
+    until = time.monotonic() + WITHIN
+    while not left_behind(machine) and time.monotonic() < until:
+        time.sleep(0.02)
+    applying.kill()
+    applying.communicate()
+
+    told = control.run("apply", "--dead-man", "8").stderr
+    time.sleep(9.0)
+
+    assert "stands: a new connection was let in" in told
+    assert machine.text("/etc/ssh/sshd_config.d/90-shop.conf") == "MaxAuthTries 7\n"
+    assert left_behind(machine) == []
 
 
 def test_without_a_timer_the_change_is_trusted(fleet: Fleet, control: Control) -> None:

@@ -78,6 +78,81 @@ def test_on_a_folder_the_secret_is_at_its_destination_and_in_the_undo_journal_al
     assert all(path.stat().st_mode & 0o077 == 0 for path in (shop.folder / "machine/var/lib/vitrify").rglob("*"))
 
 
+HASH = f"$6$canary$CanaryHashThatIsNeverShown{'x' * 60}"
+SCRIPT = f"#!/bin/sh\n: {CANARY}\n"
+ACCOUNTS = """
+      - user: {name: app, password: "secret:hash", create_home: false}
+      - file: {path: /etc/app.ini, mode: "0600"}
+      - ini: {path: /etc/app.ini, section: db, option: password, value: "secret:password"}
+      - file: {path: /etc/app.conf, mode: "0600"}
+      - block: {path: /etc/app.conf, content: "secret:password"}
+"""
+NEVER_MADE = """
+      - debconf: {question: shop/password, package: shop, vtype: password, value: "secret:password"}
+      - postgres_user: {name: shop, password: "secret:password"}
+      - script: {name: set-up, content: "secret:script", creates: /var/done}
+"""
+FROM_MANY = "secrets: {password: {env: SHOP_PASSWORD}, hash: {env: SHOP_HASH}, script: {env: SHOP_SCRIPT}}\n"
+
+
+def with_kinds(shop: Shop, lines: str) -> None:
+    """The shop with these resources before its process, on a machine that knows who root is."""
+    path, etc = shop.folder / "vitrify.yaml", shop.folder / "machine/etc"
+    path.write_text(path.read_text().replace("      - process:", f"{lines.strip(chr(10))}\n      - process:") + FROM_MANY)
+    etc.mkdir(exist_ok=True)
+    (etc / "passwd").write_text("root:x:0:0:root:/root:/bin/sh\n")
+    (etc / "group").write_text("root:x:0:\n")
+    (etc / "shadow").write_text("root:*:19000:0:99999:7:::\n")
+    (etc / "shadow").chmod(0o640)
+
+
+def with_all(shop: Shop, *commands: tuple[str, ...], password: str = CANARY) -> str:
+    """All that these commands print, with every secret at hand."""
+    said = [shop.run(*words, expect=None, SHOP_PASSWORD=password, SHOP_HASH=HASH, SHOP_SCRIPT=SCRIPT) for words in commands]
+    return "".join(result.stdout + result.stderr for result in said)
+
+
+def shown(text: str) -> list[str]:
+    """Which of the secrets a text holds."""
+    return [secret for secret in (CANARY, HASH, HASH.rpartition("$")[2]) if secret in text]
+
+
+def keepers(folder: Path) -> set[str]:
+    """The files that hold any of the secrets, but for the undo journal."""
+    found = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file() and shown(path.read_bytes().decode("latin-1"))}
+    return {name for name in found if not name.startswith("machine/var/lib/vitrify/before/")}
+
+
+def test_accounts_options_and_blocks_keep_their_secrets_where_they_belong_alone(build_shop: BuildShop) -> None:
+    shop = build_shop(lifecycle="mutable")
+    with_kinds(shop, ACCOUNTS)
+
+    said = with_all(shop, *READING, ("apply",), ("plan", "-v"))
+    assert keepers(shop.folder) == {"machine/etc/shadow", "machine/etc/app.ini", "machine/etc/app.conf"}
+    said += with_all(shop, ("plan",), ("apply",), password=f"{CANARY}-rotated")
+    (shop.folder / "machine/etc/app.ini").chmod(0o644)
+    said += with_all(shop, *READING, ("audit", "--full"), ("apply", "-v"), ("undo", "web"), *READING)
+
+    assert shown(said) == []
+    assert keepers(shop.folder) == {"machine/etc/shadow", "machine/etc/app.ini", "machine/etc/app.conf"}
+    assert keepers(shop.home) == set()
+
+
+def test_what_cannot_be_made_says_why_without_its_secret(build_shop: BuildShop) -> None:
+    shop = build_shop(lifecycle="mutable")
+    with_kinds(shop, NEVER_MADE)
+
+    said = with_all(shop, *READING, ("apply",), ("ledger", "show", "-v"), ("plan", "-v"), ("apply", "-o", "json"))
+
+    assert "debconf:shop/password" in said
+    assert "postgres_user:shop" in said
+    assert "script:set-up" in said
+    assert "failed" in said
+    assert shown(said) == []
+    assert keepers(shop.folder) == set()
+    assert keepers(shop.home) == set()
+
+
 def test_a_release_keeps_the_secret_in_the_environment_file_of_its_instances_alone(build_shop: BuildShop) -> None:
     shop = build_shop()
     with_secrets(shop, in_file=False)

@@ -95,7 +95,7 @@ class Route:
 
 @dataclass(frozen=True)
 class Rollout:
-    """How a release goes into service. Times in seconds; `retain` counts releases kept for rollback."""
+    """How a release goes into service. Times in seconds; `retain` counts releases kept beside the live one, for rollback."""
 
     strategy: str = "blue-green"
     drain: float = 30.0

@@ -157,11 +157,13 @@ async def _enact(server: Server, host: Host, planned: HostPlan, run: str, world:
     with world.working_on(host.name, f"{len(planned.changes)} changes"):
         async with world.session(host) as session:
             answer = await carried_out(Act("enact", run, arguments, contents), host, session, world)
-        if seconds and answer.get("run"):
-            try:
-                await confirmed(str(answer["run"]), scope(server.name, host, world), host, world)
-            except TargetUnreachable as error:
-                return answer, error
+        # Of an apply that was cut short as well: whoever comes back finds it done, and the host would still take it back.
+        waiting = answer.get("armed")
+        try:
+            for armed in waiting if isinstance(waiting, list) and host.is_remote else ():
+                await confirmed(str(armed), scope(server.name, host, world), host, world)
+        except TargetUnreachable as error:
+            return answer, error
         return answer, None
 
 

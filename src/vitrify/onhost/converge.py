@@ -14,7 +14,7 @@ from vitrify.onhost import runs as told
 from vitrify.onhost.baseline import Baseline, Keeper, managed_folders
 from vitrify.onhost.change import carry_out, listeners
 from vitrify.onhost.context import Context
-from vitrify.onhost.dead_man import arm, seconds_of
+from vitrify.onhost.dead_man import arm, armed, need_timer, seconds_of
 from vitrify.onhost.images import Images
 from vitrify.onhost.journal import Journal, Keep, all_runs, forget_old
 from vitrify.onhost.memory import Holder
@@ -68,7 +68,7 @@ def enact(context: Context, arguments: JSONObject) -> JSONObject:
         # Making the memory may itself make folders that are wished for: the very first look was before that.
         seen = first if first and not all_runs(here.memory) else _look(here, request)
         if not (request.changes or request.settled or request.forgotten or seen.unfinished):
-            return {"run": "", "results": [], "baseline": Baseline.remembered(here).digest}
+            return {"run": "", "results": [], "baseline": Baseline.remembered(here).digest, "armed": [*armed(here)]}
         return _Enactment(here, request, seen).go()
 
 
@@ -120,6 +120,8 @@ class _Enactment:
     def go(self) -> JSONObject:
         """Begin or continue, change by change, and end."""
         kinds = self._here.guests.keep()
+        if self._request.dead_man:
+            need_timer(self._here)
         if self._seen.unfinished is None:
             self._begin()
         else:
@@ -147,7 +149,7 @@ class _Enactment:
         held = ((holding.project, holding.server, holding.resource.address.kind) for holding in ownership)
         forget_unused(self._here.memory, held=held, runs=(run.kinds for run in all_runs(self._here.memory)))
         answered: List[JSON] = [dict(result) for result in results]
-        return {"run": self._run.id, "results": answered, "baseline": baseline.digest}
+        return {"run": self._run.id, "results": answered, "baseline": baseline.digest, "armed": [*armed(self._here)]}
 
     def _now(self) -> float:
         return round(self._here.context.clock(), 3)

@@ -10,7 +10,7 @@ import json
 import os
 import sys
 import time
-from typing import Dict
+from typing import Dict, List
 
 from vitrify.core import unit
 from vitrify.core.diagnostic import Busy, Denied, TargetFailed, UsageInvalid, VitrifyError
@@ -48,7 +48,7 @@ _TIMER = """\
 [Unit]
 Description=Take back run {run} unless it is confirmed
 [Timer]
-OnActiveSec={seconds:g}
+OnActiveSec={seconds:.3f}
 AccuracySec=100ms
 """
 
@@ -59,15 +59,23 @@ def seconds_of(arguments: JSONObject) -> float:
     return float(found) if isinstance(found, (int, float)) and found > 0 else 0.0
 
 
-def arm(here: Here, run: str, seconds: float) -> None:
-    """From now on the host takes this run back after so many seconds; repeating it begins the time anew."""
+def need_timer(here: Here) -> None:
+    """Raise Denied where a run could not be armed: before it begins."""
     if not here.system.service_manager():
         raise Denied(
             "this could shut us out, and the host has no systemd that could take it back",
             why="a dead-man's timer is a timer of systemd",
             hint="look at the plan once more; `--dead-man 0` applies it without a way back",
         )
-    words = (sys.executable, "-I", "-S", _program(here, run), ALONE, here.memory.path(f"{_name(run)}.json"))
+
+
+def arm(here: Here, run: str, seconds: float, *, running: str = "") -> None:
+    """From now on the host takes this run back after so many seconds; repeating it begins the time anew.
+
+    `running` is the program that does so: where it is not given, this very one.
+    """
+    need_timer(here)
+    words = (sys.executable, "-I", "-S", _program(here, run, running or sys.argv[0]), ALONE, here.memory.path(f"{_name(run)}.json"))
     here.memory.write(f"{_name(run)}.json", {"call": "undo", "arguments": _arguments(here, run)})
     texts = {
         f"{UNITS}/{_name(run)}.service": _SERVICE.format(run=run, words=" ".join(map(unit.argument, words)), again=AGAIN),
@@ -99,12 +107,11 @@ def _arguments(here: Here, run: str) -> JSONObject:
         "bwrap": "",
         "key": scope.key.hex(),
     }
-    return {"scope": told, "run": run, "force": True, "by": BY}
+    return {"scope": told, "run": run, "force": True, "by": BY, "while_kept": f"{_name(run)}.json"}
 
 
-def _program(here: Here, run: str) -> str:
-    """This very program as a file or folder that is still there when the host has gone down and come up."""
-    running = sys.argv[0]
+def _program(here: Here, run: str, running: str) -> str:
+    """The program as a file or folder that is still there when the host has gone down and come up."""
     if os.path.isdir(running):
         return running
     kept = here.memory.path(f"{_name(run)}.pyz")
@@ -115,6 +122,22 @@ def _program(here: Here, run: str) -> str:
 
     here.memory.put((os.path.basename(kept),), fill)
     return kept
+
+
+def armed(here: Here) -> List[str]:
+    """The runs of this server that the host takes back unless they are confirmed, whoever began them."""
+    if not (here.system.service_manager() and here.memory.there() and here.system.stat(UNITS) is not None):
+        return []
+    timers = [name for name in here.system.names(UNITS) if name.startswith(_name("")) and name.endswith(".timer")]
+    runs = [name[len(_name("")) : -len(".timer")] for name in timers]
+    return [run for run in runs if _is_ours(here, run)]
+
+
+def _is_ours(here: Here, run: str) -> bool:
+    kept = here.memory.read(f"{_name(run)}.json")
+    arguments = kept.get("arguments") if kept else None
+    scope = arguments.get("scope") if isinstance(arguments, dict) else None
+    return isinstance(scope, dict) and (scope.get("project"), scope.get("server")) == (here.scope.project, here.scope.server)
 
 
 def disarm(here: Here, run: str) -> bool:
@@ -134,11 +157,15 @@ def disarm(here: Here, run: str) -> bool:
 
 def confirm(context: Context, arguments: JSONObject) -> JSONObject:
     """The call `dead_man.confirm`: the run stands. `stands` is false where it was taken back already."""
-    here, run = Here.at(context, arguments), str(arguments.get("run", ""))
-    with here.memory.held(Holder("who confirms it", run), context.clock):
+    return {"stands": stands(Here.at(context, arguments), str(arguments.get("run", "")))}
+
+
+def stands(here: Here, run: str) -> bool:
+    """Let the run stand, unless it was taken back already: then False."""
+    with here.memory.held(Holder("who confirms it", run), here.context.clock):
         disarm(here, run)
         undone = [known.undone or known.undoing for known in all_runs(here.memory) if known.id == run]
-    return {"stands": not any(undone)}
+    return not any(undone)
 
 
 def alone(path: str, kinds: Kinds) -> int:
@@ -147,7 +174,7 @@ def alone(path: str, kinds: Kinds) -> int:
         with open(path, encoding="utf-8") as file:
             asked = json.load(file)
     except FileNotFoundError:
-        return 0  # confirmed in the last moment
+        return 0  # confirmed before we looked; where that happens behind our back, the undo itself refuses
     context = Context(emit=silence, blob=_nobody, reached=carry_on, kinds=kinds, clock=time.time)
     call, arguments = find_call(str(asked["call"])), asked["arguments"]
     if call is None:
@@ -162,9 +189,17 @@ def alone(path: str, kinds: Kinds) -> int:
         sys.stderr.write(f"{error}\n")
         return 1
     else:
-        sys.stderr.write(f"taken back: {json.dumps(ended.get('results'))}\n")
+        whole = _undone(Here.at(context, arguments), str(arguments["run"]))
+        sys.stderr.write(f"taken back{'' if whole else ' in part'}: {json.dumps(ended.get('results'))}\n")
+        if not whole:
+            return 1  # what it needs stays: the next start of the machine tries once more
     disarm(Here.at(context, arguments), str(arguments["run"]))
     return 0
+
+
+def _undone(here: Here, run: str) -> bool:
+    """Whether it is taken back to its end: whoever listens to what was put back is told as well."""
+    return any(known.undone for known in all_runs(here.memory) if known.id == run)
 
 
 def _nobody(digest: str) -> bytes:

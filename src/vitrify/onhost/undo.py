@@ -30,6 +30,9 @@ def undo(context: Context, arguments: JSONObject) -> JSONObject:
     if not here.memory.there():
         raise _nothing(here, wanted)
     with here.memory.held(Holder(str(arguments.get("by", "")), wanted), context.clock):
+        kept = arguments.get("while_kept")
+        if isinstance(kept, str) and here.memory.content(kept) is None:
+            raise UsageInvalid(f"run {wanted} stands: it was confirmed meanwhile")
         chosen = _chosen(here, wanted)
         here = here.again(chosen.kinds)
         run = _end(here, chosen)

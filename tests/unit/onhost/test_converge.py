@@ -52,7 +52,8 @@ def test_applying_twice_finds_nothing_left_to_do(engine: Engine) -> None:
 
 
 def test_a_run_that_has_nothing_to_do_is_not_remembered(engine: Engine) -> None:
-    assert engine.apply() == {"run": "", "results": [], "baseline": engine.call("audit", resources=[], folders=[], full=True)["digest"]}
+    digest = engine.call("audit", resources=[], folders=[], full=True)["digest"]
+    assert engine.apply() == {"run": "", "results": [], "baseline": digest, "armed": []}
     assert engine.states() == []
 
 
