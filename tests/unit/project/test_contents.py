@@ -27,7 +27,9 @@ def test_a_source_travels_as_the_digest_of_its_bytes_and_is_read_when_needed(pro
     assert server.contents == {digest: Content(path=str(path))}
 
 
-@pytest.mark.parametrize("kind", ["firewall: {name: x, ", "unit: {name: x.service, ", "file: {path: /x, ", "script: {name: x, always: true, "])
+@pytest.mark.parametrize(
+    "kind", ["firewall: {name: x, ", "unit: {name: x.service, ", "file: {path: /x, ", "script: {name: x, always: true, "]
+)
 @pytest.mark.parametrize("way", ["source: files/a", "template: files/a", "content: same}"])
 def test_where_content_is_one_of_several_ways_it_travels_as_a_digest(project: Project, kind: str, way: str) -> None:
     project.file("files/a", b"same")
