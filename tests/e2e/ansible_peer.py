@@ -24,8 +24,8 @@ def program() -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (place / "whole").exists():
             shutil.rmtree(place, ignore_errors=True)
-            install = [place / "bin" / "python", "-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-input"]
-            for command in ([sys.executable, "-m", "venv", place], [*install, "--require-hashes", "-r", LOCK]):
+            install = [str(place / "bin" / "python"), "-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-input"]
+            for command in ([sys.executable, "-m", "venv", str(place)], [*install, "--require-hashes", "-r", str(LOCK)]):
                 done = subprocess.run(command, check=False, capture_output=True, text=True)
                 if done.returncode:
                     raise RuntimeError(f"Ansible could not be installed: {done.stderr}")
@@ -47,7 +47,7 @@ def play(book: Path, address: str, *, port: int, config: Path, home: Path) -> st
         "ANSIBLE_PYTHON_INTERPRETER": "/usr/bin/python3",
         "ANSIBLE_NOCOLOR": "1",
     }
-    command = [program(), "-i", f"{address},", "-u", "root", "-e", f"ansible_port={port}", book]
+    command = [str(program()), "-i", f"{address},", "-u", "root", "-e", f"ansible_port={port}", str(book)]
     done = subprocess.run(command, cwd=book.parent, env=environ, check=False, capture_output=True, text=True, stdin=subprocess.DEVNULL)
     if done.returncode:
         raise RuntimeError(f"{done.stdout}\n{done.stderr}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from fleet import PORT, Control, Fleet
 from live_host import LiveHost
 from vitrify.core.digest import digest_of
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]  # the first time, Ansible and a Debian are fetched
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "from-ansible"
 
@@ -49,11 +50,13 @@ def state(machine: LiveHost) -> dict[str, list[object]]:
     return found
 
 
-def served(machine: LiveHost) -> tuple[dict[str, str], str]:
-    """How the unit stands, and what it answers."""
-    ask = "from urllib.request import urlopen; print(urlopen('http://127.0.0.1:8081/').read().decode())"
+def running(machine: LiveHost) -> dict[str, str]:
+    """How the unit stands, and with which settings it says that it is ready."""
     unit = machine.unit("shop", "ActiveState", "UnitFileState", "User", "FragmentPath", "NeedDaemonReload")
-    return unit, machine.run("/usr/bin/python3", "-c", ask).stdout
+    ready, deadline = machine.path("/run/shop/ready"), time.monotonic() + 10
+    while not ready.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return {**unit, "ready": ready.read_text()}
 
 
 def test_a_role_and_its_declaration_leave_the_same_state(fleet: Fleet, control: Control, tmp_path: Path) -> None:
@@ -72,5 +75,6 @@ def test_a_role_and_its_declaration_leave_the_same_state(fleet: Fleet, control: 
     assert {path: (after.get(path), as_theirs.get(path)) for path in paths if after.get(path) != as_theirs.get(path)} == {}
     assert digest_of(after) == digest_of(as_theirs)
     assert {"/etc/shop/shop.ini", "/etc/login.defs", "/etc/passwd"} <= {path for path in after if before.get(path) != after[path]}
-    assert served(ours.machine) == served(theirs.machine)
+    assert running(ours.machine) == running(theirs.machine)
+    assert running(ours.machine)["ready"] == "4 workers, at most 100 orders\n"
     assert control.document("plan")["servers"][0]["changes"] == []
