@@ -44,6 +44,8 @@ def _fits(fixture: Fixture) -> bool:
 
 
 FIXTURES = _fixtures()
+SHARED = {"user": ("/etc/passwd",), "group": ("/etc/passwd",), "service": ("/etc/systemd/system",)}
+"""What a kind that owns no path works on: one wish for a group that another wish wants gone is no declaration to converge."""
 
 
 @dataclass(frozen=True)
@@ -92,9 +94,7 @@ def _apart(drawn: Sequence[Fixture]) -> Declared:
     claimed: set[str] = set()
     for fixture in drawn:
         own = _claims(fixture)
-        if fixture.wish.address in addresses or any(
-            place.inside(one, other) or place.inside(other, one) for one in own for other in claimed
-        ):
+        if fixture.wish.address in addresses or any(_meet(one, other) for one in own for other in claimed):
             continue
         chosen.append(fixture)
         addresses.add(fixture.wish.address)
@@ -103,4 +103,8 @@ def _apart(drawn: Sequence[Fixture]) -> Declared:
 
 
 def _claims(fixture: Fixture) -> set[str]:
-    return {*fixture.before, *fixture.after, *KINDS[fixture.kind].owned_paths(fixture.wish)}
+    return {*fixture.before, *fixture.after, *KINDS[fixture.kind].owned_paths(fixture.wish), *SHARED.get(fixture.kind, ())}
+
+
+def _meet(one: str, other: str) -> bool:
+    return one == other or place.inside(one, other) or place.inside(other, one)
