@@ -46,6 +46,12 @@ PROOFS: Final[Mapping[str, Proof]] = {
         n=1_000,
         covers=("src/vitrify/builders/*.py", "src/vitrify/stores/layout.py", "src/vitrify/onhost/*.py"),
     ),
+    "converging": Proof(
+        claim="declarations of many kinds are converged by one apply, and one undo gives the whole tree back",
+        tests=("tests/property/test_converging.py",),
+        n=2_000,
+        covers=("src/vitrify/core/*.py", "src/vitrify/onhost/*.py", "src/vitrify/resources/*.py"),
+    ),
     "crash": Proof(
         claim="killed at any intent, act or outcome, the same command run again finishes or undoes",
         tests=("tests/e2e", "-k", "crash"),

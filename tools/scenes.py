@@ -43,7 +43,10 @@ _PRIVATE = (
     "mount -t tmpfs none /run/lock",
 )
 """This very machine as the host: what is written on it is seen by this scene alone."""
-_SLOW = 'command: {name: migrate, run: [/bin/sh, -c, "touch /srv/begun; sleep 10"], creates: /srv/migrated}'
+_SLOW = (
+    'command: {name: migrate, run: [/usr/bin/timeout, "60", /bin/sh, -c, "touch /srv/begun; while [ -e /srv/begun ]; do sleep 0.1; done"],'
+    " creates: /srv/migrated}"
+)
 
 SCENES: Final[Mapping[str, Scene]] = {
     "mistakes": Scene(
@@ -97,8 +100,8 @@ SCENES: Final[Mapping[str, Scene]] = {
         _shop(_SLOW, hosts="local"),
         ("vitrify apply -y",),
         mounts=_PRIVATE,
-        before=("vitrify apply -y & first=$!", "while [ ! -e /srv/begun ]; do sleep 0.02; done"),
-        after=('kill "$first"',),
+        before=("vitrify apply -y &", "while [ ! -e /srv/begun ]; do sleep 0.02; done"),
+        after=("rm /srv/begun", "wait"),
         programs=("unshare",),
     ),
     "nothing-answers": Scene(

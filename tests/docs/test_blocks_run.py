@@ -71,7 +71,7 @@ def _site(home: Path) -> Path:
 def _leave_nothing_running(place: Path) -> None:
     """A page that ends half way, or that forgot to, must not leave instances and a router behind."""
     for keys in place.rglob("vitrify.keys"):
-        retire = ["vitrify", "retire", "web", "-y"]
+        retire = ["vitrify", "retire", "web", "--only", "instances", "-y"]
         subprocess.run(retire, cwd=keys.parent, env=_reader(place / "home"), check=False, capture_output=True)
 
 

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from vitrify.core.stranger import Stranger
 from vitrify.testing.engine import MEMORY, Engine, wish
 
 PAGE = Path(__file__).parents[2].joinpath("docs", "formats", "host-memory.md").read_text(encoding="utf-8")
+KIND = Stranger("logrotate", "Logrotate", Path(__file__).parents[2].joinpath("examples", "kind", "vitrify_logrotate.py").read_bytes())
 ROW = re.compile(r"^\| `(?P<record>[a-z.]+)` \| (?P<keys>.+?) \| ", re.MULTILINE)
 
 
@@ -23,7 +25,9 @@ def told(row: re.Match[str]) -> set[str]:
 def engine(tmp_path: Path) -> Engine:
     engine = Engine(tmp_path)
     (tmp_path / "hosts").write_text("hello\n")
-    engine.apply(engine.file("/hosts", "hello\n"), engine.file("/motd", "one\n"), wish("directory", path="/srv"))
+    engine.contents[KIND.reference.digest] = KIND.source
+    wishes = (engine.file("/hosts", "hello\n"), engine.file("/motd", "one\n"), wish("directory", path="/srv"))
+    engine.call("enact", **engine.plan(*wishes), kinds=[KIND.reference.to_json()])
     engine.call("undo", run="", force=False, by="ada")
     return engine
 

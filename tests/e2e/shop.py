@@ -156,4 +156,4 @@ class Shop:
 
     def clear(self) -> None:
         """End everything that runs."""
-        self.run("retire", "web", expect=None)
+        self.run("retire", "web", "--only", "instances", expect=None)

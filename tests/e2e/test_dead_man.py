@@ -87,10 +87,10 @@ def test_the_timer_outlives_the_machine_going_down(fleet: Fleet, control: Contro
     machine.machine.run("systemctl", "stop", timer.name)
     machine.machine.run("systemctl", "start", "timers.target")
 
-    # A plan may still come through the connection that was open before: the file tells.
     until = time.monotonic() + WITHIN
-    while machine.machine.path("/etc/ssh/sshd_config.d/90-shop.conf").exists() and time.monotonic() < until:
-        time.sleep(0.05)
+    while left_behind(machine) and time.monotonic() < until:
+        time.sleep(0.2)
+    assert left_behind(machine) == []
     assert not machine.machine.path("/etc/ssh/sshd_config.d/90-shop.conf").exists()
     assert opened(control)
 

@@ -72,7 +72,7 @@ def flip(tmp_path: Path) -> Iterator[Desk]:
     # Whichever life it had, nothing of it goes on after the test.
     declared = desk.folder / "vitrify.yaml"
     declared.write_text(declared.read_text().replace("lifecycle: mutable", "lifecycle: immutable"))
-    desk.run("retire", "web", expect=None)
+    desk.run("retire", "web", "--only", "instances", expect=None)
 
 
 def test_a_server_for_both_lives_is_flipped_by_one_word_and_answers(flip: Desk, as_expected: Callable[[str, str], bool]) -> None:
@@ -85,7 +85,7 @@ def test_a_server_for_both_lives_is_flipped_by_one_word_and_answers(flip: Desk, 
     declared.write_text(declared.read_text().replace("lifecycle: mutable", "lifecycle: immutable"))
     flip.run("apply")
 
-    with urlopen("http://127.0.0.1:18475/") as answer:
+    with urlopen("http://127.0.0.1:18476/") as answer:
         assert answer.read() == b"visitor 1\n"
     assert "No drift" in flip.run("audit")
 

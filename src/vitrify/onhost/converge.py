@@ -119,9 +119,9 @@ class _Enactment:
 
     def go(self) -> JSONObject:
         """Begin or continue, change by change, and end."""
+        kinds = self._here.guests.keep()
         if self._request.dead_man:
             need_timer(self._here)
-        kinds = self._here.guests.keep()
         if self._seen.unfinished is None:
             self._begin()
         else:

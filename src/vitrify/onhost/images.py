@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Dict, Iterable, Mapping, Optional, Tuple
 
+from vitrify.core import place
 from vitrify.core.digest import JSONObject
 from vitrify.core.resource import MISSING
 from vitrify.onhost.beneath import Entry, Spot
@@ -152,13 +153,20 @@ class Images:
 
     def put_back(self, before: Iterable[Image]) -> None:
         """Make these paths as they were; outermost first, as a kind names them. Times of folders are the caller's."""
-        images = tuple(before)
+        images = self._without_what_lay_beyond(tuple(before))
         for image in reversed(images):
             self._make_way(image)
         for image in images:
             if not image.missing:
                 self._put(image)
         self._system.keep()
+
+    def _without_what_lay_beyond(self, images: Tuple[Image, ...]) -> Tuple[Image, ...]:
+        """Below a link that a folder took the place of nothing was: what was seen there is where the link leads, and stays as it is."""
+        links = [image.path for image in images if image.type == "link" and self.take(image.path, keep=False).type == "directory"]
+        if not links:
+            return images
+        return tuple(Image(one.path) if any(place.inside(one.path, link) for link in links) else one for one in images)
 
     def _make_way(self, image: Image) -> None:
         with (

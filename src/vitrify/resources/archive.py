@@ -116,7 +116,8 @@ class Archive(Kind):
         names = [f"{top}/{name}" for name in told] if isinstance(told, list) else []
         if change.action is Action.REMOVE:
             return (top, *names, _list_path(change.resource))
-        return (top, *names) if names else ()
+        same = change.before.get("archive") == change.after.get("archive")  # else `inverse` writes the note
+        return (top, *names, *((_list_path(change.resource),) if same else ())) if names else ()
 
     def owned_paths(self, resource: Resource) -> Tuple[str, ...]:
         """The folder and the note in it; what else is in it is not known before it is unpacked."""

@@ -36,7 +36,9 @@ FIND = (
     '4711.*) seen="$seen; $python is ${version#4711.}";; '
     '*) seen="$seen; $python does not run";; '
     "esac; done; "
-    'echo "vitrify $token refused no-python ${seen#??}"; exit 69'
+    "manager=none; for name in apt-get dnf yum apk zypper pacman; do "
+    'if command -v "$name" >/dev/null 2>&1; then manager=$name; break; fi; done; '
+    'echo "vitrify $token refused no-python-$manager ${seen#??}"; exit 69'
 )
 
 

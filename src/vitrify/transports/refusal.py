@@ -81,8 +81,17 @@ _SUDO = (
 )
 _STAGES = {
     "no-sudo": ("{host} has no sudo", "the login is not root's, and there is no way to become it", "install sudo there, or log in as root"),
-    "no-python": ("{host} has no Python that runs the payload", "", "install Python 3.9 or newer: `apt-get install python3-minimal`"),
 }
+_NO_PYTHON = "no-python-"
+_INSTALL = {
+    "apt-get": "apt-get install python3-minimal",
+    "dnf": "dnf install python3",
+    "yum": "yum install python3",
+    "apk": "apk add python3",
+    "zypper": "zypper install python3",
+    "pacman": "pacman -S python",
+}
+"""What brings a Python to a host that has this package manager."""
 
 
 def refused(host: Host, code: int | None, said: Sequence[str], *, entered: bool) -> TargetUnreachable:
@@ -99,6 +108,10 @@ def refused(host: Host, code: int | None, said: Sequence[str], *, entered: bool)
 
 def stage_refused(host: Host, what: str, detail: str) -> TargetUnreachable:
     """One of the stages on the host says that it cannot go on."""
+    if what.startswith(_NO_PYTHON):
+        own = _INSTALL.get(what.removeprefix(_NO_PYTHON), "")
+        hint = "install Python 3.9 or newer there" + (f", as root: `{own}`" if own else "; no package manager that we know is there")
+        return TargetUnreachable(f"{host.name} has no Python that runs the payload", why=detail or "none was found", hint=hint)
     summary, why, hint = _STAGES.get(what, ("no session could be opened on {host}", what, ""))
     return TargetUnreachable(_filled(summary, host), why=why or detail, hint=hint)
 

@@ -11,6 +11,7 @@ import pytest
 
 from vitrify.core.diagnostic import Denied, UsageInvalid
 from vitrify.core.difference import Change
+from vitrify.core.digest import JSONObject
 from vitrify.core.resource import Resource
 from vitrify.core.system import System
 from vitrify.resources.file import File
@@ -251,3 +252,18 @@ def test_a_run_that_was_cut_short_can_be_undone(engine: Engine) -> None:
 
     assert not (engine.root / "etc/motd").exists()
     assert engine.states() == [("r1", "undone")]
+
+
+def test_a_link_in_a_trees_place_is_put_back_and_what_it_led_to_is_left_alone(engine: Engine) -> None:
+    theirs, app = engine.root / "etc/theirs", engine.root / "app"
+    (theirs / "bin").mkdir(parents=True)
+    (theirs / "bin/run").write_text("theirs")
+    app.symlink_to("etc/theirs")
+    run: JSONObject = {"type": "file", "mode": "0755", "content": engine.text("ours")}
+    engine.apply(wish("tree", to="/app", entries={"bin": {"type": "directory", "mode": "0755"}, "bin/run": run}))
+    assert (app / "bin/run").read_text() == "ours"
+
+    assert undo(engine) == ["done"]
+
+    assert app.readlink() == Path("etc/theirs")
+    assert (theirs / "bin/run").read_text() == "theirs"

@@ -106,11 +106,21 @@ def test_a_client_that_says_nothing_is_told_by_its_end() -> None:
     assert "ended with 255" in str(refused(HOST, 255, [], entered=False))
 
 
-def test_a_host_without_python_says_what_it_has() -> None:
-    (found,) = stage_refused(HOST, "no-python", "/usr/bin/python3 is 3.7.3").diagnostics
+@pytest.mark.parametrize(
+    ("manager", "told"),
+    [
+        ("apt-get", "`apt-get install python3-minimal`"),
+        ("dnf", "`dnf install python3`"),
+        ("apk", "`apk add python3`"),
+        ("none", "no package manager"),
+    ],
+)
+def test_a_host_without_python_says_what_it_has_and_what_brings_one(manager: str, told: str) -> None:
+    (found,) = stage_refused(HOST, f"no-python-{manager}", "/usr/bin/python3 is 3.7.3").diagnostics
 
     assert found.why == "/usr/bin/python3 is 3.7.3"
     assert "3.9" in found.hint
+    assert told in found.hint
 
 
 def test_control_sockets_lie_in_a_short_folder_of_ours(tmp_path: Path) -> None:
