@@ -124,7 +124,7 @@ class Stage:
         """End every instance and the router; remove the folder."""
         if (self.project / "vitrify.keys").exists():
             subprocess.run(
-                [sys.executable, "-m", "vitrify", "retire", "web", "-y"],
+                [sys.executable, "-m", "vitrify", "retire", "web", "--only", "instances", "-y"],
                 cwd=self.project,
                 env=self._environment(),
                 capture_output=True,
