@@ -51,7 +51,7 @@ class Resolving:
         """The resource's fields; None where a content or secret cannot be had, which is noted where it is named."""
         travels: JSONObject = {name: value for name, value in values.items() if not self._known[name].control}
         secret, secrets = False, dict[str, str]()
-        texts = [name for name, known in self._known.items() if known.type is Type.TEXT and known.secret and not known.control]
+        texts = [name for name, known in self._known.items() if known.type is Type.TEXT and self._by_digest(name) and not known.control]
         for name in texts:
             travels.pop(name, None)
         if not absent:
@@ -65,6 +65,9 @@ class Resolving:
                 self._key(str(values["key_source"]), travels)
             secrets = self._environment(values, travels)
         return None if self._failed else Made(travels, secret, secrets)
+
+    def _by_digest(self, name: str) -> bool:
+        return self._known[name].secret or (name == "content" and self._says_content())
 
     def _says_content(self) -> bool:
         """Whether `content` is one of several ways to say what a file holds, and so travels as a digest."""
