@@ -119,7 +119,7 @@ def finish(
         return Completed(code, _end_of(out), _end_of(err))
 
 
-def _ended(process: "subprocess.Popen[bytes]", seconds: Optional[float]) -> int:
+def _ended(process: subprocess.Popen[bytes], seconds: Optional[float]) -> int:
     """How it ended, as soon as it has: `Popen.wait` with a time limit looks now and then, and so up to 50 ms too late."""
     try:
         descriptor = os.pidfd_open(process.pid)
