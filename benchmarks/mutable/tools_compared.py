@@ -117,18 +117,18 @@ class Bench:
 
     def bare(self) -> Spent:
         """A connection and nothing else."""
-        return self._sh("true\n", shell="true")
+        return self._sh("true\n", remote="true")
 
-    def _sh(self, text: str, *, shell: str = "sudo -n sh -s") -> Spent:
+    def _sh(self, text: str, *, remote: str = "sudo -n sh -s") -> Spent:
         """On all machines at once."""
         started, before = time.perf_counter(), os.times()
         pipe, null = subprocess.PIPE, subprocess.DEVNULL
         running = []
         for target in self.targets:
-            argv = self._client.argv(_host(target), shell)
+            argv = self._client.argv(_host(target), remote)
             running.append(subprocess.Popen(argv, stdin=pipe, stdout=null, stderr=pipe, text=True, env=self._environment()))
         for one in running:
-            _, said = one.communicate(text if shell != "true" else None, timeout=120)
+            _, said = one.communicate(text if remote != "true" else None, timeout=120)
             if one.returncode:
                 raise RuntimeError(said)
         after = os.times()
