@@ -42,6 +42,7 @@ def main(application: Open = open_app) -> NoReturn:
     gc.set_threshold(100_000, 20, 20)
     surroundings = Surroundings(Streams(sys.stdin, sys.stdout, sys.stderr), os.environ, time.time, application)
     ended = run(sys.argv[1:], surroundings)
+    gc.freeze()  # the end of a process is no time to look for garbage either
     sys.exit(Exit.TERMINATED if terminated and ended is Exit.INTERRUPTED else ended)
 
 

@@ -143,3 +143,5 @@ def main(kinds: Kinds) -> None:
     channel = Channel(read, lambda data: write(target, data))
     Runner(channel, kinds, calls=find_call, reached=from_environment(os.environ)).serve(meanwhile)
     sys.stderr.flush()
+    # Whoever closed the channel waits for the end of this process, and nothing that Python would still tidy up outlives it.
+    os._exit(0)
