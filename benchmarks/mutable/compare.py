@@ -18,12 +18,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "tests" / "e2e"), str(Path(__file__).parent)]
+sys.path.insert(0, str(ROOT / "tests" / "e2e"))
 
 import workload
 from distance import Counted, Distance
-from fleet import PORT, Control, Fleet, Reached
 from tools_compared import Bench, Spent, clean, end_state, prepare
+
+from fleet import PORT, Control, Fleet, Reached
 
 PEERS = ("mitogen", "pyinfra", "ansible")
 
@@ -94,8 +95,11 @@ def no_ops(bench: Bench, line: Distance, asked: argparse.Namespace) -> None:
         for name in asked.peers:
             found.setdefault(f"{name}, cold", []).append(_cold(bench, line, getattr(bench, name)))
     for name, times in found.items():
-        middle = sorted(times, key=lambda one: one[0].seconds)[len(times) // 2]
-        _told(f"{name}, no-op", Spent(middle[0].seconds, statistics.median(one.cpu for one, _ in times)), middle[1])
+        times.sort(key=lambda one: one[0].seconds)
+        middle, counted = times[len(times) // 2]
+        between = f"from {times[0][0].seconds:.2f} to {times[-1][0].seconds:.2f}" if len(times) > 1 else ""
+        _told(f"{name}, no-op", Spent(middle.seconds, statistics.median(one.cpu for one, _ in times)), counted, between)
+    print(f"load {os.getloadavg()[0]:.1f} at the end")
 
 
 def _cold(bench: Bench, line: Distance, way: Callable[[], Spent]) -> tuple[Spent, Counted]:
@@ -104,9 +108,9 @@ def _cold(bench: Bench, line: Distance, way: Callable[[], Spent]) -> tuple[Spent
     return way(), line.taken()
 
 
-def _told(name: str, spent: Spent, counted: Counted) -> None:
+def _told(name: str, spent: Spent, counted: Counted, between: str = "") -> None:
     said = f"{counted.flips:6,} flips {counted.up:10,} bytes up {counted.connections:4} connections"
-    print(f"{name:24} {spent.seconds:8.2f} s   cpu {spent.cpu:7.2f} s {said}", flush=True)
+    print(f"{name:24} {spent.seconds:8.2f} s   cpu {spent.cpu:7.2f} s {said} {between}", flush=True)
 
 
 if __name__ == "__main__":

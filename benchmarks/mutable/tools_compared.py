@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import workload
+
 from fleet import Control, Reached
 from vitrify.core.declaration import Host
 from vitrify.transports.ssh import Client
