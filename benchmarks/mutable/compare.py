@@ -17,8 +17,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests" / "e2e"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests" / "e2e"))
 
 import workload
 from distance import Counted, Distance
@@ -26,6 +25,7 @@ from tools_compared import Bench, Spent, clean, end_state, prepare
 
 from fleet import PORT, Control, Fleet, Reached
 
+ROOT = Path(__file__).resolve().parents[2]
 PEERS = ("mitogen", "pyinfra", "ansible")
 
 
