@@ -113,6 +113,7 @@ class _Health(TypedDict, total=False):
     interval: str
     timeout: str
     grace: str
+    port: int
 
 class _RouteNeeded(TypedDict):
     """What traffic reaches the server."""
