@@ -45,3 +45,21 @@ def test_help_imports_no_verb() -> None:
 def _imported(*arguments: str) -> set[str]:
     done = subprocess.run([sys.executable, "-c", IMPORTED, *arguments], capture_output=True, text=True, check=False)
     return set(done.stderr.splitlines()[-1].split())
+
+
+def test_a_look_at_hosts_reads_no_story_of_images() -> None:
+    assert not {"vitrify.lifecycle.immutable", "vitrify.lifecycle.rollout"} & _brought_along("vitrify.lifecycle.fleet")
+
+
+def test_a_payload_that_looks_at_a_host_brings_along_nothing_of_the_network() -> None:
+    assert not {"http.client", "ssl", "email", "platform", "asyncio"} & _brought_along("vitrify.onhost.runner", "vitrify.onhost.converge")
+
+
+def test_verbs_that_call_hosts_import_what_draws_their_answer_afterwards() -> None:
+    assert not {"vitrify.cli.render_plan", "vitrify.cli.render_report"} & _brought_along("vitrify.cli.plan", "vitrify.cli.apply")
+
+
+def _brought_along(*modules: str) -> set[str]:
+    program = f"import sys, {', '.join(modules)}; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    return set(done.stdout.split())

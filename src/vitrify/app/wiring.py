@@ -146,7 +146,6 @@ class Wiring:
         """What the stories are given."""
         from vitrify.lifecycle.world import World
         from vitrify.project import identity
-        from vitrify.project.binaries import bubblewrap_if_any
         from vitrify.project.clock import SystemClock, new_name
         from vitrify.project.keyring import author_key, digest_key
         from vitrify.stores.claim import claim
@@ -170,7 +169,7 @@ class Wiring:
             emit=self._emit,
             reached=reached,
             key=digest_key(self.home / "keys").hex(),
-            bubblewrap=bubblewrap_if_any(),
+            bubblewrap=lambda: self._bubblewrap,
             identify=new_name,
             claim=lambda server: claim(home / "claims" / f"{server}.lock", server),
             session=self._session,
@@ -180,6 +179,12 @@ class Wiring:
             keep_runs=self._options.keep_runs,
             dead_man=self._options.dead_man,
         )
+
+    @cached_property
+    def _bubblewrap(self) -> str:
+        from vitrify.project.binaries import bubblewrap_if_any
+
+        return bubblewrap_if_any()
 
     @cached_property
     def _transport(self) -> LocalTransport:
@@ -240,7 +245,7 @@ class Wiring:
         store = LayoutStore(self.home / "store")
         run = str(self.home / "projects" / self.world.project_id / "run")
         async with self._session(LOCAL) as session:
-            means = Means(payload=self._transport.payload, bwrap=self.world.bubblewrap)
+            means = Means(payload=self._transport.payload, bwrap=self._bubblewrap)
             yield Site(
                 session=session,
                 builder=OciBuilder(session, store, means=means),

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
-from vitrify.cli import documents
 from vitrify.cli.confirm import confirm
 from vitrify.cli.exits import Exit, ended
 from vitrify.cli.invocation import Invocation
 from vitrify.cli.options import shared
-from vitrify.cli.render_plan import plan_lines
-from vitrify.cli.render_report import applied_lines
 from vitrify.cli.verb import verb
 from vitrify.core.diagnostic import UsageInvalid
-from vitrify.core.plan import Plan
+
+if TYPE_CHECKING:
+    from vitrify.core.plan import Plan
 
 EXAMPLES = {
     "vitrify apply": "Show the plan, ask, and carry it out.",
@@ -43,6 +44,10 @@ def apply(invocation: Invocation, file: str | None) -> Exit:
     takes over once it is healthy. FILE is a saved plan. Interrupted or killed, the same command finishes what was begun.
     """  # noqa: D205  the whole paragraph is the help
     plan = _plan(invocation, file)
+    from vitrify.cli import documents  # not before: the hosts are being called meanwhile
+    from vitrify.cli.render_plan import plan_lines
+    from vitrify.cli.render_report import applied_lines
+
     screen = invocation.screen
     screen.preview(plan.to_json, lambda look: plan_lines(plan, look))
     if not plan.empty:

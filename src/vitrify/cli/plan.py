@@ -5,7 +5,6 @@ from __future__ import annotations
 from vitrify.cli.exits import Exit
 from vitrify.cli.invocation import Invocation
 from vitrify.cli.options import FORMATS, flag, shared
-from vitrify.cli.render_plan import plan_lines
 from vitrify.cli.text import line
 from vitrify.cli.verb import verb
 
@@ -31,6 +30,8 @@ def plan(invocation: Invocation, out: str, detailed_exitcode: bool) -> Exit:  # 
     it is and whether it can be undone; each release with the instances it replaces. Changes nothing.
     """  # noqa: D205  the whole paragraph is the help
     planned = invocation.app.plan()
+    from vitrify.cli.render_plan import plan_lines  # not before: the hosts are being called meanwhile
+
     invocation.screen.show(planned.to_json, lambda look: plan_lines(planned, look))
     file = out or ("" if invocation.output in FORMATS else invocation.output)
     if file:

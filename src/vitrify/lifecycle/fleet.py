@@ -11,7 +11,7 @@ from vitrify.core.declaration import Host, Lifecycle, Server
 from vitrify.core.diagnostic import TargetUnreachable, VitrifyError
 from vitrify.core.plan import HostPlan, HostProblem, ReleasePlan
 from vitrify.core.report import Applied, Converged, Released, Which
-from vitrify.lifecycle import immutable, mutable, trial
+from vitrify.lifecycle import mutable, trial
 from vitrify.lifecycle.side_by_side import side_by_side
 from vitrify.lifecycle.world import World
 
@@ -38,6 +38,8 @@ def _hosts(server: Server) -> tuple[Host, ...]:
 
 async def _plan_one(server: Server, host: Host, world: World) -> HostPlan | ReleasePlan:
     if server.lifecycle is Lifecycle.IMMUTABLE:
+        from vitrify.lifecycle import immutable  # its story costs more to read than a look at a host
+
         return await immutable.plan(server, host, world)
     return await mutable.plan(server, host, world)
 
@@ -68,6 +70,8 @@ async def apply(planned: Sequence[HostPlan | ReleasePlan], servers: Mapping[str,
 async def _release(server: Server, planned: ReleasePlan, world: World) -> tuple[Released, ...]:
     if planned.empty:
         return ()
+    from vitrify.lifecycle import immutable
+
     return (await immutable.apply(server, server.host(planned.host), planned, world),)
 
 

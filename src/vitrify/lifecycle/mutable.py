@@ -36,7 +36,7 @@ def scope(server: str, host: Host, world: World) -> JSONObject:
         "project": world.project_id,
         "server": server,
         "memory": f"{root.rstrip('/')}/var/lib/vitrify",
-        "bwrap": world.bubblewrap,
+        "bwrap": world.bubblewrap() if host.is_folder else "",
         "key": world.key,
     }
 

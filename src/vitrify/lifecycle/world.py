@@ -60,8 +60,8 @@ class World:
     reached: Reached
     key: str
     """The digest key, in hex: sent to targets, so that secrets are compared without being known."""
-    bubblewrap: str
-    """Path of the bubblewrap program, or "" where there is none."""
+    bubblewrap: Callable[[], str]
+    """Finds the path of the bubblewrap program, or "" where there is none: looking costs a start of it, and few targets need it."""
     identify: Callable[[], str]
     """A new name for a run or an operation: unique, sortable by time."""
     claim: Callable[[str], AbstractContextManager[None]]

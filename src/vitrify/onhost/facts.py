@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-import platform
 import shlex
+import sys
 from contextlib import suppress
 from typing import Dict, Optional
 
@@ -32,7 +32,7 @@ def facts_of(beneath: Beneath, *, hostname: str) -> JSONObject:
     """os, arch, hostname, python."""
     release = _release(content_of(beneath, "/etc/os-release") or b"")
     known: Dict[str, JSON] = {"id": release.get("ID", ""), "version": release.get("VERSION_ID", ""), "name": release.get("PRETTY_NAME", "")}
-    return {"os": known, "arch": platform.machine(), "hostname": hostname, "python": platform.python_version()}
+    return {"os": known, "arch": os.uname().machine, "hostname": hostname, "python": sys.version.split()[0]}
 
 
 def _release(content: bytes) -> Dict[str, str]:

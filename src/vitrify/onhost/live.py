@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import platform
 from typing import Callable
 
 from vitrify.core.digest import JSONObject
@@ -20,7 +19,7 @@ def live_system(*, blob: Callable[[str], bytes], key: bytes) -> Rooted:
     beneath, accounts = Beneath(["/"]), HostAccounts()
 
     def facts() -> JSONObject:
-        return facts_of(beneath, hostname=platform.node())
+        return facts_of(beneath, hostname=os.uname().nodename)
 
     return Rooted(
         beneath,

@@ -13,7 +13,6 @@ from typing import IO, Callable, ContextManager, Dict, Iterator, List, Optional,
 from vitrify.core.diagnostic import IntegrityFailed, TargetFailed
 from vitrify.core.digest import KEYED, PLAIN, JSONObject, digest_bytes, keyed_digest
 from vitrify.core.system import Attributes, Command, Completed, Content, Fetch, Question, Stat, Target
-from vitrify.onhost import asking
 from vitrify.onhost.accounts import Accounts
 from vitrify.onhost.beneath import Beneath, Entry, Spot
 from vitrify.onhost.faults import failed, told
@@ -208,6 +207,8 @@ class Rooted:
     def answered(self, question: Question, *, within: float) -> str:
         """Ask from this host until it is answered as wished."""
         there = (lambda: self.stat(question.path) is not None) if question.path else None
+        from vitrify.onhost import asking  # brings along http and ssl, which few looks at a host need
+
         return asking.answered(question, there=there, within=within)
 
     def blob(self, digest: str) -> bytes:

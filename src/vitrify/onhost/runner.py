@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import platform
+import select
 import sys
 import time
 from contextlib import suppress
@@ -49,10 +49,11 @@ class Runner:
         self._calls = calls
         self._reached = reached
 
-    def serve(self) -> None:
-        """Say who we are, then take call after call; returns at the end of the channel."""
-        hello: JSONObject = {"version": VERSION, "python": platform.python_version()}
+    def serve(self, meanwhile: Callable[[], None] = lambda: None) -> None:
+        """Say who we are, then take call after call; returns at the end of the channel. `meanwhile` may be done before the first."""
+        hello: JSONObject = {"version": VERSION, "python": sys.version.split()[0]}
         self._channel.tell({"hello": hello})
+        meanwhile()
         while True:
             try:
                 message = self._channel.hear()
@@ -102,6 +103,20 @@ class Runner:
         return TargetFailed(f"the content {digest} was asked for and something else came", hint="the payload and this program differ")
 
 
+LIKELY = ("directory", "file", "package", "user", "line", "service", "unit")
+"""The kinds that most servers declare."""
+
+
+def get_ready(kinds: Kinds, *, asked: Callable[[], bool]) -> None:
+    """Read what a look at most hosts needs while the other side still reads its declaration; ends as soon as it asks."""
+    if not asked():
+        find_call("observe")
+    for name in LIKELY:
+        if asked():
+            return
+        kinds[name]  # the first look at a kind is what imports it
+
+
 def main(kinds: Kinds) -> None:
     """Serve the process's own standard input and output, which nothing else may touch from here on."""
     if sys.argv[1:2] == [ALONE]:
@@ -122,6 +137,11 @@ def main(kinds: Kinds) -> None:
             size -= len(part)
         return b"".join(parts)
 
+    def meanwhile() -> None:
+        get_ready(kinds, asked=lambda: bool(select.select([source], [], [], 0)[0]))
+
     channel = Channel(read, lambda data: write(target, data))
-    Runner(channel, kinds, calls=find_call, reached=from_environment(os.environ)).serve()
+    Runner(channel, kinds, calls=find_call, reached=from_environment(os.environ)).serve(meanwhile)
     sys.stderr.flush()
+    # Whoever closed the channel waits for the end of this process, and nothing that Python would still tidy up outlives it.
+    os._exit(0)

@@ -42,7 +42,7 @@ REFUSE = "refuse"
 class Part(BaseModel):
     """A map whose keys are all known."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(extra="forbid", defer_build=True, strict=True, frozen=True, hide_input_in_errors=True)
 
 
 def _first_version(value: int) -> int:

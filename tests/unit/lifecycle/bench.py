@@ -232,7 +232,7 @@ class Bench:
             emit=self.events.append,
             reached=self._reached,
             key="00" * 32,
-            bubblewrap="",
+            bubblewrap=str,
             identify=self._identify,
             claim=self._claim,
             session=self._session,

@@ -13,7 +13,7 @@ from vitrify.core.event import Event, Stage
 from vitrify.core.step import carry_on
 from vitrify.core.wire import VERSION, Blob, Message, encode, receive
 from vitrify.onhost.context import Context
-from vitrify.onhost.runner import Channel, Runner
+from vitrify.onhost.runner import Channel, Runner, get_ready
 from vitrify.resources.registry import all_kinds
 
 Call = Callable[[Context, JSONObject], JSONObject]
@@ -161,3 +161,11 @@ def test_a_channel_that_nobody_reads_does_not_stop_a_call() -> None:
 
 def test_an_error_class_that_the_wire_knows_keeps_its_name() -> None:
     assert told(TargetFailed("x"))["type"] == "TargetFailed"
+
+
+def test_a_payload_gets_ready_only_until_it_is_asked() -> None:
+    answers = [False, False, False, True]
+
+    get_ready(all_kinds(), asked=lambda: answers.pop(0))
+
+    assert not answers

@@ -287,3 +287,12 @@ def test_what_has_no_meaning_in_an_image_is_an_error_where_the_server_says_so(pr
 
     assert found.endswith("`running`, `restart_on` of `service:shop` has no meaning in an image")
     assert "on_image: drop" in rest
+
+
+@pytest.mark.parametrize("way", ["content: '[Unit]'", "template: unit.j2", "source: unit.j2"])
+def test_a_content_that_can_be_said_in_several_ways_travels_as_its_digest_whichever_kind_it_belongs_to(project: Project, way: str) -> None:
+    project.file("unit.j2", "[Unit]")
+
+    server = project.load(project.server(f"- unit: {{name: shop, {way}}}")).servers[0]
+
+    assert server.resources[0].fields == {"name": "shop", "content": digest_bytes(b"[Unit]")}
