@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import debs
 import packaged
 from fleet import Control, Fleet, lacking_ssh
-from live_host import LiveHost, booted, lacking
+from live_host import LiveHost, booted, lacking, tree
 from shop import Shop
 
 BuildShop = Callable[..., Shop]
@@ -33,11 +33,18 @@ def build_shop(tmp_path: Path) -> Iterator[BuildShop]:
         shop.clear()
 
 
-@pytest.fixture
-def live_host(tmp_path: Path) -> Iterator[LiveHost]:
-    """A new Debian machine with systemd; gone afterwards, with all that runs on it."""
+@pytest.fixture(scope="session")
+def debian() -> Path:
+    """The files that machines are started from, made once."""
     if reason := lacking():
         pytest.skip(reason)
+    return tree()
+
+
+@pytest.fixture
+def live_host(tmp_path: Path, debian: Path) -> Iterator[LiveHost]:
+    """A new Debian machine with systemd; gone afterwards, with all that runs on it."""
+    assert debian
     with booted(tmp_path / "live") as host:
         yield host
 
@@ -59,9 +66,10 @@ def bare_site(live_host: LiveHost, tmp_path: Path) -> packaged.Site:
 
 
 @pytest.fixture
-def fleet(tmp_path: Path) -> Iterator[Fleet]:
+def fleet(tmp_path: Path, debian: Path) -> Iterator[Fleet]:
     """Machines that answer SSH, started as the test asks for them."""
-    if reason := lacking() or lacking_ssh():
+    assert debian
+    if reason := lacking_ssh():
         pytest.skip(reason)
     fleet = Fleet.begin(tmp_path / "fleet")
     yield fleet

@@ -66,6 +66,7 @@ def test_a_server_on_another_machine_is_planned_applied_audited_and_undone(fleet
     assert machine.machine.path("/var/lib/vitrify").stat().st_mode & 0o777 == 0o700
 
 
+@pytest.mark.timeout(600)  # the first time a Debian is fetched
 def test_a_debian_11_with_its_python_3_9_is_converged(fleet: Fleet, control: Control) -> None:
     machine = fleet.boot(release="bullseye")
     declare(control, fleet, machine.url("admin"))
