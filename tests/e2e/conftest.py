@@ -44,8 +44,7 @@ def debian() -> Path:
 @pytest.fixture
 def live_host(tmp_path: Path, debian: Path) -> Iterator[LiveHost]:
     """A new Debian machine with systemd; gone afterwards, with all that runs on it."""
-    assert debian
-    with booted(tmp_path / "live") as host:
+    with booted(tmp_path / "live", files=debian) as host:
         yield host
 
 
@@ -68,7 +67,7 @@ def bare_site(live_host: LiveHost, tmp_path: Path) -> packaged.Site:
 @pytest.fixture
 def fleet(tmp_path: Path, debian: Path) -> Iterator[Fleet]:
     """Machines that answer SSH, started as the test asks for them."""
-    assert debian
+    del debian  # it is there by now, before the test's own time begins
     if reason := lacking_ssh():
         pytest.skip(reason)
     fleet = Fleet.begin(tmp_path / "fleet")
