@@ -19,6 +19,7 @@ from vitrify.onhost.failpoint import from_environment
 
 if TYPE_CHECKING:
     from vitrify.core.report import Verified
+    from vitrify.core.resource import Kinds
     from vitrify.core.step import Reached
     from vitrify.ledger.checkpoint import Signer
     from vitrify.ledger.log import Log
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from vitrify.ports import Clock, Session
     from vitrify.project.identity import Identity
     from vitrify.project.reach import Reach
+    from vitrify.strangers import Installed
     from vitrify.transports.local import LocalTransport
     from vitrify.transports.ssh import SshTransport
 
@@ -104,12 +106,23 @@ class Wiring:
             reach.remember(self.home, self.folder / NAME, found)
         return found
 
+    @cached_property
+    def _installed(self) -> Installed:
+        from vitrify.strangers import Installed
+
+        return Installed()
+
+    @cached_property
+    def _kinds(self) -> Kinds:
+        from vitrify.strangers import kinds_beside
+
+        return kinds_beside(self._installed)
+
     def _loaded(self, key: bytes) -> Declaration:
         from vitrify.project.load import load
-        from vitrify.resources.registry import all_kinds
 
         inputs = {"environ": self._environ, "overrides": self._options.overrides}
-        return load(str(self.folder), **inputs, kinds=all_kinds(), key=key, environment=self._options.environment)
+        return load(str(self.folder), **inputs, kinds=self._kinds, key=key, environment=self._options.environment)
 
     @property
     def _foreseeable(self) -> bool:
@@ -150,9 +163,7 @@ class Wiring:
         from vitrify.project.keyring import author_key, digest_key
         from vitrify.stores.claim import claim
         from vitrify.stores.sqlite import SqliteStateStore
-        from vitrify.strangers import Installed, kinds_beside
 
-        installed = Installed()
         author = f"{getpass.getuser()}@{socket.gethostname()}"
         signer = author_key(self.home / "keys", name=author)
         known = identity.ensure(str(self.folder), author=str(signer.verifier))
@@ -164,8 +175,8 @@ class Wiring:
             ledger=_ledger(home, known, signer, clock, reached),
             state=SqliteStateStore(home / "state.db"),
             clock=clock,
-            kinds=kinds_beside(installed),
-            strangers=installed.among,
+            kinds=self._kinds,
+            strangers=self._installed.among,
             emit=self._emit,
             reached=reached,
             key=digest_key(self.home / "keys").hex(),
