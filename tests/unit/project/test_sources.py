@@ -111,16 +111,15 @@ def test_a_key_that_leads_to_no_text_is_told(key: str, why: str) -> None:
     assert why in refused(secrets(VAULTS, it=Vault("labelled.vault", "password", key)))
 
 
-def test_age_opens_for_an_identity_a_passphrase_and_an_ssh_key(tmp_path: Path) -> None:
+def test_age_opens_for_an_identity(tmp_path: Path) -> None:
     identity = pyrage.x25519.Identity.generate()
     (tmp_path / "a").write_bytes(pyrage.encrypt(b"one\n", [identity.to_public()]))
     (tmp_path / "b").write_bytes(pyrage.encrypt(b"two\n", [identity.to_public()], armored=True))
-    (tmp_path / "c").write_bytes(pyrage.passphrase.encrypt(b"three", "correct horse\n"))
     environ = {**ENVIRON, "KEY": f"# created: today\n# public key: …\n{identity}\n"}
 
-    known = secrets(tmp_path, environ, key=Environment("KEY"), a=Age("a", "key"), b=Age("b", "key"), c=Age("c", "", "password"))
+    known = secrets(tmp_path, environ, key=Environment("KEY"), a=Age("a", "key"), b=Age("b", "key"))
 
-    assert [known.resolve(name) for name in "abc"] == ["one", "two", "three"]
+    assert [known.resolve(name) for name in "ab"] == ["one", "two"]
 
 
 @pytest.mark.parametrize("key", ["AGE-SECRET-KEY-1CANARY", "-----BEGIN OPENSSH PRIVATE KEY-----\nzz", ""])

@@ -13,7 +13,7 @@ from vitrify.testing.kind_fixtures import KEY, read_fixture, run_fixture
 from vitrify.testing.memory_programs import MemoryAcl, MemorySystemctl, programs
 from vitrify.testing.memory_system import MemorySystem
 
-FOLDER = Path(__file__).resolve().parents[2] / "kinds"
+FOLDER = Path(__file__).resolve().parents[1] / "kinds"
 FIXTURES = sorted(FOLDER.glob("*/*.toml"))
 
 

@@ -11,6 +11,8 @@ import pytest
 from vitrify.core.declaration import Health
 from vitrify.onhost.health import look
 
+pytestmark = pytest.mark.e2e
+
 
 @contextmanager
 def answering(answer: Callable[[socket.socket], None]) -> Iterator[int]:

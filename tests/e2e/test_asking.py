@@ -11,6 +11,8 @@ import pytest
 from vitrify.core.system import Question
 from vitrify.onhost.asking import answered
 
+pytestmark = pytest.mark.e2e
+
 
 class Answers(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:

@@ -10,6 +10,8 @@ import pytest
 from vitrify.core.digest import JSONObject
 from vitrify.testing.load import Load, run
 
+pytestmark = pytest.mark.e2e
+
 Serve = Callable[[socket.socket], None]
 
 
