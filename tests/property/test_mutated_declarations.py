@@ -271,7 +271,7 @@ def _misspelt(text: str, chance: random.Random) -> Planted:
     found = [key for path, key, _ in _composed(text) if not (len(path) > 1 and path[-2] in FREE)]
     key = chance.choice(found)
     at = chance.randrange(1, len(key.value))
-    word = key.value[:at] + chance.choice("qz") + key.value[at + chance.randrange(2) :]
+    word = key.value[:at] + chance.choice("z9") + key.value[at + chance.randrange(2) :]  # no key has either of them
     return _replaced(text, key, word)
 
 

@@ -221,7 +221,8 @@ def _arrange(tree: Tree, system: System) -> None:
             system.write(path, _content(entry), attributes=Attributes(mode="0644"))
     for path, entry in sorted(tree.items(), reverse=True):
         if "to" not in entry:
-            system.set_attributes(path, place.attributes(entry))
+            # Whoever runs this, what a fixture does not say of an owner is what a system has by itself.
+            system.set_attributes(path, place.attributes({"owner": "root", "group": "root", **entry}))
 
 
 def _is_folder(entry: Mapping[str, str]) -> bool:
