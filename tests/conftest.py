@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 
 import pytest
+
+# Thousands of tests are collected and kept: looking for garbage among them again and again takes longer than many of them.
+gc.set_threshold(200_000, 50, 50)
 
 REQUIRED = os.environ.get("VITRIFY_REQUIRE_ALL") == "1" or os.environ.get("CI") == "true"
 NOTE = "note"
