@@ -12,13 +12,13 @@ import sys
 import time
 from typing import Dict, List
 
-from vitrify.core import unit
+from vitrify.core import systemctl, unit
 from vitrify.core.diagnostic import Busy, Denied, TargetFailed, UsageInvalid, VitrifyError
 from vitrify.core.digest import JSON, JSONObject
 from vitrify.core.event import silence
 from vitrify.core.resource import Kinds
 from vitrify.core.step import carry_on
-from vitrify.core.system import Attributes, Command
+from vitrify.core.system import Attributes
 from vitrify.onhost.calls import find_call
 from vitrify.onhost.context import Context
 from vitrify.onhost.files import write
@@ -87,8 +87,8 @@ def arm(here: Here, run: str, seconds: float, *, running: str = "") -> None:
         here.system.make_directory(WANTS, attributes=Attributes(mode="0755"))
     # A host that goes down meanwhile starts the timer again when it comes up: nobody could confirm anything in between.
     here.system.make_link(f"{WANTS}/{_name(run)}.timer", to=f"{UNITS}/{_name(run)}.timer")
-    _systemctl(here, "daemon-reload")
-    _systemctl(here, "restart", f"{_name(run)}.timer")
+    systemctl.tell(here.system, "daemon-reload")
+    systemctl.tell(here.system, "restart", f"{_name(run)}.timer")
 
 
 def _name(run: str) -> str:
@@ -145,13 +145,13 @@ def disarm(here: Here, run: str) -> bool:
     timer = f"{UNITS}/{_name(run)}.timer"
     armed = here.system.stat(timer) is not None
     if armed:
-        _systemctl(here, "stop", f"{_name(run)}.timer")
+        systemctl.tell(here.system, "stop", f"{_name(run)}.timer")
     for path in (f"{WANTS}/{_name(run)}.timer", timer, f"{UNITS}/{_name(run)}.service"):
         here.system.remove(path)
     for name in (f"{_name(run)}.json", f"{_name(run)}.pyz"):
         here.memory.remove(name)
     if armed:
-        _systemctl(here, "daemon-reload")
+        systemctl.tell(here.system, "daemon-reload")
     return armed
 
 
@@ -204,12 +204,6 @@ def _undone(here: Here, run: str) -> bool:
 
 def _nobody(digest: str) -> bytes:
     raise TargetFailed(f"the content {digest} is asked for, and nobody is connected who has it")
-
-
-def _systemctl(here: Here, verb: str, *names: str) -> None:
-    ended = here.system.run(Command(("systemctl", verb, *names)))
-    if ended.code != 0:
-        raise TargetFailed(f"systemctl {' '.join((verb, *names))} ended with {ended.code}", why=ended.stderr.strip())
 
 
 CALLS = {"dead_man.confirm": confirm}
