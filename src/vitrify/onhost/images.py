@@ -9,7 +9,7 @@ import os
 import stat
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Dict, Iterable, Mapping, Optional, Tuple
+from typing import Dict, Iterable, List, Mapping, Optional, Tuple
 
 from vitrify.core import place
 from vitrify.core.digest import JSONObject
@@ -234,6 +234,22 @@ class Images:
             for folder, follow in ((path.rstrip("/").rpartition("/")[0] or "/", True), (path, False)):
                 if folder not in found:
                     self._note_time(folder, found, follow=follow)
+        return found
+
+    def times(self, steps: Iterable[Tuple[Image, ...]]) -> List[Dict[str, int]]:
+        """The same for paths that were just looked at, step by step; what several steps share is looked at once."""
+        seen: Dict[str, Dict[str, int]] = {}
+        found: List[Dict[str, int]] = []
+        for images in steps:
+            times: Dict[str, int] = {}
+            for image in images:
+                above = image.path.rstrip("/").rpartition("/")[0] or "/"
+                if above not in seen:
+                    self._note_time(above, seen.setdefault(above, {}), follow=True)
+                times.update(seen[above])
+                if image.type == "directory":
+                    times[image.path] = image.mtime_ns
+            found.append(times)
         return found
 
     def _note_time(self, folder: str, found: Dict[str, int], *, follow: bool) -> None:

@@ -135,7 +135,7 @@ def forget_old(memory: Memory, runs: Iterable[Run], keep: Keep) -> None:
     for run in newest_first(runs):
         server = (run.project, run.server)
         count[server] = count.get(server, 0) + 1
-        wanted = {image.digest: sizes.get(image.digest, 0) for step in run.steps for image in step.before if image.digest}
+        wanted = {image.digest: sizes.get(image.digest, 0) for step in run.made for image in step.before if image.digest}
         beyond = count[server] > keep.runs or sum({**needed, **wanted}.values()) > keep.bytes
         if run.ended and count[server] > 1 and (beyond or server in full):
             dropped.append(run)
