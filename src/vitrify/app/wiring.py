@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import socket
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from vitrify.strangers import Installed
     from vitrify.transports.local import LocalTransport
     from vitrify.transports.ssh import SshTransport
+    from vitrify.transports.waiting import Waiting
 
 LOCAL = Host("local")
 
@@ -239,11 +241,26 @@ class Wiring:
 
     @asynccontextmanager
     async def _session(self, host: Host, *, anew: bool = False) -> AsyncIterator[Session]:
-        session = await (self._ssh.connect(host, anew=anew) if host.is_remote else self._transport.connect(host))
+        if host.is_remote and not anew:
+            async with self._waiting.session(host) as session:
+                yield session
+            return
+        session = await (self._ssh.connect(host, anew=True) if host.is_remote else self._transport.connect(host))
         try:
             yield session
         finally:
             await session.close()
+
+    @cached_property
+    def _waiting(self) -> Waiting:
+        from vitrify.transports.waiting import Waiting
+
+        return Waiting(self._ssh.connect, at_most=self._options.parallel, clock=time.monotonic)
+
+    async def hang_up(self) -> None:
+        """End the sessions that were kept for what might come after."""
+        if "_waiting" in vars(self):
+            await self._waiting.close()
 
     @asynccontextmanager
     async def _site(self, host: Host) -> AsyncIterator[Site]:

@@ -103,6 +103,9 @@ class Application(Protocol):
     def init(self, folder: str, *, name: str) -> tuple[str, ...]:
         """Write a starting declaration; returns the files written."""
 
+    def close(self) -> None:
+        """End what is kept open between two of these."""
+
 
 Open = Callable[[Scope, "Emit", Mapping[str, str]], Application]
 """Opens the application on a scope, telling its events to `Emit`, in an environment."""

@@ -74,6 +74,7 @@ class FakeApplication:
         self.entries_are: tuple[EntryView, ...] = ()
         self.verified_is = Verified("vitrify.dev/ledger/5e0f", 7, "c0ffee", ("ann@desk",))
         self.checks_are: tuple[Check, ...] = ()
+        self.closed = False
 
     def open(self, scope: Scope, emit: Emit, environ: Mapping[str, str]) -> FakeApplication:
         self.scopes.append(scope)
@@ -86,6 +87,9 @@ class FakeApplication:
             self.emit(event)
         if found := self.fails_in.get(name, self.error):
             raise found
+
+    def close(self) -> None:
+        self.closed = True
 
     @property
     def asked(self) -> list[str]:
