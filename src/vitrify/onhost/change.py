@@ -50,6 +50,7 @@ def _looked_at(here: Here, images: Images, steps: Sequence[Step]) -> Tuple[Step,
     before = [
         tuple(images.take(path, keep=True) for path in kinds[step.change.resource.address.kind].affected(step.change)) for step in steps
     ]
+    images.settle()
     times = images.times(before)
     return tuple(replace(step, before=found, times=then) for step, found, then in zip(steps, before, times))  # noqa: B905  Python 3.9
 

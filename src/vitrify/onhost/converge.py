@@ -146,9 +146,9 @@ class _Enactment:
         self._here.context.reached("run.act")
         self._journal.append({"record": "end", "at": self._now(), "outcome": told.FAILED if failed else told.DONE})
         self._here.context.reached("run.outcome")
-        forget_old(self._here.memory, all_runs(self._here.memory), self._request.keep)
+        kept = forget_old(self._here.memory, all_runs(self._here.memory), self._request.keep)
         held = ((holding.project, holding.server, holding.resource.address.kind) for holding in ownership)
-        forget_unused(self._here.memory, held=held, runs=(run.kinds for run in all_runs(self._here.memory)))
+        forget_unused(self._here.memory, held=held, runs=(run.kinds for run in kept))
         answered: List[JSON] = [dict(result) for result in results]
         return {"run": self._run.id, "results": answered, "baseline": baseline.digest, "armed": [*armed(self._here)]}
 

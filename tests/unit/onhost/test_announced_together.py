@@ -87,6 +87,22 @@ def test_many_files_cost_one_announcement(engine: Engine) -> None:
     assert reached.count("each.act") == 30
 
 
+def test_what_many_files_were_is_kept_with_few_syncs_and_given_back(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [str(number) for number in range(40)]
+    for name in names:
+        (engine.root / "etc" / name).write_text(f"former {name}")
+    arguments = engine.plan(*files(engine, *names))
+    syncs: list[int] = []
+    monkeypatch.setattr(os, "fsync", syncs.append)
+
+    engine.call("enact", **arguments)
+    monkeypatch.undo()
+
+    assert len(syncs) < len(names)
+    engine.call("undo", run="", force=False, by="ada")
+    assert {path.name: path.read_text() for path in (engine.root / "etc").iterdir()} == {name: f"former {name}" for name in names}
+
+
 def test_behind_a_file_that_fails_the_rest_is_passed_over_and_owned_by_nobody(engine: Engine) -> None:
     wishes = files(engine, "a", "b", "c", "d")
     arguments = engine.plan(*wishes)
