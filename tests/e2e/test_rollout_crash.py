@@ -5,6 +5,7 @@ The points are not listed anywhere: each story is run once undisturbed and tells
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -102,7 +103,7 @@ def ill_in_place(shop: Shop, turn: int) -> None:
 def taken_back(shop: Shop, _: int) -> None:
     for host in ("machine", "other"):
         assert (shop.folder / host / "srv/app/greeting.txt").read_text() == "one\n"
-    shop.run("ledger", "verify")
+    shop.looked("ledger", "verify")
 
 
 def serves_this(shop: Shop, turn: int) -> None:
@@ -115,7 +116,7 @@ def serves_one(shop: Shop, _: int) -> None:
 
 def serves_nothing(shop: Shop, _: int) -> None:
     assert shop.running() == []
-    shop.run("ledger", "verify")
+    shop.looked("ledger", "verify")
 
 
 def converged(shop: Shop, turn: int) -> None:
@@ -129,7 +130,7 @@ def undone(shop: Shop, turn: int) -> None:
     greeting = shop.folder / "machine/srv/app/greeting.txt"
     assert greeting.exists() is (turn > 0)
     assert turn == 0 or greeting.read_text() == "turn-0\n"
-    shop.run("ledger", "verify")
+    shop.looked("ledger", "verify")
     if turn == 0:
         shop.run("apply")  # the next times take back a second apply, and never the first
 
@@ -206,19 +207,19 @@ def finish(shop: Shop, story: Story) -> None:
     """The same command again, unless the killed one had nothing left to do but say so."""
     if story.words[0] in ("rollback", "retire") and not open_operation(shop):
         return
-    if story.words[0] == "undo" and shop.document("ledger", "show", "-n", "1")["entries"][0]["kind"] == "undo.done":
+    if story.words[0] == "undo" and json.loads(shop.looked("ledger", "show", "-n", "1", "-o", "json"))["entries"][0]["kind"] == "undo.done":
         return
     shop.run(*story.words, expect=story.ends)
 
 
 def open_operation(shop: Shop) -> bool:
-    return bool(shop.document("status")["servers"][0]["unfinished"])
+    return bool(json.loads(shop.looked("status", "-o", "json"))["servers"][0]["unfinished"])
 
 
 def assert_whole(shop: Shop, *, serving: str) -> None:
     """What serves is what was asked for; one instance of it; nothing lost, doubled or orphaned; the ledger holds."""
     assert shop.get() == (200, serving)
-    rows = shop.document("releases", "web")["releases"]
+    rows = json.loads(shop.looked("releases", "web", "-o", "json"))["releases"]
     assert [row["running"] for row in rows if row["slot"] == "live"] == [1], rows
     assert len({row["number"] for row in rows}) == len(rows)
     slots = {row["number"] for row in rows if row["slot"]}
@@ -229,8 +230,8 @@ def assert_whole(shop: Shop, *, serving: str) -> None:
 
 
 def assert_settled(shop: Shop) -> None:
-    shop.run("ledger", "verify")
-    shop.run("audit", "--detailed-exitcode")
+    shop.looked("ledger", "verify")
+    shop.looked("audit", "--detailed-exitcode")
 
 
 def test_the_stories_leave_no_process_behind(build_shop: BuildShop) -> None:
