@@ -81,7 +81,8 @@ def _content(subject: _Subject) -> str:
             reading.finish()
         finally:
             reading.close()
-    return f"{len(manifest.layers)} layers, {sum(layer.size for layer in manifest.layers)} bytes: each digest holds"
+    count = len(manifest.layers)
+    return f"{count} layer{'' if count == 1 else 's'}, {sum(layer.size for layer in manifest.layers):,} bytes: each digest holds"
 
 
 def _evidence(subject: _Subject) -> Iterator[Verdict]:
@@ -142,4 +143,4 @@ def _bill(subject: _Subject, evidence: Attached) -> str:
         raise IntegrityFailed(f"it does not list {hidden[0]}", why=f"{len(hidden)} packages of the image are not in it")
     if invented := sorted(named - there):
         raise IntegrityFailed(f"it lists {invented[0]}", why=f"{len(invented)} packages in it are not in the image")
-    return f"{len(there)} packages, the same as in the layers"
+    return f"{len(there)} package{'' if len(there) == 1 else 's'}, the same as in the layers"
