@@ -1,7 +1,7 @@
 """The same 143 resources by ours, Ansible with pipelining, Mitogen, pyinfra and a hand-written script: same machines, same run.
 
-    ./run vitrify version && .venv/bin/python benchmarks/mutable/compare.py [--hosts N] [--delay MS] [--first-rounds N] [--rounds N] \\
-        [--peers NAME...]
+    ./run vitrify version
+    .venv/bin/python benchmarks/mutable/compare.py [--hosts N] [--delay MS] [--first-rounds N] [--rounds N] [--peers NAME...]
 
 Needs root and the Debian packages of `requirements/debian.txt`: the hosts are machines with systemd and sshd on this one. The peers are
 installed into `~/.cache/vitrify-benchmarks` at the first run. Cold means a new connection, with its handshake; warm, over an open one.
