@@ -155,6 +155,13 @@ class App:
         image = self._run(immutable.bake(self._server(server), LOCAL, self._wiring.world))
         return image.digest, image.size
 
+    def bake_disk(self, server: str, *, form: str, into: str) -> tuple[str, int]:
+        """Bake a server's image and write a bootable disk of it to a file; returns the image's digest and the disk's size in bytes."""
+        image, _ = self.bake(server)
+        size = self._wiring.write_disk(image, self._server(server), form=form, into=into)
+        self._wiring.world.ledger.append("disk.written", {"server": server, "image": image, "format": form, "bytes": size})
+        return image, size
+
     def releases(self, server: str = "") -> tuple[ReleaseStatus, ...]:
         """The releases of one server, or of all, newest first."""
         from vitrify.lifecycle.status import releases

@@ -12,7 +12,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vitrify.core.declaration import Declaration, Host
+from vitrify.core.declaration import Declaration, Host, Server
 from vitrify.core.diagnostic import UsageInvalid
 from vitrify.core.digest import PLAIN
 from vitrify.core.event import Emit
@@ -339,6 +339,13 @@ class Wiring:
         from vitrify.ledger.checkpoint import Verifier
 
         return tuple(Verifier.parse(author) for author in self._known_identity().authors)
+
+    def write_disk(self, image: str, server: Server, *, form: str, into: str) -> int:
+        """Write a bootable disk of an image in the store; its size in bytes."""
+        from vitrify.builders import disk
+
+        wish = disk.Wish(image, form, server.writable)
+        return disk.write(self._store.folder(image), wish, Path(into), emit=self._emit)
 
     def verify_image(self, name: str, *, keys: Sequence[str]) -> ImageVerified:
         """Check an image: of a server, by its digest, or in an OCI layout that came from elsewhere."""

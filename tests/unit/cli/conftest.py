@@ -146,6 +146,10 @@ class FakeApplication:
         self._called("bake", server=server)
         return IMAGE, 12_345_678
 
+    def bake_disk(self, server: str, *, form: str, into: str) -> tuple[str, int]:
+        self._called("bake_disk", server=server, form=form, into=into)
+        return "sha256:" + "ab12" * 16, 600 << 20
+
     def releases(self, server: str) -> tuple[ReleaseStatus, ...]:
         self._called("releases", server=server)
         return self.releases_is
