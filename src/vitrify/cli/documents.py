@@ -127,6 +127,7 @@ def _converged(host: Converged) -> JSONObject:
         "run": host.run,
         "outcomes": [{"address": each.address, "outcome": each.outcome, "error": each.error} for each in host.outcomes],
         "not_undone": [*host.not_undone],
+        "stays": [*host.stays],
         "health": host.health,
         "undone": host.undone,
         "ms": _ms(host.seconds),

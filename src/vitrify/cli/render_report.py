@@ -85,6 +85,9 @@ def converged_lines(host: Converged) -> Iterator[Line]:
     if host.undone:
         yield line("     ", Span("taken back ", Style.ALARM), host.health)
     yield from (line("     ", Span("cannot be undone ", Style.CHANGED), address) for address in host.not_undone)
+    yield from (
+        line("     ", Span("stays ", Style.CHANGED), path, faint("  (in a folder of this run, by no change of it)")) for path in host.stays
+    )
 
 
 def _mark(good: bool) -> Span:  # noqa: FBT001  one word in, one word out

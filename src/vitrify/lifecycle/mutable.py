@@ -233,9 +233,8 @@ async def undo(server: str, host: Host, world: World, *, run: str = "", force: b
     failed = any(outcome.outcome == "failed" for outcome in outcomes)
     record.once(world.ledger, UNDO_FAILED if failed else UNDO_DONE, body, since=since)
     world.reached("undo-story.outcome")
-    skipped = answer.get("skipped")
-    not_undone = tuple(str(address) for address in skipped) if isinstance(skipped, list) else ()
-    return Converged(server, host.name, wanted, outcomes, not_undone=not_undone, seconds=world.clock.monotonic() - started)
+    not_undone, stays = (_texts(answer.get(name)) for name in ("skipped", "stays"))
+    return Converged(server, host.name, wanted, outcomes, not_undone, stays, seconds=world.clock.monotonic() - started)
 
 
 def _guests_of(run: str, known: JSONObject, world: World) -> Along:
@@ -317,6 +316,10 @@ def _intended(planned: HostPlan) -> list[JSON]:
 
 def _outcome(data: JSONObject) -> Outcome:
     return Outcome(str(data["address"]), str(data["outcome"]), str(data.get("error") or ""))
+
+
+def _texts(value: JSON) -> tuple[str, ...]:
+    return tuple(str(item) for item in value) if isinstance(value, list) else ()
 
 
 def _objects(answer: JSONObject, name: str) -> list[JSONObject]:

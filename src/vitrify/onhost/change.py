@@ -32,7 +32,7 @@ def carry_out(here: Here, journal: Journal, images: Images, steps: Sequence[Step
     def acted() -> List[JSONObject]:
         error = attempt(lambda: act(here, kind, [step.change for step in begun]))
         ended.extend(_outcome(here, images, step, error=_left_undone(here, step.change, error=error, leaving=leaving)) for step in begun)
-        return [_outcome_record(step) for step in ended]
+        return [outcome_record(step) for step in ended]
 
     journal.step("enact", [_intent_record(step) for step in begun], acted)
     return tuple(ended)
@@ -56,17 +56,24 @@ def _intent_record(step: Step) -> JSONObject:
         "owned": step.owned,
         "before": [image.to_json() for image in step.before],
         "times": dict(step.times),
+        "inside": {folder: list(names) for folder, names in step.inside.items()},
     }
 
 
 def _outcome(here: Here, images: Images, step: Step, *, error: str) -> Step:
+    left = left_by(here, step.change, paths=len(step.before)) if error else WHOLE
+    return seen_after(images, replace(step, outcome=FAILED if error else DONE, left=left, error=error))
+
+
+def seen_after(images: Images, step: Step) -> Step:
+    """The step with what it left, as it is now."""
     paths = tuple(image.path for image in step.before)
     after: Tuple[Image, ...] = tuple(images.take(path, keep=False) for path in paths)
-    left = left_by(here, step.change, paths=len(paths)) if error else WHOLE
-    return replace(step, outcome=FAILED if error else DONE, left=left, error=error, after=after, times_after=images.folders(paths))
+    return replace(step, after=after, times_after=images.folders(paths), made=images.added(step.inside))
 
 
-def _outcome_record(step: Step) -> JSONObject:
+def outcome_record(step: Step) -> JSONObject:
+    """The line of the journal that says how a step ended."""
     return {
         "record": "outcome",
         "step": step.number,
@@ -75,6 +82,7 @@ def _outcome_record(step: Step) -> JSONObject:
         "error": step.error,
         "after": [image.to_json() for image in step.after],
         "times": dict(step.times_after),
+        "made": list(step.made),
     }
 
 

@@ -12,7 +12,7 @@ from vitrify.core.event import Event, Stage
 from vitrify.core.resource import Address, Resource, Sureness
 from vitrify.onhost import runs as told
 from vitrify.onhost.baseline import Baseline, Keeper, managed_folders
-from vitrify.onhost.change import carry_out, listeners
+from vitrify.onhost.change import carry_out, listeners, outcome_record, seen_after
 from vitrify.onhost.context import Context
 from vitrify.onhost.dead_man import arm, armed, need_timer, seconds_of
 from vitrify.onhost.images import Images
@@ -116,6 +116,7 @@ class _Enactment:
         self._run = seen.unfinished or self._new_run()
         self._journal = Journal(here.memory, self._run.id, here.context.reached)
         self._number = max((step.number for step in self._run.steps), default=0)
+        self._new_folders = {folder for step in self._run.steps for folder in step.new_folders}
 
     def go(self) -> JSONObject:
         """Begin or continue, change by change, and end."""
@@ -178,20 +179,8 @@ class _Enactment:
     def _settle(self) -> None:
         """Write down how the steps ended that a killed process could not, and take away what it left behind."""
         for step in settled(self._here, self._run):
-            paths = [image.path for image in step.before]
             self._images.clear(image.path for image in step.before)
-            after = [self._images.take(path, keep=False) for path in paths]
-            self._journal.append(
-                {
-                    "record": "outcome",
-                    "step": step.number,
-                    "outcome": step.outcome,
-                    "left": step.left,
-                    "error": "",
-                    "after": [image.to_json() for image in after],
-                    "times": dict(self._images.folders(paths)),
-                }
-            )
+            self._journal.append(outcome_record(seen_after(self._images, step)))
         for step in self._run.steps:
             self._keeper.touched(image.path for image in step.before)
         for held in self._run.held:
@@ -253,6 +242,7 @@ class _Enactment:
         for step in self._act(due, ownership) if due else ():
             ownership.follow(self._run, step)
             self._keeper.touched(image.path for image in step.before)
+            self._new_folders.update(step.new_folders)
             self._say(step.change, Stage.FAILED if step.error else Stage.DONE, step.error)
             ended[step.change.resource.address] = (step.outcome, step.error)
         return ended
@@ -292,7 +282,13 @@ class _Enactment:
             owned=holding.to_json() if holding else None,
             before=(),
             times={},
+            inside=self._inside(change),
         )
+
+    def _inside(self, change: Change) -> Dict[str, Tuple[str, ...]]:
+        """What the folders of this run hold before an act that may put anything into them: an undo is to know it from a stranger's."""
+        known = change.sureness is not Sureness.OPAQUE and self._here.context.kinds[change.resource.address.kind].affected(change)
+        return {} if known else {folder: tuple(self._here.system.names(folder)) for folder in sorted(self._new_folders)}
 
     def _inherits(self, resource: Resource) -> bool:
         """Whether vitrify created a part of this under another address, which it had before: it goes with this one from now on."""
