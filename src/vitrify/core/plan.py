@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from vitrify.core.difference import Action, Change, difference
 from vitrify.core.digest import JSON, JSONObject, digest_of
-from vitrify.core.resource import Address, Kind, Kinds, Observation, OnLeave, Resource, Sureness
+from vitrify.core.resource import Address, Kind, Kinds, Observation, OnLeave, Properties, Resource, Sureness
 
 SCHEMA = "vitrify.dev/plan/v1"
 
@@ -23,14 +23,18 @@ class Owned:
     created: bool
     applied: Mapping[str, JSON]
     run: str
+    seen: Properties | None = None
+    """How the version that was applied looks, where another one is wished for and an observation only says whether that holds."""
 
     @classmethod
     def from_json(cls, data: JSONObject) -> Owned:
         """Read a host's answer."""
-        resource, applied = data["resource"], data["applied"]
+        resource, applied, seen = data["resource"], data["applied"], data.get("seen")
         if not isinstance(resource, dict) or not isinstance(applied, dict):
             raise TypeError("not an owned resource")
-        return cls(Resource.from_json(resource), data["created"] is True, applied, str(data["run"]))
+        return cls(
+            Resource.from_json(resource), data["created"] is True, applied, str(data["run"]), seen if isinstance(seen, dict) else None
+        )
 
 
 def _kinds(digests: Mapping[str, str]) -> JSONObject:
@@ -338,10 +342,14 @@ def _put(kind: Kind, resource: Resource) -> tuple[str, ...]:
 
 
 def _tell_drift(change: Change, before: Owned | None) -> Change:
-    """Say which differences nobody declared: the value was applied once, and is still wished, but is not there any more."""
+    """Say which differences nobody declared: the value was applied once, and is still wished, but is not there any more.
+
+    Where an observation only says whether a wish holds, it is the wish that was applied that has to.
+    """
     if before is None:
         return change
-    drifted = [name for name in sorted(before.applied) if change.after.get(name) == before.applied[name] != change.before.get(name)]
+    wished, now = (change.after, change.before) if before.seen is None else (before.applied, before.seen)
+    drifted = any(wished.get(name) == value != now.get(name) for name, value in before.applied.items())
     return replace(change, because=(*change.because, "changed outside vitrify")) if drifted else change
 
 

@@ -146,11 +146,11 @@ def _resource_findings(server: Server, host: Host, seen: Seen, kinds: Kinds, *, 
         observation = seen.observations.get(owned.resource.address)
         if observation is None or owned.resource.address.kind not in kinds:
             continue
-        now = observation.properties
+        now = observation.properties if owned.seen is None else owned.seen
         drifted = [name for name in sorted(owned.applied) if not agrees(name, owned.applied, now)]
         if drifted:
             yield _drifted(server, host, owned, now, drifted)
-        elif _declared_otherwise(server, host, owned, kinds, now):
+        elif _declared_otherwise(server, host, owned, kinds, observation.properties):
             yield Finding(
                 server=server.name,
                 where=host.name,
