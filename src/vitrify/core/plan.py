@@ -247,7 +247,8 @@ def expectation(observations: Iterable[Observation]) -> str:
 
 def plan_host(wishes: Sequence[Resource], seen: Seen, *, kinds: Kinds, diff: Diff) -> HostChanges:
     """Changes (wishes in order, then removals, youngest first), what comes under management as it is, and what is forgotten."""
-    owned = {item.resource.address: item for item in seen.owned}
+    owned = {item.resource.address: item for item in seen.owned if item.resource.address.kind in kinds}
+    strange = tuple(item.resource for item in seen.owned if item.resource.address.kind not in kinds)
     planner = _Planner(wishes, seen, kinds, diff)
     changes: list[Change] = []
     settled: list[Resource] = []
@@ -264,7 +265,7 @@ def plan_host(wishes: Sequence[Resource], seen: Seen, *, kinds: Kinds, diff: Dif
             change = planner.noted(change)
             changes.append(replace(change, because=("left the declaration", *change.because[1:])))
             del owned[left.resource.address]
-    return HostChanges(tuple(changes), tuple(settled), tuple(item.resource for item in owned.values()))
+    return HostChanges(tuple(changes), tuple(settled), tuple(item.resource for item in owned.values()), strange)
 
 
 def tagged(planned: HostPlan, wishes: Sequence[Resource], *, tags: Sequence[str]) -> HostPlan:
@@ -285,6 +286,8 @@ class HostChanges:
     changes: tuple[Change, ...]
     settled: tuple[Resource, ...]
     forgotten: tuple[Resource, ...]
+    strange: tuple[Resource, ...] = ()
+    """Owned resources of kinds that nobody here knows: they stay as they are, and owned."""
 
 
 class _Planner:

@@ -58,6 +58,7 @@ async def plan(server: Server, host: Host, world: World) -> HostPlan:
             *server.notices,
             *await left_over.notices(server, host, world),
             *_notices(server.wishes(host), seen, world),
+            *_strange(decided.strange),
             *_warnings(decided.changes, host, world),
         ),
     )
@@ -73,6 +74,13 @@ def _warnings(changes: Sequence[Change], host: Host, world: World) -> Iterator[s
     seconds = allowed(changes, host, world)
     for warning in cutting(changes, world.kinds) if seconds else ():
         yield f"{warning}: the host takes it back by itself unless a new connection is let in within {seconds:g} s"
+
+
+def _strange(resources: Sequence[Resource]) -> Iterator[str]:
+    """What became of things whose kind was uninstalled here before they were taken away."""
+    for kind in sorted({resource.address.kind for resource in resources}):
+        names = ", ".join(str(resource.address) for resource in resources if resource.address.kind == kind)
+        yield f"the kind `{kind}` is not installed here any more: {names} left the declaration, and stays until it is"
 
 
 def _notices(wishes: Iterable[Resource], seen: Seen, world: World) -> Iterator[str]:
