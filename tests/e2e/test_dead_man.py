@@ -79,7 +79,7 @@ def test_a_change_that_shuts_us_out_is_taken_back_by_the_machine_itself(fleet: F
     assert "apply.done" not in kinds
 
 
-def test_the_timer_outlives_the_machine_going_down_and_an_undo_that_failed(fleet: Fleet, control: Control) -> None:
+def test_the_timer_outlives_the_machine_going_down(fleet: Fleet, control: Control) -> None:
     machine = fleet.boot()
     declare(control, fleet, machine, SHUT)
     applying = control.start("apply", "--dead-man", "6")

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from bench import LOCAL, Bench, a_server, do, in_place
 
-from vitrify.core.declaration import Content, Host, Server
-from vitrify.core.digest import JSON, digest_bytes
+from vitrify.core.declaration import Host, Server
 from vitrify.core.drift import Audit, Class
 from vitrify.core.resource import Address, Resource
 from vitrify.lifecycle import mutable
@@ -44,25 +43,6 @@ def converge(bench: Bench, server: Server) -> None:
 def folder_of(server: Server, path: str) -> Server:
     """The server with a folder of its own, in which everything is a finding that nobody declared."""
     return replace(server, resources=(Resource(Address("directory", path), {"path": path}), *server.resources))
-
-
-PARTS: Mapping[str, tuple[str, str, Mapping[str, JSON]]] = {
-    "ini": ("[main]x", "value", {"section": "main", "option": "x"}),
-    "json": ("x", "", {"key": "x"}),
-    "line": ("^x=", "", {"match": "^x="}),
-    "block": ("vitrify", "content", {}),
-}
-"""Kind -> the name of its part, the field that a content fills, and the other fields."""
-
-
-def part_of(root: Path, kind: str, value: str) -> Server:
-    """A server with a part of one file, whose value this is."""
-    name, content, fields = PARTS[kind]
-    held = Content(data=value.encode())
-    digest = digest_bytes(value.encode())
-    valued = {"json": {"value": value}, "line": {"line": f"x={value}"}}.get(kind, {content: digest})
-    resource = Resource(Address(kind, f"/etc/shared#{name}"), {"path": "/etc/shared", "create": True, **fields, **valued})
-    return replace(in_place(root), resources=(resource,), contents={digest: held})
 
 
 # -- hosts -----------------------------------------------------------------------------------------------------------
@@ -176,42 +156,6 @@ def test_drift_that_is_declared_as_it_is_settles_with_the_next_apply(bench: Benc
     converge(bench, declared)
 
     assert look(bench, declared, full=True).findings == ()
-
-
-@pytest.mark.parametrize("kind", ["ini", "json", "line", "block"])
-def test_drift_in_a_file_that_is_shared_is_told_by_what_was_applied(bench: Bench, root: Path, kind: str) -> None:
-    converge(bench, part_of(root, kind, "one"))
-    now, (address,) = part_of(root, kind, "two"), (wish.address for wish in part_of(root, kind, "two").resources)
-
-    (declared,) = look(bench, now).findings
-    (change,) = do(mutable.plan(now, now.hosts[0], bench.world)).changes
-    content = (root / "etc/shared").read_text()
-    (root / "etc/shared").write_text(content.replace("one", "three"))
-    (drifted,) = look(bench, now).findings
-    (drift,) = do(mutable.plan(now, now.hosts[0], bench.world)).changes
-
-    assert (declared.path, declared.classed) == (address.name, Class.AUTHORISED)
-    assert change.because == (f"the {kind} differs",)
-    assert (drifted.path, drifted.classed) == (address.name, Class.UNAUTHORISED)
-    assert drift.because == (f"the {kind} differs", "changed outside vitrify")
-
-
-@pytest.mark.parametrize("kind", ["ini", "json", "line", "block"])
-def test_drift_in_a_file_that_is_shared_is_taken_over_by_declaring_it(bench: Bench, root: Path, kind: str) -> None:
-    converge(bench, part_of(root, kind, "one"))
-    content = (root / "etc/shared").read_text()
-    (root / "etc/shared").write_text(content.replace("one", "two"))
-    now = part_of(root, kind, "two")
-    (drifted,) = look(bench, now).findings
-
-    planned = do(mutable.plan(now, now.hosts[0], bench.world))
-    converge(bench, now)
-
-    assert drifted.classed is Class.UNAUTHORISED
-    assert planned.changes == ()
-    assert planned.settled == now.resources
-    assert look(bench, now).findings == ()
-    assert do(mutable.plan(now, now.hosts[0], bench.world)).settled == ()
 
 
 def test_folders_inside_folders_are_swept_once() -> None:
