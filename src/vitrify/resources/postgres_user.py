@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Dict, List, Mapping, Optional, Tuple
 
-from vitrify.core import postgres, scram
+from vitrify.core import kept, postgres, scram
 from vitrify.core.diagnostic import TargetFailed
 from vitrify.core.difference import Action, Change
 from vitrify.core.digest import JSON
@@ -36,7 +36,8 @@ class PostgresUser(Kind):
     """A role of a PostgreSQL server.
 
     It is asked through psql over the local socket. A password goes there as a SCRAM-SHA-256 verifier made on the target, over standard
-    input: it stands in no command line, and in no log of the server. What is not declared stays as it is; a new role can log in. A role
+    input: it stands in no command line, and in no log of the server. Whether a role has it is told by that verifier, so a password that
+    somebody else gave it is set anew once, the same one too. What is not declared stays as it is; a new role can log in. A role
     that owns something is not removed: the server refuses.
     """
 
@@ -96,7 +97,9 @@ class PostgresUser(Kind):
         options = [f"{'' if change.after[key] else 'NO'}{key.upper()}" for key in FLAGS if key in change.after]
         options += [f"CONNECTION LIMIT {change.after['connection_limit']}"] if "connection_limit" in change.after else []
         if change.after.get("password") == AS_WISHED and seen.get("password") != AS_WISHED:
-            options.append(f"PASSWORD {postgres.text(scram.verifier(_password(fields, system), salt=os.urandom(16)))}")
+            verifier = scram.verifier(system.blob(str(fields["password"])).decode(), salt=os.urandom(16))
+            kept.keep(_proof(fields, verifier, system), b"", system)
+            options.append(f"PASSWORD {postgres.text(verifier)}")
         statements += [f"ALTER ROLE {role} {' '.join(options)}"] if options else []
         member = change.after.get("member_of") == AS_WISHED
         statements += [f"GRANT {postgres.name(group)} TO {role}" for group in _groups(fields)] if member else []
@@ -138,8 +141,9 @@ def _groups(fields: Mapping[str, JSON]) -> List[str]:
     return [str(group) for group in groups] if isinstance(groups, list) else []
 
 
-def _password(fields: Mapping[str, JSON], system: System) -> str:
-    return system.blob(str(fields["password"])).decode()
+def _proof(fields: Mapping[str, JSON], verifier: str, system: System) -> str:
+    """What is kept on the target where this verifier was made of the declared password: to look needs no password then."""
+    return f"{fields['password']}-{system.keyed(verifier.encode())}"
 
 
 def _seen(fields: Mapping[str, JSON], system: System) -> Dict[str, JSON]:
@@ -149,15 +153,15 @@ def _seen(fields: Mapping[str, JSON], system: System) -> Dict[str, JSON]:
     rows = postgres.ask(
         fields,
         system,
-        f"SELECT json_build_object({columns}, 'connection_limit', rolconnlimit, 'kept', rolpassword, 'groups', ({groups})) "  # noqa: S608  quoted
+        f"SELECT json_build_object({columns}, 'connection_limit', rolconnlimit, 'verifier', rolpassword, 'groups', ({groups})) "  # noqa: S608  quoted
         f"FROM pg_authid r WHERE rolname = {role}",
     )
     if not rows:
         return dict(MISSING)
-    kept, member_of = rows[0].pop("kept"), rows[0].pop("groups") or []
+    verifier, member_of = str(rows[0].pop("verifier")), rows[0].pop("groups") or []
     found: Dict[str, JSON] = {"type": "role", **rows[0]}
     if "password" in fields:
-        found["password"] = AS_WISHED if scram.proves(str(kept), _password(fields, system)) else OTHER
+        found["password"] = OTHER if kept.kept(_proof(fields, verifier, system), system) is None else AS_WISHED
     if "member_of" in fields:
         found["member_of"] = AS_WISHED if isinstance(member_of, list) and set(_groups(fields)) <= set(map(str, member_of)) else OTHER
     return found
