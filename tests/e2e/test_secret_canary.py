@@ -81,7 +81,7 @@ def test_on_a_folder_the_secret_is_at_its_destination_and_in_the_undo_journal_al
     with_secrets(shop, in_file=True, source=source)
     said = everything(shop, *READING, ("apply",))
     encrypted(shop, f"{CANARY}-rotated")
-    shop.run("apply", **at_hand(shop, f"{CANARY}-rotated"))
+    shop.run("apply", expect=0, **at_hand(shop, f"{CANARY}-rotated"))
     encrypted(shop, CANARY)
 
     said += everything(shop, ("apply",), *READING, ("undo", "web"), *READING)
@@ -191,10 +191,10 @@ def test_answers_roles_and_scripts_leave_their_secrets_where_they_belong_alone(b
     shop.within = (*disks.within, str(shop.folder))
     own.mkdir()
     disks.mount("-t", "tmpfs", "none", own)
-    for name in ("upper", "work"):
+    for name in ("upper", "spare"):
         disks.seen(own / name).mkdir()
     # What this machine has in /var is seen, and what is written there is the test's alone.
-    disks.mount("-t", "overlay", "overlay", "-o", f"lowerdir=/var,upperdir={own}/upper,workdir={own}/work", "/var")
+    disks.mount("-t", "overlay", "overlay", "-o", f"lowerdir=/var,upperdir={own}/upper,workdir={own}/spare", "/var")
     with started() as server:
         declared = MADE.format(socket=server.folder, port=server.port, owner=OWNER)
         (shop.folder / "vitrify.yaml").write_text(declared + FROM_MANY)
