@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from vitrify.core.diagnostic import TargetFailed
 from vitrify.core.difference import Action, Change, difference
 from vitrify.core.digest import JSON, JSONObject, digest_of
 from vitrify.core.resource import Address, Kind, Kinds, Observation, OnLeave, Properties, Resource, Sureness
@@ -256,6 +257,7 @@ def plan_host(wishes: Sequence[Resource], seen: Seen, *, kinds: Kinds, diff: Dif
         before = owned.pop(declared.address, None)
         change = planner.told(declared, planner.change(declared, before))
         if change:
+            planner.refuse_hopeless(change)
             changes.append(_tell_drift(planner.noted(change), before))
         elif not declared.absent and (before is None or before.resource.digest != declared.digest):
             settled.append(declared)
@@ -331,6 +333,13 @@ class _Planner:
         if not reason or change.sureness is Sureness.OPAQUE:
             return change
         return replace(change, sureness=Sureness.ASSUMED, because=(*change.because, reason))
+
+    def refuse_hopeless(self, change: Change) -> None:
+        """Raise TargetFailed where a wish cannot be fulfilled: a plan that is sure to fail half-way is none."""
+        why = self._kinds[change.resource.address.kind].hopeless(change, self._earlier)
+        if why:
+            at = f"{change.resource.where}: " if change.resource.where else ""
+            raise TargetFailed(f"{at}{change.resource.address} cannot be as wished", why=why, hint="change the declaration, or the target")
 
     def taken_over(self, left: Resource) -> bool:
         """Whether everything that this resource put in place is wished for under another name by now."""

@@ -254,6 +254,17 @@ class Kind(ABC):
         """
         return ()
 
+    def opposed(self, resource: Resource, others: Mapping[Address, Resource]) -> Mapping[Address, str]:
+        """Which of the others cannot be as wished beside this one, and why: a declaration of both is refused."""
+        return {}
+
+    def hopeless(self, change: Change, earlier: Mapping[Address, Change]) -> str:
+        """Why this change cannot be made, by what was seen and by the earlier changes of the plan: a plan with it is refused.
+
+        "" where it may well be; what only may fail is told by `because`.
+        """
+        return ""
+
     def parts(self, resource: Resource) -> Tuple[str, ...]:
         """What it puts into a file that it shares, each by a name that tells it from all else there: so two wishes can name the same."""
         return ()
