@@ -51,6 +51,7 @@ CORE = (
     "stranger",
     "system",
     "systemctl",
+    "sysv",
     "table",
     "tomltext",
     "unit",
