@@ -28,6 +28,8 @@ class Outcome:
     address: str
     outcome: str
     error: str = ""
+    besides: tuple[str, ...] = ()
+    """What came with it that the plan could not foresee, in words."""
 
 
 @dataclass(frozen=True)

@@ -265,6 +265,14 @@ class Kind(ABC):
         """
         return ""
 
+    def around(self, system: System) -> Mapping[str, str]:
+        """What else an act of this kind may change, name -> value: looked at before and after one that a plan could not foresee."""
+        return {}
+
+    def besides(self, changes: Sequence[Change], before: Mapping[str, str], after: Mapping[str, str]) -> Tuple[str, ...]:
+        """What of `around` changed that none of these changes told of, each in words: an apply reports it."""
+        return ()
+
     def parts(self, resource: Resource) -> Tuple[str, ...]:
         """What it puts into a file that it shares, each by a name that tells it from all else there: so two wishes can name the same."""
         return ()

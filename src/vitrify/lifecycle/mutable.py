@@ -323,7 +323,7 @@ def _intended(planned: HostPlan) -> list[JSON]:
 
 
 def _outcome(data: JSONObject) -> Outcome:
-    return Outcome(str(data["address"]), str(data["outcome"]), str(data.get("error") or ""))
+    return Outcome(str(data["address"]), str(data["outcome"]), str(data.get("error") or ""), _texts(data.get("besides")))
 
 
 def _texts(value: JSON) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Callable, Dict, Iterable, List, Sequence, Tuple
+from typing import Callable, Dict, Iterable, List, Mapping, Sequence, Tuple
 
 from vitrify.core.diagnostic import TargetFailed, VitrifyError
 from vitrify.core.difference import Action, Change, difference
@@ -30,12 +30,24 @@ def carry_out(here: Here, journal: Journal, images: Images, steps: Sequence[Step
     ended: List[Step] = []
 
     def acted() -> List[JSONObject]:
-        error = attempt(lambda: act(here, kind, [step.change for step in begun]))
+        changes = [step.change for step in begun]
+        around = _around(here, kind, changes)
+        error = attempt(lambda: act(here, kind, changes))
         ended.extend(_outcome(here, images, step, error=_left_undone(here, step.change, error=error, leaving=leaving)) for step in begun)
+        if around:
+            ended[0] = replace(ended[0], besides=kind.besides(changes, around, _around(here, kind, changes)))
         return [outcome_record(step) for step in ended]
 
     journal.step("enact", [_intent_record(step) for step in begun], acted)
     return tuple(ended)
+
+
+def _around(here: Here, kind: Kind, changes: Sequence[Change]) -> Mapping[str, str]:
+    """What may change with these, where the plan could not say; empty where it could, or where this cannot be looked at."""
+    found: Dict[str, str] = {}
+    if any(change.sureness is Sureness.ASSUMED for change in changes):
+        attempt(lambda: found.update(kind.around(here.system)))
+    return found
 
 
 def _left_undone(here: Here, change: Change, *, error: str, leaving: bool) -> str:

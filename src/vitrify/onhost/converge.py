@@ -25,6 +25,8 @@ from vitrify.onhost.scope import Here, objects
 from vitrify.onhost.strangers import forget_unused
 from vitrify.onhost.undo import leave_undos, undo
 
+_SKIPPED: JSONObject = {"outcome": "skipped", "error": ""}
+
 
 @dataclass(frozen=True)
 class Request:
@@ -134,13 +136,12 @@ class _Enactment:
             arm(self._here, self._run.id, self._request.dead_man)
         ownership = self._seen.ownership
         self._hold(ownership)
-        results, failed = [], False
+        results: List[JSONObject] = []
+        failed = False
         for group in self._groups():
             ended = {} if failed else self._together(group, ownership)
-            failed = failed or any(outcome == "failed" for outcome, _ in ended.values())
-            for change in group:
-                outcome, error = ended.get(change.resource.address, ("skipped", ""))
-                results.append({"address": str(change.resource.address), "outcome": outcome, "error": error})
+            failed = failed or any(end["outcome"] == told.FAILED for end in ended.values())
+            results += [{"address": str(one.resource.address), **ended.get(one.resource.address, _SKIPPED)} for one in group]
         baseline = self._keeper.move_on(self._folders)
         ownership.keep(self._here.memory)
         self._here.context.reached("run.act")
@@ -230,13 +231,13 @@ class _Enactment:
         leaving = change.resource.address not in self._wished
         return (name, change.action is Action.REMOVE, leaving) if self._here.context.kinds[name].together else ()
 
-    def _together(self, group: Sequence[Change], ownership: Ownership) -> Dict[Address, Tuple[str, str]]:
-        """Make these changes in one act; returns how each ended, and why not well."""
-        ended: Dict[Address, Tuple[str, str]] = {}
+    def _together(self, group: Sequence[Change], ownership: Ownership) -> Dict[Address, JSONObject]:
+        """Make these changes in one act; returns how each ended, why not well, and what else was changed."""
+        ended: Dict[Address, JSONObject] = {}
         due: List[Change] = []
         for change in group:
             if self._done_before(change) or self._kept_by_others(change, ownership):
-                ended[change.resource.address] = ("done", "")
+                ended[change.resource.address] = {"outcome": told.DONE, "error": ""}
             else:
                 due.append(change)
         for step in self._act(due, ownership) if due else ():
@@ -244,7 +245,8 @@ class _Enactment:
             self._keeper.touched(image.path for image in step.before)
             self._new_folders.update(step.new_folders)
             self._say(step.change, Stage.FAILED if step.error else Stage.DONE, step.error)
-            ended[step.change.resource.address] = (step.outcome, step.error)
+            besides: JSONObject = {"besides": list(step.besides)} if step.besides else {}
+            ended[step.change.resource.address] = {"outcome": step.outcome, "error": step.error, **besides}
         return ended
 
     def _kept_by_others(self, change: Change, ownership: Ownership) -> bool:

@@ -52,6 +52,8 @@ class Step:
     times_after: Mapping[str, int] = field(default_factory=dict)
     made: Tuple[str, ...] = ()
     """What it put into those folders."""
+    besides: Tuple[str, ...] = ()
+    """What else its act changed and no plan could foresee, in words; of several steps in one act the first has it. Not written down."""
     undoing: bool = False
     resetting: Tuple[str, ...] = ()
     """The folders whose times the undo under way will set back."""
