@@ -106,6 +106,15 @@ class Part(Kind):
             hint = "add `create: true`, or declare the file before" if "create" in self.schema.fields else "declare the file before"
             raise TargetFailed(f"{path} does not exist", why=f"a {self.name} was wished for in it", hint=hint)
 
+    def rest(self, content: bytes, resource: Resource) -> bytes:
+        """The file as it would be with the part taken away."""
+        if not self.schema.removable:
+            return content
+        try:
+            return self.edited(content, resource.gone(), _nothing)
+        except TargetFailed:
+            return content
+
     def affected(self, change: Change) -> Tuple[str, ...]:
         """The file."""
         return self.owned_paths(change.resource)
@@ -143,6 +152,10 @@ class Part(Kind):
             return place.as_text(self.edited((seen.body or "").encode(), resource, blob))
         except TargetFailed:
             return None
+
+
+def _nothing(_: str) -> bytes:
+    return b""  # to take a part away needs no content
 
 
 def _new(resource: Resource) -> Attributes:

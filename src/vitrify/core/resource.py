@@ -265,6 +265,10 @@ class Kind(ABC):
         """
         return ""
 
+    def rest(self, content: bytes, resource: Resource) -> bytes:
+        """A file that it `shares` without this resource's own part; the whole of it where a kind cannot tell its part from the rest."""
+        return content
+
     def around(self, system: System) -> Mapping[str, str]:
         """What else an act of this kind may change, name -> value: looked at before and after one that a plan could not foresee."""
         return {}

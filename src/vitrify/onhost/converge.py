@@ -142,7 +142,7 @@ class _Enactment:
             ended = {} if failed else self._together(group, ownership)
             failed = failed or any(end["outcome"] == told.FAILED for end in ended.values())
             results += [{"address": str(one.resource.address), **ended.get(one.resource.address, _SKIPPED)} for one in group]
-        baseline = self._keeper.move_on(self._folders)
+        baseline = self._keeper.move_on(self._folders, (holding.resource for holding in ownership))
         ownership.keep(self._here.memory)
         self._here.context.reached("run.act")
         self._journal.append({"record": "end", "at": self._now(), "outcome": told.FAILED if failed else told.DONE})

@@ -34,6 +34,11 @@ def look(bench: Bench, server: Server) -> Audit:
     return do(audit([server], bench.world, full=False))
 
 
+def in_folder(server: Server) -> Server:
+    """The server with the folder as its own: whatever nobody allowed in it is a finding."""
+    return replace(server, resources=(Resource(Address("directory", "/etc"), {"path": "/etc"}), *server.resources))
+
+
 def converge(bench: Bench, server: Server) -> None:
     do(mutable.apply(server, server.hosts[0], do(mutable.plan(server, server.hosts[0], bench.world)), bench.world))
 
@@ -91,3 +96,30 @@ def test_drift_in_a_file_that_is_shared_is_taken_over_by_declaring_it(bench: Ben
     assert planned.settled == now.resources
     assert look(bench, now).findings == ()
     assert do(mutable.plan(now, now.hosts[0], bench.world)).settled == ()
+
+
+@pytest.mark.parametrize("kind", ["ini", "json", "line", "block"])
+def test_what_was_taken_over_in_a_folder_of_ours_is_no_finding_any_more(bench: Bench, root: Path, kind: str) -> None:
+    converge(bench, in_folder(part_of(root, kind, "one")))
+    converge(bench, in_folder(part_of(root, kind, "1st")))
+    content = (root / "etc/shared").read_text()
+    (root / "etc/shared").write_text(content.replace("1st", "two"))
+    now = in_folder(part_of(root, kind, "two"))
+    (drifted,) = look(bench, now).findings[:1]
+
+    converge(bench, now)
+
+    assert (drifted.path, drifted.evidence) == ("/etc/shared", "sweep")
+    assert look(bench, now).findings == ()
+
+
+@pytest.mark.parametrize("kind", ["ini", "line", "block"])
+def test_what_else_was_changed_in_such_a_file_stays_a_finding(bench: Bench, root: Path, kind: str) -> None:
+    converge(bench, in_folder(part_of(root, kind, "one")))
+    content = (root / "etc/shared").read_text()
+    (root / "etc/shared").write_text(content.replace("one", "two") + "# an intruder's\n")
+    now = in_folder(part_of(root, kind, "two"))
+
+    converge(bench, now)
+
+    assert [(finding.path, finding.evidence) for finding in look(bench, now).findings] == [("/etc/shared", "sweep")]
