@@ -11,7 +11,7 @@ from vitrify.core.difference import Action, Change
 from vitrify.core.digest import JSON
 from vitrify.core.resource import MISSING, Address, Kind, Observation, Phase, Properties, Resource
 from vitrify.core.schema import Field, Problem, Type
-from vitrify.core.system import Attributes, System
+from vitrify.core.system import Attributes, System, digest_like
 
 AS_WISHED, OTHER, UNKNOWN = "as wished", "other", "cannot be told"
 
@@ -73,7 +73,7 @@ class Part(Kind):
 
     def _found(self, content: bytes, resource: Resource, system: System) -> Properties:
         try:
-            state = self.state(content, resource, lambda part, digest: system.is_named(part, by=digest))
+            state = self.state(content, resource, lambda part, digest: digest_like(digest, part, system) == digest)
         except TargetFailed as error:
             return {"type": self.name, self.name: UNKNOWN, "refused": error.diagnostics[0].why}
         if state is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from vitrify.core.asked import Scope
 from vitrify.core.diagnostic import TargetFailed
 from vitrify.core.difference import Action, Change, difference
 from vitrify.core.digest import JSON, JSONObject, digest_of
@@ -144,6 +145,15 @@ class Selection:
     exclude: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     environment: str = ""
+
+    @classmethod
+    def of(cls, scope: Scope) -> Selection:
+        """The part that these flags mean."""
+        return cls(scope.limit, scope.exclude, scope.tags, scope.environment)
+
+    def within(self, scope: Scope) -> Scope:
+        """The same flags, about this part."""
+        return replace(scope, limit=self.limit, exclude=self.exclude, tags=self.tags, environment=self.environment)
 
     def to_json(self) -> JSONObject:
         """The form that is kept with a plan."""
