@@ -6,10 +6,9 @@ import os
 from typing import Dict, List, Mapping, Optional, Tuple
 
 from vitrify.core import kept, postgres, scram
-from vitrify.core.diagnostic import TargetFailed
 from vitrify.core.difference import Action, Change
 from vitrify.core.digest import JSON
-from vitrify.core.resource import MISSING, Address, Kind, Observation, Phase, Properties, Resource
+from vitrify.core.resource import MISSING, Address, Properties, Resource
 from vitrify.core.schema import Field, Problem, Schema, Type
 from vitrify.core.system import System
 
@@ -32,7 +31,7 @@ def _user_rules(values: Mapping[str, JSON]) -> List[Problem]:
     return [*postgres.problems(values), *found, *([Problem(("name",), "this name is the server's own")] if reserved else [])]
 
 
-class PostgresUser(Kind):
+class PostgresUser(postgres.Held):
     """A role of a PostgreSQL server.
 
     It is asked through psql over the local socket. A password goes there as a SCRAM-SHA-256 verifier made on the target, over standard
@@ -42,7 +41,6 @@ class PostgresUser(Kind):
     """
 
     name = "postgres_user"
-    phases = frozenset({Phase.LIVE})
     schema = Schema(
         fields={
             "name": Field(Type.TEXT, "the role", required=True),
@@ -59,11 +57,6 @@ class PostgresUser(Kind):
         },
         rules=(_user_rules,),
     )
-    short = "name"
-
-    def identity(self, fields: Mapping[str, JSON]) -> str:
-        """The name, and the server."""
-        return postgres.identity(fields)
 
     def desired(self, resource: Resource) -> Properties:
         """What was declared of it; that it has its password."""
@@ -74,14 +67,9 @@ class PostgresUser(Kind):
         found.update({"password": AS_WISHED} if "password" in fields else {})
         return {**found, "member_of": AS_WISHED} if "member_of" in fields else found
 
-    def observe(self, resource: Resource, system: System) -> Observation:
+    def held(self, fields: Mapping[str, JSON], system: System) -> Properties:
         """What the server says of it."""
-        if not postgres.lives(system):
-            return Observation(resource.address, self.desired(resource))
-        try:
-            return Observation(resource.address, _seen(resource.fields, system))
-        except TargetFailed as error:
-            return Observation(resource.address, {**MISSING, "failed": error.diagnostics[0].summary})
+        return _seen(fields, system)
 
     def enact(self, change: Change, system: System) -> None:
         """Create it, change what differs, or drop it."""
@@ -124,14 +112,10 @@ class PostgresUser(Kind):
         groups = [Address(self.name, group) for group in _groups(resource.fields)]
         return (*postgres.server_first(others), *(address for address in groups if address in others)) if not resource.absent else ()
 
-    def assumed(self, change: Change, earlier: Mapping[Address, Change]) -> str:
-        """The server may be about to be installed or started."""
-        return postgres.assumed(earlier) if "failed" in change.before else ""
-
     def because(self, change: Change) -> Tuple[str, ...]:
         """At once that the server cannot be asked."""
         if "failed" in change.before:
-            return (f"the server cannot be asked ({change.before['failed']}): this will fail unless it runs by then",)
+            return postgres.unasked(change)
         words = {"password": "the password differs", "member_of": "it is not a member of all its roles"}
         return tuple(words.get(reason.split(" ")[0], reason) for reason in change.because)
 
