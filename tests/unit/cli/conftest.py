@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from vitrify.cli.exits import Exit
-from vitrify.cli.facade import Scope
 from vitrify.cli.invocation import Surroundings
 from vitrify.cli.main import run
 from vitrify.cli.render import Streams
+from vitrify.core.asked import Scope
 from vitrify.core.difference import Action, Change
 from vitrify.core.drift import Audit, Class, Finding
 from vitrify.core.event import Emit, Event, Stage
