@@ -1,4 +1,4 @@
-"""What mutable references stand for, pinned: the digest of a base, each package file, each wheel. Values alone; `project.lock` has the file."""
+"""What mutable references stand for, pinned: a base by its digest, each package file, each wheel. `project.lock` has the file."""
 
 from __future__ import annotations
 
