@@ -34,6 +34,7 @@ CORE = (
     "jsontext",
     "kept",
     "keyed",
+    "locked",
     "openssh",
     "packaging",
     "part",
