@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from vitrify.core.declaration import Content, Health, Host, Route
 from vitrify.core.digest import JSONObject
 from vitrify.core.event import Emit, silence
+from vitrify.core.reference import Reference
 
 
 class Session(Protocol):
@@ -288,3 +289,73 @@ class ImageStore(Protocol):
 
     def has(self, image: str) -> bool:
         """Whether the image is here, whole."""
+
+
+@dataclass(frozen=True)
+class Pushed:
+    """What a push did. `manifest` is what the registry calls the image: over compressed layers, so not the image's own digest."""
+
+    image: str
+    reference: Reference
+    manifest: str
+    sent_bytes: int
+    sent_blobs: int
+
+
+@dataclass(frozen=True)
+class Pulled:
+    """What a pull brought. `reference` names the manifest by its digest."""
+
+    image: Image
+    reference: Reference
+    fetched_bytes: int
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """A document that belongs to an image: what it is, and its bytes."""
+
+    media_type: str
+    content: bytes
+    annotations: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Referrer:
+    """A manifest that says of itself that it belongs to an image."""
+
+    digest: str
+    artifact_type: str
+    size: int
+    annotations: Mapping[str, str] = field(default_factory=dict)
+
+
+class Registry(Protocol):
+    """Images elsewhere, by reference. What comes from there is believed only where a digest says the same."""
+
+    def push(self, image: str, to: Reference, *, emit: Emit = silence) -> Pushed:
+        """Have this image there under this tag. What is there already is not sent again; killed and repeated, it goes on.
+
+        The image is there whole, or not under this name. Raises `Denied` where we may not, `TargetUnreachable` where nobody answers.
+        """
+
+    def pull(self, reference: Reference, *, emit: Emit = silence) -> Pulled:
+        """Have the image here, for this machine where it is there for several; its identity is what it was when it was pushed.
+
+        `IntegrityFailed` where any byte is another than its digest says, `Denied` for what is no image or beyond measure.
+        """
+
+    def resolve(self, reference: Reference) -> str:
+        """The digest that the name stands for now: of the image, or of the index of several."""
+
+    def attach(self, subject: Reference, artifact_type: str, blobs: Sequence[Attachment]) -> str:
+        """Have these documents there as belonging to the manifest that `subject` names by digest; returns the digest of what holds them.
+
+        Repeating it is harmless: equal documents are one.
+        """
+
+    def referrers(self, subject: Reference, *, artifact_type: str = "") -> tuple[Referrer, ...]:
+        """What belongs to the manifest that `subject` names by digest; of this kind, or of all."""
+
+    def attached(self, subject: Reference, referrer: str) -> tuple[Attachment, ...]:
+        """The documents of one referrer; `IntegrityFailed` where it does not belong to `subject`."""
