@@ -68,6 +68,18 @@ class MemoryImages:
         """Whether it was baked here."""
         return image in self._images
 
+    def image(self, digest: str) -> Image | None:
+        """One that was baked or brought here."""
+        return self._images.get(digest)
+
+    def images(self) -> tuple[str, ...]:
+        """All of them."""
+        return tuple(sorted(self._images))
+
+    def bring(self, image: Image) -> None:
+        """Have one here that was baked elsewhere."""
+        self._images[image.digest] = image
+
 
 def _layer(content: str) -> str:
     return digest_of(["layer", content])

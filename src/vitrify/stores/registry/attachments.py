@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from vitrify.core.diagnostic import Denied, IntegrityFailed, TargetFailed, UsageInvalid
 from vitrify.core.digest import JSON, PLAIN, JSONObject, canonical, digest_bytes
 from vitrify.core.reference import Reference
-from vitrify.onhost.layout import MANIFEST, Descriptor
+from vitrify.onhost.layout import MANIFEST, Attached, Descriptor, attached, read_blob
 from vitrify.ports import Attachment, Referrer
 from vitrify.stores.registry.documents import EMPTY, INDEX, Listed, media_type, read_index, read_json, read_manifest, texts
 from vitrify.stores.registry.door import SMALL, Ask, Door
@@ -23,6 +23,15 @@ from vitrify.stores.registry.sending import Parcel, Sender
 _NOTHING: Final = b"{}"
 _TRIES: Final = 3
 _MOST_PAGES: Final = 50
+
+
+def attachments_of(layout: str, image: str) -> tuple[tuple[str, tuple[Attachment, ...]], ...]:
+    """What belongs to an image in a layout here: its type and its documents."""
+    return tuple((one.type, _documents(layout, one)) for one in attached(layout, image))
+
+
+def _documents(layout: str, one: Attached) -> tuple[Attachment, ...]:
+    return tuple(Attachment(blob.media_type, read_blob(layout, blob), one.annotations) for blob in one.layers)
 
 
 @dataclass(frozen=True)
@@ -41,7 +50,7 @@ class Attachments:
         for content in (_NOTHING, *(blob.content for blob in blobs)):
             self._send(content)
         kind = media_type(read_json(found.content, str(subject)), found.told)
-        manifest = _manifest(artifact_type, blobs, Descriptor(kind, subject.digest, len(found.content)))
+        manifest = artifact(artifact_type, blobs, Descriptor(kind, subject.digest, len(found.content)))
         digest = digest_bytes(manifest)
         told = put_manifest(self.door, Reference(subject.registry, subject.repository, digest=digest), manifest)
         if told != subject.digest:
@@ -121,7 +130,8 @@ class Attachments:
             return file.read()
 
 
-def _manifest(artifact_type: str, blobs: Sequence[Attachment], subject: Descriptor) -> bytes:
+def artifact(artifact_type: str, blobs: Sequence[Attachment], subject: Descriptor) -> bytes:
+    """The manifest of documents that belong to a subject: equal ones are equal bytes."""
     empty = Descriptor(EMPTY, digest_bytes(_NOTHING), len(_NOTHING)).to_json()
     rows: list[JSON] = [_blob(blob) for blob in blobs] or [empty]
     return canonical(

@@ -9,17 +9,19 @@ from pathlib import Path
 from threading import Event as Flag
 from typing import Final
 
-from vitrify.core.diagnostic import UsageInvalid
-from vitrify.core.event import Emit, silence
+from vitrify.core.diagnostic import UsageInvalid, VitrifyError
+from vitrify.core.event import Emit, Event, Stage, silence
 from vitrify.core.reference import Reference
+from vitrify.onhost.layout import MANIFEST, Descriptor
 from vitrify.ports import Attachment, Pulled, Pushed, Referrer
 from vitrify.stores.layout import LayoutStore
-from vitrify.stores.registry.attachments import Attachments
+from vitrify.stores.registry.attachments import Attachments, artifact, attachments_of
 from vitrify.stores.registry.credentials import Credentials
 from vitrify.stores.registry.documents import Platform
 from vitrify.stores.registry.door import Door
 from vitrify.stores.registry.fetching import Fetcher
 from vitrify.stores.registry.forms import Forms
+from vitrify.stores.registry.names import Names
 from vitrify.stores.registry.pace import Pace
 from vitrify.stores.registry.progress import Progress
 from vitrify.stores.registry.pulls import Pull, document
@@ -27,6 +29,7 @@ from vitrify.stores.registry.pushes import Push
 from vitrify.stores.registry.sending import CHUNK, Sender
 from vitrify.stores.registry.squeezed import GZIP, Budget, Limit
 
+_MOST_REFERRERS: Final = 64
 _VARIANTS: Final = {"arm": "v7", "arm64": "v8"}
 
 
@@ -51,6 +54,7 @@ class RegistryClient:
         self._platform = Platform(architecture, _VARIANTS.get(architecture, ""))
         self._manner = manner or Manner()
         self._forms = Forms(store, folder / "compressed")
+        self._names = Names(store)
 
     def push(self, image: str, to: Reference, *, emit: Emit = silence) -> Pushed:
         """Have this image there under this tag."""
@@ -59,14 +63,34 @@ class RegistryClient:
         with self._door(to) as door:
             progress = Progress("push", str(to), emit, monotonic=door.pace.monotonic)
             push = Push(door, self._sender(door, to), self._store, self._forms, progress, to, self._manner.compression)
-            return push.carry_out(image)
+            pushed = push.carry_out(image)
+        for kind, documents in attachments_of(self._store.folder(image), image):
+            self.attach(to.at(pushed.manifest), kind, documents)
+            emit(Event("push.attached", Stage.DONE, kind))
+        self._names.note(image, to)
+        return pushed
 
     def pull(self, reference: Reference, *, emit: Emit = silence) -> Pulled:
         """Have the image here."""
         with self._door(reference) as door:
             progress = Progress("pull", str(reference), emit, monotonic=door.pace.monotonic)
             fetcher, budget = self._fetcher(door, reference), Budget(self._manner.limit)
-            return Pull(door, fetcher, self._store, self._forms, progress, reference, self._platform, budget).carry_out()
+            pulled = Pull(door, fetcher, self._store, self._forms, progress, reference, self._platform, budget).carry_out()
+        self._bring_along(pulled, emit)
+        self._names.note(pulled.image.digest, replace(reference, digest=""))
+        return pulled
+
+    def _bring_along(self, pulled: Pulled, emit: Emit) -> None:
+        """Keep what belongs to the image there as belonging to it here. It vouches for nothing by being there: `verify` checks it."""
+        digest = pulled.image.digest
+        subject = Descriptor(MANIFEST, digest, self._store.measured(digest) or 0)
+        try:
+            for referrer in self.referrers(pulled.reference)[:_MOST_REFERRERS]:
+                documents = self.attached(pulled.reference, referrer.digest)
+                self._store.attach(artifact(referrer.artifact_type, documents, subject), [b"{}", *(one.content for one in documents)])
+                emit(Event("pull.attached", Stage.DONE, referrer.artifact_type))
+        except VitrifyError as error:
+            emit(Event("pull.attached", Stage.NOTICE, str(pulled.reference), f"what belongs to the image did not come along: {error}"))
 
     def resolve(self, reference: Reference) -> str:
         """The digest that the name stands for now."""
