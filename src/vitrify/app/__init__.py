@@ -21,6 +21,8 @@ from vitrify.core.report import (
     Check,
     Converged,
     EntryView,
+    ImageKept,
+    ImageMoved,
     ImageVerified,
     Outdated,
     Released,
@@ -201,6 +203,40 @@ class App:
     def verify_image(self, name: str, *, keys: Sequence[str] = ()) -> ImageVerified:
         """Check an image (a server's, by its digest, or in a folder) and all that is said of it."""
         return self._wiring.verify_image(name, keys=keys)
+
+    def push(self, what: str, reference: str, *, plain: bool = False, compression: str = "gzip") -> ImageMoved:
+        """Push an image to a registry."""
+        from vitrify.core.reference import Reference
+        from vitrify.lifecycle import images
+
+        return images.push(what, Reference.parse(reference), self._wiring.stock(plain=plain, compression=compression), self._wiring.world)
+
+    def pull(self, reference: str, *, plain: bool = False) -> ImageMoved:
+        """Have an image of a registry here."""
+        from vitrify.core.reference import Reference
+        from vitrify.lifecycle import images
+
+        return images.pull(Reference.parse(reference), self._wiring.stock(plain=plain), self._wiring.world)
+
+    def images(self) -> tuple[ImageKept, ...]:
+        """Every image that is kept on this machine."""
+        from vitrify.lifecycle import images
+
+        return images.images(self._wiring.stock(), self._wiring.world)
+
+    def export(self, what: str, into: str, *, name: str = "", evidence: bool = False) -> ImageMoved:
+        """Write an image to a file or a folder."""
+        from vitrify.core.reference import Reference
+        from vitrify.lifecycle import images
+
+        wrapping = images.Wrapping(into, Reference.parse(name) if name else None, evidence)
+        return images.export(what, wrapping, self._wiring.stock(), self._wiring.world)
+
+    def load(self, source: str) -> tuple[ImageMoved, ...]:
+        """Have the images of a file or a folder here."""
+        from vitrify.lifecycle import images
+
+        return images.load(source, self._wiring.stock(), self._wiring.world)
 
     def doctor(self) -> tuple[Check, ...]:
         """What this machine has, and the line that mends what it lacks."""

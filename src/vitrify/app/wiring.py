@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from vitrify.evidence.oci import OciEvidence
     from vitrify.ledger.checkpoint import Signer, Verifier
     from vitrify.ledger.log import Log
+    from vitrify.lifecycle.images import Stock
     from vitrify.lifecycle.world import Site, World
     from vitrify.ports import Clock, Session
     from vitrify.project.identity import Identity
@@ -283,6 +284,21 @@ class Wiring:
         from vitrify.stores.layout import LayoutStore
 
         return OciEvidence(LayoutStore(self.home / "store"), signer=lambda: self._signer, trusted=self._trusted)
+
+    def stock(self, *, plain: bool = False, compression: str = "gzip") -> Stock:
+        """The images of this machine's store, and the ways to registries and files."""
+        from vitrify.builders.oci import Means
+        from vitrify.lifecycle.images import Stock
+        from vitrify.stores.archive import Archives
+        from vitrify.stores.layout import LayoutStore
+        from vitrify.stores.registry.client import Manner, RegistryClient
+        from vitrify.stores.registry.credentials import Credentials
+        from vitrify.stores.registry.names import Names
+
+        place = self.home / "store"
+        store, manner = LayoutStore(place), Manner(plain=plain, compression=compression)
+        client = RegistryClient(store, place, Credentials(self._environ), architecture=Means().architecture, manner=manner)
+        return Stock(store, client, Archives(store, client.platform, manner.limit), Names(store).of)
 
     def _trusted(self) -> tuple[Verifier, ...]:
         from vitrify.ledger.checkpoint import Verifier

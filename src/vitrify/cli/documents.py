@@ -12,6 +12,8 @@ from vitrify.core.report import (
     Check,
     Converged,
     EntryView,
+    ImageKept,
+    ImageMoved,
     ImageVerified,
     InstanceStatus,
     Outdated,
@@ -95,6 +97,27 @@ def outdated(rows: Sequence[Outdated]) -> JSONObject:
 def releases(found: Sequence[ReleaseStatus]) -> JSONObject:
     """The document of `releases`."""
     return document("releases", releases=[_release(release) for release in found])
+
+
+def images(found: Sequence[ImageKept]) -> JSONObject:
+    """The document of `images`."""
+    rows: list[JSON] = [
+        {
+            "image": one.image,
+            "bytes": one.size,
+            "base": one.base,
+            "server": one.server,
+            "releases": list(one.releases),
+            "names": list(one.names),
+        }
+        for one in found
+    ]
+    return document("images", images=rows)
+
+
+def moved(verb: str, found: ImageMoved) -> JSONObject:
+    """The document of `push`, `pull` and `export`."""
+    return document(verb, image=found.image, place=found.place, manifest=found.manifest, bytes=found.moved_bytes)
 
 
 def entries(found: Sequence[EntryView]) -> JSONObject:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:  # help and usage errors are told before any of these is neede
         Applied,
         Check,
         EntryView,
+        ImageKept,
+        ImageMoved,
         ImageVerified,
         Outdated,
         Released,
@@ -110,6 +112,21 @@ class Application(Protocol):
 
     def verify_image(self, name: str, *, keys: Sequence[str]) -> ImageVerified:
         """Check an image and all that is said of it; of no keys, the project's own are meant."""
+
+    def push(self, what: str, reference: str, *, plain: bool, compression: str) -> ImageMoved:
+        """Push the image of a server or of a digest."""
+
+    def pull(self, reference: str, *, plain: bool) -> ImageMoved:
+        """Have an image of a registry here."""
+
+    def images(self) -> tuple[ImageKept, ...]:
+        """Every image that is kept here."""
+
+    def export(self, what: str, into: str, *, name: str, evidence: bool) -> ImageMoved:
+        """Write an image to a file, or to a folder where `into` ends with a slash."""
+
+    def load(self, source: str) -> tuple[ImageMoved, ...]:
+        """Have the images of a file or a folder here."""
 
     def doctor(self) -> tuple[Check, ...]:
         """What this machine has and lacks."""

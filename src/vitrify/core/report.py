@@ -227,6 +227,28 @@ class ImageVerified:
 
 
 @dataclass(frozen=True)
+class ImageKept:
+    """One row of `images`. `releases` are those of this project that have it; `names` the references it was pushed to or pulled from."""
+
+    image: str
+    size: int
+    base: str
+    server: str
+    releases: tuple[str, ...]
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ImageMoved:
+    """An image that was pushed, pulled, exported or loaded. `manifest` is what names it at `place`; `moved_bytes` went over the line."""
+
+    image: str
+    place: str
+    manifest: str
+    moved_bytes: int
+
+
+@dataclass(frozen=True)
 class EntryView:
     """One ledger entry as `ledger show` lists it."""
 

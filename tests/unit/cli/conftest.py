@@ -24,6 +24,8 @@ from vitrify.core.report import (
     Check,
     Converged,
     EntryView,
+    ImageKept,
+    ImageMoved,
     ImageVerified,
     InstanceStatus,
     Outcome,
@@ -77,6 +79,7 @@ class FakeApplication:
         holds = (Verdict("content", holds=True, found="2 layers hold"), Verdict("signature", holds=True, found="by ann@desk"))
         self.image_verified_is = ImageVerified("sha256:" + "7" * 64, holds)
         self.verified_is = Verified("vitrify.dev/ledger/5e0f", 7, "c0ffee", ("ann@desk",))
+        self.images_are: tuple[ImageKept, ...] = ()
         self.checks_are: tuple[Check, ...] = ()
 
     def open(self, scope: Scope, emit: Emit, environ: Mapping[str, str]) -> FakeApplication:
@@ -180,6 +183,26 @@ class FakeApplication:
     def verify_image(self, name: str, *, keys: Sequence[str]) -> ImageVerified:
         self._called("verify_image", name=name, keys=keys)
         return self.image_verified_is
+
+    def push(self, what: str, reference: str, *, plain: bool, compression: str) -> ImageMoved:
+        self._called("push", what=what, reference=reference, plain=plain, compression=compression)
+        return ImageMoved(IMAGE, reference, "sha256:" + "cd34" * 16, 2_345_678)
+
+    def pull(self, reference: str, *, plain: bool) -> ImageMoved:
+        self._called("pull", reference=reference, plain=plain)
+        return ImageMoved(IMAGE, reference, "sha256:" + "cd34" * 16, 2_345_678)
+
+    def images(self) -> tuple[ImageKept, ...]:
+        self._called("images")
+        return self.images_are
+
+    def export(self, what: str, into: str, *, name: str, evidence: bool) -> ImageMoved:
+        self._called("export", what=what, into=into, name=name, evidence=evidence)
+        return ImageMoved(IMAGE, into, IMAGE, 12_345_678)
+
+    def load(self, source: str) -> tuple[ImageMoved, ...]:
+        self._called("load", source=source)
+        return (ImageMoved(IMAGE, source, IMAGE, 12_345_678),)
 
     def doctor(self) -> tuple[Check, ...]:
         self._called("doctor")

@@ -13,7 +13,7 @@ from vitrify.core.digest import JSON, PLAIN, JSONObject, canonical, digest_bytes
 from vitrify.core.reference import Reference
 from vitrify.onhost.layout import MANIFEST, Attached, Descriptor, attached, read_blob
 from vitrify.ports import Attachment, Referrer
-from vitrify.stores.registry.documents import EMPTY, INDEX, Listed, media_type, read_index, read_json, read_manifest, texts
+from vitrify.stores.registry.documents import EMPTY, INDEX, Listed, media_type, read_index, read_json, read_manifest
 from vitrify.stores.registry.door import SMALL, Ask, Door
 from vitrify.stores.registry.fetching import Fetcher, pulling
 from vitrify.stores.registry.pulls import document
@@ -119,9 +119,7 @@ class Attachments:
         manifest = read_manifest(found.content, told=found.told)
         if manifest.subject != subject.digest:
             raise IntegrityFailed(f"{referrer} does not belong to {subject.digest}", why=f"it names {manifest.subject or 'nothing'}")
-        rows = read_json(found.content, referrer)["layers"]
-        told = [texts(row.get("annotations")) if isinstance(row, dict) else {} for row in rows] if isinstance(rows, list) else []
-        return tuple(Attachment(blob.media_type, self._content(blob), more) for blob, more in zip(manifest.layers, told, strict=True))
+        return tuple(Attachment(blob.media_type, self._content(blob), notes) for blob, notes in manifest.documents)
 
     def _content(self, blob: Descriptor) -> bytes:
         if blob.size > SMALL * 16:

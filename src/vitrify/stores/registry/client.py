@@ -51,7 +51,7 @@ class RegistryClient:
         self, store: LayoutStore, folder: Path, credentials: Credentials, *, architecture: str, manner: Manner | None = None
     ) -> None:
         self._store, self._folder, self._credentials = store, folder, credentials
-        self._platform = Platform(architecture, _VARIANTS.get(architecture, ""))
+        self.platform = Platform(architecture, _VARIANTS.get(architecture, ""))
         self._manner = manner or Manner()
         self._forms = Forms(store, folder / "compressed")
         self._names = Names(store)
@@ -75,7 +75,7 @@ class RegistryClient:
         with self._door(reference) as door:
             progress = Progress("pull", str(reference), emit, monotonic=door.pace.monotonic)
             fetcher, budget = self._fetcher(door, reference), Budget(self._manner.limit)
-            pulled = Pull(door, fetcher, self._store, self._forms, progress, reference, self._platform, budget).carry_out()
+            pulled = Pull(door, fetcher, self._store, self._forms, progress, reference, self.platform, budget).carry_out()
         self._bring_along(pulled, emit)
         self._names.note(pulled.image.digest, replace(reference, digest=""))
         return pulled

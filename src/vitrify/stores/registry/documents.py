@@ -75,6 +75,13 @@ class RemoteManifest:
     annotations: dict[str, str]
     artifact_type: str = ""
     subject: str = ""
+    notes: tuple[dict[str, str], ...] = ()
+    """The annotations of each layer."""
+
+    @property
+    def documents(self) -> tuple[tuple[Descriptor, dict[str, str]], ...]:
+        """What this manifest holds, where it holds documents: each with its annotations."""
+        return tuple(zip(self.layers, self.notes, strict=True))
 
 
 @dataclass(frozen=True)
@@ -142,6 +149,7 @@ def read_manifest(content: bytes, *, told: str = "") -> RemoteManifest:
         annotations=texts(data.get("annotations")),
         artifact_type=str(data.get("artifactType") or of_config),
         subject=descriptor(subject, what).digest if subject is not None else "",
+        notes=tuple(texts(row.get("annotations")) if isinstance(row, dict) else {} for row in rows),
     )
 
 
