@@ -7,7 +7,7 @@ import json
 import threading
 from collections.abc import Callable, Mapping
 from typing import Final
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
 
 from vitrify.core.diagnostic import Denied, IntegrityFailed
 from vitrify.core.digest import JSON
@@ -67,7 +67,7 @@ class Tokens:
             content = urlencode({**form, "scope": " ".join(asked)}).encode()
             status, body = self._fetch(realm, {"Content-Type": "application/x-www-form-urlencoded"}, content)
         else:
-            parts = urlsplit(realm)
+            parts = _apart(self._registry, realm)
             query = [*parse_qsl(parts.query), *([("service", service)] if service else []), *(("scope", scope) for scope in asked)]
             address = parts._replace(query=urlencode(query), fragment="").geturl()
             status, body = self._fetch(address, {"Authorization": _basic(login)} if login else {}, None)
@@ -75,6 +75,13 @@ class Tokens:
             who = f"the login of {login.user}" if login and login.user else "the login" if login else "anybody without a login"
             raise Denied(f"{self._registry} gives no token to {who}", why=f"its token server answered {status}", hint=_hint(self._registry))
         return _read(self._registry, status, body)
+
+
+def _apart(registry: str, realm: str) -> SplitResult:
+    try:
+        return urlsplit(realm)
+    except ValueError:
+        raise IntegrityFailed(f"{registry} names a token server at an address that is none", why=ascii(realm[:100])) from None
 
 
 def _read(registry: str, status: int, body: bytes) -> str:
