@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -289,3 +290,16 @@ def test_progress_is_told_while_a_push_goes_on(party: Party) -> None:
     party.client.push(pushable(party), party.to, emit=told.append)
 
     assert [(event.what, event.detail) for event in told if event.what == "push.blob"] == [("push.blob", "sent")]
+
+
+def test_what_nobody_went_on_with_for_a_week_is_cleared_away(party: Party) -> None:
+    old, new = (party.folder / "transfers" / f"{name * 64}.part" for name in "ab")
+    old.parent.mkdir(parents=True)
+    for path in (old, new):
+        path.write_bytes(b"x")
+    os.utime(old, (0, 0))
+
+    party.client.pull(party.to)
+
+    assert not old.exists()
+    assert new.exists()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Event as Flag
@@ -30,6 +31,8 @@ from vitrify.stores.registry.sending import CHUNK, Sender
 from vitrify.stores.registry.squeezed import GZIP, Budget, Limit
 
 _MOST_REFERRERS: Final = 64
+_STALE: Final = 7 * 24 * 3600.0
+"""Seconds after which nobody is expected to go on with a transfer."""
 _VARIANTS: Final = {"arm": "v7", "arm64": "v8"}
 
 
@@ -112,8 +115,16 @@ class RegistryClient:
         with self._attachments(subject) as attachments:
             return attachments.attached(subject, referrer)
 
+    def _clear_stale(self) -> None:
+        """Remove what nobody went on with: transfers that were not touched for a week."""
+        for path in (self._folder / "transfers").glob("*.*"):
+            with suppress(FileNotFoundError):
+                if path.stat().st_mtime < time.time() - _STALE:
+                    path.unlink()
+
     @contextmanager
     def _door(self, reference: Reference) -> Iterator[Door]:
+        self._clear_stale()
         pace = replace(self._manner.pace, stopped=Flag())  # one command's failure is not the next one's
         door = Door(reference.registry, self._credentials, plain=self._manner.plain, pace=pace)
         try:
