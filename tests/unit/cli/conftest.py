@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from tests.unit.cli.image_answers import ImageAnswers
 
 from vitrify.cli.exits import Exit
 from vitrify.cli.facade import Scope
@@ -25,7 +26,6 @@ from vitrify.core.report import (
     Converged,
     EntryView,
     ImageKept,
-    ImageMoved,
     ImageVerified,
     InstanceStatus,
     Outcome,
@@ -54,7 +54,7 @@ class Terminal(io.StringIO):
         return self._tty
 
 
-class FakeApplication:
+class FakeApplication(ImageAnswers):
     """Answers with what it holds, notes what it was asked, and tells its events before it answers."""
 
     def __init__(self) -> None:
@@ -183,26 +183,6 @@ class FakeApplication:
     def verify_image(self, name: str, *, keys: Sequence[str]) -> ImageVerified:
         self._called("verify_image", name=name, keys=keys)
         return self.image_verified_is
-
-    def push(self, what: str, reference: str, *, plain: bool, compression: str) -> ImageMoved:
-        self._called("push", what=what, reference=reference, plain=plain, compression=compression)
-        return ImageMoved(IMAGE, reference, "sha256:" + "cd34" * 16, 2_345_678)
-
-    def pull(self, reference: str, *, plain: bool) -> ImageMoved:
-        self._called("pull", reference=reference, plain=plain)
-        return ImageMoved(IMAGE, reference, "sha256:" + "cd34" * 16, 2_345_678)
-
-    def images(self) -> tuple[ImageKept, ...]:
-        self._called("images")
-        return self.images_are
-
-    def export(self, what: str, into: str, *, name: str, evidence: bool) -> ImageMoved:
-        self._called("export", what=what, into=into, name=name, evidence=evidence)
-        return ImageMoved(IMAGE, into, IMAGE, 12_345_678)
-
-    def load(self, source: str) -> tuple[ImageMoved, ...]:
-        self._called("load", source=source)
-        return (ImageMoved(IMAGE, source, IMAGE, 12_345_678),)
 
     def doctor(self) -> tuple[Check, ...]:
         self._called("doctor")
