@@ -50,6 +50,7 @@ CORE = (
     "simulation",
     "step",
     "stranger",
+    "supplies",
     "system",
     "systemctl",
     "table",
