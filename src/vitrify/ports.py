@@ -9,6 +9,7 @@ from typing import Protocol
 from vitrify.core.declaration import Content, Health, Host, Route
 from vitrify.core.digest import JSONObject
 from vitrify.core.event import Emit, silence
+from vitrify.core.report import Verdict
 
 
 class Session(Protocol):
@@ -278,6 +279,26 @@ class StateStore(Protocol):
 
     def forget(self, server: str, host: str) -> None:
         """Forget it; repeating it is harmless."""
+
+
+@dataclass(frozen=True)
+class Made:
+    """What an image was made from: the declaration's digest, and that of each resource by its address."""
+
+    project: str
+    server: str
+    declaration: str
+    resources: Mapping[str, str]
+
+
+class Evidence(Protocol):
+    """Says what is in an image and who made it from what, and checks what was said."""
+
+    def certify(self, image: Image, made: Made) -> None:
+        """Attach a bill of materials, provenance and a signature by this author; what is attached already stays as it is."""
+
+    def verify(self, image: str) -> tuple[Verdict, ...]:
+        """One line for each thing that was checked, from the bytes alone; `VitrifyError` where the image is not here."""
 
 
 class ImageStore(Protocol):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -15,7 +15,20 @@ from vitrify.core.digest import JSONObject
 from vitrify.core.drift import Audit
 from vitrify.core.event import Emit
 from vitrify.core.plan import HostPlan, Plan, Selection
-from vitrify.core.report import LAST, Applied, Check, Converged, EntryView, Outdated, Released, ReleaseStatus, ServerStatus, Verified, Which
+from vitrify.core.report import (
+    LAST,
+    Applied,
+    Check,
+    Converged,
+    EntryView,
+    ImageVerified,
+    Outdated,
+    Released,
+    ReleaseStatus,
+    ServerStatus,
+    Verified,
+    Which,
+)
 
 __all__ = ("App", "Options")
 
@@ -184,6 +197,10 @@ class App:
     def verify(self, path: str = "") -> Verified:
         """Check the project's ledger, or a copy of it, by code that shares nothing with the writer."""
         return self._wiring.verify(path)
+
+    def verify_image(self, name: str, *, keys: Sequence[str] = ()) -> ImageVerified:
+        """Check an image (a server's, by its digest, or in a folder) and all that is said of it."""
+        return self._wiring.verify_image(name, keys=keys)
 
     def doctor(self) -> tuple[Check, ...]:
         """What this machine has, and the line that mends what it lacks."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 from vitrify.core.declaration import Host, Server
@@ -19,7 +20,7 @@ from vitrify.lifecycle.rollout import abort, carry_out
 from vitrify.lifecycle.settings import SecretValue, from_json, known_secrets, to_json
 from vitrify.lifecycle.world import Site, World
 from vitrify.onhost.layout import LABEL_FINGERPRINT
-from vitrify.ports import Image, Operation, Release
+from vitrify.ports import Image, Made, Operation, Release
 
 
 async def plan(server: Server, host: Host, world: World) -> ReleasePlan:
@@ -41,6 +42,8 @@ async def _bake(wanted: Wanted, site: Site, world: World) -> Image:
         image = await site.builder.bake(wanted.request, emit=world.emit)
     except DeclarationInvalid as error:  # a target does not know where in the declaration it stands
         raise DeclarationInvalid(replace(one, where=one.where or wanted.server.where) for one in error.diagnostics) from error
+    made = Made(world.project_id, wanted.server.name, wanted.server.digest, wanted.resources)
+    await asyncio.to_thread(site.evidence.certify, image, made)
     newest = record.last(world.ledger, server=wanted.server.name, kinds=("bake.done",))
     if newest is None or newest.body.get("image") != image.digest:
         body: JSONObject = {

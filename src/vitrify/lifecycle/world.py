@@ -14,7 +14,7 @@ from vitrify.core.resource import Kinds
 from vitrify.core.step import Reached
 from vitrify.core.stranger import Stranger
 from vitrify.ledger.entry import Entry
-from vitrify.ports import Builder, Clock, Router, Runtime, Session, StateStore
+from vitrify.ports import Builder, Clock, Evidence, Router, Runtime, Session, StateStore
 
 
 class Ledger(Protocol):
@@ -39,6 +39,7 @@ class Site:
     builder: Builder
     runtime: Runtime
     router: Router
+    evidence: Evidence
 
 
 def no_strangers(_names: Iterable[str]) -> tuple[Stranger, ...]:

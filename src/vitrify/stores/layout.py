@@ -6,7 +6,7 @@ import fcntl
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
@@ -31,6 +31,11 @@ class LayoutStore:
         self._oci = folder / "oci"
         self._cache = folder / "cache"
         self._work = folder / "work"
+
+    @property
+    def layout(self) -> str:
+        """Path of the OCI layout, whatever is in it."""
+        return str(self._oci)
 
     def folder(self, image: str) -> str:
         """Path of the OCI layout that holds this image; `VitrifyError` where it is gone."""
@@ -104,16 +109,25 @@ class LayoutStore:
         with self._locked("oci"):
             for content in (config, manifest):
                 _write(blob_path(str(self._oci), digest_bytes(content)), content)
-            self._list(Descriptor(MANIFEST, digest, len(manifest)))
+            # Tools find an image by the hex digits of its digest as a name.
+            named: JSON = {_NAME: digest.removeprefix(PLAIN)}
+            self._list({**Descriptor(MANIFEST, digest, len(manifest)).to_json(), "annotations": named})
         image = self.image(digest)
         if image is None:
             raise IntegrityFailed(f"the image {digest} was published without a layer of its own", hint="bake again")
         return image
 
-    def _list(self, manifest: Descriptor) -> None:
-        """Enter an image into the index, sorted; tools find it by the hex digits of its digest as a name."""
-        named: JSON = {_NAME: manifest.digest.removeprefix(PLAIN)}
-        rows = {**self._listed(), manifest.digest: {**manifest.to_json(), "annotations": named}}
+    def attach(self, manifest: bytes, blobs: Sequence[bytes]) -> None:
+        """Keep an artefact whose manifest names an image here as its subject: blobs first, the index last, each durable."""
+        row = Descriptor(MANIFEST, digest_bytes(manifest), len(manifest)).to_json() | {"artifactType": json.loads(manifest)["artifactType"]}
+        with self._locked("oci"):
+            for content in (*blobs, manifest):
+                _write(blob_path(str(self._oci), digest_bytes(content)), content)
+            self._list(row)
+
+    def _list(self, row: JSONObject) -> None:
+        """Enter a manifest into the index, sorted."""
+        rows = {**self._listed(), str(row["digest"]): row}
         _write(self._oci / "oci-layout", canonical({"imageLayoutVersion": "1.0.0"}))
         _write(self._oci / "index.json", canonical({"schemaVersion": 2, "manifests": [row for _, row in sorted(rows.items())]}))
 
@@ -124,8 +138,8 @@ class LayoutStore:
         return {}
 
     def images(self) -> tuple[str, ...]:
-        """Digests of all images in the index, sorted."""
-        return tuple(sorted(self._listed()))
+        """Digests of all images in the index, sorted; what is attached to one is not one."""
+        return tuple(sorted(digest for digest, row in self._listed().items() if "artifactType" not in row))
 
     def recall(self, topic: str, key: str) -> JSONObject | None:
         """What `remember` was told under this key; nothing where that was deleted or damaged."""

@@ -29,6 +29,7 @@ from vitrify.onhost.calls import MODULES, find_call
 from vitrify.ports import Instance, InstanceSpec, Release, Session
 from vitrify.resources.registry import all_kinds
 from vitrify.testing.direct_session import DirectSession
+from vitrify.testing.memory_evidence import MemoryEvidence
 from vitrify.testing.memory_images import MemoryImages
 from vitrify.testing.memory_router import MemoryRouter
 from vitrify.testing.memory_runtime import MemoryRuntime
@@ -219,6 +220,7 @@ class Bench:
         self.runtime = MemoryRuntime(self.clock.now, broken=(BROKEN,))
         self.router = MemoryRouter(self.clock.now)
         self.ledger = ListLedger(self.clock.now)
+        self.evidence = MemoryEvidence(self.images.has)
 
     @property
     def world(self) -> World:
@@ -367,7 +369,7 @@ class Bench:
     async def _site(self, host: Host) -> AsyncIterator[Site]:
         if self.unreachable:
             raise TargetUnreachable(f"{host.name} does not answer")
-        yield Site(DirectSession({}, self.clock.now, all_kinds()), self.images, *self._mortal())
+        yield Site(DirectSession({}, self.clock.now, all_kinds()), self.images, *self._mortal(), self.evidence)
 
     async def _first_answer(self, url: str) -> None:
         self.answered.append(url)
