@@ -26,6 +26,7 @@ from vitrify.core.report import (
     Released,
     ReleaseStatus,
     ServerStatus,
+    Updated,
     Verified,
     Which,
 )
@@ -137,6 +138,14 @@ class App:
 
         image = asyncio.run(immutable.bake(self._server(server), LOCAL, self._wiring.world))
         return image.digest, image.size
+
+    def update(self, server: str = "", *, dry_run: bool = False) -> Updated:
+        """Choose anew what a server's base is made of and what it installs (or all servers'), and pin that unless it is a dry run."""
+        from vitrify.lifecycle.update import update
+
+        everyone = self._wiring.declaration.servers
+        servers = (self._server(server),) if server else everyone
+        return asyncio.run(update(servers, everyone, LOCAL, self._wiring.world, dry_run=dry_run))
 
     def releases(self, server: str = "") -> tuple[ReleaseStatus, ...]:
         """The releases of one server, or of all, newest first."""

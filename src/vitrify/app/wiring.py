@@ -163,6 +163,7 @@ class Wiring:
         from vitrify.project import identity
         from vitrify.project.clock import SystemClock, new_name
         from vitrify.project.keyring import digest_key
+        from vitrify.project.lock import LockFile
         from vitrify.stores.claim import claim
         from vitrify.stores.sqlite import SqliteStateStore
 
@@ -187,6 +188,7 @@ class Wiring:
             session=self._session,
             session_anew=partial(self._session, anew=True),
             site=self._site,
+            pins=LockFile(str(self.folder)),
             first_answer=_first_answer,
             keep_runs=self._options.keep_runs,
             dead_man=self._options.dead_man,
@@ -259,6 +261,7 @@ class Wiring:
     @asynccontextmanager
     async def _site(self, host: Host) -> AsyncIterator[Site]:
         from vitrify.builders.oci import Means, OciBuilder
+        from vitrify.builders.supplies import Supplies
         from vitrify.lifecycle.world import Site
         from vitrify.routers.caddy import CaddyRouter
         from vitrify.runtimes.bubblewrap import BubblewrapRuntime
@@ -270,7 +273,7 @@ class Wiring:
             means = Means(payload=self._transport.payload, bwrap=self._bubblewrap)
             yield Site(
                 session=session,
-                builder=OciBuilder(session, store, means=means),
+                builder=OciBuilder(session, store, means=means, supplies=Supplies(self.home / "store" / "supplies")),
                 runtime=BubblewrapRuntime(session, home=run, images=store, emit=self._emit),
                 router=CaddyRouter(session, home=run, emit=self._emit),
                 evidence=self.evidence,

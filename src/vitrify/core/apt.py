@@ -194,6 +194,7 @@ def surroundings(system: System) -> Tuple[str, ...]:
     if system.target is not Target.IMAGE:
         return inside
     traces = ("-o", "Dir::Log::Terminal=", "-o", "Dir::Log::History=", "-o", "Dir::Log::Planner=", "-o", "Dpkg::Options::=--log=/dev/null")
+    traces = (*traces, "-o", "Dpkg::Options::=--force-unsafe-io")  # a bake that is cut short is thrown away
     return (*inside, *traces, "-o", "APT::Keep-Downloaded-Packages=0", *supplies.apt_options(system))
 
 

@@ -24,6 +24,9 @@ RENEWED = f"{FOLDER}/renewed"
 SETTINGS = f"{FOLDER}/apt.conf"
 """How this machine's apt reaches the network, while choosing."""
 PIP = f"{FOLDER}/pip.conf"
+"""How this machine's pip reaches an index, while choosing."""
+PREFERRED = f"{FOLDER}/preferred.txt"
+"""There while what is pinned is chosen again: constraints for pip."""
 
 
 def pinned(system: System) -> bool:

@@ -18,6 +18,7 @@ from vitrify.lifecycle.proposal import Wanted, declared, propose, standing, want
 from vitrify.lifecycle.retire import RETIRE, carry_out_retirement
 from vitrify.lifecycle.rollout import abort, carry_out
 from vitrify.lifecycle.settings import SecretValue, from_json, known_secrets, to_json
+from vitrify.lifecycle.update import settle
 from vitrify.lifecycle.world import Site, World
 from vitrify.onhost.layout import LABEL_FINGERPRINT
 from vitrify.ports import Image, Made, Operation, Release
@@ -34,7 +35,7 @@ async def bake(server: Server, host: Host, world: World) -> Image:
     for notice in server.notices:
         world.say("bake", server.name, notice)
     async with world.site(host) as site:
-        return await _bake(wanted_of(server, world), site, world)
+        return await _bake(await settle(wanted_of(server, world), site, world), site, world)
 
 
 async def _bake(wanted: Wanted, site: Site, world: World) -> Image:
@@ -71,7 +72,7 @@ async def apply(server: Server, host: Host, planned: ReleasePlan, world: World) 
                 await _clear(operation, site, world, secret=known_secrets(server.secrets))
                 due = await propose(server, host, site, world)
             if due.kind == "release":
-                return await _release(wanted_of(server, world), site, world)
+                return await _release(await settle(wanted_of(server, world), site, world), site, world)
             return await (_unchanged(server, site, world) if due.empty else _replace(server, due, site, world))
 
 
@@ -108,6 +109,7 @@ async def _release(wanted: Wanted, site: Site, world: World) -> Released:
         settings={
             **to_json(wanted.settings),
             "declared": wanted.declared,
+            "pinned": wanted.pinned.to_json(),
             "base": labels.get(LABEL_FINGERPRINT) if isinstance(labels, dict) else None,
         },
         resources=wanted.resources,

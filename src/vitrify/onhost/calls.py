@@ -28,6 +28,7 @@ MODULES: Dict[str, Tuple[str, ...]] = {
         "instance.healthy",
     ),
     "outdated": ("outdated",),
+    "sameness": ("even",),
     "traffic": ("router.ensure", "router.release", "router.switch", "router.live", "router.in_flight"),
 }
 """Module of this package -> the calls in its constant `CALLS`."""

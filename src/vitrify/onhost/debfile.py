@@ -14,7 +14,7 @@ _LARGEST = 1 << 26
 
 
 def control(deb: IO[bytes], *, name: str) -> str:
-    """The control file of an archive; "" where it is packed in a way that this Python cannot read. IntegrityFailed where it is no archive."""
+    """The control file of an archive; "" where this Python cannot unpack it. IntegrityFailed where it is no archive."""
     try:
         for member, content in _members(deb):
             if member.startswith("control.tar"):

@@ -8,10 +8,11 @@ from __future__ import annotations
 import os
 import re
 import stat
+from contextlib import suppress
 from typing import Callable, Iterator, Tuple
 
 from vitrify.core.digest import JSONObject
-from vitrify.core.passwd import PATHS, Table
+from vitrify.core.passwd import PATHS
 from vitrify.core.system import Attributes
 from vitrify.onhost.context import Context
 from vitrify.onhost.rooted import Rooted
@@ -48,12 +49,10 @@ _GONE = re.compile("|".join(f"(?:{pattern})" for pattern in GONE))
 def even(system: Rooted, *, declared: Callable[[str], bool]) -> None:
     """Take it out of the uppermost layer, but for paths that are declared."""
     for path, status in reversed(list(_entries(system.beneath.layers[0]))):
-        if declared(path) or not _ours(system, path):
-            continue
-        if _GONE.fullmatch(path):
-            _take_out(system, path, status)
-        elif path == EMPTIED and stat.S_ISREG(status.st_mode) and status.st_size:
+        if path == EMPTIED and stat.S_ISREG(status.st_mode) and status.st_size and not declared(path):
             system.write(path, b"", attributes=Attributes(mode="0444"))
+        elif _GONE.fullmatch(path) and not declared(path) and _ours(system, path):
+            _take_out(system, path, status)
     _undate(system)
 
 
@@ -80,9 +79,14 @@ def _ours(system: Rooted, path: str) -> bool:
 
 
 def _take_out(system: Rooted, path: str, status: os.stat_result) -> None:
-    if stat.S_ISDIR(status.st_mode) and ("/__pycache__" not in path or system.names(path)):
-        return  # a package's own folder, which it may count on
-    system.remove(path)
+    """As if it was never written: what a layer below has there shows again."""
+    with system.beneath.at(path) as spot:
+        folder = spot.folders[0]
+        if not stat.S_ISDIR(status.st_mode):
+            os.unlink(spot.name, dir_fd=folder)
+        elif path.endswith("/__pycache__"):  # any other folder is a package's own, which it may count on
+            with suppress(OSError):
+                os.rmdir(spot.name, dir_fd=folder)
 
 
 def _undate(system: Rooted) -> None:
@@ -100,7 +104,7 @@ def _undate(system: Rooted) -> None:
 
 def even_root(context: Context, arguments: JSONObject) -> JSONObject:
     """The call `even`: a whole root that nobody declared anything in."""
-    even(Here.at(context, arguments).system, declared=lambda path: False)
+    even(Here.at(context, arguments).system, declared=lambda _: False)
     return {}
 
 

@@ -45,8 +45,19 @@ def _begin_choice(system: Rooted, folder: Path, given: JSONObject) -> None:
     reach = given.get("reach")
     for path, text in sorted((reach if isinstance(reach, dict) else {}).items()):
         supplies.make_folder(path.rpartition("/")[0], system)
-        system.write(path, str(text).encode("utf-8", "surrogateescape"), attributes=_OPEN)
+        system.write(path, str(text).encode("latin-1"), attributes=_OPEN)
+    if given.get("keep") is True:
+        _prefer(system, Inputs.from_json(given))
     system.write(supplies.CHOSEN, b"", attributes=_OPEN)
+
+
+def _prefer(system: Rooted, known: Inputs) -> None:
+    """Have apt and pip choose what is known, if they can."""
+    pins = [f"Package: {deb.name}\nPin: version {deb.version}\nPin-Priority: 1001\n" for deb in known.debs]
+    wheels = [f"{wheel.name}=={wheel.version}\n" for wheel in known.wheels]
+    supplies.make_folder("/etc/apt/preferences.d", system)
+    system.write("/etc/apt/preferences.d/vitrify", "\n".join(pins).encode(), attributes=_OPEN)
+    system.write(supplies.PREFERRED, "".join(wheels).encode(), attributes=_OPEN)
 
 
 def _index(system: Rooted, folder: Path, inputs: Inputs) -> None:
@@ -78,18 +89,17 @@ def _told(system: Rooted, deb: Deb) -> str:
 def _copy(system: Rooted, source: Path, path: str, sha256: str) -> None:
     content = source.read_bytes()
     if hashlib.sha256(content).hexdigest() != sha256:
-        raise IntegrityFailed(f"{path.rpartition('/')[2]} is not what its digest says", hint="remove it from the image store, then bake again")
+        name, hint = path.rpartition("/")[2], f"remove {source}, then bake again"
+        raise IntegrityFailed(f"{name} is not what its digest says", hint=hint)
     system.write(path, content, attributes=_OPEN)
 
 
-def chosen(system: Rooted, arguments: JSONObject) -> JSONObject:
+def chosen(system: Rooted) -> JSONObject:
     """What was chosen: a row for each file, with its path on this machine; nothing where nothing was to be chosen."""
     if not supplies.choosing(system):
         return {}
-    given = arguments.get("supplies")
-    root = str(arguments["scope"]["root"]) if isinstance(arguments["scope"], dict) else ""
-    known = Inputs.from_json(given) if isinstance(given, dict) else Inputs()
-    debs: List[JSON] = [_row(system, root, path, origin, known) for path, origin in _taken(system)]
+    root = system.beneath.layers[0]
+    debs: List[JSON] = [_row(system, root, path, origin) for path, origin in _taken(system)]
     wheels: List[JSON] = [
         {**_measured(system, f"{supplies.WHEELS}/{name}"), "file": name, "path": f"{root}{supplies.WHEELS}/{name}"}
         for name in system.names(supplies.WHEELS)
@@ -106,11 +116,11 @@ def _taken(system: Rooted) -> Iterator[tuple[str, str]]:
         fitting = [file for file in names if file.startswith(stem)]
         if not fitting:
             raise TargetFailed(f"{name} {version} was chosen, and its file is not there", hint="run the same command again")
-        found.update({file: origin for file in fitting})
+        found.update(dict.fromkeys(fitting, origin))
     yield from sorted((f"{supplies.DEBS}/{file}", origin) for file, origin in found.items())
 
 
-def _row(system: Rooted, root: str, path: str, origin: str, known: Inputs) -> JSON:
+def _row(system: Rooted, root: str, path: str, origin: str) -> JSON:
     name, version, rest = path.rpartition("/")[2].split("_")
     security = any(for_security(one) for one in origins(origin.partition("[")[0]))
     told: JSONObject = {"name": name, "version": version.replace("%3a", ":"), "architecture": rest.rpartition(".")[0]}

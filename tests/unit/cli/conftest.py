@@ -31,6 +31,7 @@ from vitrify.core.report import (
     Released,
     ReleaseStatus,
     ServerStatus,
+    Updated,
     Verdict,
     Verified,
     Which,
