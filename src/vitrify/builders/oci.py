@@ -191,10 +191,10 @@ class OciBuilder:
             system = system_fingerprint(base.folder)
             identity = digest_of([system, touched_fingerprint(base.folder, request.resources)])
             return _Ground(base, identity, {LABEL_BASE: HOST, LABEL_FINGERPRINT: system})
-        if base.kind == DEBOOTSTRAP:
-            base = Base(DEBOOTSTRAP, str(self._supplies.root(_root_key(request))))
         if base.kind in (ROOTFS, DEBOOTSTRAP):
-            layer = self._base_layer(base, request, emit)
+            made = base.kind == DEBOOTSTRAP
+            base = Base(DEBOOTSTRAP, str(self._supplies.root(_root_key(request)))) if made else base
+            layer = self._made_layer(base, request, emit) if made else self._base_layer(base, request, emit)
             return _Ground(base, layer.digest, {LABEL_BASE: base.kind, LABEL_FINGERPRINT: layer.digest}, (layer,))
         return _Ground(base, base.kind, {LABEL_BASE: base.kind})
 
@@ -216,6 +216,15 @@ class OciBuilder:
         # rely on such a look. A plan may: the next bake corrects it.
         if newest < finished - _SECOND_NS:
             self._store.remember("bases", fingerprint, {"digest": layer.digest, "size": layer.size})
+        return layer
+
+    def _made_layer(self, base: Base, request: BakeRequest, emit: Emit) -> Descriptor:
+        """Of a root that nobody writes to once it is made: what it is made of names it."""
+        known = self._store.recall("roots", _root_key(request))
+        layer = Descriptor(LAYER, str(known["digest"]), int(str(known["size"]))) if known else None
+        if layer is None or not self._store.holds(layer):
+            layer = self._base_layer(base, request, emit)
+            self._store.remember("roots", _root_key(request), {"digest": layer.digest, "size": layer.size})
         return layer
 
     def _pack(self, tree: Tree, into: Path, *, ours: bool) -> tuple[Descriptor, int]:

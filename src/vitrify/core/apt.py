@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import contextmanager
-from typing import Iterator, List, Optional, Sequence, Tuple
+from typing import Iterator, List, Mapping, Optional, Sequence, Tuple
 
 from vitrify.core import dpkg, simulation, supplies
 from vitrify.core.diagnostic import TargetFailed
@@ -48,9 +48,14 @@ def act(argv: Sequence[str], options: Options, system: System) -> None:
     if supplies.choosing(system):
         _choose(argv, options, system)
     with _nothing_started(system):
-        done = run(system, (PROGRAM, *_flags(options, system), *argv), QUIET)
+        done = run(system, (PROGRAM, *_flags(options, system), *argv), {**QUIET, **_undated(system)})
     if done.code != 0:
         raise failed(argv, done, system)
+
+
+def _undated(system: System) -> Mapping[str, str]:
+    """In an image scripts write no date, as far as they let that be chosen."""
+    return {"SOURCE_DATE_EPOCH": "0", "TZ": "UTC"} if system.target is Target.IMAGE else {}
 
 
 def _choose(argv: Sequence[str], options: Options, system: System) -> None:
@@ -194,8 +199,8 @@ def surroundings(system: System) -> Tuple[str, ...]:
     if system.target is not Target.IMAGE:
         return inside
     traces = ("-o", "Dir::Log::Terminal=", "-o", "Dir::Log::History=", "-o", "Dir::Log::Planner=", "-o", "Dpkg::Options::=--log=/dev/null")
-    traces = (*traces, "-o", "Dpkg::Options::=--force-unsafe-io")  # a bake that is cut short is thrown away
-    return (*inside, *traces, "-o", "APT::Keep-Downloaded-Packages=0", *supplies.apt_options(system))
+    quick = ("-o", "Dpkg::Options::=--force-unsafe-io")  # a bake that is cut short is thrown away
+    return (*inside, *traces, *quick, "-o", "APT::Keep-Downloaded-Packages=0", *supplies.apt_options(system))
 
 
 @contextmanager

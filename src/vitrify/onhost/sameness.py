@@ -14,8 +14,10 @@ from typing import Callable, Iterator, Tuple
 from vitrify.core.digest import JSONObject
 from vitrify.core.passwd import PATHS
 from vitrify.core.system import Attributes
+from vitrify.onhost.beneath import look
 from vitrify.onhost.context import Context
 from vitrify.onhost.rooted import Rooted
+from vitrify.onhost.rootview import OPAQUE
 from vitrify.onhost.scope import Here
 
 GONE = (
@@ -49,6 +51,8 @@ _GONE = re.compile("|".join(f"(?:{pattern})" for pattern in GONE))
 def even(system: Rooted, *, declared: Callable[[str], bool]) -> None:
     """Take it out of the uppermost layer, but for paths that are declared."""
     for path, status in reversed(list(_entries(system.beneath.layers[0]))):
+        if stat.S_ISDIR(status.st_mode):
+            _unmark(system, path)
         if path == EMPTIED and stat.S_ISREG(status.st_mode) and status.st_size and not declared(path):
             system.write(path, b"", attributes=Attributes(mode="0444"))
         elif _GONE.fullmatch(path) and not declared(path) and _ours(system, path):
@@ -69,6 +73,18 @@ def _entries(folder: str) -> Iterator[Tuple[str, os.stat_result]]:
             yield path, status
             if stat.S_ISDIR(status.st_mode):
                 waiting.append(path)
+
+
+def _unmark(system: Rooted, path: str) -> None:
+    """No mark that a folder hides what is beneath where nothing is: some kernels set it on every new folder, others do not."""
+    place = system.beneath.layers[0] + path
+    marks = [mark for mark in OPAQUE if mark in os.listxattr(place, follow_symlinks=False)]
+    if not marks:
+        return
+    with system.beneath.at(path) as spot:
+        hidden = any(look(folder, spot.name) for folder in spot.folders[1:] if folder is not None)
+    for mark in marks if not hidden else ():
+        os.removexattr(place, mark, follow_symlinks=False)
 
 
 def _ours(system: Rooted, path: str) -> bool:

@@ -259,7 +259,7 @@ class _Environment:
     def _sources(self) -> Tuple[str, ...]:
         """Where wheels are looked for."""
         if supplies.pinned(self._system):
-            return ("--no-index", f"--find-links={supplies.WHEELS}")
+            return ("--no-index", "-f", supplies.WHEELS)
         preferred = (f"--constraint={supplies.PREFERRED}",) if self._system.stat(supplies.PREFERRED) is not None else ()
         declared = ("--no-index",) if self._fields.get("no_index") is True else ()
         return (*preferred, *declared, *(f"--{name.replace('_', '-')}={self._fields[name]}" for name in _PLACES if name in self._fields))

@@ -59,6 +59,7 @@ class FakeApplication:
     def __init__(self) -> None:
         self.calls: list[tuple[str, dict[str, object]]] = []
         self.scopes: list[Scope] = []
+        self.updated = Updated(())
         self.emit: Emit = lambda _: None
         self.events: tuple[Event, ...] = ()
         self.error: BaseException | None = None
@@ -142,6 +143,10 @@ class FakeApplication:
     def bake(self, server: str) -> tuple[str, int]:
         self._called("bake", server=server)
         return IMAGE, 12_345_678
+
+    def update(self, server: str, *, dry_run: bool) -> Updated:
+        self._called("update", server=server, dry_run=dry_run)
+        return self.updated
 
     def releases(self, server: str) -> tuple[ReleaseStatus, ...]:
         self._called("releases", server=server)
