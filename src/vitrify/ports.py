@@ -216,6 +216,11 @@ class Router(Protocol):
     async def address(self, route: Route) -> str:
         """The URL under which a client on this machine reaches the route."""
 
+    async def answers(self, route: Route, *, path: str) -> None:
+        """Return once a client on the target got a complete answer below 500 from this path through the router; `TargetFailed` after
+        ten seconds without one.
+        """  # noqa: D205  one sentence
+
     async def release(self, route: Route, *, server: str) -> None:
         """Forget this server's route; a router that has no route left ends. Repeating it is harmless."""
 
@@ -321,6 +326,16 @@ class Evidence(Protocol):
 
     def verify(self, image: str) -> tuple[Verdict, ...]:
         """One line for each thing that was checked, from the bytes alone; `VitrifyError` where the image is not here."""
+
+
+class Carrier(Protocol):
+    """Brings images to where instances run."""
+
+    async def bring(self, image: str, *, emit: Emit = silence) -> str:
+        """The path on the target of the OCI layout that holds this image, once it is there whole.
+
+        What the target has already is not sent again; what a killed call sent is not lost. `VitrifyError` where the image is not here.
+        """
 
 
 class ImageStore(Protocol):

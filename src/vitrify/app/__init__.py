@@ -152,7 +152,7 @@ class App:
         from vitrify.lifecycle.status import releases
 
         names = (server,) if server else self._wiring.world.state.servers()
-        return asyncio.run(releases(names, LOCAL, self._wiring.world))
+        return asyncio.run(releases(names, self._wiring.world))
 
     def rollback_plan(self, server: str, *, to: int | None = None) -> tuple[int | None, int]:
         """From which release to which a rollback would go."""
@@ -170,7 +170,7 @@ class App:
             # Only a release that runs no more asks: the declaration is not read for the others.
             return known_secrets(self._server(server).secrets)(name)
 
-        return asyncio.run(rollback(server, LOCAL, self._wiring.world, to=to, secret=secret))
+        return asyncio.run(rollback(server, self._wiring.world, to=to, secret=secret))
 
     def lives(self, server: str) -> tuple[str, ...]:
         """How a server lives: `in-place` on hosts, with `instances`, or both after a flip. Neither is one with instances that ended."""
@@ -183,13 +183,13 @@ class App:
         """Stop and discard every instance of a server; returns how many there were."""
         from vitrify.lifecycle.retire import retire
 
-        return asyncio.run(retire(server, LOCAL, self._wiring.world))
+        return asyncio.run(retire(server, self._wiring.world))
 
     def logs(self, name: str, *, lines: int) -> str:
         """The last lines of an instance, or of each live instance of a server."""
         from vitrify.lifecycle.status import logs
 
-        return asyncio.run(logs(name, LOCAL, self._wiring.world, lines=lines))
+        return asyncio.run(logs(name, self._wiring.world, lines=lines))
 
     def audit(self, *, full: bool = False) -> Audit:
         """Compare what runs with what was declared and authorised; changes nothing."""

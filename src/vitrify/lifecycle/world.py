@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -74,8 +74,6 @@ class World:
     site: Callable[[Host], AbstractAsyncContextManager[Site]]
     pins: Pins
     """What mutable references stand for."""
-    first_answer: Callable[[str], Awaitable[None]]
-    """Returns once this URL gave a complete answer."""
     strangers: Callable[[Iterable[str]], tuple[Stranger, ...]] = no_strangers
     """Of these kinds, those that are not ours, with the source that goes along."""
     keep_runs: int = 20

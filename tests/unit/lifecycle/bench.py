@@ -212,7 +212,6 @@ class Bench:
     die_at: str = ""
     die_behind: int = 0
     unreachable: bool = False
-    answered: list[str] = field(default_factory=list)
     held: set[str] = field(default_factory=set)
     names: int = 0
     falls_ill_with: str = ""
@@ -243,7 +242,6 @@ class Bench:
             session_anew=self._session,
             site=self._site,
             pins=self.pins,
-            first_answer=self._first_answer,
         )
 
     # -- what a person does --------------------------------------------------------------------------------------
@@ -255,10 +253,10 @@ class Bench:
         return do(immutable.apply(server, server.hosts[0], planned or self.plan(server), self.world))
 
     def rollback(self, *, to: int | None = None, secrets: Mapping[str, str] | None = None) -> Released:
-        return do(immutable.rollback("web", LOCAL, self.world, to=to, secret=known_secrets(secrets or {})))
+        return do(immutable.rollback("web", self.world, to=to, secret=known_secrets(secrets or {})))
 
     def retire(self) -> int:
-        return do(retire("web", LOCAL, self.world))
+        return do(retire("web", self.world))
 
     @contextmanager
     def killed_behind(self, number: int) -> Iterator[None]:
@@ -373,9 +371,6 @@ class Bench:
         if self.unreachable:
             raise TargetUnreachable(f"{host.name} does not answer")
         yield Site(DirectSession({}, self.clock.now, all_kinds()), self.images, *self._mortal(), self.evidence)
-
-    async def _first_answer(self, url: str) -> None:
-        self.answered.append(url)
 
 
 def with_rollout(server: Server, **changed: float) -> Server:
