@@ -42,6 +42,8 @@ GONE = (
 """Files (and folders that are empty then) that are taken out: copies, caches, logs, keys and numbers of one machine, compiled Python."""
 EMPTIED = r"/etc/machine-id"
 """Kept, and empty: systemd gives an instance its own."""
+ROOTS = ("/var/cache/apt/archives/partial", "/var/lib/apt/lists/partial")
+"""Folders that apt gives to whom it could become: here to root, whoever that was. It sets that right itself when it next runs."""
 LEFT = ("/dev", "/proc", "/sys", "/var/lib/vitrify")
 _CHANGED = 2
 """The field of a shadow that holds the day on which a password was changed."""
@@ -57,6 +59,9 @@ def even(system: Rooted, *, declared: Callable[[str], bool]) -> None:
             system.write(path, b"", attributes=Attributes(mode="0444"))
         elif _GONE.fullmatch(path) and not declared(path) and _ours(system, path):
             _take_out(system, path, status)
+    for path in ROOTS:
+        if system.stat(path) is not None and _ours(system, path) and not declared(path):
+            system.set_attributes(path, Attributes(mode="0700", owner="root", group="root"))
     _undate(system)
 
 
