@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from vitrify.core.declaration import Content, Health, Host, Route
+from vitrify.core.declaration import Content, Health, Host, Mirror, Route
 from vitrify.core.digest import JSONObject
 from vitrify.core.event import Emit, silence
+from vitrify.core.locked import Inputs
 from vitrify.core.reference import Reference
 from vitrify.core.report import Verdict
 
@@ -70,6 +71,20 @@ class BakeRequest:
     labels: Mapping[str, str]
     kinds: Sequence[JSONObject] = ()
     """Kinds that are not ours, each by name, class and digest; their sources are among the contents."""
+    inputs: Inputs | None = None
+    """The files that are installed, and no others; None where nothing is pinned."""
+    base_inputs: Inputs | None = None
+    """The files that the base is made of, where it is made of packages."""
+    mirror: Mirror | None = None
+    """Where the base's packages come from while something is chosen; this machine's own sources where None."""
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Files that were chosen, each of them kept; `security` names those (name, version) that were offered for security."""
+
+    inputs: Inputs
+    security: frozenset[tuple[str, str]] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -90,8 +105,15 @@ class Builder(Protocol):
         """The image of this request.
 
         Equal requests over equal bases give equal digests, on any machine; baking what is here already costs next to nothing.
-        What was packed of the base stands in the image's labels, as `Ground.layer` names it.
+        What was packed of the base stands in the image's labels, as `Ground.layer` names it. With `inputs`, exactly those files are
+        installed: one that cannot be had any more, or is another one by now, is an error.
         """
+
+    async def choose(self, request: BakeRequest, *, emit: Emit = silence) -> Chosen:
+        """What a bake of this would install now, if nothing were pinned; the request's own `inputs` need not be fetched again."""
+
+    async def choose_base(self, request: BakeRequest, *, emit: Emit = silence) -> Chosen | None:
+        """What the request's base would be made of now; None where it is not made of packages."""
 
     async def ground(self, base: str) -> Ground | None:
         """The base as it is now, without reading a file of it; None where nothing of it is packed (`scratch`, `host`).
@@ -194,6 +216,11 @@ class Router(Protocol):
 
     async def address(self, route: Route) -> str:
         """The URL under which a client on this machine reaches the route."""
+
+    async def answers(self, route: Route, *, path: str) -> None:
+        """Return once a client on the target got a complete answer below 500 from this path through the router; `TargetFailed` after
+        ten seconds without one.
+        """  # noqa: D205  one sentence
 
     async def release(self, route: Route, *, server: str) -> None:
         """Forget this server's route; a router that has no route left ends. Repeating it is harmless."""
@@ -300,6 +327,16 @@ class Evidence(Protocol):
 
     def verify(self, image: str) -> tuple[Verdict, ...]:
         """One line for each thing that was checked, from the bytes alone; `VitrifyError` where the image is not here."""
+
+
+class Carrier(Protocol):
+    """Brings images to where instances run."""
+
+    async def bring(self, image: str, *, emit: Emit = silence) -> str:
+        """The path on the target of the OCI layout that holds this image, once it is there whole.
+
+        What the target has already is not sent again; what a killed call sent is not lost. `VitrifyError` where the image is not here.
+        """
 
 
 class ImageStore(Protocol):

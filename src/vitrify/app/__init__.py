@@ -28,6 +28,7 @@ from vitrify.core.report import (
     Released,
     ReleaseStatus,
     ServerStatus,
+    Updated,
     Verified,
     Which,
 )
@@ -140,12 +141,20 @@ class App:
         image = asyncio.run(immutable.bake(self._server(server), LOCAL, self._wiring.world))
         return image.digest, image.size
 
+    def update(self, server: str = "", *, dry_run: bool = False) -> Updated:
+        """Choose anew what a server's base is made of and what it installs (or all servers'), and pin that unless it is a dry run."""
+        from vitrify.lifecycle.update import update
+
+        everyone = self._wiring.declaration.servers
+        servers = (self._server(server),) if server else everyone
+        return asyncio.run(update(servers, everyone, LOCAL, self._wiring.world, dry_run=dry_run))
+
     def releases(self, server: str = "") -> tuple[ReleaseStatus, ...]:
         """The releases of one server, or of all, newest first."""
         from vitrify.lifecycle.status import releases
 
         names = (server,) if server else self._wiring.world.state.servers()
-        return asyncio.run(releases(names, LOCAL, self._wiring.world))
+        return asyncio.run(releases(names, self._wiring.world))
 
     def rollback_plan(self, server: str, *, to: int | None = None) -> tuple[int | None, int]:
         """From which release to which a rollback would go."""
@@ -163,7 +172,7 @@ class App:
             # Only a release that runs no more asks: the declaration is not read for the others.
             return known_secrets(self._server(server).secrets)(name)
 
-        return asyncio.run(rollback(server, LOCAL, self._wiring.world, to=to, secret=secret))
+        return asyncio.run(rollback(server, self._wiring.world, to=to, secret=secret))
 
     def lives(self, server: str) -> tuple[str, ...]:
         """How a server lives: `in-place` on hosts, with `instances`, or both after a flip. Neither is one with instances that ended."""
@@ -176,13 +185,13 @@ class App:
         """Stop and discard every instance of a server; returns how many there were."""
         from vitrify.lifecycle.retire import retire
 
-        return asyncio.run(retire(server, LOCAL, self._wiring.world))
+        return asyncio.run(retire(server, self._wiring.world))
 
     def logs(self, name: str, *, lines: int) -> str:
         """The last lines of an instance, or of each live instance of a server."""
         from vitrify.lifecycle.status import logs
 
-        return asyncio.run(logs(name, LOCAL, self._wiring.world, lines=lines))
+        return asyncio.run(logs(name, self._wiring.world, lines=lines))
 
     def audit(self, *, full: bool = False) -> Audit:
         """Compare what runs with what was declared and authorised; changes nothing."""

@@ -19,6 +19,7 @@ from vitrify.core.plan import Selection
 from vitrify.onhost.failpoint import from_environment
 
 if TYPE_CHECKING:
+    from vitrify.builders.oci import OciBuilder
     from vitrify.core.report import ImageVerified, Verdict, Verified
     from vitrify.core.resource import Kinds
     from vitrify.core.step import Reached
@@ -30,11 +31,15 @@ if TYPE_CHECKING:
     from vitrify.ports import Clock, Session
     from vitrify.project.identity import Identity
     from vitrify.project.reach import Reach
+    from vitrify.stores.layout import LayoutStore
     from vitrify.strangers import Installed
     from vitrify.transports.local import LocalTransport
     from vitrify.transports.ssh import SshTransport
 
 LOCAL = Host("local")
+
+ELSEWHERE = "/var/lib/vitrify-run"
+"""Where another machine keeps the images, instances and routers of a project; not beneath `/var/lib/vitrify`, which only root may pass."""
 
 
 @dataclass(frozen=True)
@@ -164,6 +169,7 @@ class Wiring:
         from vitrify.project import identity
         from vitrify.project.clock import SystemClock, new_name
         from vitrify.project.keyring import digest_key
+        from vitrify.project.lock import LockFile
         from vitrify.stores.claim import claim
         from vitrify.stores.sqlite import SqliteStateStore
 
@@ -188,7 +194,7 @@ class Wiring:
             session=self._session,
             session_anew=partial(self._session, anew=True),
             site=self._site,
-            first_answer=_first_answer,
+            pins=LockFile(str(self.folder)),
             keep_runs=self._options.keep_runs,
             dead_man=self._options.dead_man,
         )
@@ -259,31 +265,63 @@ class Wiring:
 
     @asynccontextmanager
     async def _site(self, host: Host) -> AsyncIterator[Site]:
-        from vitrify.builders.oci import Means, OciBuilder
+        from vitrify.transports.lazy import LazySession
+
+        async with self._session(host if host.is_remote else LOCAL) as session, LazySession(lambda: self._session(LOCAL)) as here:
+            yield self._elsewhere(host, session, here) if host.is_remote else self._nearby(session)
+
+    def _nearby(self, session: Session) -> Site:
         from vitrify.lifecycle.world import Site
         from vitrify.routers.caddy import CaddyRouter
         from vitrify.runtimes.bubblewrap import BubblewrapRuntime
+        from vitrify.stores.carrying import NearbyCarrier
+
+        home = str(self.home / "projects" / self.world.project_id / "run")
+        return Site(
+            session=session,
+            builder=self._builder(session),
+            runtime=BubblewrapRuntime(session, home=home, images=NearbyCarrier(self._store), emit=self._emit),
+            router=CaddyRouter(session, home=home, emit=self._emit),
+            evidence=self.evidence,
+        )
+
+    def _elsewhere(self, host: Host, session: Session, here: Session) -> Site:
+        """Images are baked on this machine, and brought to the host on which they run."""
+        from vitrify.lifecycle.world import Site
+        from vitrify.project.tools import HostTools
+        from vitrify.routers.caddy import CaddyRouter
+        from vitrify.runtimes.bubblewrap import BubblewrapRuntime
+        from vitrify.stores.carrying import SessionCarrier
+
+        home = f"{ELSEWHERE}/{self.world.project_id}"
+        tools, carrier = HostTools(session, home), SessionCarrier(session, home, self._store)
+        return Site(
+            session=session,
+            builder=self._builder(here),
+            runtime=BubblewrapRuntime(session, home=home, images=carrier, bwrap=tools.bubblewrap, emit=self._emit),
+            router=CaddyRouter(session, home=home, caddy=tools.caddy, emit=self._emit, outside=host.address),
+            evidence=self.evidence,
+        )
+
+    def _builder(self, session: Session) -> OciBuilder:
+        from vitrify.builders.oci import Means, OciBuilder
+        from vitrify.builders.supplies import Supplies
+
+        means = Means(payload=self._transport.payload, bwrap=self._bubblewrap)
+        return OciBuilder(session, self._store, means=means, supplies=Supplies(self.home / "store" / "supplies"))
+
+    @cached_property
+    def _store(self) -> LayoutStore:
         from vitrify.stores.layout import LayoutStore
 
-        store = LayoutStore(self.home / "store")
-        run = str(self.home / "projects" / self.world.project_id / "run")
-        async with self._session(LOCAL) as session:
-            means = Means(payload=self._transport.payload, bwrap=self._bubblewrap)
-            yield Site(
-                session=session,
-                builder=OciBuilder(session, store, means=means),
-                runtime=BubblewrapRuntime(session, home=run, images=store, emit=self._emit),
-                router=CaddyRouter(session, home=run, emit=self._emit),
-                evidence=self.evidence,
-            )
+        return LayoutStore(self.home / "store")
 
     @cached_property
     def evidence(self) -> OciEvidence:
         """What is in the images of this machine's store, who made them, and whether that is true."""
         from vitrify.evidence.oci import OciEvidence
-        from vitrify.stores.layout import LayoutStore
 
-        return OciEvidence(LayoutStore(self.home / "store"), signer=lambda: self._signer, trusted=self._trusted)
+        return OciEvidence(self._store, signer=lambda: self._signer, trusted=self._trusted)
 
     def stock(self, *, plain: bool = False, compression: str = "gzip") -> Stock:
         """The images of this machine's store, and the ways to registries and files."""
@@ -351,9 +389,3 @@ def _ledger(home: Path, known: Identity, signer: Signer, clock: Clock, reached: 
 def _origin(identity: Identity) -> str:
     """The ledger's name: what its checkpoints begin with."""
     return f"vitrify.dev/ledger/{identity.project_id}"
-
-
-def _first_answer(url: str) -> Awaitable[None]:
-    from vitrify.routers.answer import first_answer
-
-    return first_answer(url)

@@ -12,7 +12,7 @@ from vitrify.builders.tree import Tree, listed
 from vitrify.core.diagnostic import UsageInvalid
 from vitrify.core.digest import JSON, JSONObject, digest_bytes, digest_of
 
-SCRATCH, HOST, ROOTFS = "scratch", "host", "rootfs"
+SCRATCH, HOST, ROOTFS, DEBOOTSTRAP = "scratch", "host", "rootfs", "debootstrap"
 
 _SYSTEM_RECORDS = (
     "etc/os-release",
@@ -36,12 +36,14 @@ class Base:
 
     @classmethod
     def parse(cls, text: str, *, system: str = "/") -> Base:
-        """Read `scratch`, `host` or `rootfs:DIR`; `system` is where the running system's files are."""
+        """Read `scratch`, `host`, `rootfs:DIR` or `debootstrap:SUITE`; `system` is where the running system's files are."""
         kind, _, folder = text.partition(":")
+        if kind == DEBOOTSTRAP and folder:
+            return cls(kind)
         if kind == ROOTFS and not Path(folder).is_dir():
             raise UsageInvalid(f"the base {text} is not a folder", hint="write rootfs:DIR with the root of an unpacked system")
         if kind not in (SCRATCH, HOST, ROOTFS) or (folder and kind != ROOTFS):
-            raise UsageInvalid(f"there is no base {text!r}", hint="bases: scratch, host, rootfs:DIR")
+            raise UsageInvalid(f"there is no base {text!r}", hint="bases: scratch, host, rootfs:DIR, debootstrap:SUITE")
         return cls(kind, {HOST: system, ROOTFS: os.path.realpath(folder)}.get(kind, ""))
 
     @property

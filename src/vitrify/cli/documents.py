@@ -20,6 +20,7 @@ from vitrify.core.report import (
     Released,
     ReleaseStatus,
     ServerStatus,
+    Updated,
     Verified,
 )
 
@@ -92,6 +93,12 @@ def outdated(rows: Sequence[Outdated]) -> JSONObject:
     """The document of `outdated`."""
     hosts: list[JSON] = [{**asdict(row), "packages": [{**asdict(one), "origins": [*one.origins]} for one in row.packages]} for row in rows]
     return document("outdated", hosts=hosts)
+
+
+def updated(result: Updated) -> JSONObject:
+    """The document of `update`."""
+    moves: list[JSON] = [asdict(move) for move in result.moves]
+    return document("updated", servers=list(result.servers), moves=moves, written=result.written)
 
 
 def releases(found: Sequence[ReleaseStatus]) -> JSONObject:

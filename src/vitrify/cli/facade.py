@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # help and usage errors are told before any of these is neede
         Released,
         ReleaseStatus,
         ServerStatus,
+        Updated,
         Verified,
         Which,
     )
@@ -82,6 +83,9 @@ class Application(Protocol):
 
     def bake(self, server: str) -> tuple[str, int]:
         """Bake a server's image: its digest and its size in bytes."""
+
+    def update(self, server: str, *, dry_run: bool) -> Updated:
+        """Choose anew what a server ("" for all) installs, and pin that unless it is a dry run."""
 
     def releases(self, server: str) -> tuple[ReleaseStatus, ...]:
         """The releases of one server, or of all where `server` is empty; newest first."""

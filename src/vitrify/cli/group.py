@@ -30,6 +30,7 @@ VERBS: Mapping[str, str] = {
     "rollback": "Make a former release of an immutable server live again.",
     "logs": "Show what instances wrote.",
     "outdated": "Show which packages are behind, and which patches are for security.",
+    "update": "Choose anew what images are made of, and pin that.",
     "audit": "Find every difference from what was declared and authorised.",
     "ledger": "Read and verify the tamper-evident record.",
     "retire": "Take a server out of service, and away what was created for it.",

@@ -106,13 +106,25 @@ class Rollout:
 
 @dataclass(frozen=True)
 class Base:
-    """What an image stands on: `scratch`, `host` or `rootfs` with an absolute `folder`."""
+    """What an image stands on: `scratch`, `host`, `rootfs` with an absolute `folder`, or `debootstrap` with a `suite`."""
 
     kind: str
     folder: str = ""
+    suite: str = ""
 
     def __str__(self) -> str:
-        return f"rootfs:{self.folder}" if self.folder else self.kind
+        return ":".join(part for part in (self.kind, self.folder, self.suite) if part)
+
+
+@dataclass(frozen=True)
+class Mirror:
+    """Where packages of a base come from, in place of this machine's own sources. `keyring` is an absolute path, or empty."""
+
+    uris: tuple[str, ...]
+    suites: tuple[str, ...] = ()
+    """The base's own suite where none is named."""
+    components: tuple[str, ...] = ("main",)
+    keyring: str = ""
 
 
 @dataclass(frozen=True)
@@ -122,6 +134,10 @@ class Content:
     data: bytes | None = None
     path: str | None = None
     secret: bool = False
+    start: int = 0
+    """The byte of the file that it begins at."""
+    size: int | None = None
+    """How many bytes of the file it is; all of the rest where None."""
 
 
 @dataclass(frozen=True)
@@ -134,6 +150,7 @@ class Server:
     resources: tuple[Resource, ...]
     where: Location
     base: Base | None = None
+    mirror: Mirror | None = None
     runtime: str = "bubblewrap"
     replicas: int = 1
     writable: tuple[str, ...] = ()

@@ -200,6 +200,27 @@ class Outdated:
 
 
 @dataclass(frozen=True)
+class Moved:
+    """One pinned thing that moves: `subject` is the base or the server, a version is empty where the thing comes or goes."""
+
+    subject: str
+    name: str
+    old: str
+    new: str
+    security: bool = False
+    """Whether the new version is offered for security, as its distribution labels it."""
+
+
+@dataclass(frozen=True)
+class Updated:
+    """What `update` chose: every move, the servers that it chose for, and whether the lock was written."""
+
+    moves: tuple[Moved, ...]
+    servers: tuple[str, ...] = ()
+    written: bool = False
+
+
+@dataclass(frozen=True)
 class Check:
     """One line of `doctor`: `state` is ok, missing or note."""
 

@@ -28,7 +28,10 @@ MODULES: Dict[str, Tuple[str, ...]] = {
         "instance.healthy",
     ),
     "outdated": ("outdated",),
-    "traffic": ("router.ensure", "router.release", "router.switch", "router.live", "router.in_flight"),
+    "sameness": ("even",),
+    "taking": ("image.lacking", "image.take"),
+    "tools": ("tool.ensure",),
+    "traffic": ("router.ensure", "router.release", "router.switch", "router.live", "router.in_flight", "router.answers"),
 }
 """Module of this package -> the calls in its constant `CALLS`."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import re
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -11,7 +12,7 @@ from pathlib import Path
 
 from vitrify.core.diagnostic import DeclarationInvalid, Diagnostic, Location, UsageInvalid
 from vitrify.core.digest import JSONObject
-from vitrify.core.locked import Deb, Inputs, Lock, Wheel
+from vitrify.core.locked import ARCHITECTURES, Deb, Inputs, Lock, Wheel
 from vitrify.project.node import Node, plain, spoken
 from vitrify.project.problems import Problems
 from vitrify.project.yaml import parse
@@ -109,6 +110,26 @@ def _by_architecture(name: str, rows: Mapping[tuple[str, str], Inputs]) -> Itera
 def _flow(data: JSONObject) -> str:
     """One line of YAML that is JSON within its braces, whatever stands in it."""
     return "{" + ", ".join(f"{key}: {json.dumps(value)}" for key, value in data.items()) + "}"
+
+
+class LockFile:
+    """The lock of the project in a folder, read once; for this machine's architecture unless told otherwise."""
+
+    def __init__(self, folder: str, *, architecture: str = "") -> None:
+        self._folder = folder
+        self._read: Lock | None = None
+        self.architecture = architecture or ARCHITECTURES.get(platform.machine(), platform.machine())
+
+    def read(self) -> Lock:
+        """What is pinned; nothing where there is no lock yet. DeclarationInvalid where it cannot be used."""
+        if self._read is None:
+            self._read = read(self._folder) or Lock()
+        return self._read
+
+    def write(self, lock: Lock) -> None:
+        """Pin this; durable and whole once it returns."""
+        write(self._folder, lock)
+        self._read = lock
 
 
 class _Reading:

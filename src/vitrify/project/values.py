@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, NoReturn, TypeAlias
 
-from pydantic import AfterValidator, BeforeValidator, GetCoreSchemaHandler
+from pydantic import AfterValidator, BeforeValidator, GetCoreSchemaHandler, StringConstraints
 from pydantic_core import PydanticCustomError, core_schema
 
 from vitrify.core import schema
@@ -162,14 +162,22 @@ def _by_ssh(value: str) -> str:
 Reach: TypeAlias = Annotated[str, AfterValidator(_reach)]
 
 
+_SUITE = re.compile(r"debootstrap:[a-z][a-z0-9.+-]*")
+
+
 def _base(value: str) -> str:
-    if value not in ("scratch", "host") and not _folder(value, "rootfs:"):
-        known = ["scratch", "host", "rootfs:"]
-        refuse(f"`{value}` is not a base", near(value, known) or "`scratch`, `host`, or `rootfs:DIR` for an unpacked root file system")
+    if value not in ("scratch", "host") and not _folder(value, "rootfs:") and not _SUITE.fullmatch(value):
+        known = ["scratch", "host", "rootfs:", "debootstrap:"]
+        others = "`rootfs:DIR` for an unpacked root file system, or `debootstrap:SUITE` for a minimal Debian"
+        refuse(f"`{value}` is not a base", near(value, known) or f"`scratch`, `host`, {others}")
     return value
 
 
 BaseName: TypeAlias = Annotated[str, AfterValidator(_base)]
+
+
+Word: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[^\s\x00]+$")]
+"""A text without spaces."""
 
 
 def _folder(value: str, prefix: str) -> bool:

@@ -33,6 +33,7 @@ from vitrify.core.report import (
     Released,
     ReleaseStatus,
     ServerStatus,
+    Updated,
     Verdict,
     Verified,
     Which,
@@ -60,6 +61,7 @@ class FakeApplication(ImageAnswers):
     def __init__(self) -> None:
         self.calls: list[tuple[str, dict[str, object]]] = []
         self.scopes: list[Scope] = []
+        self.updated = Updated(())
         self.emit: Emit = lambda _: None
         self.events: tuple[Event, ...] = ()
         self.error: BaseException | None = None
@@ -144,6 +146,10 @@ class FakeApplication(ImageAnswers):
     def bake(self, server: str) -> tuple[str, int]:
         self._called("bake", server=server)
         return IMAGE, 12_345_678
+
+    def update(self, server: str, *, dry_run: bool) -> Updated:
+        self._called("update", server=server, dry_run=dry_run)
+        return self.updated
 
     def releases(self, server: str) -> tuple[ReleaseStatus, ...]:
         self._called("releases", server=server)

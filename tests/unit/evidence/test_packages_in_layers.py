@@ -6,11 +6,7 @@ import io
 import tarfile
 from pathlib import Path
 
-from hypothesis import given
-from hypothesis import strategies as st
-
 from vitrify.evidence.inventory import Layer, Part, read_layer, together
-from vitrify.evidence.sbom import bill, listed, urls
 
 STATUS = """\
 Package: curl
@@ -75,10 +71,3 @@ def test_an_opaque_folder_does_not_hide_its_own_layer(tmp_path: Path) -> None:
 def test_what_is_remembered_of_a_layer_is_what_was_read(tmp_path: Path) -> None:
     found = layer(tmp_path, **{"var/lib/dpkg/status": STATUS, "usr/lib/os-release": "ID=debian\n", "a/.wh.b": ""})
     assert Layer.from_json(found.to_json()) == found
-
-
-@given(st.lists(st.builds(Part, st.sampled_from(["deb", "pypi"]), st.text("abc-", min_size=1), st.text("123.~+", min_size=1)), max_size=5))
-def test_equal_parts_in_any_order_give_one_bill_and_it_lists_them_all(parts: list[Part]) -> None:
-    made = bill(parts)
-    assert made == bill(parts[::-1])
-    assert listed(made) == urls(parts)

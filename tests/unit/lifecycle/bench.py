@@ -21,6 +21,7 @@ from vitrify.core.report import Released
 from vitrify.core.resource import Address, Resource
 from vitrify.ledger.entry import Entry, timestamp
 from vitrify.lifecycle import immutable
+from vitrify.lifecycle.pins import NoPins
 from vitrify.lifecycle.proposal import wanted_of
 from vitrify.lifecycle.retire import retire
 from vitrify.lifecycle.settings import known_secrets
@@ -203,6 +204,7 @@ class Bench:
 
     clock: SteppingClock = field(default_factory=SteppingClock)
     images: MemoryImages = field(default_factory=MemoryImages)
+    pins: NoPins = field(default_factory=NoPins)
     state: MemoryStateStore = field(default_factory=MemoryStateStore)
     events: list[Event] = field(default_factory=list)
     points: list[str] = field(default_factory=list)
@@ -210,7 +212,6 @@ class Bench:
     die_at: str = ""
     die_behind: int = 0
     unreachable: bool = False
-    answered: list[str] = field(default_factory=list)
     held: set[str] = field(default_factory=set)
     names: int = 0
     falls_ill_with: str = ""
@@ -240,7 +241,7 @@ class Bench:
             session=self._session,
             session_anew=self._session,
             site=self._site,
-            first_answer=self._first_answer,
+            pins=self.pins,
         )
 
     # -- what a person does --------------------------------------------------------------------------------------
@@ -252,10 +253,10 @@ class Bench:
         return do(immutable.apply(server, server.hosts[0], planned or self.plan(server), self.world))
 
     def rollback(self, *, to: int | None = None, secrets: Mapping[str, str] | None = None) -> Released:
-        return do(immutable.rollback("web", LOCAL, self.world, to=to, secret=known_secrets(secrets or {})))
+        return do(immutable.rollback("web", self.world, to=to, secret=known_secrets(secrets or {})))
 
     def retire(self) -> int:
-        return do(retire("web", LOCAL, self.world))
+        return do(retire("web", self.world))
 
     @contextmanager
     def killed_behind(self, number: int) -> Iterator[None]:
@@ -370,9 +371,6 @@ class Bench:
         if self.unreachable:
             raise TargetUnreachable(f"{host.name} does not answer")
         yield Site(DirectSession({}, self.clock.now, all_kinds()), self.images, *self._mortal(), self.evidence)
-
-    async def _first_answer(self, url: str) -> None:
-        self.answered.append(url)
 
 
 def with_rollout(server: Server, **changed: float) -> Server:
