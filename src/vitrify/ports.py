@@ -85,6 +85,8 @@ class Chosen:
 
     inputs: Inputs
     security: frozenset[tuple[str, str]] = frozenset()
+    digest: str = ""
+    """Of a base in a registry: what its tag stands for."""
 
 
 @dataclass(frozen=True)
@@ -367,6 +369,15 @@ class Pulled:
     image: Image
     reference: Reference
     fetched_bytes: int
+
+
+@dataclass(frozen=True)
+class BaseImage:
+    """An image of a registry that others stand on: its identity, its layers as they are kept here (digest, size), and its unpacked root."""
+
+    image: str
+    layers: tuple[tuple[str, int], ...]
+    root: str
 
 
 @dataclass(frozen=True)

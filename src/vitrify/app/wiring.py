@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from vitrify.project.identity import Identity
     from vitrify.project.reach import Reach
     from vitrify.stores.layout import LayoutStore
+    from vitrify.stores.registry.client import RegistryClient
     from vitrify.strangers import Installed
     from vitrify.transports.local import LocalTransport
     from vitrify.transports.ssh import SshTransport
@@ -304,11 +305,13 @@ class Wiring:
         )
 
     def _builder(self, session: Session) -> OciBuilder:
-        from vitrify.builders.oci import Means, OciBuilder
+        from vitrify.builders.oci import Means, OciBuilder, Sources
         from vitrify.builders.supplies import Supplies
+        from vitrify.stores.registry.bases import RegistryBases
 
         means = Means(payload=self._transport.payload, bwrap=self._bubblewrap)
-        return OciBuilder(session, self._store, means=means, supplies=Supplies(self.home / "store" / "supplies"))
+        sources = Sources(Supplies(self.home / "store" / "supplies"), RegistryBases(self._store, self._registry(), self.home / "store"))
+        return OciBuilder(session, self._store, means=means, sources=sources)
 
     @cached_property
     def _store(self) -> LayoutStore:
@@ -325,18 +328,20 @@ class Wiring:
 
     def stock(self, *, plain: bool = False, compression: str = "gzip") -> Stock:
         """The images of this machine's store, and the ways to registries and files."""
-        from vitrify.builders.oci import Means
         from vitrify.lifecycle.images import Stock
         from vitrify.stores.archive import Archives
-        from vitrify.stores.layout import LayoutStore
-        from vitrify.stores.registry.client import Manner, RegistryClient
-        from vitrify.stores.registry.credentials import Credentials
         from vitrify.stores.registry.names import Names
 
-        place = self.home / "store"
-        store, manner = LayoutStore(place), Manner(plain=plain, compression=compression)
-        client = RegistryClient(store, place, Credentials(self._environ), architecture=Means().architecture, manner=manner)
-        return Stock(store, client, Archives(store, client.platform, manner.limit), Names(store).of)
+        client = self._registry(plain=plain, compression=compression)
+        return Stock(self._store, client, Archives(self._store, client.platform, client.manner.limit), Names(self._store).of)
+
+    def _registry(self, *, plain: bool = False, compression: str = "gzip") -> RegistryClient:
+        from vitrify.builders.oci import Means
+        from vitrify.stores.registry.client import Manner, RegistryClient
+        from vitrify.stores.registry.credentials import Credentials
+
+        manner, credentials = Manner(plain=plain, compression=compression), Credentials(self._environ)
+        return RegistryClient(self._store, self.home / "store", credentials, architecture=Means().architecture, manner=manner)
 
     def _trusted(self) -> tuple[Verifier, ...]:
         from vitrify.ledger.checkpoint import Verifier

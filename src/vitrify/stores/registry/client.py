@@ -55,7 +55,7 @@ class RegistryClient:
     ) -> None:
         self._store, self._folder, self._credentials = store, folder, credentials
         self.platform = Platform(architecture, _VARIANTS.get(architecture, ""))
-        self._manner = manner or Manner()
+        self.manner = manner or Manner()
         self._forms = Forms(store, folder / "compressed")
         self._names = Names(store)
 
@@ -65,7 +65,7 @@ class RegistryClient:
             raise UsageInvalid(f"{to} names no tag to push to", hint=f"as in {to.registry}/{to.repository}:1.0")
         with self._door(to) as door:
             progress = Progress("push", str(to), emit, monotonic=door.pace.monotonic)
-            push = Push(door, self._sender(door, to), self._store, self._forms, progress, to, self._manner.compression)
+            push = Push(door, self._sender(door, to), self._store, self._forms, progress, to, self.manner.compression)
             pushed = push.carry_out(image)
         for kind, documents in attachments_of(self._store.folder(image), image):
             self.attach(to.at(pushed.manifest), kind, documents)
@@ -77,7 +77,7 @@ class RegistryClient:
         """Have the image here."""
         with self._door(reference) as door:
             progress = Progress("pull", str(reference), emit, monotonic=door.pace.monotonic)
-            fetcher, budget = self._fetcher(door, reference), Budget(self._manner.limit)
+            fetcher, budget = self._fetcher(door, reference), Budget(self.manner.limit)
             pulled = Pull(door, fetcher, self._store, self._forms, progress, reference, self.platform, budget).carry_out()
         self._bring_along(pulled, emit)
         self._names.note(pulled.image.digest, replace(reference, digest=""))
@@ -125,8 +125,8 @@ class RegistryClient:
     @contextmanager
     def _door(self, reference: Reference) -> Iterator[Door]:
         self._clear_stale()
-        pace = replace(self._manner.pace, stopped=Flag())  # one command's failure is not the next one's
-        door = Door(reference.registry, self._credentials, plain=self._manner.plain, pace=pace)
+        pace = replace(self.manner.pace, stopped=Flag())  # one command's failure is not the next one's
+        door = Door(reference.registry, self._credentials, plain=self.manner.plain, pace=pace)
         try:
             yield door
         finally:
@@ -138,7 +138,7 @@ class RegistryClient:
             yield Attachments(door, self._sender(door, subject), self._fetcher(door, subject), work)
 
     def _sender(self, door: Door, reference: Reference) -> Sender:
-        return Sender(door, reference.repository, self._folder / "transfers", chunk=self._manner.chunk)
+        return Sender(door, reference.repository, self._folder / "transfers", chunk=self.manner.chunk)
 
     def _fetcher(self, door: Door, reference: Reference) -> Fetcher:
         return Fetcher(door, reference.repository, self._folder / "transfers")
