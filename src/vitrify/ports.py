@@ -90,6 +90,15 @@ class Chosen:
 
 
 @dataclass(frozen=True)
+class Offer:
+    """What can be had of a package now; `security` where its distribution offers it for security."""
+
+    name: str
+    version: str
+    security: bool = False
+
+
+@dataclass(frozen=True)
 class Ground:
     """A packed base as it is now. `seen` moves whenever a file of it does.
 
@@ -116,6 +125,9 @@ class Builder(Protocol):
 
     async def choose_base(self, request: BakeRequest, *, emit: Emit = silence) -> Chosen | None:
         """What the request's base would be made of now; None where it is not made of packages."""
+
+    async def offers(self, request: BakeRequest, names: Sequence[str]) -> tuple[Offer, ...]:
+        """What can be had now of these packages, where the request's base and repositories lead; nothing of one that nobody offers."""
 
     async def ground(self, base: str) -> Ground | None:
         """The base as it is now, without reading a file of it; None where nothing of it is packed (`scratch`, `host`).

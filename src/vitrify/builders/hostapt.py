@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -63,21 +64,33 @@ class HostApt:
         """What these come to, each with its version and its origin."""
         return steps(self._run("install", "--simulate", "--yes", *wanted))
 
+    def policy(self, names: Sequence[str]) -> str:
+        """What apt knows of these packages: their candidates, and where each version comes from."""
+        return self._run("policy", *names, program="apt-cache")
+
     def fetch(self, names: Sequence[str]) -> None:
         """Have these files (`NAME=VERSION`) in `debs`."""
         self._run("download", *names)
 
-    def _run(self, verb: str, *words: str) -> str:
-        command = ["apt-get", "--quiet", "-c", str(self._work / "etc/apt.conf"), verb, *words]
+    def _run(self, verb: str, *words: str, program: str = "apt-get") -> str:
+        command = [program, "--quiet", "-c", str(self._work / "etc/apt.conf"), verb, *words]
+        environment = {**os.environ, "LC_ALL": "C.UTF-8"}
         try:
             done = subprocess.run(
-                command, cwd=self.debs, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=_LONGEST
+                command,
+                cwd=self.debs,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=_LONGEST,
             )
         except subprocess.TimeoutExpired as error:
-            raise TargetFailed(f"apt-get {verb} did not end within {_LONGEST:g} seconds") from error
+            raise TargetFailed(f"{program} {verb} did not end within {_LONGEST:g} seconds") from error
         if done.returncode != 0:
             raise TargetFailed(
-                f"apt-get {verb} ended with {done.returncode}",
+                f"{program} {verb} ended with {done.returncode}",
                 why=_addressless(complaint(done.stderr)),
                 hint="see that this machine's apt sources can be reached, or declare a `mirror`",
             )

@@ -27,6 +27,7 @@ from vitrify.builders.ground import (
 )
 from vitrify.builders.layer import pack
 from vitrify.builders.manifest import Documents, documents, process
+from vitrify.builders.offers import offers
 from vitrify.builders.reach import reach
 from vitrify.builders.supplies import Supplies
 from vitrify.builders.tree import Tree, stamps
@@ -37,7 +38,7 @@ from vitrify.core.locked import ARCHITECTURES, Inputs
 from vitrify.core.reference import Reference
 from vitrify.onhost.layout import LABEL_BASE, LABEL_FINGERPRINT, LABEL_PREFIX, LABEL_SECRETS, LAYER, Descriptor
 from vitrify.onhost.removal import remove_tree
-from vitrify.ports import BakeRequest, Chosen, Ground, Image, Session
+from vitrify.ports import BakeRequest, Chosen, Ground, Image, Offer, Session
 
 FORMAT: Final = 1
 """Counts up when equal inputs would give other bytes; part of every cache key."""
@@ -151,6 +152,11 @@ class OciBuilder:
         with self._store.work() as work:
             asked = (suite, request.mirror, self._supplies, work)
             return await asyncio.to_thread(debootstrap.choose, *asked, architecture=self._means.architecture)
+
+    async def offers(self, request: BakeRequest, names: Sequence[str]) -> tuple[Offer, ...]:
+        """As this machine's apt tells, in a folder of its own."""
+        with self._store.work() as work:
+            return await asyncio.to_thread(offers, request, names, work, architecture=self._means.architecture)
 
     @property
     def _supplies(self) -> Supplies:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from vitrify.core.declaration import Server
+from vitrify.core.declaration import Host, Server
 from vitrify.core.digest import JSON, JSONObject
 from vitrify.core.locked import Inputs, Lock
 from vitrify.core.resource import Kinds
@@ -16,6 +16,10 @@ MADE = "debootstrap"
 IMAGE = "oci"
 """The kind of base that is an image in a registry."""
 SHOWN = 3
+LOCK_MOVED = "lock.moved"
+"""The kind of entry that tells what was pinned anew for a server."""
+LOCAL = Host("local")
+"""Images are baked on this machine, wherever they run."""
 
 
 class Pins(Protocol):

@@ -29,7 +29,9 @@ async def update(servers: Sequence[Server], everyone: Sequence[Server], host: Ho
     moves = _moves(before, lock, secure)
     if lock != before and not dry_run:
         world.pins.write(lock)
-        world.ledger.append("lock.moved", {"servers": [server.name for server in chosen], "moved": len(moves)})
+        for server in chosen:
+            own = [move for move in moves if move.subject in (server.name, str(server.base))]
+            world.ledger.append(pins.LOCK_MOVED, {"server": server.name, "moved": len(own)})
     return Updated(moves, servers=tuple(server.name for server in chosen), written=lock != before and not dry_run)
 
 
@@ -97,6 +99,7 @@ async def settle(wanted: Wanted, site: Site, world: World) -> Wanted:
     if not wanted.pinned.lacking:
         return wanted
     server, lock = wanted.server, world.pins.read()
+    before = lock
     told = f"vitrify.lock says nothing for {server.name} yet: what is installed is chosen now, and written there"
     world.say("choose", server.name, told)
     secure: set[tuple[str, str]] = set()
@@ -105,5 +108,5 @@ async def settle(wanted: Wanted, site: Site, world: World) -> Wanted:
     if wanted.pinned.own is None:
         lock = await _own(server, lock, secure, site, world)
     world.pins.write(lock)
-    world.ledger.append("lock.moved", {"servers": [server.name], "moved": len(_moves(Lock(), lock, secure))})
+    world.ledger.append(pins.LOCK_MOVED, {"server": server.name, "moved": len(_moves(before, lock, secure))})
     return wanted_of(server, world)

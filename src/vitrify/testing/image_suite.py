@@ -66,6 +66,7 @@ class BuilderSuite:
         chosen = asyncio.run(builder.choose(a_request()))
         assert chosen.inputs.base == "scratch"
         assert asyncio.run(builder.choose_base(a_request())) is None
+        assert asyncio.run(builder.offers(a_request(), ["nobody-offers-this"])) == ()
 
         wanted = replace(a_request(), inputs=chosen.inputs)
         assert asyncio.run(builder.bake(wanted)) == asyncio.run(builder.bake(wanted))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from vitrify.core.diagnostic import DeclarationInvalid, Denied, Diagnostic, UsageInvalid, VitrifyError
 from vitrify.core.digest import JSON, PLAIN, JSONObject, digest_of
 from vitrify.core.event import Emit, Event, Stage, silence
 from vitrify.core.locked import Deb, Inputs
 from vitrify.core.resource import Resource
 from vitrify.onhost.layout import LABEL_FINGERPRINT
-from vitrify.ports import BakeRequest, Chosen, Ground, Image
+from vitrify.ports import BakeRequest, Chosen, Ground, Image, Offer
 from vitrify.resources.process import image_process
 
 
@@ -81,6 +83,12 @@ class MemoryImages:
             return None
         emit(Event("choose.base", Stage.STARTED, request.base))
         return self._chosen("", ["base"])
+
+    async def offers(self, request: BakeRequest, names: Sequence[str]) -> tuple[Offer, ...]:
+        """What is offered of these."""
+        del request
+        found = ((name, self.offered[name]) for name in names if name in self.offered)
+        return tuple(Offer(name, version, security=version.endswith("+security")) for name, version in found)
 
     def _chosen(self, base: str, names: list[str]) -> Chosen:
         debs = tuple(_deb(name, self.offered[name]) for name in names)
