@@ -232,7 +232,7 @@ def _because(live: Release | None, wanted: Wanted, *, other_base: bool) -> tuple
         return ("there is no release yet",)
     base = (f"the base changed: {wanted.request.base} is not as it was packed for release {live.number}",) if other_base else ()
     differences = _differences(wanted.resources, live.resources)
-    pinned = reasons(live.settings.get("pinned"), wanted.pinned, base=wanted.request.base, release=live.number)
+    pinned = reasons(live.settings.get("pinned"), wanted.pinned, base=str(wanted.server.base), release=live.number)
     if differences:
         return (f"resources that differ from release {live.number}: {len(differences)}", *base, *pinned)
     old, new = to_json(from_json(live.settings)), to_json(wanted.settings)
