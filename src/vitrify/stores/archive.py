@@ -142,14 +142,22 @@ class _Read:
     """Pieces of any size, read in the sizes that are asked for."""
 
     def __init__(self, pieces: Iterator[bytes]) -> None:
-        self._pieces, self._held = pieces, b""
+        self._pieces, self._held, self._at = pieces, b"", 0
 
     def read(self, size: int) -> bytes:
         """So many bytes, less at the end."""
-        while len(self._held) < size and (piece := next(self._pieces, None)) is not None:
-            self._held += piece
-        data, self._held = self._held[:size], self._held[size:]
-        return data
+        found: list[bytes] = []
+        while size:
+            if self._at == len(self._held):
+                piece = next(self._pieces, None)
+                if piece is None:
+                    break
+                self._held, self._at = piece, 0
+            part = self._held[self._at : self._at + size]
+            self._at += len(part)
+            size -= len(part)
+            found.append(part)
+        return b"".join(found)
 
 
 def _take_apart(archive: ForeignArchive, into: Path) -> None:

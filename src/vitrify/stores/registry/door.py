@@ -106,7 +106,7 @@ class Door:
         self.registry = registry
         self._pace = pace or Pace()
         host = _HOSTS.get(registry, registry)
-        near = is_loopback(urlsplit(f"//{host}").hostname or "")
+        near = self._near = is_loopback(urlsplit(f"//{host}").hostname or "")
         self._plain = plain or near
         self.origin = f"{'http' if self._plain else 'https'}://{host}"
         self._tokens: dict[str, Tokens] = {}
@@ -177,7 +177,7 @@ class Door:
         readable = whole.isascii() and whole.isprintable() and " " not in whole
         if not host or parts.username is not None or not readable or parts.scheme not in ("http", "https"):
             raise Denied(f"{self.registry} leads to an address that is not followed", why=shown(whole))
-        if parts.scheme == "http" and not (self._plain and (is_loopback(host) or _origin(whole) == self.origin)):
+        if parts.scheme == "http" and not ((self._near and is_loopback(host)) or _origin(whole) == self.origin):
             raise Denied(f"{self.registry} leads to an address without encryption", why=shown(whole), hint="`--plain-http` allows that")
         return whole
 
@@ -213,9 +213,8 @@ class Door:
     def _keys(self, scopes: tuple[str, ...]) -> Tokens:
         """One ring of keys for each repository: a login may be for a part of a registry."""
         repository = scopes[0].split(":")[1] if scopes else ""
-        if repository not in self._tokens:
-            self._tokens[repository] = Tokens(self.registry, lambda: self._credentials.login(self.registry, repository), self._fetch)
-        return self._tokens[repository]
+        fresh = Tokens(self.registry, lambda: self._credentials.login(self.registry, repository), self._fetch)
+        return self._tokens.setdefault(repository, fresh)
 
     def _fetch(self, url: str, headers: Mapping[str, str], form: bytes | None) -> tuple[int, bytes]:
         address = self.resolve(url, base=self.origin)

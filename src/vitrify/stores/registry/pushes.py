@@ -59,7 +59,7 @@ class Push:
                 return form.blob, 0
         self.progress.expect(layer.size)
         kept = [(form, path) for form in known if (path := self.forms.file(form))]
-        form, path = kept[0] if kept else self.forms.made(layer.digest, compression=self.compression, saw=self.progress.moved)
+        form, path = kept[0] if kept else self.forms.made(layer.digest, compression=self.compression, saw=self._moved)
         if not kept and self._is_there(layer, form):
             return form.blob, 0
         return form.blob, self._sent(layer, form, path)
@@ -95,6 +95,10 @@ class Push:
         self.progress.expect(parcel.size)
         self.sender.send(parcel, self.progress.moved)
         return parcel.size
+
+    def _moved(self, count: int) -> None:
+        self.door.pace.go_on()
+        self.progress.moved(count)
 
     @property
     def _place(self) -> str:
