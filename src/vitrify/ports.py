@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 from vitrify.core.declaration import Content, Health, Host, Mirror, Route
 from vitrify.core.digest import JSONObject
+from vitrify.core.elsewhere import Attachment, Pushed, Referrer
 from vitrify.core.event import Emit, silence
 from vitrify.core.locked import Inputs
 from vitrify.core.reference import Reference
@@ -364,17 +365,6 @@ class ImageStore(Protocol):
 
 
 @dataclass(frozen=True)
-class Pushed:
-    """What a push did. `manifest` is what the registry calls the image: over compressed layers, so not the image's own digest."""
-
-    image: str
-    reference: Reference
-    manifest: str
-    sent_bytes: int
-    sent_blobs: int
-
-
-@dataclass(frozen=True)
 class Pulled:
     """What a pull brought. `reference` names the manifest by its digest."""
 
@@ -383,57 +373,20 @@ class Pulled:
     fetched_bytes: int
 
 
-@dataclass(frozen=True)
-class BaseImage:
-    """An image of a registry that others stand on: its identity, its layers as they are kept here (digest, size), and its unpacked root."""
-
-    image: str
-    layers: tuple[tuple[str, int], ...]
-    root: str
-
-
-@dataclass(frozen=True)
-class Attachment:
-    """A document that belongs to an image: what it is, and its bytes."""
-
-    media_type: str
-    content: bytes
-    annotations: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Referrer:
-    """A manifest that says of itself that it belongs to an image."""
-
-    digest: str
-    artifact_type: str
-    size: int
-    annotations: Mapping[str, str] = field(default_factory=dict)
-
-
 class Registry(Protocol):
     """Images elsewhere, by reference. What comes from there is believed only where a digest says the same."""
 
     def push(self, image: str, to: Reference, *, emit: Emit = silence) -> Pushed:
-        """Have this image there under this tag. What is there already is not sent again; killed and repeated, it goes on.
-
-        The image is there whole, or not under this name. Raises `Denied` where we may not, `TargetUnreachable` where nobody answers.
-        """
+        """Have this image there under this tag: whole, or not under this name. Killed and repeated, it goes on; what is there is not sent."""
 
     def pull(self, reference: Reference, *, emit: Emit = silence) -> Pulled:
-        """Have the image here, for this machine where it is there for several; its identity is what it was when it was pushed.
-
-        `IntegrityFailed` where any byte is another than its digest says, `Denied` for what is no image or beyond measure.
-        """
+        """Have the image for this machine here, under the identity that it was pushed with; `IntegrityFailed` where a byte differs."""
 
     def resolve(self, reference: Reference) -> str:
         """The digest that the name stands for now: of the image, or of the index of several."""
 
     def attach(self, subject: Reference, artifact_type: str, blobs: Sequence[Attachment]) -> str:
-        """Have these documents there as belonging to the manifest that `subject` names by digest; returns the digest of what holds them.
-
-        Repeating it is harmless: equal documents are one.
-        """
+        """Have these documents there as belonging to what `subject` names by digest; the digest of what holds them. Equal ones are one."""
 
     def referrers(self, subject: Reference, *, artifact_type: str = "") -> tuple[Referrer, ...]:
         """What belongs to the manifest that `subject` names by digest; of this kind, or of all."""

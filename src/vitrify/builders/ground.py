@@ -12,9 +12,9 @@ from typing import Protocol
 from vitrify.builders.tree import Tree, listed
 from vitrify.core.diagnostic import UsageInvalid
 from vitrify.core.digest import JSON, JSONObject, digest_bytes, digest_of
+from vitrify.core.elsewhere import BaseImage
 from vitrify.core.event import Emit, silence
 from vitrify.core.reference import Reference
-from vitrify.ports import BaseImage
 
 SCRATCH, HOST, ROOTFS, DEBOOTSTRAP, IMAGE = "scratch", "host", "rootfs", "debootstrap", "oci"
 

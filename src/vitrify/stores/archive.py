@@ -14,12 +14,13 @@ from typing import BinaryIO, Final
 
 from vitrify.core.diagnostic import Denied, IntegrityFailed, UsageInvalid
 from vitrify.core.digest import JSON, JSONObject, canonical, digest_bytes
+from vitrify.core.elsewhere import Attachment
 from vitrify.core.reference import Reference
 from vitrify.onhost.foreign import ForeignArchive
 from vitrify.onhost.layout import MANIFEST, Descriptor, attached, blob_path, read_document, read_manifest
 from vitrify.onhost.record import sync_folder
 from vitrify.onhost.untar import FILE
-from vitrify.ports import Attachment, Image
+from vitrify.ports import Image
 from vitrify.stores.layout import LayoutStore
 from vitrify.stores.registry.attachments import artifact
 from vitrify.stores.registry.documents import INDEXES, Listed, Platform, chosen, read_config, read_index, refuse_what_is_no_image

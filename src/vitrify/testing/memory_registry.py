@@ -7,9 +7,10 @@ from dataclasses import dataclass, field, replace
 
 from vitrify.core.diagnostic import IntegrityFailed, TargetFailed, UsageInvalid
 from vitrify.core.digest import JSON, JSONObject, digest_bytes, digest_of
+from vitrify.core.elsewhere import Attachment, Pushed, Referrer
 from vitrify.core.event import Emit, silence
 from vitrify.core.reference import Reference
-from vitrify.ports import Attachment, Image, Pulled, Pushed, Referrer
+from vitrify.ports import Image, Pulled
 from vitrify.testing.memory_images import MemoryImages
 
 

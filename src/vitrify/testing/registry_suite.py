@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 import pytest
 
 from vitrify.core.diagnostic import IntegrityFailed, TargetFailed, UsageInvalid
+from vitrify.core.elsewhere import Attachment
 from vitrify.core.reference import Reference
-from vitrify.ports import Attachment, Image, Registry
+from vitrify.ports import Image, Registry
 
 Look = Callable[[str], Image | None]
 Party = tuple[Registry, Look]

@@ -10,9 +10,9 @@ from urllib.parse import urlencode
 
 from vitrify.core.diagnostic import Denied, IntegrityFailed, TargetFailed, UsageInvalid
 from vitrify.core.digest import JSON, PLAIN, JSONObject, canonical, digest_bytes
+from vitrify.core.elsewhere import Attachment, Referrer
 from vitrify.core.reference import Reference
 from vitrify.onhost.layout import MANIFEST, Attached, Descriptor, attached, read_blob
-from vitrify.ports import Attachment, Referrer
 from vitrify.stores.registry.documents import EMPTY, INDEX, Listed, media_type, read_index, read_json, read_manifest
 from vitrify.stores.registry.door import SMALL, Ask, Door
 from vitrify.stores.registry.fetching import Fetcher, pulling

@@ -7,12 +7,13 @@ from typing import Final
 
 from vitrify.core.diagnostic import Denied
 from vitrify.core.digest import PLAIN
+from vitrify.core.elsewhere import BaseImage
 from vitrify.core.event import Emit, silence
 from vitrify.core.reference import Reference
 from vitrify.onhost.layout import read_manifest
 from vitrify.onhost.mounts import HOST
 from vitrify.onhost.unpack import unpack
-from vitrify.ports import BaseImage, Registry
+from vitrify.ports import Registry
 from vitrify.stores.layout import LayoutStore
 
 _TOPIC: Final = "origins"

@@ -11,10 +11,11 @@ from threading import Event as Flag
 from typing import Final
 
 from vitrify.core.diagnostic import UsageInvalid, VitrifyError
+from vitrify.core.elsewhere import Attachment, Pushed, Referrer
 from vitrify.core.event import Emit, Event, Stage, silence
 from vitrify.core.reference import Reference
 from vitrify.onhost.layout import MANIFEST, Descriptor
-from vitrify.ports import Attachment, Pulled, Pushed, Referrer
+from vitrify.ports import Pulled
 from vitrify.stores.layout import LayoutStore
 from vitrify.stores.registry.attachments import Attachments, artifact, attachments_of
 from vitrify.stores.registry.credentials import Credentials

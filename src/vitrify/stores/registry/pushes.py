@@ -7,9 +7,9 @@ from pathlib import Path
 
 from vitrify.core.diagnostic import TargetFailed
 from vitrify.core.digest import canonical, digest_bytes
+from vitrify.core.elsewhere import Pushed
 from vitrify.core.reference import Reference
 from vitrify.onhost.layout import CONFIG, MANIFEST, Descriptor, read_manifest
-from vitrify.ports import Pushed
 from vitrify.stores.layout import LayoutStore
 from vitrify.stores.registry.documents import IDENTITY
 from vitrify.stores.registry.door import Ask, Door
