@@ -377,7 +377,7 @@ class Registry(Protocol):
     """Images elsewhere, by reference. What comes from there is believed only where a digest says the same."""
 
     def push(self, image: str, to: Reference, *, emit: Emit = silence) -> Pushed:
-        """Have this image there under this tag: whole, or not under this name. Killed and repeated, it goes on; what is there is not sent."""
+        """Have this image there under this tag: whole, or not at all. Killed and repeated, it goes on; what is there is not sent."""
 
     def pull(self, reference: Reference, *, emit: Emit = silence) -> Pulled:
         """Have the image for this machine here, under the identity that it was pushed with; `IntegrityFailed` where a byte differs."""
