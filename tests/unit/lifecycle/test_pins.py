@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bench import LOCAL, Bench, a_server, do
+
 from vitrify.core.declaration import Base, Server
 from vitrify.core.report import Moved
 from vitrify.core.resource import Address, Resource
