@@ -39,6 +39,13 @@ class Project:
     folder: Path
     archive: Archive
 
+    def also(self, resource: object) -> None:
+        """Declare one more."""
+        path = self.folder / "vitrify.yaml"
+        document = json.loads(path.read_text())
+        document["servers"]["web"]["resources"].insert(1, resource)
+        path.write_text(json.dumps(document))
+
     def vitrify(self, *words: str, home: str = "home", expect: int = 0) -> str:
         """The command line, with what it remembers in this folder; what it said, on both streams."""
         environment = {**os.environ, "VITRIFY_HOME": str(self.folder / home), "VITRIFY_YES": "1"}
@@ -108,3 +115,7 @@ def test_what_is_pinned_is_installed_until_an_update_moves_it(project: Project) 
     assert project.moves("web") == {("foo", "2.0", "3.0")}
     second = project.bake()
     assert project.holds(second, "etc/foo.conf") == "size = 3\n"
+
+    project.also({"package": "lone"})
+    assert "vitrify.lock does not hold what this needs: lone" in project.vitrify("bake", "web", expect=65)
+    assert project.moves("--dry-run") == {("lone", "", "1.0")}
