@@ -20,7 +20,10 @@ import debs
 from debs import Archive, Deb
 from live_host import lacking, tree
 from packaged import FOUND
+from vitrify.builders.offers import offers
+from vitrify.core.resource import Address, Resource
 from vitrify.onhost.unpack import unpack
+from vitrify.ports import BakeRequest, Offer
 
 pytestmark = [pytest.mark.e2e, pytest.mark.root]
 
@@ -92,6 +95,17 @@ def project(tmp_path: Path) -> Iterator[Project]:
     yield Project(tmp_path / "project", archive)
     server.shutdown()
     server.server_close()
+
+
+def test_what_is_offered_now_is_asked_where_the_resources_lead(project: Project, tmp_path: Path) -> None:
+    document = json.loads((project.folder / "vitrify.yaml").read_text())
+    fields = document["servers"]["web"]["resources"][0]["repository"]
+    repository = Resource(Address("repository", "shop"), fields).to_json()
+    request = BakeRequest("web", "scratch", [repository], {}, {})
+
+    found = offers(request, ["foo", "lone", "nobody-has-this"], tmp_path / "asking", architecture="amd64")
+
+    assert found == (Offer("foo", "2.0"), Offer("lone", "1.0"))
 
 
 def test_what_is_pinned_is_installed_until_an_update_moves_it(project: Project) -> None:
