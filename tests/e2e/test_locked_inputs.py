@@ -20,7 +20,10 @@ import debs
 from debs import Archive, Deb
 from live_host import lacking, tree
 from packaged import FOUND
+from vitrify.builders.offers import offers
+from vitrify.core.resource import Address, Resource
 from vitrify.onhost.unpack import unpack
+from vitrify.ports import BakeRequest, Offer
 
 pytestmark = [pytest.mark.e2e, pytest.mark.root]
 
@@ -38,6 +41,13 @@ class Project:
 
     folder: Path
     archive: Archive
+
+    def also(self, resource: object) -> None:
+        """Declare one more."""
+        path = self.folder / "vitrify.yaml"
+        document = json.loads(path.read_text())
+        document["servers"]["web"]["resources"].insert(1, resource)
+        path.write_text(json.dumps(document))
 
     def vitrify(self, *words: str, home: str = "home", expect: int = 0) -> str:
         """The command line, with what it remembers in this folder; what it said, on both streams."""
@@ -87,6 +97,17 @@ def project(tmp_path: Path) -> Iterator[Project]:
     server.server_close()
 
 
+def test_what_is_offered_now_is_asked_where_the_resources_lead(project: Project, tmp_path: Path) -> None:
+    document = json.loads((project.folder / "vitrify.yaml").read_text())
+    fields = document["servers"]["web"]["resources"][0]["repository"]
+    repository = Resource(Address("repository", "shop"), fields).to_json()
+    request = BakeRequest("web", "scratch", [repository], {}, {})
+
+    found = offers(request, ["foo", "lone", "nobody-has-this"], tmp_path / "asking", architecture="amd64")
+
+    assert found == (Offer("foo", "2.0"), Offer("lone", "1.0"))
+
+
 def test_what_is_pinned_is_installed_until_an_update_moves_it(project: Project) -> None:
     first = project.bake()
 
@@ -108,3 +129,7 @@ def test_what_is_pinned_is_installed_until_an_update_moves_it(project: Project) 
     assert project.moves("web") == {("foo", "2.0", "3.0")}
     second = project.bake()
     assert project.holds(second, "etc/foo.conf") == "size = 3\n"
+
+    project.also({"package": "lone"})
+    assert "vitrify.lock does not hold what this needs: lone" in project.vitrify("bake", "web", expect=65)
+    assert project.moves("--dry-run") == {("lone", "", "1.0")}

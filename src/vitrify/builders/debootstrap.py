@@ -10,12 +10,13 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote
 
 from vitrify.builders.hostapt import MINIMAL, HostApt
 from vitrify.builders.sources import sources_for
 from vitrify.builders.supplies import Supplies
 from vitrify.core.declaration import Mirror
-from vitrify.core.diagnostic import TargetFailed, UsageInvalid
+from vitrify.core.diagnostic import DeclarationInvalid, Diagnostic, TargetFailed
 from vitrify.core.locked import Deb, Inputs
 from vitrify.core.simulation import Step, for_security, origins
 from vitrify.onhost.debfile import control, entry
@@ -69,16 +70,7 @@ def _taken(folder: Path, supplies: Supplies, *, only: set[str] | None = None) ->
 
 def build(inputs: Inputs, supplies: Supplies, making: Path) -> None:
     """Make `making/root` out of these files alone; nobody else is asked for anything."""
-    if not shutil.which("mmdebstrap"):
-        raise UsageInvalid(
-            "a base of Debian packages cannot be made here", why="there is no mmdebstrap", hint="install it: `apt install mmdebstrap`"
-        )
-    if os.geteuid() != 0:
-        raise UsageInvalid(
-            "a base of Debian packages cannot be made here",
-            why="its files belong to several users, and only root can give files to others",
-            hint="run the same command as root: `sudo vitrify …`",
-        )
+    _refuse_unable()
     repository = making / "repository"
     repository.mkdir()
     stanzas = [_placed(deb, supplies, repository) for deb in inputs.debs]
@@ -87,6 +79,18 @@ def build(inputs: Inputs, supplies: Supplies, making: Path) -> None:
     root = making / "root"
     for name in _OF_THIS_MACHINE:
         (root / name).unlink(missing_ok=True)
+
+
+def _refuse_unable() -> None:
+    """DeclarationInvalid, with what to add, where no root of packages can be made on this machine, or by whoever asks."""
+    why, hint = "", ""
+    if not shutil.which("mmdebstrap"):
+        why, hint = "there is no mmdebstrap on this machine", "install it: `apt install mmdebstrap`"
+    elif os.geteuid() != 0:
+        why = "its files belong to several users, and only root can give files to others"
+        hint = "run the same command as root (`sudo vitrify …`), or bake upon a root that is here already: `base: rootfs:DIR`"
+    if why:
+        raise DeclarationInvalid([Diagnostic("a base of Debian packages cannot be made here", why=why, hint=hint)])
 
 
 def _placed(deb: Deb, supplies: Supplies, repository: Path) -> str:
@@ -107,7 +111,7 @@ def _run(making: Path, repository: Path, names: Sequence[str]) -> None:
     command = ["mmdebstrap", "--quiet", "--mode=root", "--variant=apt", "--format=directory", f"--include={','.join(names)}"]
     command += ["--skip=check/qemu,check/signed-by", "", str(making / "root"), "-"]
     environment = {**os.environ, "SOURCE_DATE_EPOCH": "0", "LC_ALL": "C.UTF-8", "TZ": "UTC", "TMPDIR": str(making)}
-    source = f"deb [trusted=yes] copy:{repository} ./\n"
+    source = f"deb [trusted=yes] copy:{quote(str(repository))} ./\n"
     try:
         done = subprocess.run(
             command, input=source, capture_output=True, text=True, check=False, timeout=_LONGEST, env=environment, umask=0o022

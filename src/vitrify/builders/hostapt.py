@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from vitrify.builders.sources import Source
-from vitrify.core.diagnostic import TargetFailed, UsageInvalid
+from vitrify.core.diagnostic import DeclarationInvalid, Diagnostic, TargetFailed
 from vitrify.core.simulation import Step, complaint, steps
 
 MINIMAL = ("?essential", "?priority(required)", "apt")
@@ -23,11 +23,8 @@ class HostApt:
 
     def __init__(self, work: Path, sources: Sequence[Source], architecture: str) -> None:
         if not shutil.which("apt-get"):
-            raise UsageInvalid(
-                "a base of Debian packages cannot be made here",
-                why="there is no apt-get on this machine",
-                hint="bake on a Debian or Ubuntu machine, or use another base: `rootfs:DIR`",
-            )
+            why, hint = "there is no apt-get on this machine", "bake on a Debian or Ubuntu machine, or use another base: `rootfs:DIR`"
+            raise DeclarationInvalid([Diagnostic("nobody here can say what a base of Debian packages is made of", why=why, hint=hint)])
         self._work = work
         self.debs = work / "debs"
         for name in ("state/lists/partial", "cache/archives/partial", "etc", "debs"):

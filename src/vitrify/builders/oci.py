@@ -40,7 +40,7 @@ from vitrify.onhost.layout import LABEL_BASE, LABEL_FINGERPRINT, LABEL_PREFIX, L
 from vitrify.onhost.removal import remove_tree
 from vitrify.ports import BakeRequest, Chosen, Ground, Image, Offer, Session
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 """Counts up when equal inputs would give other bytes; part of every cache key."""
 
 _SECOND_NS: Final = 10**9

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vitrify.core.declaration import Mirror
-from vitrify.core.diagnostic import UsageInvalid
+from vitrify.core.diagnostic import DeclarationInvalid, Diagnostic, UsageInvalid
 
 FOLDER = Path("/etc/apt")
 _ONE_LINE = re.compile(r"deb\s+(?:\[(?P<options>[^\]]*)\]\s+)?(?P<uri>\S+)\s+(?P<suite>\S+)(?P<components>(?:\s+[^#\s]+)*)\s*(?:#.*)?")
@@ -32,18 +32,16 @@ class Source:
 
 
 def sources_for(suite: str, mirror: Mirror | None, *, folder: Path = FOLDER, own: str | None = None) -> tuple[Source, ...]:
-    """The sources of this suite; UsageInvalid, with what to declare, where this machine knows none."""
+    """The sources of this suite; DeclarationInvalid, with what to declare, where this machine knows none."""
     if mirror is not None:
         suites = mirror.suites or (suite,)
         return tuple(Source(uri, name, mirror.components, mirror.keyring) for uri in mirror.uris for name in suites)
     codename = _codename() if own is None else own
     found = tuple(dict.fromkeys(told for one in machine_sources(folder) for told in (_led(one, suite, codename),) if told))
     if not found:
-        raise UsageInvalid(
-            f"this machine has no apt sources that lead to {suite}",
-            why=f"looked in {folder}",
-            hint="say where its packages come from: `mirror: {uris: [http://…/debian], keyring: FILE}`",
-        )
+        hint = "say where its packages come from: `mirror: {uris: [http://…/debian], keyring: FILE}`"
+        told = Diagnostic(f"this machine has no apt sources that lead to {suite}", why=f"looked in {folder}", hint=hint)
+        raise DeclarationInvalid([told])
     return found
 
 

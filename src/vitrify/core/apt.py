@@ -36,9 +36,11 @@ def simulate(argv: Sequence[str], options: Options, system: System) -> Completed
 
 
 def simulated(argv: Sequence[str], options: Options, system: System) -> List[Effect]:
-    """The effects of a transaction; TargetFailed where apt refuses it."""
+    """The effects of a transaction; TargetFailed where apt refuses it, DeclarationInvalid where the lock does not hold what it needs."""
     done = simulate(argv, options, system)
     if done.code != 0:
+        if supplies.pinned(system):
+            raise supplies.not_pinned(" ".join(argv[1:]), why=simulation.complaint(f"{done.stdout}\n{done.stderr}"))
         raise failed(argv, done)
     return [step.effect for step in simulation.steps(done.stdout)]
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import List, Sequence, Tuple
 
+from vitrify.core.diagnostic import DeclarationInvalid, Diagnostic
 from vitrify.core.place import ancestors
 from vitrify.core.simulation import Step
 from vitrify.core.system import Attributes, System, Target
@@ -48,6 +49,12 @@ def apt_options(system: System) -> Tuple[str, ...]:
         reach = ("-c", SETTINGS) if system.stat(SETTINGS) is not None else ()
         return (*reach, "-o", f"Dir::Cache::Archives={DEBS}/", "-o", "APT::Keep-Downloaded-Packages=1")
     return ()
+
+
+def not_pinned(what: str, *, why: str) -> DeclarationInvalid:
+    """The lock does not hold what is declared by now."""
+    hint = "`vitrify update` chooses for what is declared now, and shows what moves"
+    return DeclarationInvalid([Diagnostic(f"vitrify.lock does not hold what this needs: {what}", why=why, hint=hint)])
 
 
 def note(steps: Sequence[Step], system: System) -> None:

@@ -241,7 +241,12 @@ class _Environment:
         """Into an image: wheels alone, each by its hash. While they are chosen they are fetched; else only those of the lock can be had."""
         chosen, requirements = f"{supplies.FOLDER}/venv{self._path}", f"{supplies.FOLDER}/venv{self._path}.txt"
         supplies.make_folder(chosen, self._system)
-        self._run(self._pip("download", "--only-binary=:all:", f"--dest={chosen}", *self._sources(), *self._named()))
+        try:
+            self._run(self._pip("download", "--only-binary=:all:", f"--dest={chosen}", *self._sources(), *self._named()))
+        except TargetFailed as error:
+            if not supplies.pinned(self._system):
+                raise
+            raise supplies.not_pinned(f"the packages of {self._path}", why=error.diagnostics[0].why) from error
         wheels = self._system.names(chosen)
         lines = [f"{chosen}/{name} --hash={self._hash(f'{chosen}/{name}')}\n" for name in wheels]
         if supplies.choosing(self._system):
