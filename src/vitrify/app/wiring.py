@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import socket
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -11,7 +12,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vitrify.core.declaration import Declaration, Host
+from vitrify.core.declaration import Declaration, Host, Server
 from vitrify.core.diagnostic import UsageInvalid
 from vitrify.core.digest import PLAIN
 from vitrify.core.event import Emit
@@ -19,6 +20,7 @@ from vitrify.core.plan import Selection
 from vitrify.onhost.failpoint import from_environment
 
 if TYPE_CHECKING:
+    from vitrify.app.warehouse import Warehouse
     from vitrify.builders.oci import OciBuilder
     from vitrify.core.report import ImageVerified, Verdict, Verified
     from vitrify.core.resource import Kinds
@@ -26,16 +28,15 @@ if TYPE_CHECKING:
     from vitrify.evidence.oci import OciEvidence
     from vitrify.ledger.checkpoint import Signer, Verifier
     from vitrify.ledger.log import Log
-    from vitrify.lifecycle.images import Stock
     from vitrify.lifecycle.world import Site, World
     from vitrify.ports import Clock, Session
     from vitrify.project.identity import Identity
     from vitrify.project.reach import Reach
     from vitrify.stores.layout import LayoutStore
-    from vitrify.stores.registry.client import RegistryClient
     from vitrify.strangers import Installed
     from vitrify.transports.local import LocalTransport
     from vitrify.transports.ssh import SshTransport
+    from vitrify.transports.waiting import Waiting
 
 LOCAL = Host("local")
 
@@ -258,11 +259,26 @@ class Wiring:
 
     @asynccontextmanager
     async def _session(self, host: Host, *, anew: bool = False) -> AsyncIterator[Session]:
-        session = await (self._ssh.connect(host, anew=anew) if host.is_remote else self._transport.connect(host))
+        if host.is_remote and not anew:
+            async with self._waiting.session(host) as session:
+                yield session
+            return
+        session = await (self._ssh.connect(host, anew=True) if host.is_remote else self._transport.connect(host))
         try:
             yield session
         finally:
             await session.close()
+
+    @cached_property
+    def _waiting(self) -> Waiting:
+        from vitrify.transports.waiting import Waiting
+
+        return Waiting(self._ssh.connect, at_most=self._options.parallel, clock=time.monotonic)
+
+    async def hang_up(self) -> None:
+        """End the sessions that were kept for what might come after."""
+        if "_waiting" in vars(self):
+            await self._waiting.close()
 
     @asynccontextmanager
     async def _site(self, host: Host) -> AsyncIterator[Site]:
@@ -305,17 +321,21 @@ class Wiring:
         )
 
     def _builder(self, session: Session) -> OciBuilder:
-        from vitrify.builders.oci import Means, OciBuilder, Sources
-        from vitrify.builders.supplies import Supplies
-        from vitrify.stores.registry.bases import RegistryBases
+        from vitrify.builders.oci import Means, OciBuilder
 
         means = Means(payload=self._transport.payload, bwrap=self._bubblewrap)
-        sources = Sources(Supplies(self.home / "store" / "supplies"), RegistryBases(self._store, self._registry(), self.home / "store"))
-        return OciBuilder(session, self._store, means=means, sources=sources)
+        return OciBuilder(session, self._store, means=means, sources=self.warehouse.sources())
 
     @cached_property
+    def warehouse(self) -> Warehouse:
+        """The images that this machine keeps."""
+        from vitrify.app.warehouse import Warehouse
+
+        return Warehouse(self.home / "store", self._environ)
+
+    @property
     def _store(self) -> LayoutStore:
-        from vitrify.stores.layout import LayoutStore
+        return self.warehouse.store
 
         return LayoutStore(self.home / "store")
 
@@ -326,27 +346,17 @@ class Wiring:
 
         return OciEvidence(self._store, signer=lambda: self._signer, trusted=self._trusted)
 
-    def stock(self, *, plain: bool = False, compression: str = "gzip") -> Stock:
-        """The images of this machine's store, and the ways to registries and files."""
-        from vitrify.lifecycle.images import Stock
-        from vitrify.stores.archive import Archives
-        from vitrify.stores.registry.names import Names
-
-        client = self._registry(plain=plain, compression=compression)
-        return Stock(self._store, client, Archives(self._store, client.platform, client.manner.limit), Names(self._store).of)
-
-    def _registry(self, *, plain: bool = False, compression: str = "gzip") -> RegistryClient:
-        from vitrify.builders.oci import Means
-        from vitrify.stores.registry.client import Manner, RegistryClient
-        from vitrify.stores.registry.credentials import Credentials
-
-        manner, credentials = Manner(plain=plain, compression=compression), Credentials(self._environ)
-        return RegistryClient(self._store, self.home / "store", credentials, architecture=Means().architecture, manner=manner)
-
     def _trusted(self) -> tuple[Verifier, ...]:
         from vitrify.ledger.checkpoint import Verifier
 
         return tuple(Verifier.parse(author) for author in self._known_identity().authors)
+
+    def write_disk(self, image: str, server: Server, *, form: str, into: str) -> int:
+        """Write a bootable disk of an image in the store; its size in bytes."""
+        from vitrify.builders import disk
+
+        wish = disk.Wish(image, form, server.writable)
+        return disk.write(self._store.folder(image), wish, Path(into), emit=self._emit)
 
     def verify_image(self, name: str, *, keys: Sequence[str]) -> ImageVerified:
         """Check an image: of a server, by its digest, or in an OCI layout that came from elsewhere."""

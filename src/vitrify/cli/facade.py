@@ -87,6 +87,9 @@ class Application(Protocol):
     def update(self, server: str, *, dry_run: bool) -> Updated:
         """Choose anew what a server ("" for all) installs, and pin that unless it is a dry run."""
 
+    def bake_disk(self, server: str, *, form: str, into: str) -> tuple[str, int]:
+        """Bake a server's image and write a bootable disk of it: the image's digest and the disk's size in bytes."""
+
     def releases(self, server: str) -> tuple[ReleaseStatus, ...]:
         """The releases of one server, or of all where `server` is empty; newest first."""
 
@@ -137,6 +140,9 @@ class Application(Protocol):
 
     def init(self, folder: str, *, name: str) -> tuple[str, ...]:
         """Write a starting declaration; returns the files written."""
+
+    def close(self) -> None:
+        """End what is kept open between two of these."""
 
 
 Open = Callable[[Scope, "Emit", Mapping[str, str]], Application]

@@ -83,6 +83,7 @@ class FakeApplication(ImageAnswers):
         self.verified_is = Verified("vitrify.dev/ledger/5e0f", 7, "c0ffee", ("ann@desk",))
         self.images_are: tuple[ImageKept, ...] = ()
         self.checks_are: tuple[Check, ...] = ()
+        self.closed = False
 
     def open(self, scope: Scope, emit: Emit, environ: Mapping[str, str]) -> FakeApplication:
         self.scopes.append(scope)
@@ -95,6 +96,9 @@ class FakeApplication(ImageAnswers):
             self.emit(event)
         if found := self.fails_in.get(name, self.error):
             raise found
+
+    def close(self) -> None:
+        self.closed = True
 
     @property
     def asked(self) -> list[str]:
@@ -150,6 +154,10 @@ class FakeApplication(ImageAnswers):
     def update(self, server: str, *, dry_run: bool) -> Updated:
         self._called("update", server=server, dry_run=dry_run)
         return self.updated
+
+    def bake_disk(self, server: str, *, form: str, into: str) -> tuple[str, int]:
+        self._called("bake_disk", server=server, form=form, into=into)
+        return "sha256:" + "ab12" * 16, 600 << 20
 
     def releases(self, server: str) -> tuple[ReleaseStatus, ...]:
         self._called("releases", server=server)
