@@ -164,12 +164,12 @@ class App:
 
         everyone = self._wiring.declaration.servers
         servers = (self._server(server),) if server else everyone
-        return asyncio.run(update(servers, everyone, LOCAL, self._wiring.world, dry_run=dry_run))
+        return self._run(update(servers, everyone, LOCAL, self._wiring.world, dry_run=dry_run))
 
     def bake_disk(self, server: str, *, form: str, into: str) -> tuple[str, int]:
         """Bake a server's image and write a bootable disk of it to a file; returns the image's digest and the disk's size in bytes."""
         image, _ = self.bake(server)
-        size = self._wiring.write_disk(image, self._server(server), form=form, into=into)
+        size = self._wiring.warehouse.write_disk(image, self._server(server), form=form, into=into, emit=self._wiring.emit)
         self._wiring.world.ledger.append("disk.written", {"server": server, "image": image, "format": form, "bytes": size})
         return image, size
 

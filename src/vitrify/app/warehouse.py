@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from vitrify.builders.oci import Sources
+    from vitrify.core.declaration import Server
+    from vitrify.core.event import Emit
     from vitrify.lifecycle.images import Stock
     from vitrify.stores.layout import LayoutStore
     from vitrify.stores.registry.client import RegistryClient
@@ -43,6 +45,12 @@ class Warehouse:
         from vitrify.stores.registry.bases import RegistryBases
 
         return Sources(Supplies(self._folder / "supplies"), RegistryBases(self.store, self._registry(), self._folder))
+
+    def write_disk(self, image: str, server: Server, *, form: str, into: str, emit: Emit) -> int:
+        """Write a bootable disk of an image in the store; its size in bytes."""
+        from vitrify.builders import disk
+
+        return disk.write(self.store.folder(image), disk.Wish(image, form, server.writable), Path(into), emit=emit)
 
     def _registry(self, *, plain: bool = False, compression: str = "gzip") -> RegistryClient:
         from vitrify.builders.oci import Means

@@ -12,7 +12,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vitrify.core.declaration import Declaration, Host, Server
+from vitrify.core.declaration import Declaration, Host
 from vitrify.core.diagnostic import UsageInvalid
 from vitrify.core.digest import PLAIN
 from vitrify.core.event import Emit
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from vitrify.ports import Clock, Session
     from vitrify.project.identity import Identity
     from vitrify.project.reach import Reach
-    from vitrify.stores.layout import LayoutStore
     from vitrify.strangers import Installed
     from vitrify.transports.local import LocalTransport
     from vitrify.transports.ssh import SshTransport
@@ -297,7 +296,7 @@ class Wiring:
         return Site(
             session=session,
             builder=self._builder(session),
-            runtime=BubblewrapRuntime(session, home=home, images=NearbyCarrier(self._store), emit=self._emit),
+            runtime=BubblewrapRuntime(session, home=home, images=NearbyCarrier(self.warehouse.store), emit=self._emit),
             router=CaddyRouter(session, home=home, emit=self._emit),
             evidence=self.evidence,
         )
@@ -311,7 +310,7 @@ class Wiring:
         from vitrify.stores.carrying import SessionCarrier
 
         home = f"{ELSEWHERE}/{self.world.project_id}"
-        tools, carrier = HostTools(session, home), SessionCarrier(session, home, self._store)
+        tools, carrier = HostTools(session, home), SessionCarrier(session, home, self.warehouse.store)
         return Site(
             session=session,
             builder=self._builder(here),
@@ -324,7 +323,12 @@ class Wiring:
         from vitrify.builders.oci import Means, OciBuilder
 
         means = Means(payload=self._transport.payload, bwrap=self._bubblewrap)
-        return OciBuilder(session, self._store, means=means, sources=self.warehouse.sources())
+        return OciBuilder(session, self.warehouse.store, means=means, sources=self.warehouse.sources())
+
+    @property
+    def emit(self) -> Emit:
+        """Where events go."""
+        return self._emit
 
     @cached_property
     def warehouse(self) -> Warehouse:
@@ -333,30 +337,17 @@ class Wiring:
 
         return Warehouse(self.home / "store", self._environ)
 
-    @property
-    def _store(self) -> LayoutStore:
-        return self.warehouse.store
-
-        return LayoutStore(self.home / "store")
-
     @cached_property
     def evidence(self) -> OciEvidence:
         """What is in the images of this machine's store, who made them, and whether that is true."""
         from vitrify.evidence.oci import OciEvidence
 
-        return OciEvidence(self._store, signer=lambda: self._signer, trusted=self._trusted)
+        return OciEvidence(self.warehouse.store, signer=lambda: self._signer, trusted=self._trusted)
 
     def _trusted(self) -> tuple[Verifier, ...]:
         from vitrify.ledger.checkpoint import Verifier
 
         return tuple(Verifier.parse(author) for author in self._known_identity().authors)
-
-    def write_disk(self, image: str, server: Server, *, form: str, into: str) -> int:
-        """Write a bootable disk of an image in the store; its size in bytes."""
-        from vitrify.builders import disk
-
-        wish = disk.Wish(image, form, server.writable)
-        return disk.write(self._store.folder(image), wish, Path(into), emit=self._emit)
 
     def verify_image(self, name: str, *, keys: Sequence[str]) -> ImageVerified:
         """Check an image: of a server, by its digest, or in an OCI layout that came from elsewhere."""
