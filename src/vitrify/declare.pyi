@@ -132,6 +132,16 @@ class _Rollout(TypedDict, total=False):
     keep_warm: str
     retain: int
 
+class _MirrorNeeded(TypedDict):
+    """Where the packages of a base come from."""
+    uris: Sequence[str]
+
+class _Mirror(_MirrorNeeded, total=False):
+    """Where the packages of a base come from."""
+    suites: Sequence[str]
+    components: Sequence[str]
+    keyring: str
+
 def project(
     name: str,
     *,
@@ -152,6 +162,7 @@ def server(
     hosts: Sequence[str | _Host],
     resources: Sequence[Resource],
     base: str = ...,
+    mirror: _Mirror = ...,
     on_image: Literal['drop', 'refuse'] = ...,
     runtime: Literal['bubblewrap'] = ...,
     replicas: int = ...,

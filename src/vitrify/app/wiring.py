@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vitrify.core.asked import Scope
-from vitrify.core.declaration import Declaration, Host, Server
+from vitrify.core.declaration import Declaration, Host
 from vitrify.core.diagnostic import UsageInvalid
 from vitrify.core.digest import PLAIN
 from vitrify.core.event import Emit
 from vitrify.onhost.failpoint import from_environment
 
 if TYPE_CHECKING:
+    from vitrify.app.warehouse import Warehouse
     from vitrify.builders.oci import OciBuilder
     from vitrify.core.report import ImageVerified, Verdict, Verified
     from vitrify.core.resource import Kinds
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from vitrify.ports import Clock, Session
     from vitrify.project.identity import Identity
     from vitrify.project.reach import Reach
-    from vitrify.stores.layout import LayoutStore
     from vitrify.strangers import Installed
     from vitrify.transports.local import LocalTransport
     from vitrify.transports.ssh import SshTransport
@@ -142,6 +142,7 @@ class Wiring:
         from vitrify.project import identity
         from vitrify.project.clock import SystemClock, new_name
         from vitrify.project.keyring import digest_key
+        from vitrify.project.lock import LockFile
         from vitrify.stores.claim import claim
         from vitrify.stores.sqlite import SqliteStateStore
 
@@ -166,6 +167,7 @@ class Wiring:
             session=self._session,
             session_anew=partial(self._session, anew=True),
             site=self._site,
+            pins=LockFile(str(self.folder)),
             keep_runs=self._options.keep_runs,
             dead_man=self._options.dead_man,
         )
@@ -266,7 +268,7 @@ class Wiring:
         return Site(
             session=session,
             builder=self._builder(session),
-            runtime=BubblewrapRuntime(session, home=home, images=NearbyCarrier(self._store), emit=self._emit),
+            runtime=BubblewrapRuntime(session, home=home, images=NearbyCarrier(self.warehouse.store), emit=self._emit),
             router=CaddyRouter(session, home=home, emit=self._emit),
             evidence=self.evidence,
         )
@@ -280,7 +282,7 @@ class Wiring:
         from vitrify.stores.carrying import SessionCarrier
 
         home = f"{ELSEWHERE}/{self.world.project_id}"
-        tools, carrier = HostTools(session, home), SessionCarrier(session, home, self._store)
+        tools, carrier = HostTools(session, home), SessionCarrier(session, home, self.warehouse.store)
         return Site(
             session=session,
             builder=self._builder(here),
@@ -292,32 +294,32 @@ class Wiring:
     def _builder(self, session: Session) -> OciBuilder:
         from vitrify.builders.oci import Means, OciBuilder
 
-        return OciBuilder(session, self._store, means=Means(payload=self._transport.payload, bwrap=self._bubblewrap))
+        means = Means(payload=self._transport.payload, bwrap=self._bubblewrap)
+        return OciBuilder(session, self.warehouse.store, means=means, sources=self.warehouse.sources())
+
+    @property
+    def emit(self) -> Emit:
+        """Where events go."""
+        return self._emit
 
     @cached_property
-    def _store(self) -> LayoutStore:
-        from vitrify.stores.layout import LayoutStore
+    def warehouse(self) -> Warehouse:
+        """The images that this machine keeps."""
+        from vitrify.app.warehouse import Warehouse
 
-        return LayoutStore(self.home / "store")
+        return Warehouse(self.home / "store", self._environ)
 
     @cached_property
     def evidence(self) -> OciEvidence:
         """What is in the images of this machine's store, who made them, and whether that is true."""
         from vitrify.evidence.oci import OciEvidence
 
-        return OciEvidence(self._store, signer=lambda: self._signer, trusted=self._trusted)
+        return OciEvidence(self.warehouse.store, signer=lambda: self._signer, trusted=self._trusted)
 
     def _trusted(self) -> tuple[Verifier, ...]:
         from vitrify.ledger.checkpoint import Verifier
 
         return tuple(Verifier.parse(author) for author in self._known_identity().authors)
-
-    def write_disk(self, image: str, server: Server, *, form: str, into: str) -> int:
-        """Write a bootable disk of an image in the store; its size in bytes."""
-        from vitrify.builders import disk
-
-        wish = disk.Wish(image, form, server.writable)
-        return disk.write(self._store.folder(image), wish, Path(into), emit=self._emit)
 
     def verify_image(self, name: str, *, keys: Sequence[str]) -> ImageVerified:
         """Check an image: of a server, by its digest, or in an OCI layout that came from elsewhere."""

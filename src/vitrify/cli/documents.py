@@ -12,12 +12,15 @@ from vitrify.core.report import (
     Check,
     Converged,
     EntryView,
+    ImageKept,
+    ImageMoved,
     ImageVerified,
     InstanceStatus,
     Outdated,
     Released,
     ReleaseStatus,
     ServerStatus,
+    Updated,
     Verified,
 )
 
@@ -92,9 +95,36 @@ def outdated(rows: Sequence[Outdated]) -> JSONObject:
     return document("outdated", hosts=hosts)
 
 
+def updated(result: Updated) -> JSONObject:
+    """The document of `update`."""
+    moves: list[JSON] = [asdict(move) for move in result.moves]
+    return document("updated", servers=list(result.servers), moves=moves, written=result.written)
+
+
 def releases(found: Sequence[ReleaseStatus]) -> JSONObject:
     """The document of `releases`."""
     return document("releases", releases=[_release(release) for release in found])
+
+
+def images(found: Sequence[ImageKept]) -> JSONObject:
+    """The document of `images`."""
+    rows: list[JSON] = [
+        {
+            "image": one.image,
+            "bytes": one.size,
+            "base": one.base,
+            "server": one.server,
+            "releases": list(one.releases),
+            "names": list(one.names),
+        }
+        for one in found
+    ]
+    return document("images", images=rows)
+
+
+def moved(verb: str, found: ImageMoved) -> JSONObject:
+    """The document of `push`, `pull` and `export`."""
+    return document(verb, image=found.image, place=found.place, manifest=found.manifest, bytes=found.moved_bytes)
 
 
 def entries(found: Sequence[EntryView]) -> JSONObject:

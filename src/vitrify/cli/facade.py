@@ -15,11 +15,14 @@ if TYPE_CHECKING:  # help and usage errors are told before any of these is neede
         Applied,
         Check,
         EntryView,
+        ImageKept,
+        ImageMoved,
         ImageVerified,
         Outdated,
         Released,
         ReleaseStatus,
         ServerStatus,
+        Updated,
         Verified,
         Which,
     )
@@ -64,6 +67,9 @@ class Application(Protocol):
     def bake(self, server: str) -> tuple[str, int]:
         """Bake a server's image: its digest and its size in bytes."""
 
+    def update(self, server: str, *, dry_run: bool) -> Updated:
+        """Choose anew what a server ("" for all) installs, and pin that unless it is a dry run."""
+
     def bake_disk(self, server: str, *, form: str, into: str) -> tuple[str, int]:
         """Bake a server's image and write a bootable disk of it: the image's digest and the disk's size in bytes."""
 
@@ -96,6 +102,21 @@ class Application(Protocol):
 
     def verify_image(self, name: str, *, keys: Sequence[str]) -> ImageVerified:
         """Check an image and all that is said of it; of no keys, the project's own are meant."""
+
+    def push(self, what: str, reference: str, *, plain: bool, compression: str) -> ImageMoved:
+        """Push the image of a server or of a digest."""
+
+    def pull(self, reference: str, *, plain: bool) -> ImageMoved:
+        """Have an image of a registry here."""
+
+    def images(self) -> tuple[ImageKept, ...]:
+        """Every image that is kept here."""
+
+    def export(self, what: str, into: str, *, name: str, evidence: bool) -> ImageMoved:
+        """Write an image to a file, or to a folder where `into` ends with a slash."""
+
+    def load(self, source: str) -> tuple[ImageMoved, ...]:
+        """Have the images of a file or a folder here."""
 
     def doctor(self) -> tuple[Check, ...]:
         """What this machine has and lacks."""

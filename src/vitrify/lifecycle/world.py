@@ -14,6 +14,7 @@ from vitrify.core.resource import Kinds
 from vitrify.core.step import Reached
 from vitrify.core.stranger import Stranger
 from vitrify.ledger.entry import Entry
+from vitrify.lifecycle.pins import Pins
 from vitrify.ports import Builder, Clock, Evidence, Router, Runtime, Session, StateStore
 
 
@@ -71,6 +72,8 @@ class World:
     session_anew: Callable[[Host], AbstractAsyncContextManager[Session]]
     """A session over a connection of its own: whoever gets one is not shut out."""
     site: Callable[[Host], AbstractAsyncContextManager[Site]]
+    pins: Pins
+    """What mutable references stand for."""
     strangers: Callable[[Iterable[str]], tuple[Stranger, ...]] = no_strangers
     """Of these kinds, those that are not ours, with the source that goes along."""
     keep_runs: int = 20

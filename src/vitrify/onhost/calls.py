@@ -28,6 +28,7 @@ MODULES: Dict[str, Tuple[str, ...]] = {
         "instance.healthy",
     ),
     "outdated": ("outdated",),
+    "sameness": ("even",),
     "taking": ("image.lacking", "image.take"),
     "tools": ("tool.ensure",),
     "traffic": ("router.ensure", "router.release", "router.switch", "router.live", "router.in_flight", "router.answers"),

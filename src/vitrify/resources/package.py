@@ -47,6 +47,7 @@ class PackageKind(Kind):
     name = "package"
     phases = frozenset({Phase.BAKE, Phase.LIVE})
     together = True
+    chooses = True
     schema = Schema(
         fields={
             "name": Field(

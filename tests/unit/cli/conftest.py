@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from tests.unit.cli.image_answers import ImageAnswers
 
 from vitrify.cli.exits import Exit
 from vitrify.cli.invocation import Surroundings
@@ -24,6 +25,7 @@ from vitrify.core.report import (
     Check,
     Converged,
     EntryView,
+    ImageKept,
     ImageVerified,
     InstanceStatus,
     Outcome,
@@ -31,6 +33,7 @@ from vitrify.core.report import (
     Released,
     ReleaseStatus,
     ServerStatus,
+    Updated,
     Verdict,
     Verified,
     Which,
@@ -52,12 +55,13 @@ class Terminal(io.StringIO):
         return self._tty
 
 
-class FakeApplication:
+class FakeApplication(ImageAnswers):
     """Answers with what it holds, notes what it was asked, and tells its events before it answers."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, dict[str, object]]] = []
         self.scopes: list[Scope] = []
+        self.updated = Updated(())
         self.emit: Emit = lambda _: None
         self.events: tuple[Event, ...] = ()
         self.error: BaseException | None = None
@@ -77,6 +81,7 @@ class FakeApplication:
         holds = (Verdict("content", holds=True, found="2 layers hold"), Verdict("signature", holds=True, found="by ann@desk"))
         self.image_verified_is = ImageVerified("sha256:" + "7" * 64, holds)
         self.verified_is = Verified("vitrify.dev/ledger/5e0f", 7, "c0ffee", ("ann@desk",))
+        self.images_are: tuple[ImageKept, ...] = ()
         self.checks_are: tuple[Check, ...] = ()
         self.closed = False
 
@@ -145,6 +150,10 @@ class FakeApplication:
     def bake(self, server: str) -> tuple[str, int]:
         self._called("bake", server=server)
         return IMAGE, 12_345_678
+
+    def update(self, server: str, *, dry_run: bool) -> Updated:
+        self._called("update", server=server, dry_run=dry_run)
+        return self.updated
 
     def bake_disk(self, server: str, *, form: str, into: str) -> tuple[str, int]:
         self._called("bake_disk", server=server, form=form, into=into)
