@@ -1301,7 +1301,8 @@ def package(
 
     Where it is missing, or its version is not the declared one, it is installed together with all others of its neighbourhood
     in one transaction. The plan names what comes and goes with it, as the package manager's own simulation says; a transaction
-    that would do more is refused. A name that another installed package provides counts as there.
+    that would do more is refused. A name that another installed package provides counts as there. Into an image come the package files that
+    `vitrify.lock` pins, and no others.
 
     name: its name, `NAME:ARCHITECTURE` where it is of another one; a list is one resource for each
     version: exactly this version, one that fits a pattern (`1.18.*`), or `latest`; any where not given
@@ -1999,7 +2000,8 @@ def venv(
 
     Packages and the lines of a requirements file are installed where they are not met by what is there; nothing else in it is touched.
     It is made anew where its interpreter does not start any more, or is another version than the one it is made with by now. Hashes
-    in a requirements file are checked by pip as it installs.
+    in a requirements file are checked by pip as it installs. Into an image come wheels alone, those that
+    `vitrify.lock` pins, each by its hash.
 
     path: the folder
     python: the interpreter that it is made with; /usr/bin/python3 where not given

@@ -41,7 +41,8 @@ class PackageKind(Kind):
 
     Where it is missing, or its version is not the declared one, it is installed together with all others of its neighbourhood
     in one transaction. The plan names what comes and goes with it, as the package manager's own simulation says; a transaction
-    that would do more is refused. A name that another installed package provides counts as there.
+    that would do more is refused. A name that another installed package provides counts as there. Into an image come the package files that
+    `vitrify.lock` pins, and no others.
     """
 
     name = "package"
