@@ -79,8 +79,8 @@ class Watch:
 
 async def back(watch: Watch, scope: JSONObject, host: Host, world: World) -> None:
     """Return once the host has started anew and everything in it; `TargetUnreachable` where it has not in time."""
-    begun, why = world.clock.monotonic(), ""
-    told = f"goes down; it may take {watch.timeout:g} s to be up again"
+    begun, why, told = world.clock.monotonic(), "", "has not gone down yet"
+    world.say("reboot", host.name, f"goes down, and has {watch.timeout:g} s to be up again")
     try:
         while True:
             if told != why:
