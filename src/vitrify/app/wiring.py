@@ -185,6 +185,7 @@ class Wiring:
             claim=lambda server: claim(home / "claims" / f"{server}.lock", server),
             session=self._session,
             session_anew=partial(self._session, anew=True),
+            bringing=partial(self._session, bringing=True),
             site=self._site,
             first_answer=_first_answer,
             keep_runs=self._options.keep_runs,
@@ -238,8 +239,9 @@ class Wiring:
                 await self._ssh.give_up()
 
     @asynccontextmanager
-    async def _session(self, host: Host, *, anew: bool = False) -> AsyncIterator[Session]:
-        session = await (self._ssh.connect(host, anew=anew) if host.is_remote else self._transport.connect(host))
+    async def _session(self, host: Host, *, anew: bool = False, bringing: bool = False) -> AsyncIterator[Session]:
+        connect = partial(self._ssh.connect, anew=anew, bringing=bringing) if host.is_remote else self._transport.connect
+        session = await connect(host)
         try:
             yield session
         finally:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from vitrify.core.plan import HostPlan, Plan
 from vitrify.core.report import (
     Applied,
+    Bootstrapped,
     Check,
     Converged,
     EntryView,
@@ -89,6 +90,11 @@ def outdated(rows: Sequence[Outdated]) -> JSONObject:
     """The document of `outdated`."""
     hosts: list[JSON] = [{**asdict(row), "packages": [{**asdict(one), "origins": [*one.origins]} for one in row.packages]} for row in rows]
     return document("outdated", hosts=hosts)
+
+
+def bootstrapped(rows: Sequence[Bootstrapped]) -> JSONObject:
+    """The document of `bootstrap`."""
+    return document("bootstrap", hosts=[asdict(row) for row in rows])
 
 
 def releases(found: Sequence[ReleaseStatus]) -> JSONObject:
