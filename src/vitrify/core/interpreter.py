@@ -14,7 +14,7 @@ INSTALL: Mapping[str, tuple[Argv, ...]] = {
     ),
     "dnf": (("dnf", "-q", "-y", "install", "python3"),),
     "yum": (("yum", "-q", "-y", "install", "python3"),),
-    "apk": (("apk", "-q", "add", "python3"),),
+    "apk": (("apk", "add", "python3"),),
     "zypper": (("zypper", "-q", "--non-interactive", "install", "python3"),),
     "pacman": (("pacman", "-S", "-y", "--noconfirm", "python"),),
 }

@@ -14,7 +14,7 @@ from vitrify.core.diagnostic import UsageInvalid
 from vitrify.core.drift import Audit
 from vitrify.core.event import Event, Stage
 from vitrify.core.plan import Plan
-from vitrify.core.report import Applied, Behind, Check, EntryView, Outdated, Released, ReleaseStatus, ServerStatus, Verified
+from vitrify.core.report import Applied, Behind, Bootstrapped, Check, EntryView, Outdated, Released, ReleaseStatus, ServerStatus, Verified
 
 if TYPE_CHECKING:
     from tests.unit.cli.conftest import Console
@@ -48,6 +48,13 @@ def full_console(console: Console, mixed_plan: Plan, drift: Audit, servers: tupl
         ReleaseStatus("web", 3, "warm", "previous", "sha256:" + "0" * 64, 1_800_000_000.0 - 86_400 * 3, 2),
         ReleaseStatus("web", 2, "stopped", "", "sha256:" + "1" * 64, 1_800_000_000.0 - 86_400 * 9, 0),
     )
+    lost = Bootstrapped("db", "ssh://db4", "unreachable", problem="ssh://db4 does not answer\n  hint: is it up?")
+    app.bare_are = (
+        Bootstrapped("db", "ssh://db1", "ready", "3.11.2"),
+        Bootstrapped("db", "ssh://db2", "bare", command="apk add python3"),
+        lost,
+    )
+    app.bootstrapped_are = (app.bare_are[0], Bootstrapped("db", "ssh://db2", "installed", "3.12.1", "apk add python3"), lost)
     app.outdated_is = (
         Outdated("db", "ssh://db1", "mutable", "apt", BEHIND, 1_800_000_000.0 - 3600, 1_800_000_000.0 - 86_400 * 9),
         Outdated("db", "ssh://db2", "mutable", "apt", (), None, None),
@@ -82,6 +89,7 @@ def full_console(console: Console, mixed_plan: Plan, drift: Audit, servers: tupl
 
 COMMANDS = [
     ("init", "shop"),
+    ("bootstrap", "-y"),
     ("plan",),
     ("apply", "-y"),
     ("undo", "db", "-y"),
