@@ -37,6 +37,14 @@ BEHIND = (
 )
 
 
+BARE = (
+    Bootstrapped("db", "ssh://db1", "ready", "3.11.2"),
+    Bootstrapped("db", "ssh://db2", "bare", command="apk add python3"),
+    Bootstrapped("db", "ssh://db4", "unreachable", problem="ssh://db4 does not answer\n  hint: is it up?"),
+)
+BROUGHT = (BARE[0], Bootstrapped("db", "ssh://db2", "installed", "3.12.1", "apk add python3"), BARE[2])
+
+
 @pytest.fixture
 def full_console(console: Console, mixed_plan: Plan, drift: Audit, servers: tuple[ServerStatus, ...], half_done: Applied) -> Console:
     """An application with something to say to every verb."""
@@ -48,13 +56,7 @@ def full_console(console: Console, mixed_plan: Plan, drift: Audit, servers: tupl
         ReleaseStatus("web", 3, "warm", "previous", "sha256:" + "0" * 64, 1_800_000_000.0 - 86_400 * 3, 2),
         ReleaseStatus("web", 2, "stopped", "", "sha256:" + "1" * 64, 1_800_000_000.0 - 86_400 * 9, 0),
     )
-    lost = Bootstrapped("db", "ssh://db4", "unreachable", problem="ssh://db4 does not answer\n  hint: is it up?")
-    app.bare_are = (
-        Bootstrapped("db", "ssh://db1", "ready", "3.11.2"),
-        Bootstrapped("db", "ssh://db2", "bare", command="apk add python3"),
-        lost,
-    )
-    app.bootstrapped_are = (app.bare_are[0], Bootstrapped("db", "ssh://db2", "installed", "3.12.1", "apk add python3"), lost)
+    app.bare_are, app.bootstrapped_are = BARE, BROUGHT
     app.outdated_is = (
         Outdated("db", "ssh://db1", "mutable", "apt", BEHIND, 1_800_000_000.0 - 3600, 1_800_000_000.0 - 86_400 * 9),
         Outdated("db", "ssh://db2", "mutable", "apt", (), None, None),
