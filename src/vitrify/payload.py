@@ -43,6 +43,7 @@ CORE = (
     "place",
     "postgres",
     "programs",
+    "recipe",
     "registrar",
     "resource",
     "schema",

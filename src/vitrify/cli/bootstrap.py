@@ -47,7 +47,7 @@ def bootstrap(invocation: Invocation, server: str) -> Exit:
 
 def _lines(rows: Sequence[Bootstrapped]) -> Iterator[Line]:
     if not rows:
-        yield line("No server is changed in place over SSH.")
+        yield line("No server lives on a host behind SSH.")
     for row in rows:
         yield line(*_SYMBOLS[row.state], strong(row.host), faint(f"  {row.server}  "), _told(row))
         if row.state == "bare":

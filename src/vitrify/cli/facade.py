@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # help and usage errors are told before any of these is neede
         Bootstrapped,
         Check,
         EntryView,
+        ImageVerified,
         Outdated,
         Released,
         ReleaseStatus,
@@ -113,6 +114,9 @@ class Application(Protocol):
 
     def verify(self, path: str) -> Verified:
         """Check the project's ledger ("") or a copy of it."""
+
+    def verify_image(self, name: str, *, keys: Sequence[str]) -> ImageVerified:
+        """Check an image and all that is said of it; of no keys, the project's own are meant."""
 
     def doctor(self) -> tuple[Check, ...]:
         """What this machine has and lacks."""

@@ -12,7 +12,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from functools import partial
 
-from vitrify.core.declaration import Host, Lifecycle, Server
+from vitrify.core.declaration import Host, Server
 from vitrify.core.diagnostic import PythonMissing, TargetUnreachable, VitrifyError
 from vitrify.core.digest import JSONObject
 from vitrify.core.interpreter import spelled
@@ -28,7 +28,7 @@ READY, BARE, INSTALLED, ILL, UNREACHABLE = "ready", "bare", "installed", "failed
 
 
 async def look(servers: Sequence[Server], world: World, *, parallel: int) -> tuple[Bootstrapped, ...]:
-    """Which hosts that are changed in place have a Python, and how the others would get one. Changes nothing."""
+    """Which hosts behind SSH have a Python, and how the others would get one. Changes nothing."""
     places = _places(servers)
     return tuple(await _each([partial(_asked, server, host, world) for server, host in places], places, parallel=parallel))
 
@@ -37,7 +37,7 @@ def _places(servers: Sequence[Server]) -> list[tuple[Server, Host]]:
     """Every host behind SSH once, whatever the number of its servers: this machine and folders run on the Python that runs us."""
     found: dict[str, tuple[Server, Host]] = {}
     for server in servers or ():
-        for host in server.hosts if server.lifecycle is Lifecycle.MUTABLE else ():
+        for host in server.hosts:
             if host.is_remote:
                 found.setdefault(host.name, (server, host))
     return list(found.values())

@@ -14,7 +14,20 @@ from vitrify.core.diagnostic import UsageInvalid
 from vitrify.core.drift import Audit
 from vitrify.core.event import Event, Stage
 from vitrify.core.plan import Plan
-from vitrify.core.report import Applied, Behind, Bootstrapped, Check, EntryView, Outdated, Released, ReleaseStatus, ServerStatus, Verified
+from vitrify.core.report import (
+    Applied,
+    Behind,
+    Bootstrapped,
+    Check,
+    EntryView,
+    ImageVerified,
+    Outdated,
+    Released,
+    ReleaseStatus,
+    ServerStatus,
+    Verdict,
+    Verified,
+)
 
 if TYPE_CHECKING:
     from tests.unit.cli.conftest import Console
@@ -50,13 +63,12 @@ def full_console(console: Console, mixed_plan: Plan, drift: Audit, servers: tupl
     """An application with something to say to every verb."""
     app = console.app
     app.plan_is, app.audit_is, app.status_is, app.applied_is = mixed_plan, drift, servers, half_done
-    app.undone_is = Applied(half_done.hosts)
+    app.undone_is, app.bare_are, app.bootstrapped_are = Applied(half_done.hosts), BARE, BROUGHT
     app.releases_is = (
         ReleaseStatus("web", 4, "live", "live", IMAGE, 1_800_000_000.0 - 185, 2),
         ReleaseStatus("web", 3, "warm", "previous", "sha256:" + "0" * 64, 1_800_000_000.0 - 86_400 * 3, 2),
         ReleaseStatus("web", 2, "stopped", "", "sha256:" + "1" * 64, 1_800_000_000.0 - 86_400 * 9, 0),
     )
-    app.bare_are, app.bootstrapped_are = BARE, BROUGHT
     app.outdated_is = (
         Outdated("db", "ssh://db1", "mutable", "apt", BEHIND, 1_800_000_000.0 - 3600, 1_800_000_000.0 - 86_400 * 9),
         Outdated("db", "ssh://db2", "mutable", "apt", (), None, None),
@@ -246,6 +258,16 @@ def test_a_broken_ledger_is_shown_and_then_refused(console: Console) -> None:
     assert int(ended.code) == 8
     assert "entry 3 is not under the root" in ended.out
     assert "error: the ledger vitrify.dev/ledger/5e0f does not hold" in ended.err
+
+
+def test_an_image_that_cannot_be_vouched_for_is_shown_and_then_refused(console: Console) -> None:
+    console.app.image_verified_is = ImageVerified("sha256:aa", (Verdict("signature", holds=False, found="none is attached"),))
+
+    ended = console("verify", "web")
+
+    assert int(ended.code) == 8
+    assert "x broken signature         none is attached" in ended.out
+    assert "error: the image sha256:aa cannot be vouched for" in ended.err
 
 
 def test_events_become_one_line_for_each_change(console: Console, happenings: tuple[Event, ...], snapshot: SnapshotAssertion) -> None:

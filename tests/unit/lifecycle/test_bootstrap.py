@@ -68,9 +68,8 @@ class Machines:
 def test_a_look_tells_of_every_host_behind_ssh_once_and_installs_nothing() -> None:
     machines = Machines({HOST.name: "3.11.2", OTHER.name: ""})
     gone = Host("ssh://root@db3", address="db3", user="root")
-    cattle = server(Host("ssh://root@web1", address="web1", user="root"), lifecycle=Lifecycle.IMMUTABLE, name="web")
 
-    found = machines.look(server(HOST, OTHER, Host("local"), gone), server(OTHER, name="other"), cattle)
+    found = machines.look(server(HOST, OTHER, Host("local")), server(OTHER, gone, lifecycle=Lifecycle.IMMUTABLE, name="web"))
 
     assert [(row.host, row.state, row.python, row.command) for row in found] == [
         (HOST.name, "ready", "3.11.2", ""),
