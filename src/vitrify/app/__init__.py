@@ -20,6 +20,7 @@ from vitrify.core.plan import HostPlan, Plan, Selection
 from vitrify.core.report import (
     LAST,
     Applied,
+    Bootstrapped,
     Check,
     Converged,
     EntryView,
@@ -151,6 +152,21 @@ class App:
         from vitrify.lifecycle.outdated import outdated
 
         return self._run(outdated(self._chosen(), self._wiring.world, parallel=self._options.parallel))
+
+    def bare(self, server: str = "") -> tuple[Bootstrapped, ...]:
+        """Which hosts lack a Python, and how they would get one; changes nothing."""
+        from vitrify.lifecycle import bootstrap
+
+        return asyncio.run(bootstrap.look(self._named(server), self._wiring.world, parallel=self._options.parallel))
+
+    def bootstrap(self, found: tuple[Bootstrapped, ...], server: str = "") -> tuple[Bootstrapped, ...]:
+        """Bring a Python to the hosts that lack one."""
+        from vitrify.lifecycle import bootstrap
+
+        return asyncio.run(bootstrap.install(found, self._named(server), self._wiring.world, parallel=self._options.parallel))
+
+    def _named(self, server: str) -> tuple[Server, ...]:
+        return (self._server(server),) if server else self._chosen()
 
     def bake(self, server: str) -> tuple[str, int]:
         """Bake a server's image; returns its digest and size in bytes."""

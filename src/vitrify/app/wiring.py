@@ -166,6 +166,7 @@ class Wiring:
             claim=lambda server: claim(home / "claims" / f"{server}.lock", server),
             session=self._session,
             session_anew=partial(self._session, anew=True),
+            bringing=partial(self._session, bringing=True),
             site=self._site,
             pins=LockFile(str(self.folder)),
             keep_runs=self._options.keep_runs,
@@ -229,12 +230,13 @@ class Wiring:
                 await self._ssh.give_up()
 
     @asynccontextmanager
-    async def _session(self, host: Host, *, anew: bool = False) -> AsyncIterator[Session]:
-        if host.is_remote and not anew:
+    async def _session(self, host: Host, *, anew: bool = False, bringing: bool = False) -> AsyncIterator[Session]:
+        if host.is_remote and not (anew or bringing):
             async with self._waiting.session(host) as session:
                 yield session
             return
-        session = await (self._ssh.connect(host, anew=True) if host.is_remote else self._transport.connect(host))
+        connect = partial(self._ssh.connect, anew=anew, bringing=bringing) if host.is_remote else self._transport.connect
+        session = await connect(host)
         try:
             yield session
         finally:

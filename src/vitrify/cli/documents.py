@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from vitrify.core.plan import HostPlan, Plan
 from vitrify.core.report import (
     Applied,
+    Bootstrapped,
     Check,
     Converged,
     EntryView,
@@ -99,6 +100,11 @@ def updated(result: Updated) -> JSONObject:
     """The document of `update`."""
     moves: list[JSON] = [asdict(move) for move in result.moves]
     return document("updated", servers=list(result.servers), moves=moves, written=result.written)
+
+
+def bootstrapped(rows: Sequence[Bootstrapped]) -> JSONObject:
+    """The document of `bootstrap`."""
+    return document("bootstrap", hosts=[asdict(row) for row in rows])
 
 
 def releases(found: Sequence[ReleaseStatus]) -> JSONObject:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:  # help and usage errors are told before any of these is neede
     from vitrify.core.plan import Plan
     from vitrify.core.report import (
         Applied,
+        Bootstrapped,
         Check,
         EntryView,
         ImageKept,
@@ -63,6 +64,12 @@ class Application(Protocol):
 
     def outdated(self) -> tuple[Outdated, ...]:
         """How far every host is behind what its package lists offer."""
+
+    def bare(self, server: str) -> tuple[Bootstrapped, ...]:
+        """Which hosts lack a Python, of one server or of all, and how they would get one."""
+
+    def bootstrap(self, found: tuple[Bootstrapped, ...], server: str) -> tuple[Bootstrapped, ...]:
+        """Bring a Python to the hosts that lack one."""
 
     def bake(self, server: str) -> tuple[str, int]:
         """Bake a server's image: its digest and its size in bytes."""

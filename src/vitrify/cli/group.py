@@ -14,6 +14,7 @@ from vitrify.cli.verb import PREFIX
 
 VERBS: Mapping[str, str] = {
     "init": "Begin a project: write a declaration to start from.",
+    "bootstrap": "Let hosts without Python get one from their package manager.",
     "plan": "Show what apply would do, and why; change nothing.",
     "apply": "Make it so: converge mutable servers, release immutable ones.",
     "import": "Take what is there under management without touching it.",

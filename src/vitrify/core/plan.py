@@ -332,8 +332,9 @@ class _Planner:
         if not heard or wish.absent:
             return change
         if change is None:
-            seen = self._seen.observations[wish.address].properties
-            change = Change(wish, Action.UPDATE, before=seen, after=self._kinds[wish.address.kind].desired(wish))
+            kind, seen = self._kinds[wish.address.kind], self._seen.observations[wish.address].properties
+            change = Change(wish, Action.UPDATE, before=seen, after=kind.desired(wish))
+            change = replace(change, sureness=kind.sureness(change), undoable=kind.undoable(change))
         return replace(change, because=(*change.because, *heard))
 
     def noted(self, change: Change) -> Change:

@@ -226,6 +226,20 @@ class Updated:
 
 
 @dataclass(frozen=True)
+class Bootstrapped:
+    """Whether one host can be reached by the payload: `state` is ready, bare, installed, failed or unreachable."""
+
+    server: str
+    host: str
+    state: str
+    python: str = ""
+    """The version that answered."""
+    command: str = ""
+    """What brings one, or brought it."""
+    problem: str = ""
+
+
+@dataclass(frozen=True)
 class Check:
     """One line of `doctor`: `state` is ok, missing or note."""
 

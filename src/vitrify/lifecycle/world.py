@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from vitrify.core.declaration import Host, Server
+from vitrify.core.diagnostic import TargetFailed
 from vitrify.core.digest import JSONObject
 from vitrify.core.event import Emit, Event, Stage
 from vitrify.core.resource import Kinds
@@ -43,6 +44,11 @@ class Site:
     evidence: Evidence
 
 
+def nobody_brings(host: Host) -> AbstractAsyncContextManager[Session]:
+    """For a world in which every host has its Python."""
+    raise TargetFailed(f"nothing could be installed on {host.name}")
+
+
 def no_strangers(_names: Iterable[str]) -> tuple[Stranger, ...]:
     """For a world in which all kinds are ours."""
     return ()
@@ -76,6 +82,8 @@ class World:
     """What mutable references stand for."""
     strangers: Callable[[Iterable[str]], tuple[Stranger, ...]] = no_strangers
     """Of these kinds, those that are not ours, with the source that goes along."""
+    bringing: Callable[[Host], AbstractAsyncContextManager[Session]] = nobody_brings
+    """A session with a host that gets a Python first, from its own package manager, over the same connection."""
     keep_runs: int = 20
     """So many runs of each server stay undoable on a host."""
     dead_man: float = 120.0

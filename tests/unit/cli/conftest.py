@@ -22,6 +22,7 @@ from vitrify.core.event import Emit, Event, Stage
 from vitrify.core.plan import HostPlan, Plan, ReleasePlan
 from vitrify.core.report import (
     Applied,
+    Bootstrapped,
     Check,
     Converged,
     EntryView,
@@ -71,6 +72,8 @@ class FakeApplication(ImageAnswers):
         self.lives_are: tuple[str, ...] = ("instances",)
         self.leaving_is = Plan("web", "", ())
         self.undone_is = Applied()
+        self.bare_are: tuple[Bootstrapped, ...] = ()
+        self.bootstrapped_are: tuple[Bootstrapped, ...] = ()
         self.outdated_is: tuple[Outdated, ...] = ()
         self.status_is: tuple[ServerStatus, ...] = ()
         self.releases_is: tuple[ReleaseStatus, ...] = ()
@@ -138,6 +141,14 @@ class FakeApplication(ImageAnswers):
     def forget(self, server: str, *, host: str, gone: bool) -> Applied:
         self._called("forget", server=server, host=host, gone=gone)
         return self.applied_is
+
+    def bare(self, server: str) -> tuple[Bootstrapped, ...]:
+        self._called("bare", server=server)
+        return self.bare_are
+
+    def bootstrap(self, found: tuple[Bootstrapped, ...], server: str) -> tuple[Bootstrapped, ...]:
+        self._called("bootstrap", found=found, server=server)
+        return self.bootstrapped_are
 
     def status(self) -> tuple[ServerStatus, ...]:
         self._called("status")
