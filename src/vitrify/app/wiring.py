@@ -18,6 +18,7 @@ from vitrify.core.plan import Selection
 from vitrify.onhost.failpoint import from_environment
 
 if TYPE_CHECKING:
+    from vitrify.core.digest import JSONObject
     from vitrify.core.report import Verified
     from vitrify.core.resource import Kinds
     from vitrify.core.step import Reached
@@ -50,6 +51,8 @@ class Options:
     """So many runs of each server stay undoable on a host."""
     dead_man: float = 120.0
     """Seconds that a change has to be confirmed in, where it could shut us out; 0 is for ever."""
+    wait: float = 0.0
+    """Seconds to wait for somebody else who is changing the same server."""
 
     @property
     def selection(self) -> Selection:
@@ -158,10 +161,10 @@ class Wiring:
     def world(self) -> World:
         """What the stories are given."""
         from vitrify.lifecycle.world import World
+        from vitrify.onhost.tenant import Tenant
         from vitrify.project import identity
         from vitrify.project.clock import SystemClock, new_name
         from vitrify.project.keyring import author_key, digest_key
-        from vitrify.stores.claim import claim
         from vitrify.stores.sqlite import SqliteStateStore
 
         author = f"{getpass.getuser()}@{socket.gethostname()}"
@@ -182,13 +185,15 @@ class Wiring:
             key=digest_key(self.home / "keys").hex(),
             bubblewrap=lambda: self._bubblewrap,
             identify=new_name,
-            claim=lambda server: claim(home / "claims" / f"{server}.lock", server),
             session=self._session,
             session_anew=partial(self._session, anew=True),
             site=self._site,
+            leased=self._leased,
             first_answer=_first_answer,
             keep_runs=self._options.keep_runs,
             dead_man=self._options.dead_man,
+            process=Tenant.this().to_json(),
+            wait=self._options.wait,
         )
 
     @cached_property
@@ -247,6 +252,22 @@ class Wiring:
 
     @asynccontextmanager
     async def _site(self, host: Host) -> AsyncIterator[Site]:
+        async with self._session(LOCAL) as session:
+            yield self._site_over(session)
+
+    @asynccontextmanager
+    async def _leased(self, host: Host, server: str, wish: JSONObject) -> AsyncIterator[Site]:
+        from vitrify.transports.leased import leased
+
+        place: JSONObject = {"home": self._run_home, "project": self.world.project_id, "server": server}
+        async with self._session(LOCAL) as session, leased(session, place, wish) as held:
+            yield replace(self._site_over(held), token=held.token)
+
+    @property
+    def _run_home(self) -> str:
+        return str(self.home / "projects" / self.world.project_id / "run")
+
+    def _site_over(self, session: Session) -> Site:
         from vitrify.builders.oci import Means, OciBuilder
         from vitrify.lifecycle.world import Site
         from vitrify.routers.caddy import CaddyRouter
@@ -254,15 +275,14 @@ class Wiring:
         from vitrify.stores.layout import LayoutStore
 
         store = LayoutStore(self.home / "store")
-        run = str(self.home / "projects" / self.world.project_id / "run")
-        async with self._session(LOCAL) as session:
-            means = Means(payload=self._transport.payload, bwrap=self._bubblewrap)
-            yield Site(
-                session=session,
-                builder=OciBuilder(session, store, means=means),
-                runtime=BubblewrapRuntime(session, home=run, images=store, emit=self._emit),
-                router=CaddyRouter(session, home=run, emit=self._emit),
-            )
+        means = Means(payload=self._transport.payload, bwrap=self._bubblewrap)
+        return Site(
+            session=session,
+            builder=OciBuilder(session, store, means=means),
+            runtime=BubblewrapRuntime(session, home=self._run_home, images=store, emit=self._emit),
+            router=CaddyRouter(session, home=self._run_home, emit=self._emit),
+            home=self._run_home,
+        )
 
 
 def _ledger(home: Path, known: Identity, signer: Signer, clock: Clock, reached: Reached) -> Log:

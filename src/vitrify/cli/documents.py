@@ -13,6 +13,7 @@ from vitrify.core.report import (
     Converged,
     EntryView,
     InstanceStatus,
+    LeaseView,
     Outdated,
     Released,
     ReleaseStatus,
@@ -147,6 +148,11 @@ def _released(release: Released) -> JSONObject:
         "answer_ms": None if release.answer_seconds is None else _ms(release.answer_seconds),
         "ms": _ms(release.seconds),
     }
+
+
+def leases(found: Sequence[LeaseView]) -> JSONObject:
+    """Who holds, or last held, which lease."""
+    return document("leases", leases=[asdict(one) for one in found])
 
 
 def _server(server: ServerStatus) -> JSONObject:

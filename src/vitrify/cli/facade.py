@@ -10,7 +10,7 @@ if TYPE_CHECKING:  # help and usage errors are told before any of these is neede
     from vitrify.core.drift import Audit
     from vitrify.core.event import Emit
     from vitrify.core.plan import Plan
-    from vitrify.core.report import Applied, Check, EntryView, Outdated, Released, ReleaseStatus, ServerStatus, Verified, Which
+    from vitrify.core.report import Applied, Check, EntryView, LeaseView, Outdated, Released, ReleaseStatus, ServerStatus, Verified, Which
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,8 @@ class Scope:
     """So many runs of each server stay undoable on a host."""
     dead_man: float = 120.0
     """Seconds that a change has to be confirmed in, where it could shut us out; 0 is for ever."""
+    wait: float = 0.0
+    """Seconds to wait for somebody else who is changing the same server."""
 
 
 class Application(Protocol):
@@ -42,6 +44,9 @@ class Application(Protocol):
 
     def saved(self, path: str) -> Plan:
         """The plan in this file, if it still describes what an apply would do."""
+
+    def free(self, plan: Plan) -> Plan:
+        """This plan, or a fresh one once nobody else is changing what it is about."""
 
     def apply(self, plan: Plan) -> Applied:
         """Carry out the plan."""
@@ -87,6 +92,12 @@ class Application(Protocol):
 
     def logs(self, name: str, *, lines: int) -> str:
         """The last lines of an instance, or of each live instance of a server."""
+
+    def leases(self, server: str) -> tuple[LeaseView, ...]:
+        """Who holds, or last held, the lease of one server, or of all where `server` is empty."""
+
+    def release_lease(self, server: str, *, reason: str) -> tuple[LeaseView, ...]:
+        """Take the lease of a server away from whoever holds it."""
 
     def audit(self, *, full: bool) -> Audit:
         """All differences between what runs and what was declared and authorised."""

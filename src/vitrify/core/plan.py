@@ -56,6 +56,8 @@ class HostPlan:
     kinds: Mapping[str, str] = field(default_factory=dict)
     """Kinds that are not ours -> the digest of their source."""
     notices: tuple[str, ...] = ()
+    held: str = field(default="", compare=False)
+    """Who is changing the host at this moment, in words: no part of what an apply would do."""
 
     @property
     def empty(self) -> bool:
@@ -234,6 +236,8 @@ class Seen:
     observations: Mapping[Address, Observation]
     owned: Sequence[Owned]
     unfinished: str = ""
+    held: JSONObject | None = None
+    """The lease by which somebody is changing the host at this moment."""
 
 
 def expectation(observations: Iterable[Observation]) -> str:

@@ -25,6 +25,7 @@ from vitrify.core.report import (
     Converged,
     EntryView,
     InstanceStatus,
+    LeaseView,
     Outcome,
     Outdated,
     Released,
@@ -62,6 +63,7 @@ class FakeApplication:
         self.fails_in: dict[str, BaseException] = {}
         self.plan_is = Plan("shop", "sha256:0", ())
         self.applied_is = Applied()
+        self.leases_are: tuple[LeaseView, ...] = ()
         self.lives_are: tuple[str, ...] = ("instances",)
         self.leaving_is = Plan("web", "", ())
         self.undone_is = Applied()
@@ -101,6 +103,19 @@ class FakeApplication:
     def saved(self, path: str) -> Plan:
         self._called("saved", path=path)
         return self.plan_is
+
+    def free(self, plan: Plan) -> Plan:
+        if found := self.fails_in.get("free"):
+            raise found
+        return plan
+
+    def leases(self, server: str) -> tuple[LeaseView, ...]:
+        self._called("leases", server=server)
+        return self.leases_are
+
+    def release_lease(self, server: str, *, reason: str) -> tuple[LeaseView, ...]:
+        self._called("release_lease", server=server, reason=reason)
+        return tuple(lease for lease in self.leases_are if lease.standing)
 
     def apply(self, plan: Plan) -> Applied:
         self._called("apply", plan=plan)
