@@ -64,6 +64,12 @@ PROOFS: Final[Mapping[str, Proof]] = {
         n=10_000,
         covers=("src/vitrify/project/**/*.py", "src/vitrify/core/*.py", "src/vitrify/resources/*.py"),
     ),
+    "lease": Proof(
+        claim="of many that want to change one server, frozen for longer than a lease holds or not, nobody acts by a token that was overtaken",
+        tests=("tests/conformance/test_lease_contenders.py",),
+        n=200,
+        covers=("src/vitrify/onhost/lease.py", "src/vitrify/onhost/tenant.py", "src/vitrify/onhost/memory.py", "tests/conformance/contender.py"),
+    ),
     "ledger": Proof(
         claim="a ledger of n entries proves every shorter one, and any flipped byte is found",
         tests=("tests/property", "-k", "ledger"),

@@ -160,9 +160,10 @@ class Leases:
     @contextmanager
     def presented(self, token: int) -> Iterator[Lease]:
         """Act by a lease that was acquired before, and is renewed by that; Busy where it holds no more."""
-        if self.read() is None:
+        known = self.read()
+        if known is None:
             raise lost(self._server, token, None)
-        with self._alone(token=token):
+        with self._alone(token=token, seconds=known.seconds):
             lease = self._renewed(self._valid(token))
             with self._beating(lease):
                 yield lease
