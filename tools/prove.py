@@ -65,10 +65,15 @@ PROOFS: Final[Mapping[str, Proof]] = {
         covers=("src/vitrify/project/**/*.py", "src/vitrify/core/*.py", "src/vitrify/resources/*.py"),
     ),
     "lease": Proof(
-        claim="of many that want to change one server, frozen for longer than a lease holds or not, nobody acts by a token that was overtaken",
+        claim="of many that want one server's lease, some frozen for longer than it holds, nobody acts by a token that was overtaken",
         tests=("tests/conformance/test_lease_contenders.py",),
         n=200,
-        covers=("src/vitrify/onhost/lease.py", "src/vitrify/onhost/tenant.py", "src/vitrify/onhost/memory.py", "tests/conformance/contender.py"),
+        covers=(
+            "src/vitrify/onhost/lease.py",
+            "src/vitrify/onhost/tenant.py",
+            "src/vitrify/onhost/memory.py",
+            "tests/conformance/contender.py",
+        ),
     ),
     "ledger": Proof(
         claim="a ledger of n entries proves every shorter one, and any flipped byte is found",

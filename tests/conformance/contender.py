@@ -1,4 +1,4 @@
-"""One of many processes that want the same lease: `FOLDER NAME ROUNDS SECONDS SEED`. Freezes itself now and then, as a machine that sleeps does.
+"""One of many processes that want the same lease: `FOLDER NAME ROUNDS SECONDS SEED`. Freezes itself now and then, as a laptop does.
 
 Writes to `FOLDER/NAME`: `given TOKEN`, `lost TOKEN`, `round`; and to `FOLDER/commits` what it does by a token: `TOKEN NAME`.
 """

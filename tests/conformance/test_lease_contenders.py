@@ -1,4 +1,4 @@
-"""Many processes want one lease, and some of them freeze for longer than it holds: nobody ever acts by a token that another has overtaken."""
+"""Many processes want one lease, and some freeze for longer than it holds: nobody acts by a token that was overtaken."""
 
 from __future__ import annotations
 
@@ -103,5 +103,7 @@ def test_no_token_is_acted_by_twice_and_none_after_a_newer_one(tmp_path: Path, r
 
 
 def _figures(contest: Contest, *, commits: int, given: int, lost: int) -> str:
-    told = f"{CONTENDERS} contenders, {given} leases: {commits} acted by once, {lost} lost by who was away, {contest.ended} ended in the act"
+    told = (
+        f"{CONTENDERS} contenders, {given} leases: {commits} acted by once, {lost} lost by who was away, {contest.ended} ended in the act"
+    )
     return f"{told}; frozen {contest.frozen} times, acted by twice or out of order: 0"

@@ -164,10 +164,12 @@ class HostProblem:
     host: str
     why: str
     unreachable: bool = False
+    busy: bool = False
+    """Whether somebody else is changing it."""
 
     def to_json(self) -> JSONObject:
         """The form of every document."""
-        return {"server": self.server, "host": self.host, "why": self.why, "unreachable": self.unreachable}
+        return {"server": self.server, "host": self.host, "why": self.why, "unreachable": self.unreachable, "busy": self.busy}
 
 
 @dataclass(frozen=True)

@@ -43,18 +43,19 @@ async def holding(server: str, host: Host, world: World, *, reason: str) -> Asyn
 
 async def when_free(act: Callable[[], Awaitable[Result]], server: str, world: World) -> Result:
     """Do it; where somebody else holds the lease, again and again for as long as `--wait` allows, and `Busy` in the end."""
-    until, told = world.clock.monotonic() + world.wait, ""
+    begun, told = world.clock.monotonic(), ""
     while True:
         try:
             return await act()
         except Busy as error:
-            left = until - world.clock.monotonic()
-            if left <= 0:
+            waited, summary = world.clock.monotonic() - begun, error.diagnostics[0].summary
+            if waited >= world.wait:
                 raise
-            if told != str(error):
-                told = str(error)
-                world.say("wait", server, error.diagnostics[0].summary, stage=Stage.PROGRESS)
-            await world.clock.sleep(min(PAUSE, left))
+            if told != summary:
+                world.say("wait", server, f"{summary}; Ctrl-C ends the waiting, and nothing else")
+            told = summary
+            world.say("wait", server, f"{summary}, {waited:.0f} s so far", stage=Stage.PROGRESS)
+            await world.clock.sleep(min(PAUSE, world.wait - waited))
 
 
 def refuse_held(plans: Iterable[HostPlan | ReleasePlan]) -> None:

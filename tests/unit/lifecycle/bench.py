@@ -26,6 +26,7 @@ from vitrify.lifecycle.retire import retire
 from vitrify.lifecycle.settings import known_secrets
 from vitrify.lifecycle.world import Site, World
 from vitrify.onhost.calls import MODULES, find_call
+from vitrify.onhost.context import Context
 from vitrify.onhost.lease import Moment, Wish
 from vitrify.ports import Instance, InstanceSpec, Release, Session
 from vitrify.resources.registry import all_kinds
@@ -214,6 +215,8 @@ class Bench:
     answered: list[str] = field(default_factory=list)
     leases: dict[str, MemoryLeases] = field(default_factory=dict)
     wait: float = 0.0
+    happens_at: dict[str, Callable[[], None]] = field(default_factory=dict)
+    """What happens, once, when a point is passed."""
     names: int = 0
     falls_ill_with: str = ""
     """An image whose instances pass at the gate, and never again once they have traffic."""
@@ -329,6 +332,7 @@ class Bench:
 
     def _reached(self, point: str) -> None:
         self.points.append(point)
+        self.happens_at.pop(point, lambda: None)()
         if point == "switch.act":
             for instance in (one for one in self.instances() if one.image == self.falls_ill_with):
                 self.runtime.fall_ill(instance.id, reason="says 500")
@@ -377,6 +381,10 @@ class Bench:
                 yield replace(site, runtime=cast("MemoryRuntime", runtime), router=cast("MemoryRouter", router), token=token)
         finally:
             leases.release(token)
+
+    def context(self) -> Context:
+        """What a call on a host is given."""
+        return Context(emit=self.events.append, blob=lambda _: b"", reached=self._reached, kinds=all_kinds(), clock=self.clock.now)
 
     async def _first_answer(self, url: str) -> None:
         self.answered.append(url)
