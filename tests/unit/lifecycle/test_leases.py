@@ -68,6 +68,18 @@ def test_nobody_waits_longer_than_was_said(bench: Bench) -> None:
     assert len(bench.running()) == 1
 
 
+@pytest.mark.parametrize("jump", [-86_400.0, 86_400.0], ids=["back", "forth"])
+def test_a_clock_that_is_set_neither_ends_a_lease_nor_keeps_it(bench: Bench, jump: float) -> None:
+    planned = bench.plan(a_server())
+    bench.lease().acquire(BOB)
+    bench.clock.set_by(jump)
+
+    with pytest.raises(Busy, match="bob@desk"):
+        bench.apply(a_server(), planned)
+    bench.clock.let_pass(BOB.seconds)
+    assert bench.apply(a_server(), planned).release == 1
+
+
 def test_an_operation_and_the_ledger_know_by_which_lease_it_is_carried_out(bench: Bench) -> None:
     bench.apply(a_server("one"))
     planned = bench.plan(a_server("two"))
