@@ -146,7 +146,7 @@ def test_an_undo_that_is_killed_anywhere_is_finished_by_running_it_again(tmp_pat
         shutil.rmtree(machine.root)
 
     steps = {point.partition("#")[0] for point in points}
-    assert steps == {f"{step}.{moment}" for step in ("undo-run", "undo") for moment in ("intent", "act", "outcome")}
+    assert steps == {f"{step}.{moment}" for step in ("lease", "undo-run", "undo") for moment in ("intent", "act", "outcome")}
 
 
 def test_the_very_plan_that_was_cut_short_may_be_applied_again(tmp_path: Path, payloads: Payloads) -> None:

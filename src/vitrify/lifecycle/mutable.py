@@ -110,7 +110,7 @@ def _held(seen: Seen, host: Host) -> str:
     from vitrify.onhost.lease import Lease, spoken
 
     lease = Lease.from_json(seen.held)
-    return f"{lease.by or 'somebody else'}: {spoken(lease)}"
+    return f"{lease.by or 'somebody else'}, {spoken(lease)}"
 
 
 async def apply(server: Server, host: Host, planned: HostPlan, world: World) -> Converged:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Protocol
@@ -14,7 +14,7 @@ from vitrify.core.resource import Kinds
 from vitrify.core.step import Reached
 from vitrify.core.stranger import Stranger
 from vitrify.ledger.entry import Entry
-from vitrify.ports import Builder, Clock, Router, Runtime, Session, StateStore
+from vitrify.ports import Builder, Clock, Evidence, Router, Runtime, Session, StateStore
 
 
 class Ledger(Protocol):
@@ -39,6 +39,7 @@ class Site:
     builder: Builder
     runtime: Runtime
     router: Router
+    evidence: Evidence
     home: str = ""
     """The folder there that holds them, and the leases of their servers."""
     token: int = 0
@@ -74,8 +75,6 @@ class World:
     site: Callable[[Host], AbstractAsyncContextManager[Site]]
     leased: Callable[[Host, str, JSONObject], AbstractAsyncContextManager[Site]]
     """The site while a lease of this server is held, which is asked for with this wish; `Busy` where somebody else has it."""
-    first_answer: Callable[[str], Awaitable[None]]
-    """Returns once this URL gave a complete answer."""
     strangers: Callable[[Iterable[str]], tuple[Stranger, ...]] = no_strangers
     """Of these kinds, those that are not ours, with the source that goes along."""
     process: JSONObject = field(default_factory=dict)

@@ -7,9 +7,11 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 
 from vitrify.core.declaration import Content
-from vitrify.core.diagnostic import TargetFailed, VitrifyError
+from vitrify.core.diagnostic import Busy, TargetFailed, VitrifyError
 from vitrify.core.digest import JSONObject
 from vitrify.core.event import Emit, silence
+from vitrify.onhost.identity import boot_id
+from vitrify.onhost.tenant import Tenant
 from vitrify.ports import Session
 
 BEATS = 4
@@ -39,7 +41,7 @@ class LeasedSession:
 @asynccontextmanager
 async def leased(session: Session, place: JSONObject, wish: JSONObject) -> AsyncIterator[LeasedSession]:
     """Acquire the lease, renew it while this lasts, and give it back; `Busy` where somebody else has it."""
-    given = await session.call("lease.acquire", {"lease": {**place, **wish}})
+    given = await _acquired(session, place, wish)
     token, seconds = given.get("token"), given.get("seconds")
     if not (isinstance(token, int) and isinstance(seconds, (int, float))):
         raise TargetFailed("the host's answer holds no lease", hint="the payload and this program differ; run the command again")
@@ -52,6 +54,20 @@ async def leased(session: Session, place: JSONObject, wish: JSONObject) -> Async
         await heart
         with suppress(VitrifyError):  # the host may be gone, or the lease lost: then there is nothing to give back
             await held.call("lease.release", {})
+
+
+async def _acquired(session: Session, place: JSONObject, wish: JSONObject) -> JSONObject:
+    try:
+        return await session.call("lease.acquire", {"lease": {**place, **wish}})
+    except Busy:
+        # A host cannot see that a process of this machine has ended; we can, and then nobody needs to wait.
+        last = (await session.call("lease.show", {"lease": place})).get("last")
+        holder = Tenant.from_json(last.get("process")) if isinstance(last, dict) else None
+        if holder is None or not isinstance(last, dict) or holder.boot != boot_id() or not holder.gone(kernel=holder.boot):
+            raise
+        lease: JSONObject = {**place, "token": last["token"]}
+        await session.call("lease.release", {"lease": lease, "why": "its process has ended"})
+        return await session.call("lease.acquire", {"lease": {**place, **wish}})
 
 
 async def _beat(held: LeasedSession, done: asyncio.Event, *, every: float) -> None:

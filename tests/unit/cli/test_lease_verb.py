@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING
 
 import pytest
 
-from conftest import Console
 from vitrify.cli.exits import Exit
 from vitrify.core.diagnostic import Busy
 from vitrify.core.plan import HostPlan, Plan
 from vitrify.core.report import LeaseView
+
+if TYPE_CHECKING:
+    from tests.unit.cli.conftest import Console
 
 HELD = LeaseView(
     "web", "local", standing=True, token=7, by="ada@laptop", reason="apply", process=4711, since=1_799_999_990.0, until=1_800_000_050.0

@@ -31,6 +31,7 @@ from vitrify.onhost.lease import Moment, Wish
 from vitrify.ports import Instance, InstanceSpec, Release, Session
 from vitrify.resources.registry import all_kinds
 from vitrify.testing.direct_session import DirectSession
+from vitrify.testing.memory_evidence import MemoryEvidence
 from vitrify.testing.memory_images import MemoryImages
 from vitrify.testing.memory_leases import Fenced, MemoryLeases
 from vitrify.testing.memory_router import MemoryRouter
@@ -212,7 +213,6 @@ class Bench:
     die_at: str = ""
     die_behind: int = 0
     unreachable: bool = False
-    answered: list[str] = field(default_factory=list)
     leases: dict[str, MemoryLeases] = field(default_factory=dict)
     wait: float = 0.0
     happens_at: dict[str, Callable[[], None]] = field(default_factory=dict)
@@ -225,6 +225,7 @@ class Bench:
         self.runtime = MemoryRuntime(self.clock.now, broken=(BROKEN,))
         self.router = MemoryRouter(self.clock.now)
         self.ledger = ListLedger(self.clock.now)
+        self.evidence = MemoryEvidence(self.images.has)
 
     @property
     def world(self) -> World:
@@ -245,7 +246,6 @@ class Bench:
             site=self._site,
             leased=self._leased,
             wait=self.wait,
-            first_answer=self._first_answer,
         )
 
     # -- what a person does --------------------------------------------------------------------------------------
@@ -257,10 +257,10 @@ class Bench:
         return do(immutable.apply(server, server.hosts[0], planned or self.plan(server), self.world))
 
     def rollback(self, *, to: int | None = None, secrets: Mapping[str, str] | None = None) -> Released:
-        return do(immutable.rollback("web", LOCAL, self.world, to=to, secret=known_secrets(secrets or {})))
+        return do(immutable.rollback("web", self.world, to=to, secret=known_secrets(secrets or {})))
 
     def retire(self) -> int:
-        return do(retire("web", LOCAL, self.world))
+        return do(retire("web", self.world))
 
     @contextmanager
     def killed_behind(self, number: int) -> Iterator[None]:
@@ -365,11 +365,15 @@ class Bench:
     async def _site(self, host: Host) -> AsyncIterator[Site]:
         if self.unreachable:
             raise TargetUnreachable(f"{host.name} does not answer")
-        yield Site(DirectSession({}, self.clock.now, all_kinds()), self.images, *self._mortal())
+        yield Site(DirectSession({}, self.clock.now, all_kinds()), self.images, *self._mortal(), self.evidence)
 
     def lease(self, server: str = "web") -> MemoryLeases:
         """The lease of a server, as its host keeps it."""
         return self.leases.setdefault(server, MemoryLeases(server, lambda: Moment(self.clock.now(), self.clock.monotonic(), "boot")))
+
+    def give_back(self, token: int) -> None:
+        """Whoever has the lease of `web` by this token gives it back."""
+        self.lease().release(token)
 
     @asynccontextmanager
     async def _leased(self, host: Host, server: str, wish: JSONObject) -> AsyncIterator[Site]:
@@ -385,9 +389,6 @@ class Bench:
     def context(self) -> Context:
         """What a call on a host is given."""
         return Context(emit=self.events.append, blob=lambda _: b"", reached=self._reached, kinds=all_kinds(), clock=self.clock.now)
-
-    async def _first_answer(self, url: str) -> None:
-        self.answered.append(url)
 
 
 def with_rollout(server: Server, **changed: float) -> Server:

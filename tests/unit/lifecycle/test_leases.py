@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -39,7 +40,7 @@ def waits(bench: Bench) -> list[str]:
 def test_who_waits_goes_on_as_soon_as_the_other_has_given_it_back(bench: Bench) -> None:
     planned = bench.plan(a_server())
     token = bench.lease().acquire(BOB).token
-    bench.clock.after(7.0, lambda: bench.lease().release(token) and None)
+    bench.clock.after(7.0, partial(bench.give_back, token))
     bench.wait = 600.0
 
     released = bench.apply(a_server(), planned)
@@ -140,7 +141,7 @@ def changing(bench: Bench, root: Path) -> Iterator[HostPlan]:
 
 def test_a_plan_says_that_somebody_is_changing_the_host_right_now_and_is_not_applied(bench: Bench, root: Path) -> None:
     for plan in changing(bench, root):
-        assert plan.held.startswith("bob@desk: apply r9, since ")
+        assert plan.held.startswith("bob@desk, apply r9, since ")
         with pytest.raises(Busy, match="web is being changed on machine"):
             refuse_held([plan])
         server = in_place(root, ("/etc/motd", "other\n"))
