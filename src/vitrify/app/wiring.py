@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from vitrify.project.reach import Reach
     from vitrify.stores.layout import LayoutStore
     from vitrify.strangers import Installed
-    from vitrify.transports.lazy import LazySession
     from vitrify.transports.local import LocalTransport
     from vitrify.transports.ssh import SshTransport
 
@@ -267,36 +266,25 @@ class Wiring:
             await session.close()
 
     @asynccontextmanager
-    async def _site(self, host: Host) -> AsyncIterator[Site]:
-        async with self._session(host if host.is_remote else LOCAL) as session, self._beside() as here:
-            yield self._site_over(host, session, here)
-
-    @asynccontextmanager
-    async def _leased(self, host: Host, server: str, wish: JSONObject) -> AsyncIterator[Site]:
+    async def _site(self, host: Host, *lease: JSONObject) -> AsyncIterator[Site]:
+        """Where instances run: only looked at, or with the lease of a server that is asked for (`Wiring._leased`)."""
+        from vitrify.transports.lazy import LazySession
         from vitrify.transports.leased import leased
 
-        place: JSONObject = {"home": self._run_home(host), "project": self.world.project_id, "server": server}
-        async with (
-            self._session(host if host.is_remote else LOCAL) as session,
-            self._beside() as here,
-            leased(session, place, wish) as held,
-        ):
-            yield replace(self._site_over(host, held, here), token=held.token)
+        async with self._session(host if host.is_remote else LOCAL) as session, LazySession(lambda: self._session(LOCAL)) as here:
+            over = partial(self._elsewhere, host, here=here) if host.is_remote else self._nearby
+            if not lease:
+                yield over(session)
+                return
+            async with leased(session, *lease) as held:
+                yield replace(over(held), token=held.token)
 
-    def _beside(self) -> LazySession:
-        """A session on this machine, for a site on another one."""
-        from vitrify.transports.lazy import LazySession
-
-        return LazySession(lambda: self._session(LOCAL))
+    def _leased(self, host: Host, server: str, wish: JSONObject) -> AbstractAsyncContextManager[Site]:
+        return self._site(host, {"home": self._run_home(host), "project": self.world.project_id, "server": server}, wish)
 
     def _run_home(self, host: Host) -> str:
         """The folder that holds the instances of this project there."""
-        if host.is_remote:
-            return f"{ELSEWHERE}/{self.world.project_id}"
-        return str(self.home / "projects" / self.world.project_id / "run")
-
-    def _site_over(self, host: Host, session: Session, here: Session) -> Site:
-        return self._elsewhere(host, session, here) if host.is_remote else self._nearby(session)
+        return f"{ELSEWHERE}/{self.world.project_id}" if host.is_remote else str(self.home / "projects" / self.world.project_id / "run")
 
     def _nearby(self, session: Session) -> Site:
         from vitrify.lifecycle.world import Site
