@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from vitrify.core.diagnostic import Busy
 from vitrify.onhost.lease import Leases
 from vitrify.onhost.memory import Memory
-from vitrify.testing.leases_suite import HostClock, LeasesSuite, View
+from vitrify.testing.leases_suite import ADA, BOB, HostClock, LeasesSuite, View
 from vitrify.testing.memory_leases import MemoryLeases
 
 PROJECT = "0123456789abcdef"
@@ -31,3 +34,16 @@ class TestHostLeases(LeasesSuite):
     def view(self, clock: HostClock, tmp_path: Path) -> View:
         (tmp_path / "leases").mkdir(mode=0o700)
         return lambda: Leases(Memory(str(tmp_path / "leases"), within=str(tmp_path)), PROJECT, "web", moment=clock)
+
+
+def test_whoever_acts_for_longer_than_a_lease_holds_keeps_it(tmp_path: Path) -> None:
+    (tmp_path / "leases").mkdir(mode=0o700)
+    mine, theirs = (Leases(Memory(str(tmp_path / "leases"), within=str(tmp_path)), PROJECT, "web") for _ in range(2))
+
+    with mine.held(replace(ADA, seconds=0.4)):
+        time.sleep(1.0)
+        assert getattr(theirs.standing(), "by", "") == "ada@laptop"
+        with pytest.raises(Busy, match="web is being changed by ada@laptop"):
+            theirs.acquire(BOB)
+
+    assert theirs.acquire(BOB).token == 2
