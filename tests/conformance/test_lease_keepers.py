@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -9,10 +10,15 @@ from pathlib import Path
 import pytest
 
 from vitrify.core.diagnostic import Busy
+from vitrify.core.digest import JSONObject
+from vitrify.onhost.calls import MODULES, find_call
 from vitrify.onhost.lease import Leases
 from vitrify.onhost.memory import Memory
+from vitrify.resources.registry import all_kinds
+from vitrify.testing.direct_session import DirectSession
 from vitrify.testing.leases_suite import ADA, BOB, HostClock, LeasesSuite, View
 from vitrify.testing.memory_leases import MemoryLeases
+from vitrify.transports.leased import leased
 
 PROJECT = "0123456789abcdef"
 
@@ -47,3 +53,16 @@ def test_whoever_acts_for_longer_than_a_lease_holds_keeps_it(tmp_path: Path) -> 
             theirs.acquire(BOB)
 
     assert theirs.acquire(BOB).token == 2
+
+
+def test_a_session_that_asks_for_nothing_keeps_its_lease(tmp_path: Path) -> None:
+    place: JSONObject = {"home": str(tmp_path), "project": PROJECT, "server": "web"}
+    calls = {name: call for names in MODULES.values() for name in names if (call := find_call(name))}
+    session = DirectSession(calls, time.time, all_kinds())
+
+    async def wait() -> None:
+        async with leased(session, place, {"by": "ada@laptop", "reason": "apply", "seconds": 0.4}) as held:
+            await asyncio.sleep(1.0)
+            await held.call("instance.list", {"home": str(tmp_path)})
+
+    asyncio.run(wait())

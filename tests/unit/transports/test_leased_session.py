@@ -86,15 +86,6 @@ def test_what_was_taken_away_is_not_acted_by(place: Place) -> None:
         asyncio.run(work())
 
 
-def test_a_lease_is_renewed_while_nothing_is_asked(place: Place) -> None:
-    async def wait() -> None:
-        async with leased(session(), place.argument, {**ASKED, "seconds": 0.2}) as held:
-            await asyncio.sleep(0.5)
-            await held.call("instance.list", {"home": str(place.folder)})
-
-    asyncio.run(asyncio.wait_for(wait(), 10))
-
-
 class Elsewhere:
     """A host with a kernel of its own, which knows nothing of the processes of this machine."""
 
