@@ -66,3 +66,13 @@ def test_a_session_that_asks_for_nothing_keeps_its_lease(tmp_path: Path) -> None
             await held.call("instance.list", {"home": str(tmp_path)})
 
     asyncio.run(wait())
+
+
+def test_to_give_back_what_another_one_acts_by_already_is_harmless(tmp_path: Path) -> None:
+    (tmp_path / "leases").mkdir(mode=0o700)
+    mine, theirs = (Leases(Memory(str(tmp_path / "leases"), within=str(tmp_path)), PROJECT, "web") for _ in range(2))
+    token = mine.acquire(ADA).token
+    theirs.release(0, why="was taken away by bob@desk: gone")
+
+    with theirs.held(BOB):
+        assert mine.release(token) is None

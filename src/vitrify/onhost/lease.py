@@ -170,12 +170,17 @@ class Leases:
 
     def release(self, token: int, *, why: str = "it was given back") -> Optional[Lease]:
         """Give back the lease of this token (0: whichever there is); returns it, None where it was over already."""
-        with self._alone(token=token or -1):
-            lease = self.read()
-            if lease is None or lease.released or (token and lease.token != token):
-                return None
-            self._end(lease, why)
-            return lease
+        try:
+            with self._alone(token=token or -1):
+                lease = self.read()
+                if lease is None or lease.released or (token and lease.token != token):
+                    return None
+                self._end(lease, why)
+                return lease
+        except Busy:
+            if token and getattr(self.read(), "token", token) != token:
+                return None  # somebody acts by a newer one: there is nothing left to give back
+            raise
 
     def _given(self, wish: Wish, *, bound: bool) -> Lease:
         last, moment = self.read(), self._moment()
