@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from tests.unit.cli.fake_leases import FakeLeases
 
 from vitrify.cli.exits import Exit
 from vitrify.cli.facade import Scope
@@ -26,7 +27,6 @@ from vitrify.core.report import (
     EntryView,
     ImageVerified,
     InstanceStatus,
-    LeaseView,
     Outcome,
     Outdated,
     Released,
@@ -53,19 +53,17 @@ class Terminal(io.StringIO):
         return self._tty
 
 
-class FakeApplication:
+class FakeApplication(FakeLeases):
     """Answers with what it holds, notes what it was asked, and tells its events before it answers."""
 
     def __init__(self) -> None:
-        self.calls: list[tuple[str, dict[str, object]]] = []
+        super().__init__()
         self.scopes: list[Scope] = []
         self.emit: Emit = lambda _: None
         self.events: tuple[Event, ...] = ()
         self.error: BaseException | None = None
-        self.fails_in: dict[str, BaseException] = {}
         self.plan_is = Plan("shop", "sha256:0", ())
         self.applied_is = Applied()
-        self.leases_are: tuple[LeaseView, ...] = ()
         self.lives_are: tuple[str, ...] = ("instances",)
         self.leaving_is = Plan("web", "", ())
         self.undone_is = Applied()
@@ -111,19 +109,6 @@ class FakeApplication:
     def saved(self, path: str) -> Plan:
         self._called("saved", path=path)
         return self.plan_is
-
-    def free(self, plan: Plan) -> Plan:
-        if found := self.fails_in.get("free"):
-            raise found
-        return plan
-
-    def leases(self, server: str) -> tuple[LeaseView, ...]:
-        self._called("leases", server=server)
-        return self.leases_are
-
-    def release_lease(self, server: str, *, reason: str) -> tuple[LeaseView, ...]:
-        self._called("release_lease", server=server, reason=reason)
-        return tuple(lease for lease in self.leases_are if lease.standing)
 
     def apply(self, plan: Plan) -> Applied:
         self._called("apply", plan=plan)
