@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from tests.unit.cli.fake_leases import FakeLeases
 from tests.unit.cli.image_answers import ImageAnswers
 
 from vitrify.cli.exits import Exit
@@ -56,17 +57,16 @@ class Terminal(io.StringIO):
         return self._tty
 
 
-class FakeApplication(ImageAnswers):
+class FakeApplication(ImageAnswers, FakeLeases):
     """Answers with what it holds, notes what it was asked, and tells its events before it answers."""
 
     def __init__(self) -> None:
-        self.calls: list[tuple[str, dict[str, object]]] = []
+        super().__init__()
         self.scopes: list[Scope] = []
         self.updated = Updated(())
         self.emit: Emit = lambda _: None
         self.events: tuple[Event, ...] = ()
         self.error: BaseException | None = None
-        self.fails_in: dict[str, BaseException] = {}
         self.plan_is = Plan("shop", "sha256:0", ())
         self.applied_is = Applied()
         self.lives_are: tuple[str, ...] = ("instances",)
