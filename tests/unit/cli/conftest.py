@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -382,21 +382,11 @@ def half_done() -> Applied:
     )
     return Applied(
         hosts=(Converged("db", "local", "20260301T101500-9c1f2b7e", outcomes, seconds=0.41),),
-        releases=(
-            Released(
-                "web",
-                "release",
-                4,
-                3,
-                IMAGE,
-                ("web-4-a", "web-4-b"),
-                "http://127.0.0.1:8080",
-                switch_seconds=0.0123,
-                answer_seconds=0.03,
-                seconds=3.4,
-            ),
-        ),
+        releases=(replace(RELEASED, switch_seconds=0.0123, answer_seconds=0.03, seconds=3.4),),
     )
+
+
+RELEASED = Released("web", "release", 4, 3, IMAGE, ("web-4-a", "web-4-b"), "http://127.0.0.1:8080")
 
 
 @pytest.fixture
