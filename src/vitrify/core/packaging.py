@@ -169,7 +169,9 @@ class Manager(Protocol):
 
 
 _OTHERS = {
-    "dnf": (("/usr/bin/dnf", "/usr/bin/dnf5", "/usr/bin/microdnf"), "[rpm, -q, NAME]"),
+    "dnf5": (("/usr/bin/dnf5",), "[rpm, -q, NAME]"),
+    "microdnf": (("/usr/bin/microdnf",), "[rpm, -q, NAME]"),
+    "dnf": (("/usr/bin/dnf",), "[rpm, -q, NAME]"),
     "yum": (("/usr/bin/yum",), "[rpm, -q, NAME]"),
     "apk": (("/sbin/apk", "/usr/bin/apk"), "[apk, info, -e, NAME]"),
     "zypper": (("/usr/bin/zypper",), "[rpm, -q, NAME]"),
@@ -180,11 +182,14 @@ _OTHERS = {
 
 def nobody(system: System) -> TargetFailed:
     """The error of a target whose packages nobody here can install: what keeps them, and what to declare in place of a package."""
+    if system.target is Target.IMAGE and system.stat("/usr/bin/dnf") is not None:
+        hint = "bake upon a base that has the packages already; a lock of rpm packages is not spoken"
+        return TargetFailed("packages of this image are kept by dnf, and only apt's are baked", hint=hint)
     for name, (paths, asked) in _OTHERS.items():
         if any(system.stat(path) is not None for path in paths):
-            hint = f"declare a `command` that runs {name}, with `unless: {asked}`; of package managers only apt is spoken yet"
+            hint = f"declare a `command` that runs {name}, with `unless: {asked}`; of package managers apt and dnf 4 are spoken"
             return TargetFailed(f"packages of this target are kept by {name}, which vitrify does not speak", hint=hint)
-    return TargetFailed("there is no package manager on this target", why="it has no apt-get")
+    return TargetFailed("there is no package manager on this target", why="it has neither apt-get nor dnf")
 
 
 def by_options(due: Sequence[Due]) -> List[List[Due]]:

@@ -9,12 +9,13 @@ from vitrify.core.debian import Apt
 from vitrify.core.difference import Action, Change
 from vitrify.core.digest import JSON
 from vitrify.core.packaging import INSTALLED, LATEST, Due, Effect, Foreseen, Manager, Options, Package, Wanted, nobody
+from vitrify.core.redhat import Dnf
 from vitrify.core.resource import MISSING, Address, Kind, Observation, OnLeave, Phase, Properties, Resource, Sureness
 from vitrify.core.schema import Field, Problem, Schema, Type
 from vitrify.core.system import System
 
-MANAGERS: Tuple[Manager, ...] = (Apt(),)
-"""The first that is there is asked."""
+MANAGERS: Tuple[Manager, ...] = (Dnf(), Apt())
+"""The first that keeps the target is asked: dnf only where rpm owns it."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9+._-]*(:[a-z0-9]+)?")
 _VERSION = re.compile(r"[A-Za-z0-9.+:~*?_^-]+")
@@ -31,7 +32,9 @@ def _rules(values: Mapping[str, JSON]) -> List[Problem]:
     if "update_cache" in values and not _AGE.fullmatch(str(values["update_cache"])):
         found.append(Problem(("update_cache",), f"{values['update_cache']!r} is not an age", "a whole number and s, m, h or d, as in 1h"))
     if ("source" in values or "content" in values) and values.get("version", LATEST) == LATEST:
-        found.append(Problem((), "a package file needs the `version` that is in it", "`dpkg-deb --field FILE Version` tells it"))
+        found.append(
+            Problem((), "a package file needs the `version` that is in it", "`dpkg-deb --field FILE Version` or `rpm -qp FILE` tells it")
+        )
     return found
 
 
@@ -55,9 +58,13 @@ class PackageKind(Kind):
             ),
             "version": Field(Type.TEXT, "exactly this version, one that fits a pattern (`1.18.*`), or `latest`; any where not given"),
             "hold": Field(Type.BOOLEAN, "whether it is kept from being upgraded by others; left as it is where not given"),
-            "purge": Field(Type.BOOLEAN, "whether its configuration goes with it once it is to be absent"),
+            "purge": Field(
+                Type.BOOLEAN, "whether its configuration goes with it once it is to be absent; with dnf, what rpm saved as .rpmsave stays"
+            ),
             "install_recommends": Field(Type.BOOLEAN, "whether what it recommends comes along; as the target is set up where not given"),
-            "default_release": Field(Type.TEXT, "the release that versions are preferably taken from, as in bookworm-backports"),
+            "default_release": Field(
+                Type.TEXT, "the release that versions are preferably taken from, as in bookworm-backports; apt alone knows releases"
+            ),
             "update_cache": Field(Type.TEXT, "how old the lists of packages may be before something is installed, as in 1h"),
             "autoremove": Field(Type.BOOLEAN, "whether dependencies that nobody needs any more go in the same transaction"),
             "lock_timeout": Field(
