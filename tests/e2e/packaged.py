@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,11 +24,10 @@ FOUND = (
 
 
 @dataclass
-class Site:
-    """A machine whose apt knows one repository, and a project on it."""
+class Packaged(ABC):
+    """A machine whose packages a project on it declares."""
 
     host: LiveHost
-    archive: Archive
 
     def declare(self, *resources: object, **top: object) -> None:
         """The declaration: these resources, on this machine; `top` has more keys of the declaration."""
@@ -46,10 +46,9 @@ class Site:
         done = self.host.vitrify("apply", expect=expect)
         return done.stdout + done.stderr
 
+    @abstractmethod
     def version(self, name: str) -> str:
-        """The installed version; empty where there is none."""
-        told = self.host.run("dpkg-query", "-W", "-f=${db:Status-Status} ${Version}", name, expect=None).stdout
-        return told.removeprefix("installed ") if told.startswith("installed ") else ""
+        """The installed version; empty where there is none. Each package manager tells it in its own way."""
 
     def versions(self, *names: str) -> list[str]:
         """Those of several."""
@@ -59,6 +58,18 @@ class Site:
     def settled(self) -> bool:
         """Whether nothing is left to do."""
         return self.plan() == {}
+
+
+@dataclass
+class Site(Packaged):
+    """A machine whose apt knows one repository."""
+
+    archive: Archive
+
+    def version(self, name: str) -> str:
+        """The installed version; empty where there is none."""
+        told = self.host.run("dpkg-query", "-W", "-f=${db:Status-Status} ${Version}", name, expect=None).stdout
+        return told.removeprefix("installed ") if told.startswith("installed ") else ""
 
 
 def bare(host: LiveHost, keys: Path) -> Site:

@@ -35,7 +35,7 @@ class Dnf:
     name = "dnf"
 
     def present(self, system: System) -> bool:
-        """Whether rpm owns this system and dnf is version 4; a Debian that merely has both installed is apt's. No image is baked with it."""
+        """Whether rpm owns this system and dnf is version 4; a Debian that merely has dnf is apt's. No image is baked with it."""
         program = system.stat(dnf.PROGRAM)
         if program is None or program.link.endswith("dnf5") or system.target is Target.IMAGE:
             return False

@@ -1,4 +1,4 @@
-"""The kind `repository`: where apt takes packages from, and the key that signs them."""
+"""The kind `repository`: where apt or dnf takes packages from, and the key that signs them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from contextlib import suppress
 from typing import Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
-from vitrify.core import apt, place
+from vitrify.core import apt, dnf, place, rpmrepo
 from vitrify.core.diagnostic import TargetFailed, VitrifyError
 from vitrify.core.difference import Action, Change
 from vitrify.core.digest import JSON, digest_bytes
@@ -34,6 +34,9 @@ def _rules(values: Mapping[str, JSON]) -> List[Problem]:
         wrong = [word for word in words if not word or re.search(r"\s", str(word))] if isinstance(words, list) else []
         found += [Problem((name,), f"{word!r} is not one word") for word in wrong]
     exact = all(str(suite).endswith("/") for suite in _words(values, "suites"))
+    found += _rpm_rules(values) if rpmrepo.is_rpm(values) or "rpm" in _words(values, "types") else []
+    if "types" in values and "suites" not in values and not rpmrepo.is_rpm(values):
+        found.append(Problem((), "`suites` is missing", "as in bookworm; only a repository of rpm packages has none"))
     if "suites" in values and "components" not in values and not exact:
         found.append(Problem((), "`components` is missing", "`components: [main]`; only a suite that ends with / has none"))
     if ("key_url" in values) is not ("key_digest" in values):
@@ -45,8 +48,19 @@ def _rules(values: Mapping[str, JSON]) -> List[Problem]:
     return found
 
 
+def _rpm_rules(values: Mapping[str, JSON]) -> List[Problem]:
+    if not rpmrepo.is_rpm(values):
+        return [Problem(("types",), "a repository holds rpm packages or Debian's, not both", "`types: [rpm]`")]
+    wrong = [name for name in ("suites", "components", "architectures") if name in values]
+    return [Problem((name,), "a repository of rpm packages has none") for name in wrong]
+
+
 class Repository(Kind):
     """A repository of packages, written as `/etc/apt/sources.list.d/NAME.sources` with a keyring of its own.
+
+    With `types: [rpm]` it is written as `/etc/yum.repos.d/NAME.repo` for dnf, its key lies in `/etc/pki/rpm-gpg` and is imported into
+    rpm, and every package must be signed. rpm knows one keyring alone: such a key is trusted for all repositories, and stays once the
+    repository goes.
 
     What the key in `/etc/apt/keyrings/NAME.asc` signs is trusted for this repository alone. Once something changed, the lists of
     this repository are renewed, once; packages come after it. Without a key it is trusted if a key of the target signs it.
@@ -58,9 +72,12 @@ class Repository(Kind):
         fields={
             "name": Field(Type.TEXT, "its name, and that of its files", required=True),
             "uris": Field(Type.TEXTS, "the addresses that it is had from"),
-            "suites": Field(Type.TEXTS, "the suites, as in bookworm; one that ends with / is a folder, and has no components"),
+            "suites": Field(
+                Type.TEXTS,
+                "the suites, as in bookworm; one that ends with / is a folder, and has no components; of rpm packages there are none",
+            ),
             "components": Field(Type.TEXTS, "the components, as in main"),
-            "types": Field(Type.TEXTS, "deb, deb-src or both; deb where not given"),
+            "types": Field(Type.TEXTS, "deb, deb-src or both, or rpm; deb where not given"),
             "architectures": Field(Type.TEXTS, "the architectures; those of the target where not given"),
             "key": Field(Type.TEXT, "the public key that signs it, in ASCII armour"),
             "key_source": Field(Type.TEXT, "a file in the project that holds the key, armoured or not", control=True),
@@ -70,7 +87,7 @@ class Repository(Kind):
             "enabled": Field(Type.BOOLEAN, "whether it is used; it is where not given"),
         },
         one_of=(("key", "key_source", "key_url"),),
-        needs_one_of=(("uris",), ("suites",)),
+        needs_one_of=(("uris",), ("suites", "types")),
         rules=(_rules,),
     )
 
@@ -109,18 +126,18 @@ class Repository(Kind):
             _make_folders(path, system)
         _write_key(resource, key, system)
         system.write(sources, sources_text(resource).encode(), attributes=Attributes(mode="0644"))
-        if system.stat(apt.PROGRAM) is not None and resource.fields.get("enabled") is not False:
-            apt.update(system, sources=sources)
+        if resource.fields.get("enabled") is not False:
+            _renew(resource, system)
         system.remove(_owed(resource))
 
     def settle(self, resource: Resource, system: System) -> None:
         """After an undo: the lists of the sources that are there again; where they cannot be had that stays owed."""
-        sources = _paths(resource)[0]
-        if system.stat(sources) is None or system.stat(apt.PROGRAM) is None:
+        program = dnf.PROGRAM if rpmrepo.is_rpm(resource.fields) else apt.PROGRAM
+        if system.stat(_paths(resource)[0]) is None or system.stat(program) is None:
             return
         _owe(resource, system)
         with suppress(TargetFailed):
-            apt.update(system, sources=sources)
+            _renew(resource, system)
             system.remove(_owed(resource))
 
     def affected(self, change: Change) -> Tuple[str, ...]:
@@ -152,7 +169,10 @@ class Repository(Kind):
 
 
 def sources_text(resource: Resource) -> str:
-    """The file of sources, in the format deb822."""
+    """The file of sources, in the format deb822; of rpm packages, in that of dnf."""
+    if rpmrepo.is_rpm(resource.fields):
+        enabled, keyed = resource.fields.get("enabled") is not False, _key_digest(resource) != "none"
+        return rpmrepo.text(str(resource.fields["name"]), _words(resource.fields, "uris"), keyed=keyed, enabled=enabled)
     fields: Dict[str, JSON] = {"types": ["deb"], **resource.fields}
     lines = [f"{title}: {' '.join(_words(fields, name))}" for name, title in _LISTS if name in fields]
     if _key_digest(resource) != "none":
@@ -167,8 +187,22 @@ def _words(fields: Mapping[str, JSON], name: str) -> Sequence[str]:
     return [str(word) for word in words] if isinstance(words, list) else []
 
 
+def _renew(resource: Resource, system: System) -> None:
+    """Have the package manager that is there read this repository, and trust its key."""
+    sources, key = _paths(resource)
+    if not rpmrepo.is_rpm(resource.fields):
+        if system.stat(apt.PROGRAM) is not None:
+            apt.update(system, sources=sources)
+    elif rpmrepo.spoken(system):
+        if _key_digest(resource) != "none":
+            rpmrepo.trust(key, system)
+        dnf.update(system, repository=str(resource.fields["name"]))
+
+
 def _paths(resource: Resource) -> Tuple[str, str]:
     name = resource.fields["name"]
+    if rpmrepo.is_rpm(resource.fields):
+        return rpmrepo.paths(str(name))
     return f"{SOURCES}/{name}.sources", f"{KEYS}/{name}.asc"
 
 
@@ -205,6 +239,11 @@ def _write_key(resource: Resource, path: str, system: System) -> None:
         system.remove(path)
     elif _digest(path, system.stat(path), system) == wished:
         system.set_attributes(path, Attributes(mode="0644"))
+    elif "key_url" in fields and rpmrepo.is_rpm(fields):
+        content = rpmrepo.fetched(str(fields["key_url"]), system)
+        if digest_bytes(content) != wished:
+            raise TargetFailed("the key of the repository is another one", why=f"{fields['key_url']} holds {digest_bytes(content)}")
+        system.write(path, content, attributes=Attributes(mode="0644"))
     elif "key_url" in fields:
         _fetch_key(str(fields["key_url"]), wished, path, system)
     else:

@@ -1,0 +1,129 @@
+"""Packages on a host that dnf keeps, with the real dnf and rpm, from a signed repository that the test made."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from live_host import PROJECT
+from rpms import OFFERED, DnfSite, Offer, kept_by_dnf, lacking
+
+pytestmark = [pytest.mark.e2e, pytest.mark.root]
+
+
+@pytest.fixture(scope="module")
+def offer(tmp_path_factory: pytest.TempPathFactory) -> Offer:
+    """The packages, built and signed once."""
+    if reason := lacking():
+        pytest.skip(reason)
+    return Offer.make(tmp_path_factory.mktemp("rpms"))
+
+
+@pytest.fixture
+def site(tmp_path: Path, offer: Offer) -> Iterator[DnfSite]:
+    """A host whose dnf knows them."""
+    with kept_by_dnf(tmp_path, offer) as site:
+        yield site
+
+
+def test_packages_come_in_one_transaction_with_what_the_plan_named_and_an_undo_takes_all_back(site: DnfSite) -> None:
+    site.declare({"package": ["foo", "lone"]})
+    change = site.plan()["package:foo"]
+    assert change["because"] == [
+        "is missing: 2.0-1 would be installed",
+        "also installs libfoo 1.0-1 (dependency)",
+        "also installs foo-doc 1.0-1 (dependency)",
+    ]
+    assert change["sureness"] == "certain"
+
+    site.host.vitrify("apply")
+
+    assert site.versions("foo", "libfoo", "foo-doc", "lone") == ["2.0", "1.0", "1.0", "1.0"]
+    assert site.transactions() == 1
+    assert site.settled
+    site.host.vitrify("undo", "web")
+    assert site.versions("foo", "libfoo", "foo-doc", "lone") == ["", "", "", ""]
+
+
+def test_a_version_goes_up_and_down_is_held_in_the_new_one_and_comes_back_by_an_undo(site: DnfSite) -> None:
+    site.apply({"package": {"name": "foo", "version": "1.0-*", "hold": True, "install_recommends": False}})
+    assert site.versions("foo", "foo-doc") == ["1.0", ""]
+    site.host.run("dnf", "-y", "--best", "upgrade")
+    assert site.version("foo") == "1.0"
+    site.declare({"package": {"name": "foo", "version": "latest", "hold": True, "install_recommends": False}})
+    assert site.plan()["package:foo"]["because"] == ["version 1.0-1 -> 2.0-1"]
+
+    site.host.vitrify("apply")
+
+    assert site.version("foo") == "2.0"
+    assert "foo-0:2.0-1" in site.host.path("/etc/dnf/plugins/versionlock.list").read_text()
+    assert site.settled
+    site.host.vitrify("undo", "web")
+    assert site.version("foo") == "1.0"
+
+
+def test_what_conflicts_goes_loudly_and_what_cannot_be_had_is_said_beforehand(site: DnfSite) -> None:
+    site.apply({"package": "foo"})
+    site.declare({"package": ["bar", "broken", "what-nobody-has", "libfoo"]})
+    changes = site.plan()
+
+    assert "also REMOVES foo 2.0-1" in changes["package:bar"]["because"]
+    assert "nothing provides what-nobody-has" in " ".join(changes["package:broken"]["because"])
+    assert "Unable to find a match: what-nobody-has" in " ".join(changes["package:what-nobody-has"]["because"])
+    assert changes["package:libfoo"]["because"] == ["is there only because others need it: is wanted for itself"]
+    site.apply({"package": ["bar", "mail-agent"]}, {"package": {"name": "libfoo", "absent": True, "autoremove": True}})
+    assert site.versions("foo", "bar", "libfoo") == ["", "1.0", ""]
+    assert site.settled
+
+
+def test_a_lock_that_somebody_else_holds_is_waited_for_and_then_named(site: DnfSite) -> None:
+    locked = "/var/cache/dnf/metadata_lock.pid"
+    with site.host.started("sleep", "60"):
+        pid = site.host.run("pidof", "sleep").stdout.split()[0]
+        site.declare({"package": {"name": "lone", "lock_timeout": 1}})
+        site.host.vitrify("plan", "--out", "plan")
+        site.host.path(locked).write_text(pid)
+
+        said = site.host.vitrify("apply", expect=None)
+
+        assert said.returncode != 0
+        assert f"its lock is held by sleep (process {pid})" in said.stdout + said.stderr
+        site.host.path(locked).unlink()
+    site.host.vitrify("apply")
+    assert site.version("lone") == "1.0"
+
+
+def test_a_transaction_that_was_killed_is_finished(site: DnfSite) -> None:
+    site.apply({"package": {"name": "slow", "version": "1.0-1"}})
+    site.host.path("/srv/slow").touch()
+    with site.host.started("dnf", "-y", "upgrade", "slow"):
+        deadline = time.monotonic() + 20
+        while not site.host.path("/srv/waiting").exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+    site.host.path("/srv/slow").unlink()
+    assert site.host.run("rpm", "-q", "slow").stdout.count("slow-") == 2
+    site.declare({"package": {"name": "slow", "version": "2.0-1"}})
+    assert "is there twice" in site.plan()["package:slow"]["because"][0]
+
+    site.host.vitrify("apply")
+
+    assert site.host.run("rpm", "-q", "slow").stdout.splitlines() == ["slow-2.0-1.noarch"]
+    assert site.settled
+
+
+def test_a_repository_and_its_key_come_before_the_packages_that_it_signs(tmp_path: Path, offer: Offer) -> None:
+    with kept_by_dnf(tmp_path, offer, known=False) as site:
+        source = {"name": "shop", "types": ["rpm"], "uris": [f"file://{OFFERED}"], "key": offer.key}
+        (site.host.path(PROJECT) / "lone.rpm").write_bytes((offer.folder / "lone-1.0.rpm").read_bytes())
+        brought = {"package": {"name": "lone", "version": "2:1.0-1", "source": "./lone.rpm"}}
+
+        site.apply({"repository": source}, {"package": {"name": "foo", "update_cache": "1h"}}, brought)
+
+        assert site.versions("foo", "libfoo", "lone") == ["2.0", "1.0", "1.0"]
+        assert "gpgcheck=1" in site.host.path("/etc/yum.repos.d/shop.repo").read_text()
+        assert "gpg-pubkey" in site.host.run("rpm", "-qa").stdout
+        assert site.settled
