@@ -172,6 +172,7 @@ EXAMPLES: Mapping[str, str] = {
 - package: [ca-certificates, unattended-upgrades]
 - package: {name: postgresql-15, version: 15.*, hold: true, update_cache: 1h}
 - package: {name: shop-agent, version: 2.1-1, source: ./shop-agent_2.1-1_amd64.deb}
+- package: {name: nginx, version: "1:1.20.*", hold: true}
 - package: {name: telnetd, absent: true, purge: true, autoremove: true}
 """,
     "postgres_database": """
@@ -206,6 +207,11 @@ EXAMPLES: Mapping[str, str] = {
     suites: [bookworm-pgdg]
     components: [main]
     key_source: ./postgresql.asc
+- repository:
+    name: pgdg15
+    types: [rpm]
+    uris: [https://download.postgresql.org/pub/repos/yum/15/redhat/rhel-9-x86_64]
+    key_source: ./pgdg.asc
 """,
     "script": """
 - script: {name: install the app, source: install.sh, args: [/srv/app], creates: /srv/app/VERSION}

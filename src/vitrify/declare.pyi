@@ -1307,9 +1307,9 @@ def package(
     name: its name, `NAME:ARCHITECTURE` where it is of another one; a list is one resource for each
     version: exactly this version, one that fits a pattern (`1.18.*`), or `latest`; any where not given
     hold: whether it is kept from being upgraded by others; left as it is where not given
-    purge: whether its configuration goes with it once it is to be absent
+    purge: whether its configuration goes with it once it is to be absent; with dnf, what rpm saved as .rpmsave stays
     install_recommends: whether what it recommends comes along; as the target is set up where not given
-    default_release: the release that versions are preferably taken from, as in bookworm-backports
+    default_release: the release that versions are preferably taken from, as in bookworm-backports; apt alone knows releases
     update_cache: how old the lists of packages may be before something is installed, as in 1h
     autoremove: whether dependencies that nobody needs any more go in the same transaction
     lock_timeout: how many seconds to wait while somebody else uses the package manager; 60 where not given
@@ -1558,14 +1558,18 @@ def repository(
 ) -> Resource:
     """A repository of packages, written as `/etc/apt/sources.list.d/NAME.sources` with a keyring of its own.
 
+    With `types: [rpm]` it is written as `/etc/yum.repos.d/NAME.repo` for dnf, its key lies in `/etc/pki/rpm-gpg` and is imported into
+    rpm, and every package must be signed. rpm knows one keyring alone: such a key is trusted for all repositories, and stays once the
+    repository goes.
+
     What the key in `/etc/apt/keyrings/NAME.asc` signs is trusted for this repository alone. Once something changed, the lists of
     this repository are renewed, once; packages come after it. Without a key it is trusted if a key of the target signs it.
 
     name: its name, and that of its files
     uris: the addresses that it is had from
-    suites: the suites, as in bookworm; one that ends with / is a folder, and has no components
+    suites: the suites, as in bookworm; one that ends with / is a folder, and has no components; of rpm packages there are none
     components: the components, as in main
-    types: deb, deb-src or both; deb where not given
+    types: deb, deb-src or both, or rpm; deb where not given
     architectures: the architectures; those of the target where not given
     key: the public key that signs it, in ASCII armour
     key_source: a file in the project that holds the key, armoured or not

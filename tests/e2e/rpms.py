@@ -1,7 +1,7 @@
-"""A host that dnf keeps: this machine's own files beneath a layer of memory in which dpkg and apt are gone and rpm has a database of its own.
+"""A host that dnf keeps: this machine's own files beneath a layer of memory, without dpkg and apt, and with a new database of rpm.
 
-Its dnf, rpm and Python are the real ones. It is a mount and a process namespace of its own, gone with one process, and what is written is never
-seen outside.
+Its dnf, rpm and Python are the real ones. It is a mount and a process namespace of its own that ends with one process, and what is
+written there is never seen outside.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ mount --rbind /dev dev
 mount -t proc proc proc
 for path in run tmp; do mount -t tmpfs tmpfs "$path"; done
 rm -rf var/lib/dpkg usr/bin/apt-get root/.rpmdb var/lib/rpm/* var/cache/dnf var/lib/dnf var/lib/vitrify var/log/dnf*
-mkdir -p before root/project etc/yum.repos.d srv/repository
+mkdir -p before root/project var/lib/dnf etc/yum.repos.d srv/repository
 sed -i 's/^enabled.*/enabled = false/' etc/dnf/plugins/local.conf
 pivot_root . before
 umount -l before
@@ -75,6 +75,8 @@ class Rpm:
         )
 
 
+SHELL = {"Provides": "/bin/sh"}
+"""What rpm wants of whoever has a script: it knows nothing of this machine's own shell."""
 FOO = {"Requires": "libfoo", "Recommends": "foo-doc"}
 FOUND = (
     Rpm("libfoo"),
@@ -83,8 +85,8 @@ FOUND = (
     Rpm("foo-doc"),
     Rpm("bar", fields={"Conflicts": "foo", "Provides": "mail-agent"}),
     Rpm("lone", fields={"Epoch": "2"}),
-    Rpm("slow", "1.0", post=SLOW),
-    Rpm("slow", "2.0", post=SLOW),
+    Rpm("slow", "1.0", fields=SHELL, post=SLOW),
+    Rpm("slow", "2.0", fields=SHELL, post=SLOW),
     Rpm("broken", fields={"Requires": "what-nobody-has"}),
 )
 

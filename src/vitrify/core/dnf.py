@@ -21,7 +21,6 @@ _LOCKED = 200
 """The code that dnf ends with where somebody else holds one of its locks and it was told not to wait."""
 _HOLDER = re.compile(r"already locked by (\d+)(?:\s+The application with PID \d+ is: (\S+))?")
 _BUSY = re.compile(r"can't create transaction lock|transaction lock on")
-_NO_CACHE = re.compile(r"Cache-only enabled but no cache for")
 
 
 def simulate(argv: Sequence[str], options: Options, system: System, *, held: bool = False) -> Completed:
@@ -88,9 +87,9 @@ def renewed_ns(system: System) -> int:
     return max((stat.mtime_ns for stat in stats if stat is not None), default=0)
 
 
-def no_cache(done: Completed) -> bool:
-    """Whether a simulation lacks the metadata of a repository."""
-    return bool(_NO_CACHE.search(done.stdout + done.stderr))
+def locked(done: Completed) -> bool:
+    """Whether dnf gave up because somebody else holds one of its locks."""
+    return done.code == _LOCKED
 
 
 def automatic(names: Sequence[str], system: System) -> FrozenSet[str]:
@@ -100,13 +99,13 @@ def automatic(names: Sequence[str], system: System) -> FrozenSet[str]:
     return frozenset(one[0] for one in words if len(one) == 2 and one[1] in ("dependency", "weak-dependency"))
 
 
-def records(names: Sequence[str], system: System) -> List[Record]:
-    """What the metadata and rpm say of every version of these packages."""
+def records(names: Sequence[str], system: System, *, installed: bool) -> List[Record]:
+    """What the metadata say of every version of these packages, and rpm of the `installed` ones."""
     asked = _bare(names)
     if not asked:
         return []
     offered = _query(("--queryformat", transaction.FORMAT, *asked), system)
-    there = _query(("--installed", "--queryformat", transaction.FORMAT, *asked), system, quick=True)
+    there = _query(("--installed", "--queryformat", transaction.FORMAT, *asked), system, quick=True) if installed else ""
     return [*transaction.records(offered, to_be_had=True), *transaction.records(there, to_be_had=False)]
 
 

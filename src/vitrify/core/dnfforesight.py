@@ -63,14 +63,17 @@ class Foresight:
 
     def _simulate(self, group: Mapping[str, Due]) -> Completed:
         due = list(group.values())
-        return dnf.simulate(words(due, removing=self._removing), self._options, self._system, held=held(due))
+        argv = words(due, removing=self._removing)
+        done = dnf.simulate(argv, self._options, self._system, held=held(due))
+        if dnf.locked(done):
+            raise dnf.failed(argv, done)
+        return done
 
     def _read(self, output: str, group: Mapping[str, Due]) -> Mapping[str, Foreseen]:
         effects = [step.effect for step in dnf.steps(output, self._system) if step.effect.action]
         own = {effect.name: effect for effect in effects if effect.name in group and (effect.action == "remove") is self._removing}
         more = [effect for effect in effects if own.get(effect.name) is not effect]
-        going = [effect for effect in effects if effect.old]
-        records = dnf.records([*group, *(effect.name for effect in effects)], self._system) if more or going or len(group) > 1 else []
+        records = self._records(effects, group) if more or len(group) > 1 or any(effect.old for effect in effects) else []
         needs = simulation.Needs(records)
         having = {(one.name, one.version) for one in records if one.to_be_had}
         also = simulation.attributed(more, list(group), needs, removing=self._removing)
@@ -83,3 +86,8 @@ class Foresight:
             new = own[name].new if name in own else ""
             found[name] = Foreseen(new, tuple(mine), needed_by=needed, lost=any(one not in having for one in gone))
         return found
+
+    def _records(self, effects: Sequence[Effect], group: Mapping[str, Due]) -> Sequence[simulation.Record]:
+        names = [*group, *(effect.name for effect in effects)]
+        going = any(effect.action == "remove" for effect in effects)
+        return dnf.records(names, self._system, installed=going)

@@ -11,7 +11,7 @@ from vitrify.core.simulation import Record
 
 _ACTIONS = {"Installing": "install", "Upgrading": "change", "Downgrading": "change", "Reinstalling": "", "Removing": "remove"}
 _SECTION = re.compile(r"^(Installing|Upgrading|Downgrading|Reinstalling|Removing)( [a-z ]+)?:$")
-_ROW = re.compile(r"^ (\S+) +(\S+) +(\S+) +(@?\S+) +\S+( \S)?$")
+_ROW = re.compile(r"^ (\S+) +(\S+) +(\S+) +(@?\S+) +\S+(?: \S)? *$")
 _REPLACED = re.compile(r"^ {2,}replacing +(\S+)\.(\S+) (\S+)$")
 _UNKNOWN = re.compile(r"^(?:No match for argument: |Error: Unable to find a match: )(.+)$", re.MULTILINE)
 _NOISE = ("Last metadata expiration check", "Unable to detect release version", "Ignoring repositories", "(try to add")
