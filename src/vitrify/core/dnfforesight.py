@@ -73,7 +73,7 @@ class Foresight:
         effects = [step.effect for step in dnf.steps(output, self._system) if step.effect.action]
         own = {effect.name: effect for effect in effects if effect.name in group and (effect.action == "remove") is self._removing}
         more = [effect for effect in effects if own.get(effect.name) is not effect]
-        records = self._records(effects, group) if more or len(group) > 1 or any(effect.old for effect in effects) else []
+        records = self._records(effects, group) if len(group) > 1 or any(effect.old for effect in effects) else []
         needs = simulation.Needs(records)
         having = {(one.name, one.version) for one in records if one.to_be_had}
         also = simulation.attributed(more, list(group), needs, removing=self._removing)

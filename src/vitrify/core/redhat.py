@@ -79,10 +79,7 @@ class Dnf:
                 raise TargetFailed(f"{group[0].wanted.name} cannot be installed as declared", why=_NO_RELEASE)
             with _files(group, system) as files:
                 _transact((*words(group, removing=False), *files), group, system)
-            for one in group:
-                if one.seen.held:
-                    dnf.lock(one.wanted.name, system, held=False)
-                    dnf.lock(one.wanted.name, system, held=True)
+            _hold_anew([one.wanted.name for one in group if one.seen.held], system)
 
     def remove(self, due: Sequence[Due], system: System) -> None:
         """One dnf for all whose options agree; what only left the declaration stays as a dependency while others need it."""
@@ -112,6 +109,8 @@ class Dnf:
         if len(coming) > 1:
             _refuse_foreign(dnf.simulated(coming, Options(), system, held=True), named, effects)
             dnf.act(coming, Options(), system, held=True)
+            locked = rpmdb.locked(system)
+            _hold_anew([one.name for one in effects if one.action == "install" and one.name.partition(":")[0] in locked], system)
         there = rpmdb.look([one.name for one in effects if one.action == "remove"], frozenset(), system)
         going = [name for name, one in there.items() if one.version]
         if not going:
@@ -144,6 +143,13 @@ def _recover(due: Sequence[Due], system: System) -> None:
     twice = [one.wanted.name for one in due if one.seen.state == rpmdb.DUPLICATED]
     if twice:
         dnf.act(("remove", "--duplicates", *(spec(name, "") for name in twice)), Options(), system)
+
+
+def _hold_anew(names: Sequence[str], system: System) -> None:
+    """A lock names a version: set it upon the one that is there now."""
+    for name in names:
+        dnf.lock(name, system, held=False)
+        dnf.lock(name, system, held=True)
 
 
 @contextmanager
