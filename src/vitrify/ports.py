@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
-from vitrify.core.declaration import Content, Health, Host, Route
+from vitrify.core.declaration import Content, Health, Host, Limits, Route
 from vitrify.core.digest import JSONObject
 from vitrify.core.event import Emit, silence
 
@@ -102,7 +102,8 @@ class Builder(Protocol):
 class InstanceSpec:
     """What to launch. `id` is given by the caller and makes launching repeatable: an id that exists is adopted.
 
-    `environment` may hold secrets: it is written to a 0600 file beside the instance and never passed as an argument.
+    `environment` may hold secrets: it is written to a 0600 file beside the instance and never passed as an argument. Under the
+    names in `secrets` it does, and an engine that shows what it runs must not show those.
     """
 
     id: str
@@ -114,6 +115,13 @@ class InstanceSpec:
     user: str = ""
     writable: tuple[str, ...] = ()
     port: int | None = None
+    runtime: str = "bubblewrap"
+    secrets: tuple[str, ...] = ()
+    volumes: Mapping[str, str] = field(default_factory=dict)
+    """Path inside -> the name of a volume, which outlives the instance and is the same for all that name it."""
+    capabilities: tuple[str, ...] = ()
+    """All others are dropped."""
+    limits: Limits = field(default_factory=Limits)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ import pytest
 
 from vitrify.ports import InstanceSpec, Runtime
 from vitrify.project.binaries import find_bubblewrap, find_caddy
-from vitrify.runtimes.bubblewrap import BubblewrapRuntime
+from vitrify.runtimes.bubblewrap import bubblewrap
+from vitrify.runtimes.on_host import OnHostRuntime
 from vitrify.testing.runtime_suite import RuntimeBench, RuntimeSuite
 from vitrify.testing.this_machine import ThisMachine
 
@@ -39,7 +40,8 @@ class BubblewrapBench:
 
     @property
     def runtime(self) -> Runtime:
-        return BubblewrapRuntime(self.machine.session, home=self.machine.home, images=Layout(str(self.machine.folder / "store")))
+        layout = Layout(str(self.machine.folder / "store"))
+        return OnHostRuntime(self.machine.session, home=self.machine.home, images=layout, means={"bubblewrap": bubblewrap()})
 
     def spec(self, identity: str) -> InstanceSpec:
         wish = self.machine.wish(identity)

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from vitrify.transports.ssh import SshTransport
 
 LOCAL = Host("local")
+PODMAN_STORAGE = "VITRIFY_PODMAN_STORAGE"
+"""Names a folder for podman's images and containers, where they are not to lie among those of everybody else."""
 
 
 @dataclass(frozen=True)
@@ -250,17 +252,20 @@ class Wiring:
         from vitrify.builders.oci import Means, OciBuilder
         from vitrify.lifecycle.world import Site
         from vitrify.routers.caddy import CaddyRouter
-        from vitrify.runtimes.bubblewrap import BubblewrapRuntime
+        from vitrify.runtimes.bubblewrap import bubblewrap
+        from vitrify.runtimes.on_host import OnHostRuntime
+        from vitrify.runtimes.podman import podman
         from vitrify.stores.layout import LayoutStore
 
         store = LayoutStore(self.home / "store")
         run = str(self.home / "projects" / self.world.project_id / "run")
+        runtimes = {"bubblewrap": bubblewrap(), "podman": podman(self._environ.get(PODMAN_STORAGE, ""))}
         async with self._session(LOCAL) as session:
             means = Means(payload=self._transport.payload, bwrap=self._bubblewrap)
             yield Site(
                 session=session,
                 builder=OciBuilder(session, store, means=means),
-                runtime=BubblewrapRuntime(session, home=run, images=store, emit=self._emit),
+                runtime=OnHostRuntime(session, home=run, images=store, means=runtimes, emit=self._emit),
                 router=CaddyRouter(session, home=run, emit=self._emit),
             )
 

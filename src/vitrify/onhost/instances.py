@@ -1,5 +1,7 @@
 """Instances of images on this host: launched under a shim each, found again by id and labels. The payload's `instance.*` calls.
 
+Which runtime an instance has stands in its folder, so that whoever calls need not know.
+
 Folders and files are specified in `docs/formats/instances.md`. Nothing is kept in memory: whoever calls next, from
 wherever, finds what is there.
 """
@@ -7,17 +9,31 @@ wherever, finds what is there.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Callable, Dict, Mapping
+from typing import Callable, Dict, List, Mapping, Optional
 
 from vitrify.core.diagnostic import Denied, TargetFailed
 from vitrify.core.digest import JSON, JSONObject
 from vitrify.core.event import Event, Stage
 from vitrify.onhost import keeping
+from vitrify.onhost import podman as engine
 from vitrify.onhost.altered import altered, layer
 from vitrify.onhost.context import Context
 from vitrify.onhost.health import look
-from vitrify.onhost.launching import Wish, check_reach, checked, folders, instances, labels_of, make
+from vitrify.onhost.launching import (
+    BUBBLEWRAP,
+    PODMAN,
+    Filled,
+    Wish,
+    check_reach,
+    checked,
+    folders,
+    instances,
+    labels_of,
+    make,
+    sandboxed,
+)
 from vitrify.onhost.logfile import tail
+from vitrify.onhost.podman import Podman
 from vitrify.onhost.record import read_record, sync_folder
 from vitrify.onhost.removal import remove_tree
 
@@ -29,8 +45,7 @@ def launch(context: Context, arguments: JSONObject) -> JSONObject:
         raise TargetFailed("an instance is launched from a spec")
     wish = Wish.read(spec)
     Path(instances(home)).mkdir(mode=0o711, parents=True, exist_ok=True)
-    for path in (home, str(arguments["bwrap"])):
-        check_reach(path, wish.user)
+    fill = _filled(home, wish, arguments)
     context.emit(Event("instance.launch", Stage.STARTED, wish.id))
     folder = f"{instances(home)}/{wish.id}"
     with keeping.lock(f"{instances(home)}/.lock"):
@@ -40,31 +55,85 @@ def launch(context: Context, arguments: JSONObject) -> JSONObject:
                 f"there is an instance {wish.id} with another spec", hint="an instance is never edited: give the new one its own id"
             )
         if known is None:
-            make(home, wish, arguments, at=context.clock())
+            make(home, wish, fill, at=context.clock())
     context.reached("instance-start.intent")
     with keeping.lock(f"{folder}/launch.lock"):
+        _ready(home, folder)
         keeping.keep(folder)
     context.reached("instance-start.act")
     context.emit(Event("instance.launch", Stage.DONE, wish.id))
     return _shown(folder)
 
 
+def _filled(home: str, wish: Wish, arguments: JSONObject) -> Filled:
+    if wish.runtime == BUBBLEWRAP:
+        _only_podman(wish)
+        for path in (home, str(arguments["bwrap"])):
+            check_reach(path, wish.user)
+        return sandboxed(home, wish, arguments)
+    if wish.runtime != PODMAN:
+        raise TargetFailed(f"there is no runtime {wish.runtime!r} here", hint=f"{BUBBLEWRAP}, or {PODMAN}")
+    from vitrify.onhost import containers
+
+    return containers.contained(home, wish, arguments, engine.settle(home, str(arguments.get("storage") or "")))
+
+
+def _only_podman(wish: Wish) -> None:
+    for name, value in (("capabilities", wish.capabilities), ("limits", wish.limits)):
+        if value:
+            raise TargetFailed(f"bubblewrap does not hold `{name}`", hint=f"use `runtime: {PODMAN}`, or take them out")
+
+
+def _ready(home: str, folder: str) -> None:
+    """Before its shim starts: what it starts must be there."""
+    podman = _podman(home, folder)
+    if podman is not None and not keeping.state(folder).kept:
+        from vitrify.onhost import containers
+
+        containers.ready(folder, podman)
+
+
+def _podman(home: str, folder: str) -> Optional[Podman]:
+    """The podman that runs this instance, or whose orphan it is; None where it is bubblewrap's."""
+    spec = read_record(f"{folder}/spec.json")
+    return engine.known(home) if spec is None or spec.get("runtime") == PODMAN else None
+
+
 def listed(_: Context, arguments: JSONObject) -> JSONObject:
     """All instances that carry these labels, oldest first."""
     wanted = labels_of(arguments.get("labels")).items()
-    found = [_shown(folder) for folder in folders(str(arguments["home"]))]
+    home = str(arguments["home"])
+    found = [*(_shown(folder) for folder in folders(home)), *_orphans(home)]
     shown = [instance for instance in found if wanted <= labels_of(instance["labels"]).items()]
     shown.sort(key=lambda instance: (instance["created_at"], instance["id"]))
     return {"instances": list(shown)}
 
 
+def _orphans(home: str) -> List[Dict[str, JSON]]:
+    podman = engine.known(home)
+    if podman is None:
+        return []
+    from vitrify.onhost import containers
+
+    return containers.orphans(home, podman)
+
+
 def stop(context: Context, arguments: JSONObject) -> JSONObject:
     """End it, gently for `grace` seconds; its files stay. Harmless where it has ended."""
-    folder, grace = _known(arguments), arguments.get("grace")
+    given, identifier = arguments.get("grace"), str(arguments["id"])
+    grace = float(given) if isinstance(given, (int, float)) else 10.0
+    orphan = next((one for one in _orphans(str(arguments["home"])) if one["id"] == identifier), None)
+    folder = f"{instances(str(arguments['home']))}/{identifier}" if orphan else _known(arguments)
     context.reached("instance-stop.intent")
-    keeping.stop(folder, grace=float(grace) if isinstance(grace, (int, float)) else 10.0)
+    if orphan is None:
+        keeping.stop(folder, grace=grace)
+    podman = _podman(str(arguments["home"]), folder)
+    if podman is not None:
+        from vitrify.onhost import containers
+
+        containers.end(identifier, podman, grace=grace)
     context.reached("instance-stop.act")
-    return _shown(folder)
+    return orphan or _shown(folder)
 
 
 def stop_later(_: Context, arguments: JSONObject) -> JSONObject:
@@ -79,12 +148,21 @@ def discard(context: Context, arguments: JSONObject) -> JSONObject:
     home, identifier = str(arguments["home"]), checked(str(arguments["id"]))
     place = Path(instances(home))
     folder, gone = place / identifier, place / ".gone"
+    podman = _podman(home, str(folder))
     if not folder.is_dir():
+        if podman is not None:
+            from vitrify.onhost import containers
+
+            containers.remove_orphan(home, identifier, podman)
         return {"id": identifier}
     context.reached("instance-discard.intent")
     with keeping.lock(f"{place}/.lock"):
         if keeping.state(str(folder)).kept:
             raise Denied(f"the instance {identifier} still runs", hint="stop it first")
+        if podman is not None:
+            from vitrify.onhost import containers
+
+            containers.remove(str(folder), podman)
         remove_tree(str(gone))
         folder.rename(gone)
         sync_folder(str(place))
@@ -101,8 +179,13 @@ def logs(_: Context, arguments: JSONObject) -> JSONObject:
 
 def alterations(_: Context, arguments: JSONObject) -> JSONObject:
     """Every difference between its sealed root and its image."""
-    spec = read_record(f"{_known(arguments)}/spec.json") or {}
-    kept = spec.get("layers")
+    folder = _known(arguments)
+    podman = _podman(str(arguments["home"]), folder)
+    if podman is not None:
+        from vitrify.onhost import containers
+
+        return {"altered": list(containers.alterations(folder, podman))}
+    kept = (read_record(f"{folder}/spec.json") or {}).get("layers")
     return {"altered": list(altered([layer(one) for one in kept] if isinstance(kept, list) else []))}
 
 

@@ -41,7 +41,7 @@ class Server(http.server.ThreadingHTTPServer):
     request_queue_size = 128
 RELEASE = os.environ.get("RELEASE", "none")
 COUNTER = os.open("/srv/count/posts", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-Server(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()
+Server((os.environ["ADDRESS"], int(os.environ["PORT"])), Handler).serve_forever()
 """
 """Answers a POST with its body and counts it in `/srv/count/posts`, a GET with its release; `/slow` takes half a second."""
 
@@ -101,11 +101,11 @@ class ThisMachine:
 
     def kill_application(self, folder: Path) -> None:
         """SIGKILL to the process that a shim keeps."""
-        _kill(self.state(folder).application)
+        kill(self.state(folder).application)
 
     def kill_shim(self, folder: Path) -> None:
         """SIGKILL to the shim itself."""
-        _kill(self.state(folder).shim)
+        kill(self.state(folder).shim)
 
     def posts(self, identity: str) -> int:
         """How many POSTs an instance counted."""
@@ -120,7 +120,8 @@ class ThisMachine:
                 keeping.stop(str(folder), grace=1)
 
 
-def _kill(process: Identity | None) -> None:
+def kill(process: Identity | None) -> None:
+    """SIGKILL to a process that must be running."""
     if process is None or not alive(process):
         raise ProcessLookupError("it does not run")
     os.kill(process.pid, signal.SIGKILL)
