@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import json
 import os
+import tarfile
 from pathlib import Path
-from typing import Dict, Iterator, List, Mapping, Optional
+from typing import Dict, Iterator, List, Mapping, Optional, Tuple
 
 from vitrify.core.diagnostic import Denied, IntegrityFailed, TargetFailed
 from vitrify.core.digest import JSON, JSONObject, canonical
@@ -23,7 +25,7 @@ from vitrify.onhost.layout import MANIFEST, Checked, Descriptor, Manifest, blob_
 from vitrify.onhost.podman import Podman
 from vitrify.onhost.record import read_record, write_record
 from vitrify.onhost.removal import remove_tree
-from vitrify.onhost.volumes import volume
+from vitrify.onhost.volumes import is_new, volume
 
 
 def contained(home: str, wish: Wish, arguments: JSONObject, podman: Podman) -> Filled:
@@ -157,6 +159,37 @@ def _create(folder: str, spec: JSONObject, podman: Podman) -> None:
         # A creation that was killed half way leaves a name that nothing answers to.
         podman.ask("rm", "--force", "--storage", identity)
         podman.run(*argv, more=plain)
+    _give_volumes(container, podman)
+
+
+def _give_volumes(container: Container, podman: Podman) -> None:
+    """Volumes that are new belong to the process's user, as the image knows it."""
+    fresh = [folder for folder in container.kept.values() if is_new(folder)]
+    if fresh and container.user:
+        owner = _owner(container, podman)
+        if os.geteuid() == 0:
+            for folder in fresh:
+                os.chown(folder, *owner)
+        else:
+            podman.run("unshare", "chown", f"{owner[0]}:{owner[1]}", *fresh)
+
+
+def _owner(container: Container, podman: Podman) -> Tuple[int, int]:
+    user, _, group = container.user.partition(":")
+    rows = {row[0]: row for row in _rows(podman.run("cp", f"{container.name}:/etc/passwd", "-"))}
+    row = rows.get(user) or next((row for row in rows.values() if row[2] == user), None)
+    if row is None and not user.isdigit():
+        raise TargetFailed(f"there is no user {user} in the image", hint="declare it: `- user: {name: …}`")
+    uid = int(row[2] if row else user)
+    return uid, int(group) if group.isdigit() else int(row[3]) if row else 0
+
+
+def _rows(archive: bytes) -> List[List[str]]:
+    with tarfile.open(fileobj=io.BytesIO(archive)) as members:
+        files = [members.extractfile(member) for member in members]
+        text = b"".join(file.read() for file in files if file).decode("utf-8", "replace")
+    found = [line.split(":") for line in text.splitlines()]
+    return [row for row in found if len(row) > 3 and row[2].isdigit() and row[3].isdigit()]
 
 
 def secret_name(identity: str, variable: str) -> str:

@@ -17,6 +17,7 @@ from vitrify.onhost.mounts import entries
 from vitrify.onhost.record import read_record, sync_folder, write_record
 from vitrify.onhost.removal import remove_tree
 from vitrify.onhost.unpack import Unpacked, unpack
+from vitrify.onhost.volumes import give, volume
 
 BUBBLEWRAP, PODMAN = "bubblewrap", "podman"
 """The runtimes that there are."""
@@ -101,7 +102,11 @@ def sandboxed(home: str, wish: Wish, arguments: JSONObject) -> Filled:
     def fill(making: str) -> JSONObject:
         image = _image(home, str(arguments["layout"]), wish.image)
         place = Place(making, f"{instances(home)}/{wish.id}", wish.user)
-        steps = assemble(image.mounts(entries()), wish.writable, place)
+        volumes = {path: volume(home, name) for path, name in wish.volumes.items()}
+        if wish.user and os.geteuid() == 0:
+            for folder in volumes.values():
+                give(folder, (_account(wish.user).pw_uid, _account(wish.user).pw_gid))
+        steps = assemble(image.mounts(entries()), wish.writable, place, volumes=volumes)
         port = free_port(home, wish)
         filled = filler(wish.id, port)
         run = sandbox.Sandbox(

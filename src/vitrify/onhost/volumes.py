@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
+from typing import Tuple
 
 from vitrify.core.diagnostic import TargetFailed
 
@@ -15,5 +17,17 @@ def volume(home: str, name: str) -> str:
     if not _NAME.fullmatch(name):
         raise TargetFailed(f"{name!r} cannot be a volume's name", hint="letters, digits, and . _ - inside")
     folder = Path(home, "volumes", name)
-    folder.mkdir(mode=0o711, parents=True, exist_ok=True)
+    folder.parent.mkdir(mode=0o711, parents=True, exist_ok=True)
+    folder.mkdir(mode=0o755, exist_ok=True)
     return str(folder)
+
+
+def is_new(folder: str) -> bool:
+    """Whether nothing was ever kept in it, and nobody was given it."""
+    return os.stat(folder).st_uid == os.geteuid() and not os.listdir(folder)
+
+
+def give(folder: str, owner: Tuple[int, int]) -> None:
+    """Let the process that it is made for own it; a folder that holds something belongs to whom it belonged to."""
+    if is_new(folder):
+        os.chown(folder, *owner)

@@ -59,8 +59,10 @@ def assemble(name: str, entry: Entry, project: Project) -> Server | None:
         return None
     route = settings.route(part.route, node, project.routers, problems)
     hosts = settings.hosts(part.hosts, node, project.folder, problems)
+    settings.needs_room(part, node, problems)
     if image:
         _needs_nearness(hosts, node, problems)
+        settings.needs_runtime(part, node, problems)
     sound = {host: wished for host, wished in by_host.items() if wished}
     if len(sound) < len(by_host) or (part.route and not route):
         return None
@@ -76,6 +78,9 @@ def assemble(name: str, entry: Entry, project: Project) -> Server | None:
         runtime=part.runtime,
         replicas=part.replicas,
         writable=tuple(part.writable),
+        volumes=part.volumes,
+        capabilities=tuple(part.capabilities),
+        limits=settings.limits(part.limits),
         health=settings.health(part.health),
         route=route,
         rollout=settings.rollout(part.rollout),
