@@ -137,6 +137,8 @@ class Instance:
     restarts: int = 0
     exit_code: int | None = None
     stop_at: float | None = None
+    entered: str = ""
+    """By whom and why somebody entered it, in words; "" where nobody did."""
 
     @property
     def gone(self) -> bool:
@@ -169,7 +171,16 @@ class Runtime(Protocol):
         """The last lines it wrote."""
 
     async def altered(self, instance: str) -> tuple[JSONObject, ...]:
-        """Every difference between its root and its image: path, change (added, changed, removed), details; empty where none."""
+        """Every difference between its root and its image: path, change (added, changed, removed), details; empty where none.
+
+        An instance that somebody entered has one more, whose change is `entered`, with the ledger's `entry` about it.
+        """
+
+    async def mark(self, instance: str, *, by: str, reason: str, entry: int) -> None:
+        """Note, durably and for as long as it lives, that somebody enters it; repeating it is harmless."""
+
+    async def entrance(self, instance: str, argv: Sequence[str], *, terminal: bool) -> tuple[str, ...]:
+        """What, run on the target, runs `argv` inside a running instance as its own user, at a terminal or not."""
 
 
 @dataclass(frozen=True)

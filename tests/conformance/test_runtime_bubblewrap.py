@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -9,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from vitrify.core.declaration import Limits
 from vitrify.ports import InstanceSpec, Runtime
 from vitrify.project.binaries import find_bubblewrap, find_caddy
 from vitrify.runtimes.bubblewrap import bubblewrap
 from vitrify.runtimes.on_host import OnHostRuntime
-from vitrify.testing.runtime_suite import RuntimeBench, RuntimeSuite
+from vitrify.testing.runtime_suite import SEARCH, Died, RuntimeBench, RuntimeSuite
 from vitrify.testing.this_machine import ThisMachine
 
 pytestmark = pytest.mark.e2e
@@ -32,6 +34,12 @@ class Layout:
         return True
 
 
+def dies(point: str) -> None:
+    """Whoever is about to start an instance."""
+    if point == "instance-start.intent":
+        raise Died("killed")
+
+
 @dataclass(frozen=True)
 class BubblewrapBench:
     """Real instances on this machine."""
@@ -39,7 +47,7 @@ class BubblewrapBench:
     machine: ThisMachine
 
     @property
-    def runtime(self) -> Runtime:
+    def runtime(self) -> OnHostRuntime:
         layout = Layout(str(self.machine.folder / "store"))
         return OnHostRuntime(self.machine.session, home=self.machine.home, images=layout, means={"bubblewrap": bubblewrap()})
 
@@ -61,6 +69,18 @@ class BubblewrapBench:
 
     def crash(self, identity: str) -> None:
         self.machine.kill_application(self.machine.instance(identity))
+
+    def searcher(self, identity: str) -> InstanceSpec:
+        return replace(self.spec(identity), argv=("/usr/bin/python3", "-I", "-c", SEARCH), port=None)
+
+    def dying(self) -> Runtime:
+        return replace(self.runtime, session=replace(self.machine.session, reached=dies))
+
+    def within(self, entrance: tuple[str, ...]) -> str:
+        return subprocess.run(entrance, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True).stdout
+
+    def holds(self, limits: Limits) -> bool:
+        return False
 
     def alter(self, identity: str, path: str) -> None:
         Path(f"{self.machine.instance(identity)}/layer0/upper{path}").write_text("not in the image")

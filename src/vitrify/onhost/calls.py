@@ -25,6 +25,8 @@ MODULES: Dict[str, Tuple[str, ...]] = {
         "instance.discard",
         "instance.logs",
         "instance.altered",
+        "instance.mark",
+        "instance.entrance",
         "instance.healthy",
     ),
     "outdated": ("outdated",),

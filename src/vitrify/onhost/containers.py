@@ -176,7 +176,8 @@ def _give_volumes(container: Container, podman: Podman) -> None:
 
 def _owner(container: Container, podman: Podman) -> Tuple[int, int]:
     user, _, group = container.user.partition(":")
-    rows = {row[0]: row for row in _rows(podman.run("cp", f"{container.name}:/etc/passwd", "-"))}
+    listed = podman.ask("cp", f"{container.name}:/etc/passwd", "-")
+    rows = {row[0]: row for row in (_rows(listed.stdout) if listed.returncode == 0 else [])}
     row = rows.get(user) or next((row for row in rows.values() if row[2] == user), None)
     if row is None and not user.isdigit():
         raise TargetFailed(f"there is no user {user} in the image", hint="declare it: `- user: {name: …}`")
@@ -206,7 +207,7 @@ def _held(spec: JSONObject) -> JSONObject:
     """What podman keeps for one instance beside its container."""
     wished, identity = _mapping(spec["container"]), str(spec["id"])
     secrets = [secret_name(identity, name) for name in _texts(wished["secrets"])]
-    return {"volumes": sorted(_named(wished["writable"]).values()), "secrets": list(secrets)}
+    return {"volumes": list(_named(wished["writable"]).values()), "secrets": list(secrets)}
 
 
 def end(identity: str, podman: Podman, *, grace: float) -> None:

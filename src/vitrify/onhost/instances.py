@@ -14,7 +14,7 @@ from typing import Callable, Dict, List, Mapping, Optional
 from vitrify.core.diagnostic import Denied, TargetFailed
 from vitrify.core.digest import JSON, JSONObject
 from vitrify.core.event import Event, Stage
-from vitrify.onhost import keeping
+from vitrify.onhost import entering, keeping
 from vitrify.onhost import podman as engine
 from vitrify.onhost.altered import altered, layer
 from vitrify.onhost.context import Context
@@ -180,13 +180,30 @@ def logs(_: Context, arguments: JSONObject) -> JSONObject:
 def alterations(_: Context, arguments: JSONObject) -> JSONObject:
     """Every difference between its sealed root and its image."""
     folder = _known(arguments)
-    podman = _podman(str(arguments["home"]), folder)
+    podman, entered = _podman(str(arguments["home"]), folder), entering.difference(folder)
     if podman is not None:
         from vitrify.onhost import containers
 
-        return {"altered": list(containers.alterations(folder, podman))}
+        return {"altered": [*entered, *containers.alterations(folder, podman)]}
     kept = (read_record(f"{folder}/spec.json") or {}).get("layers")
-    return {"altered": list(altered([layer(one) for one in kept] if isinstance(kept, list) else []))}
+    return {"altered": [*entered, *altered([layer(one) for one in kept] if isinstance(kept, list) else [])]}
+
+
+def mark(context: Context, arguments: JSONObject) -> JSONObject:
+    """Note durably that somebody enters it, before anybody does."""
+    folder, entry = _known(arguments), arguments.get("entry")
+    context.reached("instance-mark.intent")
+    entering.mark(folder, by=str(arguments["by"]), reason=str(arguments["reason"]), entry=entry if isinstance(entry, int) else 0)
+    context.reached("instance-mark.act")
+    return _shown(folder)
+
+
+def entrance(_: Context, arguments: JSONObject) -> JSONObject:
+    """The words that, run on this host, run `argv` inside."""
+    folder, argv = _known(arguments), arguments.get("argv")
+    words = [str(word) for word in argv] if isinstance(argv, list) else []
+    podman = _podman(str(arguments["home"]), folder)
+    return {"argv": list(entering.way_in(folder, words, terminal=arguments.get("terminal") is True, podman=podman))}
 
 
 def healthy(_: Context, arguments: JSONObject) -> JSONObject:
@@ -213,6 +230,7 @@ def _shown(folder: str) -> Dict[str, JSON]:
         "restarts": found.restarts,
         "exit_code": found.exit_code,
         "stop_at": found.stop_at,
+        "entered": entering.spoken(entering.marked(folder)),
     }
 
 
@@ -231,5 +249,7 @@ CALLS: Mapping[str, Callable[[Context, JSONObject], JSONObject]] = {
     "instance.discard": discard,
     "instance.logs": logs,
     "instance.altered": alterations,
+    "instance.mark": mark,
+    "instance.entrance": entrance,
     "instance.healthy": healthy,
 }

@@ -24,7 +24,7 @@ def volume(home: str, name: str) -> str:
 
 def is_new(folder: str) -> bool:
     """Whether nothing was ever kept in it, and nobody was given it."""
-    return os.stat(folder).st_uid == os.geteuid() and not os.listdir(folder)
+    return Path(folder).stat().st_uid == os.geteuid() and not any(Path(folder).iterdir())
 
 
 def give(folder: str, owner: Tuple[int, int]) -> None:

@@ -256,7 +256,7 @@ class ServerPart(Part):
     writable: list[Writable] = Field(default_factory=list)
     volumes: dict[Writable, VolumeName] = Field(default_factory=dict)
     capabilities: list[Capability] = Field(default_factory=list)
-    limits: LimitsPart = Field(default_factory=lambda: LimitsPart())
+    limits: LimitsPart = Field(default_factory=LimitsPart)
     health: Annotated[HealthPart | None, Given] = None
     route: Annotated[RoutePart | None, Given] = None
     rollout: RolloutPart = Field(default_factory=RolloutPart)
@@ -317,7 +317,13 @@ def _note(part: type[Part], error: ErrorDetails, node: Node, owner: Location, pr
 
 
 def _model_at(part: type[Part], path: tuple[int | str, ...]) -> type[Part] | None:
-    inner: dict[str, type[Part]] = {"health": HealthPart, "route": RoutePart, "rollout": RolloutPart, "hosts": HostPart, "limits": LimitsPart}
+    inner: dict[str, type[Part]] = {
+        "health": HealthPart,
+        "route": RoutePart,
+        "rollout": RolloutPart,
+        "hosts": HostPart,
+        "limits": LimitsPart,
+    }
     inner |= {"age": AgePart, "sops": SopsPart, "ansible_vault": AnsibleVaultPart}
     return inner.get(str(path[0])) if path else part
 

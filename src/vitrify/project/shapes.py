@@ -48,8 +48,10 @@ FILLED = frozenset(
 
 @dataclass(frozen=True)
 class Shape:
-    """What one key holds. `form` is text, integer, boolean, duration, share, memory, processors, list, map (of names to `items`),
-    part, section, variables, resources or anything.
+    """What one key holds.
+
+    `form` is text, integer, boolean, duration, share, memory, processors, list, map (of names to `items`), part, section, variables,
+    resources or anything.
     """
 
     form: str
@@ -108,7 +110,15 @@ def _shape(annotation: Any, metadata: Iterable[Any]) -> Shape:  # noqa: ANN401  
     return Shape(_TYPES.get(annotation, "anything"), choices, _pattern(metadata), least, most, _limit(metadata, "min_length") is not None)
 
 
-_TYPES: Mapping[Any, str] = {str: "text", int: "integer", bool: "boolean", float: "duration", Share: "share", Memory: "memory", Processors: "processors"}
+_TYPES: Mapping[Any, str] = {
+    str: "text",
+    int: "integer",
+    bool: "boolean",
+    float: "duration",
+    Share: "share",
+    Memory: "memory",
+    Processors: "processors",
+}
 
 
 def _limit(metadata: Iterable[Any], name: str) -> int | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from vitrify.core.declaration import Health
@@ -64,6 +64,15 @@ class OnHostRuntime:
         """Every difference between its root and its image."""
         return _objects((await self._call("altered", id=instance))["altered"])
 
+    async def mark(self, instance: str, *, by: str, reason: str, entry: int) -> None:
+        """Note that somebody enters it."""
+        await self._call("mark", id=instance, by=by, reason=reason, entry=entry)
+
+    async def entrance(self, instance: str, argv: Sequence[str], *, terminal: bool) -> tuple[str, ...]:
+        """What, run on the target, runs `argv` inside."""
+        words = (await self._call("entrance", id=instance, argv=list(argv), terminal=terminal))["argv"]
+        return tuple(str(word) for word in words) if isinstance(words, list) else ()
+
     async def _call(self, name: str, **arguments: JSON) -> JSONObject:
         return await self.session.call(f"instance.{name}", {"home": self.home, **arguments}, emit=self.emit)
 
@@ -105,6 +114,7 @@ def _instance(data: JSONObject) -> Instance:
         restarts=int(_number(data["restarts"])),
         exit_code=code if isinstance(code, int) else None,
         stop_at=None if at is None else _number(at),
+        entered=str(data.get("entered") or ""),
     )
 
 

@@ -98,7 +98,12 @@ def test_every_key_of_a_server_reaches_the_declaration(project: Project) -> None
         ("runtime: bubblewrap", "runtime: podman\n    limits: {cpu: half}", "11:19 this is not a number of processors", "0.5"),
         ("runtime: bubblewrap", "runtime: podman\n    limits: {disk: 1}", "11:14 there is no key `disk`", "memory, cpu, pids"),
         ("runtime: bubblewrap", "runtime: podman\n    capabilities: [all]", "11:20 'all' is not a capability", "NET_BIND"),
-        ("base: rootfs:./root\n    runtime: bubblewrap", "base: host\n    runtime: podman", "9:11 podman runs images that are whole", "rootfs:DIR"),
+        (
+            "base: rootfs:./root\n    runtime: bubblewrap",
+            "base: host\n    runtime: podman",
+            "9:11 podman runs images that are whole",
+            "rootfs:DIR",
+        ),
         ("replicas: 3", "replicas: 0", "11:15 0 is too small", "at least 1"),
         ("replicas: 3", "replicas: 21", "11:15 21 is too large", "at most 20"),
         ("replicas: 3", "replicas: true", "11:15 expected a whole number, not true", ""),
