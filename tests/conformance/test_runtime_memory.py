@@ -32,7 +32,7 @@ class MemoryBench:
     clock: Clock = field(default_factory=Clock)
 
     def __post_init__(self) -> None:
-        self.runtime = MemoryRuntime(self.clock, broken=("/no/such/program",))
+        self.runtime = MemoryRuntime(self.clock, broken=("/no/such/program",), searching=("/bin/search",))
 
     def spec(self, identity: str) -> InstanceSpec:
         return InstanceSpec(identity, IMAGE, ("/bin/web",), {}, {}, port=8000)
@@ -50,7 +50,7 @@ class MemoryBench:
         self.runtime.crash(identity)
 
     def searcher(self, identity: str) -> InstanceSpec:
-        return replace(self.spec(identity), writable=("/srv/count",))
+        return replace(self.spec(identity), argv=("/bin/search",), writable=("/srv/count",))
 
     def dying(self) -> MemoryRuntime:
         twin = copy(self.runtime)

@@ -25,10 +25,20 @@ class _Kept:
 
 
 class MemoryRuntime:
-    """Starts at once. `broken` are programs (`argv[0]`) that cannot be started; `ill` are images whose next instances never pass."""
+    """Starts at once. `broken` are programs (`argv[0]`) that cannot be started, `searching` tell what they may write to.
 
-    def __init__(self, clock: Callable[[], float], *, broken: tuple[str, ...] = (), ill: Mapping[str, str] | None = None) -> None:
-        self._clock, self._broken, self.ill = clock, broken, dict(ill or {})
+    `ill` are images whose next instances never pass.
+    """
+
+    def __init__(
+        self,
+        clock: Callable[[], float],
+        *,
+        broken: tuple[str, ...] = (),
+        searching: tuple[str, ...] = (),
+        ill: Mapping[str, str] | None = None,
+    ) -> None:
+        self._clock, self._broken, self._searching, self.ill = clock, broken, searching, dict(ill or {})
         self._kept: dict[str, _Kept] = {}
         self.dies_before_start: BaseException | None = None
         self._ports = FIRST_PORT
@@ -52,7 +62,9 @@ class MemoryRuntime:
         return known.instance
 
     def _start(self, kept: _Kept) -> None:
-        kept.lines += [f"{kept.spec.id} started", *(f"could write {path}" for path in (*kept.spec.writable, *kept.spec.volumes)), "looked"]
+        kept.lines.append(f"{kept.spec.id} started")
+        if kept.spec.argv[0] in self._searching:
+            kept.lines += [*(f"could write {path}" for path in (*kept.spec.writable, *kept.spec.volumes)), "looked"]
         if kept.spec.argv[0] in self._broken:
             kept.instance = replace(kept.instance, state="restarting", restarts=1, exit_code=127, stop_at=None)
         else:
