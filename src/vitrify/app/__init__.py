@@ -9,13 +9,26 @@ from dataclasses import replace
 from functools import partial
 
 from vitrify.app.wiring import LOCAL, Ask, Options, Wiring
-from vitrify.core.declaration import Host, Server
+from vitrify.core.declaration import Host, Lifecycle, Server
 from vitrify.core.diagnostic import PlanStale, UsageInvalid
 from vitrify.core.digest import JSONObject
 from vitrify.core.drift import Audit
 from vitrify.core.event import Emit
 from vitrify.core.plan import HostPlan, Plan, Selection
-from vitrify.core.report import LAST, Applied, Check, Converged, EntryView, Outdated, Released, ReleaseStatus, ServerStatus, Verified, Which
+from vitrify.core.report import (
+    LAST,
+    Applied,
+    Check,
+    Converged,
+    Entered,
+    EntryView,
+    Outdated,
+    Released,
+    ReleaseStatus,
+    ServerStatus,
+    Verified,
+    Which,
+)
 
 __all__ = ("App", "Options")
 
@@ -162,6 +175,22 @@ class App:
         from vitrify.lifecycle.retire import retire
 
         return asyncio.run(retire(server, LOCAL, self._wiring.world))
+
+    def enter(self, server: str, command: tuple[str, ...], *, instance: str, reason: str, terminal: bool) -> tuple[Entered, ...]:
+        """Run a command on each host of a mutable server, or inside one instance of an immutable one, where there is a reason."""
+        from vitrify.app.terminal import at_terminal
+        from vitrify.lifecycle import entering
+
+        found, world = self._server(server), self._wiring.world
+        wish = entering.Wish(command, reason, instance, terminal)
+        if found.lifecycle is Lifecycle.IMMUTABLE:
+            visit = asyncio.run(entering.into_instance(found, wish, world))
+            entered = entering.carried_out(visit, world, run=at_terminal)
+            released, left = asyncio.run(entering.leave(found, visit, world))
+            return (replace(entered, replaced=released.instances if released else (), left=left),)
+        ways = {host: self._wiring.on_host(host, command, terminal=terminal) for host in found.hosts}
+        visits = (replace(entering.onto_host(found, host, wish, world), argv=way) for host, way in ways.items())
+        return tuple(entering.carried_out(visit, world, run=at_terminal) for visit in visits)
 
     def logs(self, name: str, *, lines: int) -> str:
         """The last lines of an instance, or of each live instance of a server."""

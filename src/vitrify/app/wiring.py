@@ -239,6 +239,10 @@ class Wiring:
             if hosts:
                 await self._ssh.give_up()
 
+    def on_host(self, host: Host, argv: tuple[str, ...], *, terminal: bool) -> tuple[str, ...]:
+        """What runs these words on a host, from here."""
+        return self._ssh.running(host, argv, terminal=terminal) if host.is_remote else argv
+
     @asynccontextmanager
     async def _session(self, host: Host, *, anew: bool = False) -> AsyncIterator[Session]:
         session = await (self._ssh.connect(host, anew=anew) if host.is_remote else self._transport.connect(host))

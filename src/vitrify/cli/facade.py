@@ -10,7 +10,7 @@ if TYPE_CHECKING:  # help and usage errors are told before any of these is neede
     from vitrify.core.drift import Audit
     from vitrify.core.event import Emit
     from vitrify.core.plan import Plan
-    from vitrify.core.report import Applied, Check, EntryView, Outdated, Released, ReleaseStatus, ServerStatus, Verified, Which
+    from vitrify.core.report import Applied, Check, Entered, EntryView, Outdated, Released, ReleaseStatus, ServerStatus, Verified, Which
 
 
 @dataclass(frozen=True)
@@ -84,6 +84,9 @@ class Application(Protocol):
 
     def retire(self, server: str) -> int:
         """Stop and discard every instance of a server; returns how many there were."""
+
+    def enter(self, server: str, command: tuple[str, ...], *, instance: str, reason: str, terminal: bool) -> tuple[Entered, ...]:
+        """Run a command on a server's hosts, or inside an instance where there is a reason."""
 
     def logs(self, name: str, *, lines: int) -> str:
         """The last lines of an instance, or of each live instance of a server."""

@@ -121,6 +121,7 @@ async def _instance(
         age_seconds=max(0.0, now - instance.started_at),
         restarts=instance.restarts,
         health=health,
+        entered=instance.entered,
     )
 
 
