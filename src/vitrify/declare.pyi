@@ -132,6 +132,12 @@ class _Rollout(TypedDict, total=False):
     keep_warm: str
     retain: int
 
+class _Limits(TypedDict, total=False):
+    """What one instance may use."""
+    memory: str
+    cpu: int | str
+    pids: int
+
 def project(
     name: str,
     *,
@@ -153,9 +159,12 @@ def server(
     resources: Sequence[Resource],
     base: str = ...,
     on_image: Literal['drop', 'refuse'] = ...,
-    runtime: Literal['bubblewrap'] = ...,
+    runtime: Literal['bubblewrap', 'podman'] = ...,
     replicas: int = ...,
     writable: Sequence[str] = ...,
+    volumes: Mapping[str, str] = ...,
+    capabilities: Sequence[str] = ...,
+    limits: _Limits = ...,
     health: _Health = ...,
     route: _Route = ...,
     rollout: _Rollout = ...,

@@ -53,7 +53,7 @@ async def into_instance(server: Server, wish: Wish, world: World) -> Visit:
         raise Denied(
             f"{server.name} is immutable: nobody enters its instances",
             why="what was changed inside would be lost with the instance, and nobody would know of it",
-            hint='change the declaration and apply; where it burns, `--break-glass "REASON"` is recorded, and the instance replaced after it',
+            hint='change the declaration and apply; where it burns, `--break-glass "REASON"` is recorded, and the instance replaced',
         )
     async with world.site(host) as site:
         instance = _chosen(server.name, wish.instance, await site.runtime.instances(world.labels(server.name)), world)

@@ -91,15 +91,7 @@ def failed(words: Tuple[str, ...], said: bytes) -> TargetFailed:
 
 def settle(home: str, storage: str) -> Podman:
     """The podman to be used from now on in this home. `storage` is a folder that holds its containers, "" for podman's own."""
-    program = shutil.which("podman")
-    if program is None:
-        raise TargetFailed("podman is not on this host", hint="apt-get install podman crun netavark catatonit uidmap")
-    if not any(os.access(path, os.X_OK) for path in _INIT):
-        why = "podman starts it in each container, so that an application hears that it is to end"
-        raise TargetFailed("catatonit is not on this host", why=why, hint="apt-get install catatonit")
-    if os.geteuid() != 0:
-        _check_ranges()
-    argv = [program, *_stored(storage)]
+    argv = [check(), *_stored(storage)]
     if not Path("/run/systemd/system").is_dir():
         argv += ["--cgroup-manager", "cgroupfs", "--events-backend", "file"]
     if halved():
@@ -108,6 +100,19 @@ def settle(home: str, storage: str) -> Podman:
     if read_record(f"{home}/{RECORD}") != record:
         write_record(f"{home}/{RECORD}", record)
     return Podman(tuple(argv), _environment())
+
+
+def check() -> str:
+    """The path of podman, where all that it needs is here; TargetFailed with the line that mends what is not."""
+    program = shutil.which("podman")
+    if program is None:
+        raise TargetFailed("podman is not on this host", hint="apt-get install podman crun netavark catatonit uidmap")
+    if not any(os.access(path, os.X_OK) for path in _INIT):
+        why = "podman starts it in each container, so that an application hears that it is to end"
+        raise TargetFailed("catatonit is not on this host", why=why, hint="apt-get install catatonit")
+    if os.geteuid() != 0:
+        _check_ranges()
+    return program
 
 
 def known(home: str) -> Optional[Podman]:

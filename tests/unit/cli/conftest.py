@@ -23,6 +23,7 @@ from vitrify.core.report import (
     Applied,
     Check,
     Converged,
+    Entered,
     EntryView,
     InstanceStatus,
     Outcome,
@@ -156,6 +157,10 @@ class FakeApplication:
     def retire(self, server: str) -> int:
         self._called("retire", server=server)
         return 2
+
+    def enter(self, server: str, command: tuple[str, ...], *, instance: str, reason: str, terminal: bool) -> tuple[Entered, ...]:
+        self._called("enter", server=server, command=command, instance=instance, reason=reason, terminal=terminal)
+        return (Entered("local", 3, instance="web-1", entry=7, replaced=("web-2",)),)
 
     def logs(self, name: str, *, lines: int) -> str:
         self._called("logs", name=name, lines=lines)

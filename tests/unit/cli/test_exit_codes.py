@@ -150,3 +150,13 @@ def test_an_interruption_ends_cleanly(console: Console) -> None:
 
     assert ended.code is Exit.INTERRUPTED
     assert "Stopped." in ended.err
+
+
+def test_a_command_that_failed_inside_an_instance_fails_the_exec_and_says_what_became_of_it(console: Console) -> None:
+    ended = console("exec", "web", "--break-glass", "why", "--", "false", "-o", "json")
+
+    name, given = console.app.calls[-1]
+    assert ended.code is Exit.FAILED
+    assert (name, given["command"], given["reason"]) == ("enter", ("false", "-o", "json"), "why")
+    assert "the command ended with 3, ledger entry 7" in ended.out
+    assert "web-2" in ended.out
