@@ -15,6 +15,7 @@ from vitrify.ports import InstanceSpec, Runtime
 from vitrify.project.binaries import find_bubblewrap, find_caddy
 from vitrify.runtimes.bubblewrap import bubblewrap
 from vitrify.runtimes.on_host import OnHostRuntime
+from vitrify.stores.carrying import NearbyCarrier
 from vitrify.testing.runtime_suite import SEARCH, Died, RuntimeBench, RuntimeSuite
 from vitrify.testing.this_machine import ThisMachine
 
@@ -48,8 +49,8 @@ class BubblewrapBench:
 
     @property
     def runtime(self) -> OnHostRuntime:
-        layout = Layout(str(self.machine.folder / "store"))
-        return OnHostRuntime(self.machine.session, home=self.machine.home, images=layout, means={"bubblewrap": bubblewrap()})
+        carrier = NearbyCarrier(Layout(str(self.machine.folder / "store")))
+        return OnHostRuntime(self.machine.session, home=self.machine.home, images=carrier, means={"bubblewrap": bubblewrap()})
 
     def spec(self, identity: str) -> InstanceSpec:
         wish = self.machine.wish(identity)

@@ -19,6 +19,7 @@ from vitrify.onhost import instances, keeping
 from vitrify.ports import InstanceSpec, Runtime
 from vitrify.runtimes.on_host import OnHostRuntime
 from vitrify.runtimes.podman import podman
+from vitrify.stores.carrying import NearbyCarrier
 from vitrify.testing.direct_session import DirectSession
 from vitrify.testing.podman_storage import Storage, podman_storage
 from vitrify.testing.python_root import python_root
@@ -84,7 +85,7 @@ class PodmanBench:
     @property
     def runtime(self) -> OnHostRuntime:
         means = {"podman": podman(str(self.built.storage.folder))}
-        return OnHostRuntime(self.session, home=self.home, images=self.built.layout, means=means)
+        return OnHostRuntime(self.session, home=self.home, images=NearbyCarrier(self.built.layout), means=means)
 
     def spec(self, identity: str) -> InstanceSpec:
         argv = ("/usr/bin/python3", "-I", "/srv/app/serve.py")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 from vitrify.core.declaration import Host, Server
@@ -12,6 +13,8 @@ from vitrify.core.plan import ReleasePlan
 from vitrify.core.report import Released
 from vitrify.lifecycle import record
 from vitrify.lifecycle.audit import altered_findings, record_new, unauthorised
+from vitrify.lifecycle.lodging import lodging
+from vitrify.lifecycle.lodging import to_json as lodging_to_json
 from vitrify.lifecycle.operation import SPOKEN, Intended, Rollout, moved
 from vitrify.lifecycle.proposal import Wanted, declared, propose, standing, wanted_of
 from vitrify.lifecycle.retire import RETIRE, carry_out_retirement
@@ -19,7 +22,7 @@ from vitrify.lifecycle.rollout import abort, carry_out
 from vitrify.lifecycle.settings import SecretValue, from_json, known_secrets, to_json
 from vitrify.lifecycle.world import Site, World
 from vitrify.onhost.layout import LABEL_FINGERPRINT
-from vitrify.ports import Image, Operation, Release
+from vitrify.ports import Image, Made, Operation, Release
 
 
 async def plan(server: Server, host: Host, world: World) -> ReleasePlan:
@@ -41,6 +44,8 @@ async def _bake(wanted: Wanted, site: Site, world: World) -> Image:
         image = await site.builder.bake(wanted.request, emit=world.emit)
     except DeclarationInvalid as error:  # a target does not know where in the declaration it stands
         raise DeclarationInvalid(replace(one, where=one.where or wanted.server.where) for one in error.diagnostics) from error
+    made = Made(world.project_id, wanted.server.name, wanted.server.digest, wanted.resources)
+    await asyncio.to_thread(site.evidence.certify, image, made)
     newest = record.last(world.ledger, server=wanted.server.name, kinds=("bake.done",))
     if newest is None or newest.body.get("image") != image.digest:
         body: JSONObject = {
@@ -68,7 +73,7 @@ async def apply(server: Server, host: Host, planned: ReleasePlan, world: World) 
                 await _clear(operation, site, world, secret=known_secrets(server.secrets))
                 due = await propose(server, host, site, world)
             if due.kind == "release":
-                return await _release(wanted_of(server, world), site, world)
+                return await _release(wanted_of(server, world), host, site, world)
             return await (_unchanged(server, site, world) if due.empty else _replace(server, due, site, world))
 
 
@@ -93,7 +98,7 @@ def _spoken(plan: ReleasePlan) -> str:
     return f"{plan.kind} of release {plan.release}{f' while {plan.live} is live' if plan.live else ''}{which}"
 
 
-async def _release(wanted: Wanted, site: Site, world: World) -> Released:
+async def _release(wanted: Wanted, host: Host, site: Site, world: World) -> Released:
     image, live = await _bake(wanted, site, world), _live(wanted.server.name, world)
     if live and (live.image, declared(live)) == (image.digest, wanted.declared):
         return await _unchanged(wanted.server, site, world)  # the base was touched, but there is the same in it
@@ -105,6 +110,7 @@ async def _release(wanted: Wanted, site: Site, world: World) -> Released:
         settings={
             **to_json(wanted.settings),
             "declared": wanted.declared,
+            "host": lodging_to_json(host),
             "base": labels.get(LABEL_FINGERPRINT) if isinstance(labels, dict) else None,
         },
         resources=wanted.resources,
@@ -161,10 +167,10 @@ async def _replace(server: Server, due: ReleasePlan, site: Site, world: World) -
     return await carry_out(await _opened(live, "replace", site, world, secret=secret, keep=keep, out=due.replace))
 
 
-async def rollback(server: str, host: Host, world: World, *, to: int | None, secret: SecretValue) -> Released:
+async def rollback(server: str, world: World, *, to: int | None, secret: SecretValue) -> Released:
     """Make a former release live again: at once while its instances are warm, by launching its image otherwise."""
     with world.claim(server):
-        async with world.site(host) as site:
+        async with world.site(lodging(server, world)) as site:
             open_operation = world.state.open_operation(server)
             if open_operation and open_operation.kind == "rollback" and to in (None, open_operation.release):
                 return await carry_out(await _reopened(open_operation, site, world, secret=secret))

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from vitrify.core.digest import JSONObject
-from vitrify.project.binaries import find_bubblewrap
+from vitrify.project.tools import bubblewrap_here
 from vitrify.runtimes.on_host import Means
 
 
-def bubblewrap(program: Callable[[], str] = find_bubblewrap) -> Means:
+def bubblewrap(program: Callable[[], Awaitable[str]] = bubblewrap_here) -> Means:
     """`program` tells its path when something is launched, and not before: most calls need none."""
 
-    def means() -> JSONObject:
-        return {"bwrap": program()}
+    async def means() -> JSONObject:
+        return {"bwrap": await program()}
 
     return means

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from vitrify.core.declaration import Health
 from vitrify.core.diagnostic import TargetFailed, UsageInvalid
 from vitrify.core.digest import JSON, JSONObject
 from vitrify.core.event import Emit, silence
-from vitrify.ports import ImageStore, Instance, InstanceSpec, Session
+from vitrify.ports import Carrier, Instance, InstanceSpec, Session
 
-Means = Callable[[], JSONObject]
+Means = Callable[[], Awaitable[JSONObject]]
 """What one runtime needs to be told when something is launched; asked then, and not before."""
 
 
@@ -24,7 +24,7 @@ class OnHostRuntime:
 
     session: Session
     home: str
-    images: ImageStore
+    images: Carrier
     means: Mapping[str, Means]
     emit: Emit = silence
 
@@ -32,8 +32,8 @@ class OnHostRuntime:
         """Start this instance, or adopt the one of the same id."""
         if spec.runtime not in self.means:
             raise UsageInvalid(f"there is no runtime {spec.runtime!r}", hint=f"known are {', '.join(self.means)}")
-        means = self.means[spec.runtime]()
-        return _instance(await self._call("launch", spec=_wish(spec), layout=self.images.folder(spec.image), **means))
+        layout = await self.images.bring(spec.image, emit=self.emit)
+        return _instance(await self._call("launch", spec=_wish(spec), layout=layout, **await self.means[spec.runtime]()))
 
     async def instances(self, labels: Mapping[str, str]) -> tuple[Instance, ...]:
         """All instances that carry these labels; oldest first."""

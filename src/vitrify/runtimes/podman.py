@@ -9,7 +9,7 @@ from vitrify.runtimes.on_host import Means
 def podman(storage: str = "") -> Means:
     """`storage` is a folder on the host that holds images and containers; "" is podman's own."""
 
-    def means() -> JSONObject:
+    async def means() -> JSONObject:
         return {"storage": storage}
 
     return means
