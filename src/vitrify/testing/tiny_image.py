@@ -53,12 +53,15 @@ def _folder(root: Path) -> bytes:
     held = io.BytesIO()
     with tarfile.open(fileobj=held, mode="w", format=tarfile.PAX_FORMAT) as archive:
         for name in sorted(path.name for path in root.iterdir()):
-            archive.add(root / name, arcname=name, filter=_owned_by_root)
-    return held.getvalue()
+            archive.add(root / name, arcname=name, filter=_plain)
+        end = archive.offset
+    return held.getvalue()[:end] + bytes(1024)
 
 
-def _owned_by_root(member: tarfile.TarInfo) -> tarfile.TarInfo:
+def _plain(member: tarfile.TarInfo) -> tarfile.TarInfo:
+    """Root's, and no fraction of a second: what Python compiled is compared with its source to the second."""
     member.uid = member.gid = 0
+    member.mtime = int(member.mtime)
     return member
 
 
