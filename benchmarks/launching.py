@@ -43,9 +43,11 @@ class Layout:
     path: str
 
     def folder(self, image: str) -> str:
+        """It."""
         return self.path
 
     def has(self, image: str) -> bool:
+        """Always."""
         return True
 
 

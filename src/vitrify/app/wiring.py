@@ -291,7 +291,7 @@ class Wiring:
         return Site(
             session=session,
             builder=self._builder(session),
-            runtime=OnHostRuntime(session, home=home, images=NearbyCarrier(self._store), means=means, emit=self._emit),
+            runtime=OnHostRuntime(session, home=home, images=NearbyCarrier(self._store), means=means, emit=self._emit, lasting=True),
             router=CaddyRouter(session, home=home, emit=self._emit),
             evidence=self.evidence,
         )
@@ -312,7 +312,7 @@ class Wiring:
         return Site(
             session=session,
             builder=self._builder(here),
-            runtime=OnHostRuntime(session, home=home, images=carrier, means=means, emit=self._emit),
+            runtime=OnHostRuntime(session, home=home, images=carrier, means=means, emit=self._emit, lasting=True),
             router=CaddyRouter(session, home=home, caddy=tools.caddy, emit=self._emit, outside=host.address),
             evidence=self.evidence,
         )

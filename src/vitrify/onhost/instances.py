@@ -14,7 +14,7 @@ from typing import Callable, Dict, List, Mapping, Optional
 from vitrify.core.diagnostic import Denied, TargetFailed
 from vitrify.core.digest import JSON, JSONObject
 from vitrify.core.event import Event, Stage
-from vitrify.onhost import entering, keeping
+from vitrify.onhost import entering, keeping, reviving
 from vitrify.onhost import podman as engine
 from vitrify.onhost.altered import altered, layer
 from vitrify.onhost.context import Context
@@ -60,6 +60,8 @@ def launch(context: Context, arguments: JSONObject) -> JSONObject:
     with keeping.lock(f"{folder}/launch.lock"):
         _ready(home, folder)
         keeping.keep(folder)
+    if arguments.get("lasting") is True:
+        reviving.arrange(home)
     context.reached("instance-start.act")
     context.emit(Event("instance.launch", Stage.DONE, wish.id))
     return _shown(folder)
@@ -167,6 +169,8 @@ def discard(context: Context, arguments: JSONObject) -> JSONObject:
         folder.rename(gone)
         sync_folder(str(place))
         remove_tree(str(gone))
+    if next(folders(home), None) is None:
+        reviving.dismiss(home)
     context.reached("instance-discard.act")
     return {"id": identifier}
 

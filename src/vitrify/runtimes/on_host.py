@@ -27,13 +27,16 @@ class OnHostRuntime:
     images: Carrier
     means: Mapping[str, Means]
     emit: Emit = silence
+    lasting: bool = False
+    """Whether what runs is to run again after a reboot of the target, where systemd can see to that."""
 
     async def launch(self, spec: InstanceSpec) -> Instance:
         """Start this instance, or adopt the one of the same id."""
         if spec.runtime not in self.means:
             raise UsageInvalid(f"there is no runtime {spec.runtime!r}", hint=f"known are {', '.join(self.means)}")
         layout = await self.images.bring(spec.image, emit=self.emit)
-        return _instance(await self._call("launch", spec=_wish(spec), layout=layout, **await self.means[spec.runtime]()))
+        means = await self.means[spec.runtime]()
+        return _instance(await self._call("launch", spec=_wish(spec), layout=layout, lasting=self.lasting, **means))
 
     async def instances(self, labels: Mapping[str, str]) -> tuple[Instance, ...]:
         """All instances that carry these labels; oldest first."""
