@@ -25,7 +25,11 @@ from vitrify.testing.memory_system import MemorySystem
 from vitrify.testing.this_host import ThisHost
 
 BIN = max(Path("/usr/lib/postgresql").glob("*/bin"), default=Path("/nowhere"))
-pytestmark = [pytest.mark.e2e, pytest.mark.skipif(not (BIN / "initdb").exists(), reason="postgresql-15 is not installed")]
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.xdist_group("postgres"),
+    pytest.mark.skipif(not (BIN / "initdb").exists(), reason="postgresql-15 is not installed"),
+]
 OWNER = "postgres" if os.geteuid() == 0 else getpass.getuser()
 
 

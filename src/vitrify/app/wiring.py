@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import socket
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -11,7 +12,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vitrify.core.declaration import Declaration, Host
+from vitrify.core.declaration import Declaration, Host, Server
 from vitrify.core.diagnostic import UsageInvalid
 from vitrify.core.digest import PLAIN
 from vitrify.core.event import Emit
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from vitrify.strangers import Installed
     from vitrify.transports.local import LocalTransport
     from vitrify.transports.ssh import SshTransport
+    from vitrify.transports.waiting import Waiting
 
 LOCAL = Host("local")
 _AS_ROOT = ("sh", "-c", 'test "$(id -u)" = 0 && exec "$@"; exec sudo -- "$@"', "sh")
@@ -265,11 +267,26 @@ class Wiring:
 
     @asynccontextmanager
     async def _session(self, host: Host, *, anew: bool = False) -> AsyncIterator[Session]:
-        session = await (self._ssh.connect(host, anew=anew) if host.is_remote else self._transport.connect(host))
+        if host.is_remote and not anew:
+            async with self._waiting.session(host) as session:
+                yield session
+            return
+        session = await (self._ssh.connect(host, anew=True) if host.is_remote else self._transport.connect(host))
         try:
             yield session
         finally:
             await session.close()
+
+    @cached_property
+    def _waiting(self) -> Waiting:
+        from vitrify.transports.waiting import Waiting
+
+        return Waiting(self._ssh.connect, at_most=self._options.parallel, clock=time.monotonic)
+
+    async def hang_up(self) -> None:
+        """End the sessions that were kept for what might come after."""
+        if "_waiting" in vars(self):
+            await self._waiting.close()
 
     @asynccontextmanager
     async def _site(self, host: Host) -> AsyncIterator[Site]:
@@ -339,6 +356,13 @@ class Wiring:
         from vitrify.ledger.checkpoint import Verifier
 
         return tuple(Verifier.parse(author) for author in self._known_identity().authors)
+
+    def write_disk(self, image: str, server: Server, *, form: str, into: str) -> int:
+        """Write a bootable disk of an image in the store; its size in bytes."""
+        from vitrify.builders import disk
+
+        wish = disk.Wish(image, form, server.writable)
+        return disk.write(self._store.folder(image), wish, Path(into), emit=self._emit)
 
     def verify_image(self, name: str, *, keys: Sequence[str]) -> ImageVerified:
         """Check an image: of a server, by its digest, or in an OCI layout that came from elsewhere."""

@@ -82,6 +82,9 @@ class Application(Protocol):
     def bake(self, server: str) -> tuple[str, int]:
         """Bake a server's image: its digest and its size in bytes."""
 
+    def bake_disk(self, server: str, *, form: str, into: str) -> tuple[str, int]:
+        """Bake a server's image and write a bootable disk of it: the image's digest and the disk's size in bytes."""
+
     def releases(self, server: str) -> tuple[ReleaseStatus, ...]:
         """The releases of one server, or of all where `server` is empty; newest first."""
 
@@ -120,6 +123,9 @@ class Application(Protocol):
 
     def init(self, folder: str, *, name: str) -> tuple[str, ...]:
         """Write a starting declaration; returns the files written."""
+
+    def close(self) -> None:
+        """End what is kept open between two of these."""
 
 
 Open = Callable[[Scope, "Emit", Mapping[str, str]], Application]

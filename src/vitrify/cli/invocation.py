@@ -39,6 +39,14 @@ class Invocation:
         """The application, opened when first needed."""
         return self.surroundings.open_app(self.scope, self.screen.emit, self.surroundings.environ)
 
+    def close(self) -> None:
+        """End what the screen and the application hold."""
+        try:
+            self.screen.close()
+        finally:
+            if "app" in vars(self):
+                self.app.close()
+
 
 Run = Callable[..., Exit]
 """A verb's function: `run(invocation, **flags)`."""

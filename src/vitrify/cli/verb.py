@@ -62,7 +62,7 @@ class Verb(click.Command):
             invocation.screen.fail(error, folder=invocation.scope.folder)
             return exit_for(error)
         finally:
-            invocation.screen.close()
+            invocation.close()
         return ended
 
 

@@ -165,6 +165,8 @@ class Kind(ABC):
     """Whether its paths belong to others as well, as the file does that a line stands in."""
     together: ClassVar[bool] = False
     """Whether changes of this kind that follow each other are made in one act, by `enact_all`."""
+    confined: ClassVar[bool] = False
+    """Whether a change writes its `affected` paths and nothing else: such changes are made one by one, but announced many at a time."""
     locks_out: ClassVar[bool] = False
     """Whether any change of this kind can cut the way by which the host is reached. `core.access` says so of paths and of services."""
     live_only: ClassVar[FrozenSet[str]] = frozenset()

@@ -11,14 +11,15 @@ from vitrify.core.digest import JSON, JSONObject
 from vitrify.core.event import Event, Stage
 from vitrify.core.resource import Address, Resource, Sureness
 from vitrify.onhost import runs as told
+from vitrify.onhost.acts import acts
 from vitrify.onhost.baseline import Baseline, Keeper, managed_folders
-from vitrify.onhost.change import carry_out, listeners
+from vitrify.onhost.change import Work, carry_out, left_open, listeners, outcome_record
 from vitrify.onhost.context import Context
 from vitrify.onhost.dead_man import arm, armed, need_timer, seconds_of
 from vitrify.onhost.images import Images
 from vitrify.onhost.journal import Journal, Keep, all_runs, forget_old
 from vitrify.onhost.memory import Holder
-from vitrify.onhost.observe import Look, holds, look, observe, observed, settled
+from vitrify.onhost.observe import Look, holds, look, observe, observed
 from vitrify.onhost.ownership import Holding, Ownership
 from vitrify.onhost.runs import Run, Step, identity
 from vitrify.onhost.scope import Here, objects
@@ -134,7 +135,7 @@ class _Enactment:
         ownership = self._seen.ownership
         self._hold(ownership)
         results, failed = [], False
-        for group in self._groups():
+        for group in acts(self._request.changes, self._here.context.kinds, wished=self._wished):
             ended = {} if failed else self._together(group, ownership)
             failed = failed or any(outcome == "failed" for outcome, _ in ended.values())
             for change in group:
@@ -145,9 +146,9 @@ class _Enactment:
         self._here.context.reached("run.act")
         self._journal.append({"record": "end", "at": self._now(), "outcome": told.FAILED if failed else told.DONE})
         self._here.context.reached("run.outcome")
-        forget_old(self._here.memory, all_runs(self._here.memory), self._request.keep)
+        kept = forget_old(self._here.memory, all_runs(self._here.memory), self._request.keep)
         held = ((holding.project, holding.server, holding.resource.address.kind) for holding in ownership)
-        forget_unused(self._here.memory, held=held, runs=(run.kinds for run in all_runs(self._here.memory)))
+        forget_unused(self._here.memory, held=held, runs=(run.kinds for run in kept))
         answered: List[JSON] = [dict(result) for result in results]
         return {"run": self._run.id, "results": answered, "baseline": baseline.digest, "armed": [*armed(self._here)]}
 
@@ -177,21 +178,8 @@ class _Enactment:
 
     def _settle(self) -> None:
         """Write down how the steps ended that a killed process could not, and take away what it left behind."""
-        for step in settled(self._here, self._run):
-            paths = [image.path for image in step.before]
-            self._images.clear(image.path for image in step.before)
-            after = [self._images.take(path, keep=False) for path in paths]
-            self._journal.append(
-                {
-                    "record": "outcome",
-                    "step": step.number,
-                    "outcome": step.outcome,
-                    "left": step.left,
-                    "error": "",
-                    "after": [image.to_json() for image in after],
-                    "times": dict(self._images.folders(paths)),
-                }
-            )
+        for step in left_open(self._here, self._images, self._run):
+            self._journal.append(outcome_record(step))
         for step in self._run.steps:
             self._keeper.touched(image.path for image in step.before)
         for held in self._run.held:
@@ -224,25 +212,8 @@ class _Enactment:
                 key = (self._run.project, self._run.server, str(entry["address"]))
                 ownership.put(key, after if isinstance(after, dict) else None)
 
-    def _groups(self) -> List[List[Change]]:
-        """The changes in order, those in one list that are made in one act."""
-        groups: List[List[Change]] = []
-        for change in self._request.changes:
-            joins = bool(groups) and self._act_of(groups[-1][0]) == self._act_of(change) != ()
-            if joins:
-                groups[-1].append(change)
-            else:
-                groups.append([change])
-        return groups
-
-    def _act_of(self, change: Change) -> Tuple[object, ...]:
-        """Equal for neighbours that go together; empty for whatever is made alone."""
-        name = change.resource.address.kind
-        leaving = change.resource.address not in self._wished
-        return (name, change.action is Action.REMOVE, leaving) if self._here.context.kinds[name].together else ()
-
     def _together(self, group: Sequence[Change], ownership: Ownership) -> Dict[Address, Tuple[str, str]]:
-        """Make these changes in one act; returns how each ended, and why not well."""
+        """Make these changes under one announcement; returns how each ended, and why not well."""
         ended: Dict[Address, Tuple[str, str]] = {}
         due: List[Change] = []
         for change in group:
@@ -253,7 +224,8 @@ class _Enactment:
         for step in self._act(due, ownership) if due else ():
             ownership.follow(self._run, step)
             self._keeper.touched(image.path for image in step.before)
-            self._say(step.change, Stage.FAILED if step.error else Stage.DONE, step.error)
+            if step.outcome != told.SKIPPED:
+                self._say(step.change, Stage.FAILED if step.error else Stage.DONE, step.error)
             ended[step.change.resource.address] = (step.outcome, step.error)
         return ended
 
@@ -269,17 +241,18 @@ class _Enactment:
         return True
 
     def _act(self, changes: Sequence[Change], ownership: Ownership) -> Tuple[Step, ...]:
-        for change in changes:
-            self._say(change, Stage.STARTED)
-            self._owe(change)
         opaque = changes[0].sureness is Sureness.OPAQUE and bool(self._folders)
         before = self._keeper.sweep(self._folders, Baseline.remembered(self._here).entries) if opaque else {}
         steps = tuple(self._step(change, ownership) for change in changes)
-        leaving = changes[0].resource.address not in self._wished
-        steps = carry_out(self._here, self._journal, self._images, steps, leaving=leaving)
+        work = Work(self._begin_one, leaving=changes[0].resource.address not in self._wished)
+        steps = carry_out(self._here, self._journal, self._images, steps, work=work)
         if opaque:
             self._keeper.compare(before, self._keeper.sweep(self._folders, before))
         return steps
+
+    def _begin_one(self, change: Change) -> None:
+        self._say(change, Stage.STARTED)
+        self._owe(change)
 
     def _step(self, change: Change, ownership: Ownership) -> Step:
         self._number += 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field, replace
-from typing import Callable, Dict, Iterable, List, Mapping, Optional, Tuple
+from typing import Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
 
 from vitrify.core.difference import Change
 from vitrify.core.digest import JSON, JSONObject, digest_of
@@ -16,7 +16,7 @@ from vitrify.onhost.memory import damaged, refuse_newer
 WHOLE, PART, NOTHING = "whole", "part", "nothing"
 """How much of a change is in place after its step."""
 
-DONE, FAILED, INTERRUPTED = "done", "failed", "interrupted"
+DONE, FAILED, INTERRUPTED, SKIPPED = "done", "failed", "interrupted", "skipped"
 
 
 @dataclass(frozen=True)
@@ -96,9 +96,14 @@ class Run:
         """done, failed, interrupted, unfinished or undone."""
         return "undone" if self.undone else self.ended or "unfinished"
 
+    @property
+    def made(self) -> Tuple[Step, ...]:
+        """The steps that were not passed over."""
+        return tuple(step for step in self.steps if step.outcome != SKIPPED)
+
     def summary(self) -> JSONObject:
         """One row of `status`."""
-        found: JSONObject = {"run": self.id, "by": self.by, "at": self.at, "state": self.state, "changes": len(self.steps)}
+        found: JSONObject = {"run": self.id, "by": self.by, "at": self.at, "state": self.state, "changes": len(self.made)}
         return {**found, "kinds": [reference.name for reference in self.kinds]} if self.kinds else found
 
 
@@ -223,6 +228,19 @@ def _images(data: JSON) -> Tuple[Image, ...]:
 
 def _times(data: JSON) -> Dict[str, int]:
     return {path: int(str(stamp)) for path, stamp in _object(data).items()}
+
+
+def in_a_row(steps: Sequence[Step]) -> Tuple[Step, ...]:
+    """Steps that were looked at together, each with the folders' times that an undo finds once it has taken back the one after it.
+
+    Together they were announced, so all have the times before the first; only of the last that touches a folder did it stay as found.
+    """
+    found: List[Step] = []
+    following: Dict[str, int] = {}
+    for step in reversed(steps):
+        found.append(replace(step, times_after={**step.times_after, **{at: following[at] for at in step.times_after if at in following}}))
+        following.update(step.times)
+    return tuple(reversed(found))
 
 
 def last_left(steps: Iterable[Step]) -> Dict[str, Image]:

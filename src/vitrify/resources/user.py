@@ -124,8 +124,8 @@ class User(Kind):
             accounts = passwd.read(system, looking=False)
         _alter(change, name, accounts, system)
         _set_password(change, name, system)
-        ages, now = change.after.get("ages"), enrol.ages_of(passwd.read(system, looking=True), name)
-        if isinstance(ages, str) and ages != now:
+        ages = change.after.get("ages")
+        if isinstance(ages, str) and ages != enrol.ages_of(passwd.read(system, looking=True), name):
             registrar(system).set_ages(name, ages.split(":"))
         _provide_home(change, name, system)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -24,8 +25,8 @@ def test_an_invalid_declaration_leaves_nothing_behind(tmp_path: Path, ask: Calla
     (tmp_path / "shop").mkdir()
     (tmp_path / "shop/vitrify.yaml").write_text(INVALID)
 
-    with pytest.raises(DeclarationInvalid):
-        ask(an_app(tmp_path))
+    with closing(an_app(tmp_path)) as app, pytest.raises(DeclarationInvalid):
+        ask(app)
 
     assert [path.name for path in sorted(tmp_path.rglob("*"))] == ["shop", "vitrify.yaml"]
 
@@ -43,7 +44,8 @@ def test_a_valid_declaration_says_who_the_project_is(tmp_path: Path) -> None:
     (tmp_path / "shop").mkdir()
     (tmp_path / "shop/vitrify.yaml").write_text(INVALID.replace("mutabl,", "mutable,"))
 
-    an_app(tmp_path).status()
+    with closing(an_app(tmp_path)) as app:
+        app.status()
 
     assert (tmp_path / "shop/vitrify.keys").is_file()
     assert (tmp_path / "home/keys/digest").stat().st_size == 32

@@ -79,6 +79,7 @@ class FakeApplication:
         self.image_verified_is = ImageVerified("sha256:" + "7" * 64, holds)
         self.verified_is = Verified("vitrify.dev/ledger/5e0f", 7, "c0ffee", ("ann@desk",))
         self.checks_are: tuple[Check, ...] = ()
+        self.closed = False
 
     def open(self, scope: Scope, emit: Emit, environ: Mapping[str, str]) -> FakeApplication:
         self.scopes.append(scope)
@@ -91,6 +92,9 @@ class FakeApplication:
             self.emit(event)
         if found := self.fails_in.get(name, self.error):
             raise found
+
+    def close(self) -> None:
+        self.closed = True
 
     @property
     def asked(self) -> list[str]:
@@ -142,6 +146,10 @@ class FakeApplication:
     def bake(self, server: str) -> tuple[str, int]:
         self._called("bake", server=server)
         return IMAGE, 12_345_678
+
+    def bake_disk(self, server: str, *, form: str, into: str) -> tuple[str, int]:
+        self._called("bake_disk", server=server, form=form, into=into)
+        return "sha256:" + "ab12" * 16, 600 << 20
 
     def releases(self, server: str) -> tuple[ReleaseStatus, ...]:
         self._called("releases", server=server)
