@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 import time
 from collections.abc import Iterator
@@ -20,6 +22,9 @@ from vitrify.testing.runtime_suite import SEARCH, Died, RuntimeBench, RuntimeSui
 from vitrify.testing.this_machine import ThisMachine
 
 pytestmark = pytest.mark.e2e
+
+LIMITED = ("memory.max", "memory.limit_in_bytes", "cpu.max", "cpu.cfs_quota_us", "pids.max")
+"""The files of either version that say what a group is held to."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +86,19 @@ class BubblewrapBench:
         return subprocess.run(entrance, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True).stdout
 
     def holds(self, limits: Limits) -> bool:
-        return False
+        """Where this machine lets anybody limit anything."""
+        folder = self.machine.instance("web-1")
+        if not folder.exists():
+            return os.geteuid() == 0 and any(os.access(f"/sys/fs/cgroup/{name}", os.W_OK) for name in ("pids", "cgroup.subtree_control"))
+        application = self.machine.state(folder).application
+        assert application
+        inside = Path(f"/proc/{application.pid}/cgroup").read_text()
+        groups = [Path(group).parent for group in json.loads((folder / "spec.json").read_text())["keep"]["groups"]]
+        told = {file.name: file.read_text().split()[0] for group in groups for file in group.iterdir() if file.name in LIMITED}
+        quota = str((limits.cpu or 0) * 100)
+        assert inside.count("/vitrify/web-1\n") == len(groups)
+        assert sorted(told.values()) == sorted([str(limits.memory), quota, str(limits.pids)])
+        return True
 
     def alter(self, identity: str, path: str) -> None:
         Path(f"{self.machine.instance(identity)}/layer0/upper{path}").write_text("not in the image")

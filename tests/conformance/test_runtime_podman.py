@@ -15,7 +15,7 @@ import pytest
 
 from vitrify.core.declaration import Limits
 from vitrify.core.resource import Kinds
-from vitrify.onhost import instances, keeping
+from vitrify.onhost import instances, keeping, reviving
 from vitrify.ports import InstanceSpec, Runtime
 from vitrify.runtimes.on_host import OnHostRuntime
 from vitrify.runtimes.podman import podman
@@ -23,7 +23,7 @@ from vitrify.stores.carrying import NearbyCarrier
 from vitrify.testing.direct_session import DirectSession
 from vitrify.testing.podman_storage import Storage, podman_storage
 from vitrify.testing.python_root import python_root
-from vitrify.testing.runtime_suite import SEARCH, Died, RuntimeSuite, await_true, do, one
+from vitrify.testing.runtime_suite import HEALTH, SEARCH, Died, RuntimeSuite, await_true, do, one
 from vitrify.testing.this_machine import APPLICATION, kill
 from vitrify.testing.tiny_image import TinyFile, tiny_image
 
@@ -178,6 +178,19 @@ def test_an_instance_whose_shim_was_killed_goes_on_and_is_adopted(bench: PodmanB
     again = do(bench.runtime.launch(bench.spec("web-1")))
 
     assert (again.state, keeping.state(folder).application) == ("running", before.application)
+
+
+def test_what_should_run_is_started_when_the_machine_comes_up_and_nothing_else(bench: PodmanBench) -> None:
+    for identity in ("web-1", "web-2"):
+        do(bench.runtime.launch(bench.spec(identity)))
+    do(bench.runtime.stop("web-2", grace=1))
+    kill(keeping.state(f"{bench.home}/instances/web-1").shim)
+    bench.built.storage.podman.run("kill", "web-1")
+
+    assert reviving.revive(bench.home) == 0
+
+    assert {one.id: one.state for one in do(bench.runtime.instances({}))} == {"web-1": "running", "web-2": "stopped"}
+    await_true(bench, lambda: do(bench.runtime.healthy("web-1", HEALTH)) == "")
 
 
 def test_a_container_whose_folder_is_gone_is_listed_stopped_and_discarded(bench: PodmanBench) -> None:

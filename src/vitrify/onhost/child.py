@@ -35,6 +35,8 @@ class Keep:
     user: str = ""
     sandbox: bool = False
     pid_file: str = ""
+    groups: Tuple[str, ...] = ()
+    """Files that a process writes to in order to be held to limits."""
 
     @property
     def within(self) -> bool:
@@ -97,6 +99,8 @@ def _become(keep: Keep, environment: Mapping[str, str], pipes: Tuple[int, int, O
             if source is not None:
                 os.dup2(source, target)
         os.chdir(keep.cwd)
+        for group in keep.groups:
+            _enter(group)
         _drop_to(keep.user)
         # Behind the change of user, which clears it; and the shim may have died before it was set.
         die_with_parent()
@@ -111,6 +115,12 @@ def _become(keep: Keep, environment: Mapping[str, str], pipes: Tuple[int, int, O
         os.write(failed, str(errno.EINVAL).encode())
     finally:
         os._exit(127)
+
+
+def _enter(group: str) -> None:
+    descriptor = os.open(group, os.O_WRONLY | os.O_CLOEXEC)
+    os.write(descriptor, b"0")
+    os.close(descriptor)
 
 
 def _above(descriptor: int) -> int:

@@ -125,6 +125,9 @@ def ready(folder: str, podman: Podman) -> None:
     state = _mapping(found.get("State"))
     if state.get("Running") is True:
         Path(folder, "pid").write_text(str(state.get("Pid")), encoding="ascii")
+    else:  # its shim may have been killed, or the whole machine: the number belongs to somebody else by now
+        with contextlib.suppress(FileNotFoundError):
+            Path(folder, "pid").unlink()
 
 
 def _create(folder: str, spec: JSONObject, podman: Podman) -> None:

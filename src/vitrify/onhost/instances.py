@@ -14,7 +14,7 @@ from typing import Callable, Dict, List, Mapping, Optional
 from vitrify.core.diagnostic import Denied, TargetFailed
 from vitrify.core.digest import JSON, JSONObject
 from vitrify.core.event import Event, Stage
-from vitrify.onhost import entering, keeping, reviving
+from vitrify.onhost import confining, entering, keeping, reviving
 from vitrify.onhost import podman as engine
 from vitrify.onhost.altered import altered, layer
 from vitrify.onhost.context import Context
@@ -29,6 +29,7 @@ from vitrify.onhost.launching import (
     folders,
     instances,
     labels_of,
+    limits_of,
     make,
     sandboxed,
 )
@@ -58,8 +59,7 @@ def launch(context: Context, arguments: JSONObject) -> JSONObject:
             make(home, wish, fill, at=context.clock())
     context.reached("instance-start.intent")
     with keeping.lock(f"{folder}/launch.lock"):
-        _ready(home, folder)
-        keeping.keep(folder)
+        reviving.start(home, folder)
     if arguments.get("lasting") is True:
         reviving.arrange(home)
     context.reached("instance-start.act")
@@ -81,18 +81,8 @@ def _filled(home: str, wish: Wish, arguments: JSONObject) -> Filled:
 
 
 def _only_podman(wish: Wish) -> None:
-    for name, value in (("capabilities", wish.capabilities), ("limits", wish.limits)):
-        if value:
-            raise TargetFailed(f"bubblewrap does not hold `{name}`", hint=f"use `runtime: {PODMAN}`, or take them out")
-
-
-def _ready(home: str, folder: str) -> None:
-    """Before its shim starts: what it starts must be there."""
-    podman = _podman(home, folder)
-    if podman is not None and not keeping.state(folder).kept:
-        from vitrify.onhost import containers
-
-        containers.ready(folder, podman)
+    if wish.capabilities:
+        raise TargetFailed("bubblewrap keeps no capabilities", hint=f"use `runtime: {PODMAN}`, or take them out")
 
 
 def _podman(home: str, folder: str) -> Optional[Podman]:
@@ -165,6 +155,7 @@ def discard(context: Context, arguments: JSONObject) -> JSONObject:
             from vitrify.onhost import containers
 
             containers.remove(str(folder), podman)
+        confining.release(identifier, limits_of(str(folder)))
         remove_tree(str(gone))
         folder.rename(gone)
         sync_folder(str(place))

@@ -13,6 +13,7 @@ from vitrify.core.diagnostic import TargetFailed
 from vitrify.core.digest import JSON, JSONObject, digest_of
 from vitrify.onhost import ports, sandbox
 from vitrify.onhost.assemble import Place, assemble, layers
+from vitrify.onhost.confining import groups
 from vitrify.onhost.mounts import entries
 from vitrify.onhost.record import read_record, sync_folder, write_record
 from vitrify.onhost.removal import remove_tree
@@ -115,7 +116,8 @@ def sandboxed(home: str, wish: Wish, arguments: JSONObject) -> Filled:
         environment = {name: filled(value) for name, value in wish.environment.items()}
         write_record(f"{making}/environment", {**_surroundings(wish, port), **environment})
         keep: JSONObject = {"argv": list(sandbox.instance_argv(run)), "cwd": "/", "user": wish.user, "sandbox": True}
-        return {"port": port, "layers": list(layers(steps)), "keep": keep}
+        keep["groups"] = list(groups(wish.id, wish.limits))
+        return {"port": port, "layers": list(layers(steps)), "limits": wish.limits, "keep": keep}
 
     return fill
 
@@ -211,3 +213,9 @@ def _texts(value: JSON) -> List[str]:
 def labels_of(value: JSON) -> Dict[str, str]:
     """A map of texts, read from JSON."""
     return {name: str(part) for name, part in value.items()} if isinstance(value, dict) else {}
+
+
+def limits_of(folder: str) -> JSONObject:
+    """What the instance of this folder is held to by groups of ours."""
+    limits = (read_record(f"{folder}/spec.json") or {}).get("limits")
+    return limits if isinstance(limits, dict) else {}

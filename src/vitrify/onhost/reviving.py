@@ -18,8 +18,9 @@ from typing import List
 
 from vitrify.core import unit
 from vitrify.core.diagnostic import VitrifyError
-from vitrify.onhost import keeping, shim
+from vitrify.onhost import confining, keeping, shim
 from vitrify.onhost import podman as engine
+from vitrify.onhost.launching import PODMAN, limits_of
 from vitrify.onhost.record import read_record, write_whole
 from vitrify.onhost.removal import remove_tree
 
@@ -116,12 +117,19 @@ def _revive(home: str, folder: str) -> None:
     control = shim.Control.read(f"{folder}/control.json")
     if before.kept or control.stop or keeping.due(control):
         return
-    podman = engine.known(home) if (read_record(f"{folder}/spec.json") or {}).get("runtime") == "podman" else None
     with keeping.lock(f"{folder}/launch.lock"):
+        start(home, folder)
+    if control.stop_at is not None:
+        keeping.ask(folder, keeping.Ask(stop_at=control.stop_at))
+
+
+def start(home: str, folder: str) -> None:
+    """Let a shim keep this folder, with all there that it needs: the container, the groups that hold it to its limits."""
+    if not keeping.state(folder).kept:
+        podman = engine.known(home) if (read_record(f"{folder}/spec.json") or {}).get("runtime") == PODMAN else None
         if podman is not None:
             from vitrify.onhost import containers
 
             containers.ready(folder, podman)
-        keeping.keep(folder)
-    if control.stop_at is not None:
-        keeping.ask(folder, keeping.Ask(stop_at=control.stop_at))
+        confining.confine(Path(folder).name, limits_of(folder))
+    keeping.keep(folder)

@@ -299,7 +299,9 @@ def _what(data: JSON) -> children.Keep:
         raise SystemExit("vitrify shim: spec.json does not say what to keep")
     argv = tuple(str(argument) for argument in data["argv"])
     cwd, user, pid_file = (str(data.get(name, default)) for name, default in (("cwd", "/"), ("user", ""), ("pid_file", "")))
-    return children.Keep(argv, cwd=cwd, user=user, sandbox=data.get("sandbox") is True, pid_file=pid_file)
+    listed = data.get("groups")
+    groups = tuple(str(group) for group in listed) if isinstance(listed, list) else ()
+    return children.Keep(argv, cwd=cwd, user=user, sandbox=data.get("sandbox") is True, pid_file=pid_file, groups=groups)
 
 
 def _environment(record: Optional[JSONObject]) -> Dict[str, str]:

@@ -79,9 +79,9 @@ def needs_runtime(part: ServerPart, node: Node, problems: Problems) -> None:
     if part.runtime == "podman" and part.base == "host":
         hint = "`base: rootfs:DIR` or `base: scratch`, or `runtime: bubblewrap`"
         problems.add("podman runs images that are whole, and `base: host` is not", walk(node, ("base",)), hint=hint)
-    for key in ("capabilities", "limits") if part.runtime == "bubblewrap" else ():
-        if key in node.entries:
-            problems.add(f"bubblewrap does not hold `{key}`", walk(node, (key,), key=True), hint="`runtime: podman`, or take them out")
+    if part.runtime == "bubblewrap" and part.capabilities:
+        where = walk(node, ("capabilities",), key=True)
+        problems.add("bubblewrap keeps no capabilities", where, hint="`runtime: podman`, or take them out")
 
 
 def needs_room(part: ServerPart, node: Node, problems: Problems) -> None:

@@ -14,8 +14,9 @@ from pathlib import Path
 from vitrify.core.digest import JSONObject
 from vitrify.core.resource import Kinds
 from vitrify.core.step import Reached, carry_on
-from vitrify.onhost import instances, keeping, traffic
+from vitrify.onhost import confining, instances, keeping, traffic
 from vitrify.onhost.identity import Identity, alive
+from vitrify.onhost.launching import limits_of
 from vitrify.testing.direct_session import DirectSession
 from vitrify.testing.tiny_image import TinyFile, tiny_image
 
@@ -118,6 +119,7 @@ class ThisMachine:
         for folder in [*Path(self.home).glob("instances/*"), *Path(self.home).glob("routers/*")]:
             if (folder / "spec.json").is_file():
                 keeping.stop(str(folder), grace=1)
+                confining.release(folder.name, limits_of(str(folder)))
 
 
 def kill(process: Identity | None) -> None:

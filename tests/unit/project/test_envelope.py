@@ -93,7 +93,7 @@ def test_every_key_of_a_server_reaches_the_declaration(project: Project) -> None
         ("runtime: bubblewrap", "volumes: {/var/lib: a b}", "10:25 'a b' is not the name of a volume", "letters"),
         ("runtime: bubblewrap", "volumes: {var: data}", "10:15 'var' is not an absolute path", "start it with /"),
         ("runtime: bubblewrap", "volumes: {/var/cache: data}", "10:15 the volume at /var/cache and /var/cache/app lie in each other", ""),
-        ("runtime: bubblewrap", "limits: {pids: 5}", "10:5 bubblewrap does not hold `limits`", "runtime: podman"),
+        ("runtime: bubblewrap", "capabilities: [CHOWN]", "10:5 bubblewrap keeps no capabilities", "runtime: podman"),
         ("runtime: bubblewrap", "runtime: podman\n    limits: {memory: 1}", "11:22 this is no amount of memory", "256MB"),
         ("runtime: bubblewrap", "runtime: podman\n    limits: {cpu: half}", "11:19 this is not a number of processors", "0.5"),
         ("runtime: bubblewrap", "runtime: podman\n    limits: {disk: 1}", "11:14 there is no key `disk`", "memory, cpu, pids"),
