@@ -6,6 +6,7 @@ What a group holds to is written before its first process enters it; the shim's 
 from __future__ import annotations
 
 import contextlib
+import time
 from pathlib import Path
 from typing import Dict, List, Tuple
 
@@ -13,6 +14,8 @@ from vitrify.core.diagnostic import TargetFailed
 from vitrify.core.digest import JSONObject
 
 ROOT = "/sys/fs/cgroup"
+PATIENCE = 2.0
+"""Seconds that the last process of a group may take to be gone from it."""
 _PERIOD = 100_000
 """Microseconds over which the share of processors is counted."""
 
@@ -40,9 +43,18 @@ def confine(identity: str, limits: JSONObject) -> None:
 def release(identity: str, limits: JSONObject) -> None:
     """Take the groups away; one that something still runs in stays, and does no harm."""
     for folder, _ in _wanted(identity, limits):
-        for place in (Path(folder), Path(folder).parent):
-            with contextlib.suppress(OSError):
-                place.rmdir()
+        until = time.monotonic() + PATIENCE
+        # Whoever was killed a moment ago still counts for an instant.
+        while _there(folder) and time.monotonic() < until:
+            time.sleep(0.01)
+        with contextlib.suppress(OSError):  # others have theirs in it
+            Path(folder).parent.rmdir()
+
+
+def _there(folder: str) -> bool:
+    with contextlib.suppress(OSError):
+        Path(folder).rmdir()
+    return Path(folder).is_dir()
 
 
 def _second() -> bool:
