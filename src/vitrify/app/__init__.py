@@ -203,14 +203,15 @@ class App:
 
     def enter(self, server: str, command: tuple[str, ...], *, instance: str, reason: str, terminal: bool) -> tuple[Entered, ...]:
         """Run a command on each host of a mutable server, or inside one instance of an immutable one, where there is a reason."""
-        from vitrify.app.terminal import at_terminal
+        from vitrify.app.terminal import AS_ROOT, at_terminal
         from vitrify.lifecycle import entering
 
         found, world = self._server(server), self._wiring.world
         wish = entering.Wish(command, reason, instance, terminal)
         if found.lifecycle is Lifecycle.IMMUTABLE:
             visit = asyncio.run(entering.into_instance(found, wish, world))
-            visit = replace(visit, argv=self._wiring.as_root(visit.host, visit.argv, terminal=terminal))
+            argv = (*AS_ROOT, *visit.argv) if visit.host.is_remote else visit.argv
+            visit = replace(visit, argv=self._wiring.on_host(visit.host, argv, terminal=terminal))
             entered = entering.carried_out(visit, world, run=at_terminal)
             released, left = asyncio.run(entering.leave(found, visit, world))
             return (replace(entered, replaced=released.instances if released else (), left=left),)

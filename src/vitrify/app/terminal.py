@@ -8,6 +8,9 @@ from collections.abc import Sequence
 
 from vitrify.core.diagnostic import TargetFailed
 
+AS_ROOT = ("sh", "-c", 'test "$(id -u)" = 0 && exec "$@"; exec sudo -- "$@"', "sh")
+"""What goes before words that root of another machine has to run, whoever logs in there."""
+
 
 def at_terminal(argv: Sequence[str]) -> int:
     """How the program ended; a signal as the shell counts it. What is typed to interrupt it interrupts it alone."""

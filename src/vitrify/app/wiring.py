@@ -38,9 +38,6 @@ if TYPE_CHECKING:
     from vitrify.transports.waiting import Waiting
 
 LOCAL = Host("local")
-_AS_ROOT = ("sh", "-c", 'test "$(id -u)" = 0 && exec "$@"; exec sudo -- "$@"', "sh")
-PODMAN_STORAGE = "VITRIFY_PODMAN_STORAGE"
-"""Names a folder for podman's images and containers, where they are not to lie among those of everybody else."""
 
 ELSEWHERE = "/var/lib/vitrify-run"
 """Where another machine keeps the images, instances and routers of a project; not beneath `/var/lib/vitrify`, which only root may pass."""
@@ -261,10 +258,6 @@ class Wiring:
         """What runs these words on a host, from here; on another machine as whoever logs in there."""
         return self._ssh.running(host, argv, terminal=terminal) if host.is_remote else argv
 
-    def as_root(self, host: Host, argv: tuple[str, ...], *, terminal: bool) -> tuple[str, ...]:
-        """The same, as root of another machine: there everything of ours is root's."""
-        return self.on_host(host, (*_AS_ROOT, *argv) if host.is_remote else argv, terminal=terminal)
-
     @asynccontextmanager
     async def _session(self, host: Host, *, anew: bool = False) -> AsyncIterator[Session]:
         if host.is_remote and not anew:
@@ -296,40 +289,36 @@ class Wiring:
             yield self._elsewhere(host, session, here) if host.is_remote else self._nearby(session)
 
     def _nearby(self, session: Session) -> Site:
+        from vitrify.app.runtimes import PODMAN_STORAGE, Programs, runtime
         from vitrify.lifecycle.world import Site
+        from vitrify.project.tools import bubblewrap_here
         from vitrify.routers.caddy import CaddyRouter
-        from vitrify.runtimes.bubblewrap import bubblewrap
-        from vitrify.runtimes.on_host import OnHostRuntime
-        from vitrify.runtimes.podman import podman
         from vitrify.stores.carrying import NearbyCarrier
 
         home = str(self.home / "projects" / self.world.project_id / "run")
-        means = {"bubblewrap": bubblewrap(), "podman": podman(self._environ.get(PODMAN_STORAGE, ""))}
+        programs = Programs(bubblewrap_here, self._environ.get(PODMAN_STORAGE, ""))
         return Site(
             session=session,
             builder=self._builder(session),
-            runtime=OnHostRuntime(session, home=home, images=NearbyCarrier(self._store), means=means, emit=self._emit, lasting=True),
+            runtime=runtime(session, programs, home=home, images=NearbyCarrier(self._store), emit=self._emit),
             router=CaddyRouter(session, home=home, emit=self._emit),
             evidence=self.evidence,
         )
 
     def _elsewhere(self, host: Host, session: Session, here: Session) -> Site:
         """Images are baked on this machine, and brought to the host on which they run."""
+        from vitrify.app.runtimes import Programs, runtime
         from vitrify.lifecycle.world import Site
         from vitrify.project.tools import HostTools
         from vitrify.routers.caddy import CaddyRouter
-        from vitrify.runtimes.bubblewrap import bubblewrap
-        from vitrify.runtimes.on_host import OnHostRuntime
-        from vitrify.runtimes.podman import podman
         from vitrify.stores.carrying import SessionCarrier
 
         home = f"{ELSEWHERE}/{self.world.project_id}"
         tools, carrier = HostTools(session, home), SessionCarrier(session, home, self._store)
-        means = {"bubblewrap": bubblewrap(tools.bubblewrap), "podman": podman()}
         return Site(
             session=session,
             builder=self._builder(here),
-            runtime=OnHostRuntime(session, home=home, images=carrier, means=means, emit=self._emit, lasting=True),
+            runtime=runtime(session, Programs(tools.bubblewrap), home=home, images=carrier, emit=self._emit),
             router=CaddyRouter(session, home=home, caddy=tools.caddy, emit=self._emit, outside=host.address),
             evidence=self.evidence,
         )
