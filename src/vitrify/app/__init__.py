@@ -9,7 +9,8 @@ from dataclasses import replace
 from functools import cached_property, partial
 from typing import Any, TypeVar
 
-from vitrify.app.wiring import LOCAL, Ask, Options, Wiring
+from vitrify.app.wiring import LOCAL, Ask, Wiring
+from vitrify.core.asked import Scope
 from vitrify.core.declaration import Host, Lifecycle, Server
 from vitrify.core.diagnostic import PlanStale, UsageInvalid
 from vitrify.core.digest import JSONObject
@@ -19,20 +20,24 @@ from vitrify.core.plan import HostPlan, Plan, Selection
 from vitrify.core.report import (
     LAST,
     Applied,
+    Bootstrapped,
     Check,
     Converged,
     Entered,
     EntryView,
+    ImageKept,
+    ImageMoved,
     ImageVerified,
     Outdated,
     Released,
     ReleaseStatus,
     ServerStatus,
+    Updated,
     Verified,
     Which,
 )
 
-__all__ = ("App", "Options")
+__all__ = ("App",)
 
 Result = TypeVar("Result")
 
@@ -40,7 +45,7 @@ Result = TypeVar("Result")
 class App:
     """One command's view of a project. Everything is opened when it is first needed, and nothing twice."""
 
-    def __init__(self, options: Options, *, emit: Emit, environ: Mapping[str, str], ask: Ask | None = None) -> None:
+    def __init__(self, options: Scope, *, emit: Emit, environ: Mapping[str, str], ask: Ask | None = None) -> None:
         self._options = options
         self._environ = environ
         self._wiring = Wiring(options, emit=emit, environ=environ, ask=ask)
@@ -77,7 +82,7 @@ class App:
         from vitrify.project import saved
 
         document = saved.read(path)
-        self._options = self._options.selecting(Selection.from_json(document.get("selection")))
+        self._options = Selection.from_json(document.get("selection")).within(self._options)
         self._wiring = self._begin(self._options)
         now = self._run(self._plan())
         if document.get("digest") != now.digest:
@@ -149,6 +154,21 @@ class App:
 
         return self._run(outdated(self._chosen(), self._wiring.world, parallel=self._options.parallel))
 
+    def bare(self, server: str = "") -> tuple[Bootstrapped, ...]:
+        """Which hosts lack a Python, and how they would get one; changes nothing."""
+        from vitrify.lifecycle import bootstrap
+
+        return asyncio.run(bootstrap.look(self._named(server), self._wiring.world, parallel=self._options.parallel))
+
+    def bootstrap(self, found: tuple[Bootstrapped, ...], server: str = "") -> tuple[Bootstrapped, ...]:
+        """Bring a Python to the hosts that lack one."""
+        from vitrify.lifecycle import bootstrap
+
+        return asyncio.run(bootstrap.install(found, self._named(server), self._wiring.world, parallel=self._options.parallel))
+
+    def _named(self, server: str) -> tuple[Server, ...]:
+        return (self._server(server),) if server else self._chosen()
+
     def bake(self, server: str) -> tuple[str, int]:
         """Bake a server's image; returns its digest and size in bytes."""
         from vitrify.lifecycle import immutable
@@ -156,10 +176,18 @@ class App:
         image = self._run(immutable.bake(self._server(server), LOCAL, self._wiring.world))
         return image.digest, image.size
 
+    def update(self, server: str = "", *, dry_run: bool = False) -> Updated:
+        """Choose anew what a server's base is made of and what it installs (or all servers'), and pin that unless it is a dry run."""
+        from vitrify.lifecycle.update import update
+
+        everyone = self._wiring.declaration.servers
+        servers = (self._server(server),) if server else everyone
+        return self._run(update(servers, everyone, LOCAL, self._wiring.world, dry_run=dry_run))
+
     def bake_disk(self, server: str, *, form: str, into: str) -> tuple[str, int]:
         """Bake a server's image and write a bootable disk of it to a file; returns the image's digest and the disk's size in bytes."""
         image, _ = self.bake(server)
-        size = self._wiring.write_disk(image, self._server(server), form=form, into=into)
+        size = self._wiring.warehouse.write_disk(image, self._server(server), form=form, into=into, emit=self._wiring.emit)
         self._wiring.world.ledger.append("disk.written", {"server": server, "image": image, "format": form, "bytes": size})
         return image, size
 
@@ -245,6 +273,42 @@ class App:
         """Check an image (a server's, by its digest, or in a folder) and all that is said of it."""
         return self._wiring.verify_image(name, keys=keys)
 
+    def push(self, what: str, reference: str, *, plain: bool = False, compression: str = "gzip") -> ImageMoved:
+        """Push an image to a registry."""
+        from vitrify.core.reference import Reference
+        from vitrify.lifecycle import images
+
+        return images.push(
+            what, Reference.parse(reference), self._wiring.warehouse.stock(plain=plain, compression=compression), self._wiring.world
+        )
+
+    def pull(self, reference: str, *, plain: bool = False) -> ImageMoved:
+        """Have an image of a registry here."""
+        from vitrify.core.reference import Reference
+        from vitrify.lifecycle import images
+
+        return images.pull(Reference.parse(reference), self._wiring.warehouse.stock(plain=plain), self._wiring.world)
+
+    def images(self) -> tuple[ImageKept, ...]:
+        """Every image that is kept on this machine."""
+        from vitrify.lifecycle import images
+
+        return images.images(self._wiring.warehouse.stock(), self._wiring.world)
+
+    def export(self, what: str, into: str, *, name: str = "", evidence: bool = False) -> ImageMoved:
+        """Write an image to a file or a folder."""
+        from vitrify.core.reference import Reference
+        from vitrify.lifecycle import images
+
+        wrapping = images.Wrapping(into, Reference.parse(name) if name else None, evidence)
+        return images.export(what, wrapping, self._wiring.warehouse.stock(), self._wiring.world)
+
+    def load(self, source: str) -> tuple[ImageMoved, ...]:
+        """Have the images of a file or a folder here."""
+        from vitrify.lifecycle import images
+
+        return images.load(source, self._wiring.warehouse.stock(), self._wiring.world)
+
     def doctor(self) -> tuple[Check, ...]:
         """What this machine has, and the line that mends what it lacks."""
         from vitrify.project.doctor import doctor
@@ -294,7 +358,7 @@ class App:
         from vitrify.lifecycle import fleet
         from vitrify.project.choose import only_tagged, with_tags
 
-        selection = self._options.selection
+        selection = Selection.of(self._options)
         servers = with_tags(selection.tags, self._chosen())
         planned, problems = await fleet.plan(servers, self._wiring.world, parallel=self._options.parallel)
         planned = only_tagged(selection.tags, planned, servers)

@@ -7,19 +7,20 @@ import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vitrify.core.declaration import Declaration, Host, Server
+from vitrify.core.asked import Scope
+from vitrify.core.declaration import Declaration, Host
 from vitrify.core.diagnostic import UsageInvalid
 from vitrify.core.digest import PLAIN
 from vitrify.core.event import Emit
-from vitrify.core.plan import Selection
 from vitrify.onhost.failpoint import from_environment
 
 if TYPE_CHECKING:
+    from vitrify.app.warehouse import Warehouse
     from vitrify.builders.oci import OciBuilder
     from vitrify.core.report import ImageVerified, Verdict, Verified
     from vitrify.core.resource import Kinds
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from vitrify.ports import Clock, Session
     from vitrify.project.identity import Identity
     from vitrify.project.reach import Reach
-    from vitrify.stores.layout import LayoutStore
     from vitrify.strangers import Installed
     from vitrify.transports.local import LocalTransport
     from vitrify.transports.ssh import SshTransport
@@ -43,34 +43,6 @@ ELSEWHERE = "/var/lib/vitrify-run"
 """Where another machine keeps the images, instances and routers of a project; not beneath `/var/lib/vitrify`, which only root may pass."""
 
 
-@dataclass(frozen=True)
-class Options:
-    """What the global flags said."""
-
-    folder: str = "."
-    limit: tuple[str, ...] = ()
-    exclude: tuple[str, ...] = ()
-    overrides: Mapping[str, str] = field(default_factory=dict)
-    environment: str = ""
-    tags: tuple[str, ...] = ()
-    parallel: int = 10
-    """Hosts at a time."""
-    keep_runs: int = 20
-    """So many runs of each server stay undoable on a host."""
-    dead_man: float = 120.0
-    """Seconds that a change has to be confirmed in, where it could shut us out; 0 is for ever."""
-
-    @property
-    def selection(self) -> Selection:
-        """Which part of the declaration is meant."""
-        return Selection(self.limit, self.exclude, self.tags, self.environment)
-
-    def selecting(self, selection: Selection) -> Options:
-        """The same, about this part."""
-        limit, exclude = selection.limit, selection.exclude
-        return replace(self, limit=limit, exclude=exclude, tags=selection.tags, environment=selection.environment)
-
-
 Ask = Callable[[str], Awaitable[str]]
 """Puts a question to whoever sits at the terminal; the answer is not shown."""
 
@@ -78,7 +50,7 @@ Ask = Callable[[str], Awaitable[str]]
 class Wiring:
     """A project and its surroundings, seen from one command."""
 
-    def __init__(self, options: Options, *, emit: Emit, environ: Mapping[str, str], ask: Ask | None) -> None:
+    def __init__(self, options: Scope, *, emit: Emit, environ: Mapping[str, str], ask: Ask | None) -> None:
         self._options = options
         self._ask = ask
         self._emit = emit
@@ -170,6 +142,7 @@ class Wiring:
         from vitrify.project import identity
         from vitrify.project.clock import SystemClock, new_name
         from vitrify.project.keyring import digest_key
+        from vitrify.project.lock import LockFile
         from vitrify.stores.claim import claim
         from vitrify.stores.sqlite import SqliteStateStore
 
@@ -193,7 +166,9 @@ class Wiring:
             claim=lambda server: claim(home / "claims" / f"{server}.lock", server),
             session=self._session,
             session_anew=partial(self._session, anew=True),
+            bringing=partial(self._session, bringing=True),
             site=self._site,
+            pins=LockFile(str(self.folder)),
             keep_runs=self._options.keep_runs,
             dead_man=self._options.dead_man,
         )
@@ -259,12 +234,13 @@ class Wiring:
         return self._ssh.running(host, argv, terminal=terminal) if host.is_remote else argv
 
     @asynccontextmanager
-    async def _session(self, host: Host, *, anew: bool = False) -> AsyncIterator[Session]:
-        if host.is_remote and not anew:
+    async def _session(self, host: Host, *, anew: bool = False, bringing: bool = False) -> AsyncIterator[Session]:
+        if host.is_remote and not (anew or bringing):
             async with self._waiting.session(host) as session:
                 yield session
             return
-        session = await (self._ssh.connect(host, anew=True) if host.is_remote else self._transport.connect(host))
+        connect = partial(self._ssh.connect, anew=anew, bringing=bringing) if host.is_remote else self._transport.connect
+        session = await connect(host)
         try:
             yield session
         finally:
@@ -300,7 +276,7 @@ class Wiring:
         return Site(
             session=session,
             builder=self._builder(session),
-            runtime=runtime(session, programs, home=home, images=NearbyCarrier(self._store), emit=self._emit),
+            runtime=runtime(session, programs, home=home, images=NearbyCarrier(self.warehouse.store), emit=self._emit),
             router=CaddyRouter(session, home=home, emit=self._emit),
             evidence=self.evidence,
         )
@@ -314,7 +290,7 @@ class Wiring:
         from vitrify.stores.carrying import SessionCarrier
 
         home = f"{ELSEWHERE}/{self.world.project_id}"
-        tools, carrier = HostTools(session, home), SessionCarrier(session, home, self._store)
+        tools, carrier = HostTools(session, home), SessionCarrier(session, home, self.warehouse.store)
         return Site(
             session=session,
             builder=self._builder(here),
@@ -326,32 +302,32 @@ class Wiring:
     def _builder(self, session: Session) -> OciBuilder:
         from vitrify.builders.oci import Means, OciBuilder
 
-        return OciBuilder(session, self._store, means=Means(payload=self._transport.payload, bwrap=self._bubblewrap))
+        means = Means(payload=self._transport.payload, bwrap=self._bubblewrap)
+        return OciBuilder(session, self.warehouse.store, means=means, sources=self.warehouse.sources())
+
+    @property
+    def emit(self) -> Emit:
+        """Where events go."""
+        return self._emit
 
     @cached_property
-    def _store(self) -> LayoutStore:
-        from vitrify.stores.layout import LayoutStore
+    def warehouse(self) -> Warehouse:
+        """The images that this machine keeps."""
+        from vitrify.app.warehouse import Warehouse
 
-        return LayoutStore(self.home / "store")
+        return Warehouse(self.home / "store", self._environ)
 
     @cached_property
     def evidence(self) -> OciEvidence:
         """What is in the images of this machine's store, who made them, and whether that is true."""
         from vitrify.evidence.oci import OciEvidence
 
-        return OciEvidence(self._store, signer=lambda: self._signer, trusted=self._trusted)
+        return OciEvidence(self.warehouse.store, signer=lambda: self._signer, trusted=self._trusted)
 
     def _trusted(self) -> tuple[Verifier, ...]:
         from vitrify.ledger.checkpoint import Verifier
 
         return tuple(Verifier.parse(author) for author in self._known_identity().authors)
-
-    def write_disk(self, image: str, server: Server, *, form: str, into: str) -> int:
-        """Write a bootable disk of an image in the store; its size in bytes."""
-        from vitrify.builders import disk
-
-        wish = disk.Wish(image, form, server.writable)
-        return disk.write(self._store.folder(image), wish, Path(into), emit=self._emit)
 
     def verify_image(self, name: str, *, keys: Sequence[str]) -> ImageVerified:
         """Check an image: of a server, by its digest, or in an OCI layout that came from elsewhere."""

@@ -9,16 +9,20 @@ from typing import TYPE_CHECKING
 from vitrify.core.plan import HostPlan, Plan
 from vitrify.core.report import (
     Applied,
+    Bootstrapped,
     Check,
     Converged,
     Entered,
     EntryView,
+    ImageKept,
+    ImageMoved,
     ImageVerified,
     InstanceStatus,
     Outdated,
     Released,
     ReleaseStatus,
     ServerStatus,
+    Updated,
     Verified,
 )
 
@@ -109,9 +113,41 @@ def outdated(rows: Sequence[Outdated]) -> JSONObject:
     return document("outdated", hosts=hosts)
 
 
+def updated(result: Updated) -> JSONObject:
+    """The document of `update`."""
+    moves: list[JSON] = [asdict(move) for move in result.moves]
+    return document("updated", servers=list(result.servers), moves=moves, written=result.written)
+
+
+def bootstrapped(rows: Sequence[Bootstrapped]) -> JSONObject:
+    """The document of `bootstrap`."""
+    return document("bootstrap", hosts=[asdict(row) for row in rows])
+
+
 def releases(found: Sequence[ReleaseStatus]) -> JSONObject:
     """The document of `releases`."""
     return document("releases", releases=[_release(release) for release in found])
+
+
+def images(found: Sequence[ImageKept]) -> JSONObject:
+    """The document of `images`."""
+    rows: list[JSON] = [
+        {
+            "image": one.image,
+            "bytes": one.size,
+            "base": one.base,
+            "server": one.server,
+            "releases": list(one.releases),
+            "names": list(one.names),
+        }
+        for one in found
+    ]
+    return document("images", images=rows)
+
+
+def moved(verb: str, found: ImageMoved) -> JSONObject:
+    """The document of `push`, `pull` and `export`."""
+    return document(verb, image=found.image, place=found.place, manifest=found.manifest, bytes=found.moved_bytes)
 
 
 def entries(found: Sequence[EntryView]) -> JSONObject:
@@ -149,8 +185,11 @@ def _converged(host: Converged) -> JSONObject:
         "server": host.server,
         "host": host.host,
         "run": host.run,
-        "outcomes": [{"address": each.address, "outcome": each.outcome, "error": each.error} for each in host.outcomes],
+        "outcomes": [
+            {"address": each.address, "outcome": each.outcome, "error": each.error, "besides": [*each.besides]} for each in host.outcomes
+        ],
         "not_undone": [*host.not_undone],
+        "stays": [*host.stays],
         "health": host.health,
         "undone": host.undone,
         "ms": _ms(host.seconds),

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
+
+from vitrify.core.asked import Scope
 
 if TYPE_CHECKING:  # help and usage errors are told before any of these is needed
     from vitrify.core.drift import Audit
@@ -12,35 +13,21 @@ if TYPE_CHECKING:  # help and usage errors are told before any of these is neede
     from vitrify.core.plan import Plan
     from vitrify.core.report import (
         Applied,
+        Bootstrapped,
         Check,
         Entered,
         EntryView,
+        ImageKept,
+        ImageMoved,
         ImageVerified,
         Outdated,
         Released,
         ReleaseStatus,
         ServerStatus,
+        Updated,
         Verified,
         Which,
     )
-
-
-@dataclass(frozen=True)
-class Scope:
-    """Which project, which part of it, and the environment and variables given on the command line."""
-
-    folder: str = "."
-    limit: tuple[str, ...] = ()
-    exclude: tuple[str, ...] = ()
-    overrides: Mapping[str, str] = field(default_factory=dict)
-    environment: str = ""
-    tags: tuple[str, ...] = ()
-    parallel: int = 10
-    """Hosts at a time."""
-    keep_runs: int = 20
-    """So many runs of each server stay undoable on a host."""
-    dead_man: float = 120.0
-    """Seconds that a change has to be confirmed in, where it could shut us out; 0 is for ever."""
 
 
 class Application(Protocol):
@@ -79,8 +66,17 @@ class Application(Protocol):
     def outdated(self) -> tuple[Outdated, ...]:
         """How far every host is behind what its package lists offer."""
 
+    def bare(self, server: str) -> tuple[Bootstrapped, ...]:
+        """Which hosts lack a Python, of one server or of all, and how they would get one."""
+
+    def bootstrap(self, found: tuple[Bootstrapped, ...], server: str) -> tuple[Bootstrapped, ...]:
+        """Bring a Python to the hosts that lack one."""
+
     def bake(self, server: str) -> tuple[str, int]:
         """Bake a server's image: its digest and its size in bytes."""
+
+    def update(self, server: str, *, dry_run: bool) -> Updated:
+        """Choose anew what a server ("" for all) installs, and pin that unless it is a dry run."""
 
     def bake_disk(self, server: str, *, form: str, into: str) -> tuple[str, int]:
         """Bake a server's image and write a bootable disk of it: the image's digest and the disk's size in bytes."""
@@ -118,6 +114,21 @@ class Application(Protocol):
     def verify_image(self, name: str, *, keys: Sequence[str]) -> ImageVerified:
         """Check an image and all that is said of it; of no keys, the project's own are meant."""
 
+    def push(self, what: str, reference: str, *, plain: bool, compression: str) -> ImageMoved:
+        """Push the image of a server or of a digest."""
+
+    def pull(self, reference: str, *, plain: bool) -> ImageMoved:
+        """Have an image of a registry here."""
+
+    def images(self) -> tuple[ImageKept, ...]:
+        """Every image that is kept here."""
+
+    def export(self, what: str, into: str, *, name: str, evidence: bool) -> ImageMoved:
+        """Write an image to a file, or to a folder where `into` ends with a slash."""
+
+    def load(self, source: str) -> tuple[ImageMoved, ...]:
+        """Have the images of a file or a folder here."""
+
     def doctor(self) -> tuple[Check, ...]:
         """What this machine has and lacks."""
 
@@ -136,7 +147,7 @@ def open_app(scope: Scope, emit: Emit, environ: Mapping[str, str]) -> Applicatio
     """The real application."""
     import sys
 
-    from vitrify.app import App, Options
+    from vitrify.app import App
     from vitrify.cli.password import asker
 
-    return App(Options(**vars(scope)), emit=emit, environ=environ, ask=asker(sys.stdin, sys.stderr))
+    return App(scope, emit=emit, environ=environ, ask=asker(sys.stdin, sys.stderr))

@@ -115,6 +115,7 @@ dead_man = flag(
     show_default=True,
     help="A host takes back a change that could shut us out unless it is confirmed in this time; 0 trusts to luck.",
 )
+plain_http = flag("--plain-http", is_flag=True, help="Speak without encryption, also with registries on other machines.")
 var = flag("--var", metavar="NAME=VALUE", multiple=True, callback=_assignments, help="Set a variable of the declaration. Repeatable.")
 output = flag("-o", "--output", type=click.Choice(FORMATS), default="table", help="Form of the data on stdout.")
 output_or_file = flag(

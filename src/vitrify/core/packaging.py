@@ -149,6 +149,9 @@ class Manager(Protocol):
     def look(self, names: Sequence[str], system: System) -> Mapping[str, Package]:
         """Each of these names as it is now."""
 
+    def versions(self, system: System) -> Mapping[str, str]:
+        """Every package that is installed, and its version."""
+
     def foresee(self, wanted: Sequence[Tuple[Wanted, Package]], system: System) -> Mapping[str, Foreseen]:
         """What would happen, by name, of those wishes that something has to be done for; changes nothing."""
 
@@ -163,6 +166,25 @@ class Manager(Protocol):
 
     def mark(self, name: str, *, held: Optional[bool], automatic: Optional[bool], system: System) -> None:
         """Set whether a package is held, and whether it is there only because others need it; None leaves that as it is."""
+
+
+_OTHERS = {
+    "dnf": (("/usr/bin/dnf", "/usr/bin/dnf5", "/usr/bin/microdnf"), "[rpm, -q, NAME]"),
+    "yum": (("/usr/bin/yum",), "[rpm, -q, NAME]"),
+    "apk": (("/sbin/apk", "/usr/bin/apk"), "[apk, info, -e, NAME]"),
+    "zypper": (("/usr/bin/zypper",), "[rpm, -q, NAME]"),
+    "pacman": (("/usr/bin/pacman",), "[pacman, -Q, NAME]"),
+}
+"""Package managers that are known by name alone: where each lies, and what it is asked whether a package is there."""
+
+
+def nobody(system: System) -> TargetFailed:
+    """The error of a target whose packages nobody here can install: what keeps them, and what to declare in place of a package."""
+    for name, (paths, asked) in _OTHERS.items():
+        if any(system.stat(path) is not None for path in paths):
+            hint = f"declare a `command` that runs {name}, with `unless: {asked}`; of package managers only apt is spoken yet"
+            return TargetFailed(f"packages of this target are kept by {name}, which vitrify does not speak", hint=hint)
+    return TargetFailed("there is no package manager on this target", why="it has no apt-get")
 
 
 def by_options(due: Sequence[Due]) -> List[List[Due]]:

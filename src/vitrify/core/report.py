@@ -28,6 +28,8 @@ class Outcome:
     address: str
     outcome: str
     error: str = ""
+    besides: tuple[str, ...] = ()
+    """What came with it that the plan could not foresee, in words."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,8 @@ class Converged:
     outcomes: tuple[Outcome, ...]
     not_undone: tuple[str, ...] = ()
     """Addresses whose changes cannot be undone."""
+    stays: tuple[str, ...] = ()
+    """What an undo left in folders that its run had made, and those with it: paths that no before-image tells of."""
     seconds: float = 0.0
     health: str = ""
     """Why the batch that it was part of is not healthy; empty where it is, or nobody asked."""
@@ -52,6 +56,7 @@ class Converged:
             more,
             outcomes=(*self.outcomes, *more.outcomes),
             not_undone=(*self.not_undone, *more.not_undone),
+            stays=(*self.stays, *more.stays),
             seconds=self.seconds + more.seconds,
         )
 
@@ -218,6 +223,41 @@ class Outdated:
 
 
 @dataclass(frozen=True)
+class Moved:
+    """One pinned thing that moves: `subject` is the base or the server, a version is empty where the thing comes or goes."""
+
+    subject: str
+    name: str
+    old: str
+    new: str
+    security: bool = False
+    """Whether the new version is offered for security, as its distribution labels it."""
+
+
+@dataclass(frozen=True)
+class Updated:
+    """What `update` chose: every move, the servers that it chose for, and whether the lock was written."""
+
+    moves: tuple[Moved, ...]
+    servers: tuple[str, ...] = ()
+    written: bool = False
+
+
+@dataclass(frozen=True)
+class Bootstrapped:
+    """Whether one host can be reached by the payload: `state` is ready, bare, installed, failed or unreachable."""
+
+    server: str
+    host: str
+    state: str
+    python: str = ""
+    """The version that answered."""
+    command: str = ""
+    """What brings one, or brought it."""
+    problem: str = ""
+
+
+@dataclass(frozen=True)
 class Check:
     """One line of `doctor`: `state` is ok, missing or note."""
 
@@ -242,6 +282,28 @@ class ImageVerified:
 
     image: str
     verdicts: tuple[Verdict, ...]
+
+
+@dataclass(frozen=True)
+class ImageKept:
+    """One row of `images`. `releases` are those of this project that have it; `names` the references it was pushed to or pulled from."""
+
+    image: str
+    size: int
+    base: str
+    server: str
+    releases: tuple[str, ...]
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ImageMoved:
+    """An image that was pushed, pulled, exported or loaded. `manifest` is what names it at `place`; `moved_bytes` went over the line."""
+
+    image: str
+    place: str
+    manifest: str
+    moved_bytes: int
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from vitrify.lifecycle.proposal import Wanted, declared, propose, standing, want
 from vitrify.lifecycle.retire import RETIRE, carry_out_retirement
 from vitrify.lifecycle.rollout import abort, carry_out
 from vitrify.lifecycle.settings import SecretValue, from_json, known_secrets, to_json
+from vitrify.lifecycle.update import settle
 from vitrify.lifecycle.world import Site, World
 from vitrify.onhost.layout import LABEL_FINGERPRINT
 from vitrify.ports import Image, Made, Operation, Release
@@ -36,7 +37,7 @@ async def bake(server: Server, host: Host, world: World) -> Image:
     for notice in server.notices:
         world.say("bake", server.name, notice)
     async with world.site(host) as site:
-        return await _bake(wanted_of(server, world), site, world)
+        return await _bake(await settle(wanted_of(server, world), site, world), site, world)
 
 
 async def _bake(wanted: Wanted, site: Site, world: World) -> Image:
@@ -73,7 +74,7 @@ async def apply(server: Server, host: Host, planned: ReleasePlan, world: World) 
                 await _clear(operation, site, world, secret=known_secrets(server.secrets))
                 due = await propose(server, host, site, world)
             if due.kind == "release":
-                return await _release(wanted_of(server, world), host, site, world)
+                return await _release(await settle(wanted_of(server, world), site, world), host, site, world)
             return await (_unchanged(server, site, world) if due.empty else _replace(server, due, site, world))
 
 
@@ -110,6 +111,7 @@ async def _release(wanted: Wanted, host: Host, site: Site, world: World) -> Rele
         settings={
             **to_json(wanted.settings),
             "declared": wanted.declared,
+            "pinned": wanted.pinned.to_json(),
             "host": lodging_to_json(host),
             "base": labels.get(LABEL_FINGERPRINT) if isinstance(labels, dict) else None,
         },

@@ -8,14 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from vitrify.core.declaration import Host, Server
-from vitrify.core.diagnostic import TargetFailed, TargetUnreachable, UsageInvalid
+from vitrify.core.diagnostic import TargetFailed, TargetUnreachable, UsageInvalid, VitrifyError
 from vitrify.core.difference import Change
 from vitrify.core.digest import JSON, JSONObject
 from vitrify.core.plan import HostChanges, HostPlan, Owned, Seen, expectation, plan_host
 from vitrify.core.report import Converged, Outcome
 from vitrify.core.resource import Kinds, Observation, Resource
 from vitrify.ledger.entry import Entry
-from vitrify.lifecycle import left_over, record
+from vitrify.lifecycle import left_over, record, restart
 from vitrify.lifecycle.act import Act, carried_out
 from vitrify.lifecycle.confirmation import allowed, confirmed, cutting
 from vitrify.lifecycle.strangers import Along, along, packed
@@ -58,6 +58,7 @@ async def plan(server: Server, host: Host, world: World) -> HostPlan:
             *server.notices,
             *await left_over.notices(server, host, world),
             *_notices(server.wishes(host), seen, world),
+            *_strange(decided.strange),
             *_warnings(decided.changes, host, world),
         ),
     )
@@ -73,6 +74,13 @@ def _warnings(changes: Sequence[Change], host: Host, world: World) -> Iterator[s
     seconds = allowed(changes, host, world)
     for warning in cutting(changes, world.kinds) if seconds else ():
         yield f"{warning}: the host takes it back by itself unless a new connection is let in within {seconds:g} s"
+
+
+def _strange(resources: Sequence[Resource]) -> Iterator[str]:
+    """What became of things whose kind was uninstalled here before they were taken away."""
+    for kind in sorted({resource.address.kind for resource in resources}):
+        names = ", ".join(str(resource.address) for resource in resources if resource.address.kind == kind)
+        yield f"the kind `{kind}` is not installed here any more: {names} left the declaration, and stays until it is"
 
 
 def _notices(wishes: Iterable[Resource], seen: Seen, world: World) -> Iterator[str]:
@@ -102,6 +110,7 @@ def seen_from(answer: JSONObject) -> Seen:
 async def apply(server: Server, host: Host, planned: HostPlan, world: World) -> Converged:
     """Carry out exactly this plan, journal first; a run that was cut short is continued under its own name."""
     started = world.clock.monotonic()
+    restart.refuse_here(planned.changes, host, world)
     since, run = await _run_of(server, host, planned, world)
     intent: JSONObject = {
         "operation": run,
@@ -113,7 +122,8 @@ async def apply(server: Server, host: Host, planned: HostPlan, world: World) -> 
     world.state.manage(server.name, host.name)
     since = record.once(world.ledger, INTENDED, intent, since=since)
     world.reached("apply.intent")
-    answer, lost = await _enact(server, host, planned, run, world)
+    with world.working_on(host.name, f"{len(planned.changes)} changes"):
+        answer, lost = await _acted(server, host, planned, run, world)
     world.reached("apply.act")
     outcomes = tuple(_outcome(item) for item in _objects(answer, "results"))
     failed = [outcome for outcome in outcomes if outcome.outcome == "failed"]
@@ -136,6 +146,19 @@ async def apply(server: Server, host: Host, planned: HostPlan, world: World) -> 
     return Converged(server.name, host.name, run, outcomes, seconds=world.clock.monotonic() - started)
 
 
+async def _acted(server: Server, host: Host, planned: HostPlan, run: str, world: World) -> tuple[JSONObject, TargetUnreachable | None]:
+    """What `_enact` returns; where a change restarts the host, it is waited for, and the same run goes on."""
+    while True:
+        watch = restart.Watch(world, planned.changes)
+        try:
+            return await _enact(server, host, planned, run, watch.hearing)
+        except VitrifyError as error:
+            if not watch.explains(error):
+                raise
+        await restart.back(watch, scope(server.name, host, world), host, world)
+        planned = restart.rest(planned, await plan(server, host, world), run, world)
+
+
 async def _enact(server: Server, host: Host, planned: HostPlan, run: str, world: World) -> tuple[JSONObject, TargetUnreachable | None]:
     """The host's answer, and why the run does not stand where it could have shut us out, and did."""
     seconds = allowed(planned.changes, host, world)
@@ -154,17 +177,16 @@ async def _enact(server: Server, host: Host, planned: HostPlan, run: str, world:
         **guests.arguments,
     }
     contents = {**server.contents, **guests.contents}
-    with world.working_on(host.name, f"{len(planned.changes)} changes"):
-        async with world.session(host) as session:
-            answer = await carried_out(Act("enact", run, arguments, contents), host, session, world)
-        # Of an apply that was cut short as well: whoever comes back finds it done, and the host would still take it back.
-        waiting = answer.get("armed")
-        try:
-            for armed in waiting if isinstance(waiting, list) and host.is_remote else ():
-                await confirmed(str(armed), scope(server.name, host, world), host, world)
-        except TargetUnreachable as error:
-            return answer, error
-        return answer, None
+    async with world.session(host) as session:
+        answer = await carried_out(Act("enact", run, arguments, contents), host, session, world)
+    # Of an apply that was cut short as well: whoever comes back finds it done, and the host would still take it back.
+    waiting = answer.get("armed")
+    try:
+        for armed in waiting if isinstance(waiting, list) and host.is_remote else ():
+            await confirmed(str(armed), scope(server.name, host, world), host, world)
+    except TargetUnreachable as error:
+        return answer, error
+    return answer, None
 
 
 async def _run_of(server: Server, host: Host, planned: HostPlan, world: World) -> tuple[int, str]:
@@ -233,9 +255,8 @@ async def undo(server: str, host: Host, world: World, *, run: str = "", force: b
     failed = any(outcome.outcome == "failed" for outcome in outcomes)
     record.once(world.ledger, UNDO_FAILED if failed else UNDO_DONE, body, since=since)
     world.reached("undo-story.outcome")
-    skipped = answer.get("skipped")
-    not_undone = tuple(str(address) for address in skipped) if isinstance(skipped, list) else ()
-    return Converged(server, host.name, wanted, outcomes, not_undone=not_undone, seconds=world.clock.monotonic() - started)
+    not_undone, stays = (_texts(answer.get(name)) for name in ("skipped", "stays"))
+    return Converged(server, host.name, wanted, outcomes, not_undone, stays, seconds=world.clock.monotonic() - started)
 
 
 def _guests_of(run: str, known: JSONObject, world: World) -> Along:
@@ -316,7 +337,11 @@ def _intended(planned: HostPlan) -> list[JSON]:
 
 
 def _outcome(data: JSONObject) -> Outcome:
-    return Outcome(str(data["address"]), str(data["outcome"]), str(data.get("error") or ""))
+    return Outcome(str(data["address"]), str(data["outcome"]), str(data.get("error") or ""), _texts(data.get("besides")))
+
+
+def _texts(value: JSON) -> tuple[str, ...]:
+    return tuple(str(item) for item in value) if isinstance(value, list) else ()
 
 
 def _objects(answer: JSONObject, name: str) -> list[JSONObject]:

@@ -13,6 +13,7 @@ from vitrify.lifecycle import record, upkeep
 from vitrify.lifecycle.audit import ENTERED
 from vitrify.lifecycle.lodging import refuse_move
 from vitrify.lifecycle.operation import SPOKEN, Intended, moved
+from vitrify.lifecycle.pins import Pinned, is_tagged, reasons, standing_on
 from vitrify.lifecycle.retire import RETIRE
 from vitrify.lifecycle.settings import RunSettings, declared_digest, from_json, settings_of, to_json
 from vitrify.lifecycle.strangers import along
@@ -31,6 +32,7 @@ class Wanted:
     declared: str
     resources: dict[str, str]
     kinds: Mapping[str, str]
+    pinned: Pinned
 
 
 def wanted_of(server: Server, world: World) -> Wanted:
@@ -40,25 +42,29 @@ def wanted_of(server: Server, world: World) -> Wanted:
         hint = "add to its resources, as in `- process: {name: web, command: [/usr/bin/python3, /srv/app/app.py], port: 8000}`"
         raise UsageInvalid(f"{server.name} has no `process`, which an image is made to run", where=server.where, hint=hint)
     if server.base is None:
-        hint = "add `base: host` (the running system, read-only), `base: scratch` or `base: rootfs:DIR`"
+        hint = "add `base: host` (the running system, read-only), `scratch`, `rootfs:DIR`, `debootstrap:SUITE` or an image's name"
         raise UsageInvalid(f"{server.name} has no `base` to bake its image upon", where=server.where, hint=hint)
     settings = settings_of(server, image_process(process), key=bytes.fromhex(world.key))
     resources = {str(resource.address): resource.digest for resource in server.resources}
-    guests = along(server.resources, world)
+    guests, pinned = along(server.resources, world), Pinned.of(server, world.pins, world.kinds)
     return Wanted(
         server=server,
         settings=settings,
         request=BakeRequest(
             server=server.name,
-            base=str(server.base),
+            base=standing_on(server, world.pins.read()) if is_tagged(server) else str(server.base),
             resources=[resource.to_json() for resource in server.resources],
             contents={**server.contents, **guests.contents},
             labels={"server": server.name},
             kinds=guests.references,
+            inputs=pinned.own,
+            base_inputs=pinned.base,
+            mirror=server.mirror,
         ),
-        declared=declared_digest(server.resources, str(server.base), settings, kinds=guests.arguments),
+        declared=declared_digest(server.resources, str(server.base), settings, kinds={**guests.arguments, **pinned.identity}),
         resources=resources,
         kinds=guests.digests,
+        pinned=pinned,
     )
 
 
@@ -137,7 +143,7 @@ async def propose(server: Server, host: Host, site: Site, world: World) -> Relea
         because=(),
         declared=digest_of([wanted.declared, ground.seen]) if ground else wanted.declared,
         kinds=wanted.kinds,
-        notices=(*_notices(server, host, world), *lacking),
+        notices=(*_notices(server, host, world), *_to_choose(wanted), *lacking),
     )
     if operation and begun and operation.kind != RETIRE and declared(begun) == wanted.declared:
         return _resumed(await _anew(planned, live, wanted, site, world), operation, begun)
@@ -230,16 +236,23 @@ def _because(live: Release | None, wanted: Wanted, *, other_base: bool) -> tuple
         return ("there is no release yet",)
     base = (f"the base changed: {wanted.request.base} is not as it was packed for release {live.number}",) if other_base else ()
     differences = _differences(wanted.resources, live.resources)
+    pinned = reasons(live.settings.get("pinned"), wanted.pinned, base=str(wanted.server.base), release=live.number)
     if differences:
-        return (f"resources that differ from release {live.number}: {len(differences)}", *base)
+        return (f"resources that differ from release {live.number}: {len(differences)}", *base, *pinned)
     old, new = to_json(from_json(live.settings)), to_json(wanted.settings)
     changed = [name for name in new if new[name] != old.get(name) and name not in ("rollout", "health")]
     settings = tuple(f"{name} differs from release {live.number}" for name in changed)
-    if settings or base:
-        return (*settings, *base)
+    if settings or base or pinned:
+        return (*settings, *base, *pinned)
     if declared(live) == wanted.declared:
         return (f"release {live.number} does not stay live",)
     return (f"{wanted.request.base} is another base than that of release {live.number}",)
+
+
+def _to_choose(wanted: Wanted) -> tuple[str, ...]:
+    if not wanted.pinned.lacking:
+        return ()
+    return (f"vitrify.lock says nothing for {wanted.server.name} yet: the bake chooses what it installs, and writes it there",)
 
 
 _HELD = ("is left as it is", "are left as they are")

@@ -8,12 +8,14 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from vitrify.core.declaration import Host, Server
+from vitrify.core.diagnostic import TargetFailed
 from vitrify.core.digest import JSONObject
 from vitrify.core.event import Emit, Event, Stage
 from vitrify.core.resource import Kinds
 from vitrify.core.step import Reached
 from vitrify.core.stranger import Stranger
 from vitrify.ledger.entry import Entry
+from vitrify.lifecycle.pins import Pins
 from vitrify.ports import Builder, Clock, Evidence, Router, Runtime, Session, StateStore
 
 
@@ -40,6 +42,11 @@ class Site:
     runtime: Runtime
     router: Router
     evidence: Evidence
+
+
+def nobody_brings(host: Host) -> AbstractAsyncContextManager[Session]:
+    """For a world in which every host has its Python."""
+    raise TargetFailed(f"nothing could be installed on {host.name}")
 
 
 def no_strangers(_names: Iterable[str]) -> tuple[Stranger, ...]:
@@ -71,8 +78,12 @@ class World:
     session_anew: Callable[[Host], AbstractAsyncContextManager[Session]]
     """A session over a connection of its own: whoever gets one is not shut out."""
     site: Callable[[Host], AbstractAsyncContextManager[Site]]
+    pins: Pins
+    """What mutable references stand for."""
     strangers: Callable[[Iterable[str]], tuple[Stranger, ...]] = no_strangers
     """Of these kinds, those that are not ours, with the source that goes along."""
+    bringing: Callable[[Host], AbstractAsyncContextManager[Session]] = nobody_brings
+    """A session with a host that gets a Python first, from its own package manager, over the same connection."""
     keep_runs: int = 20
     """So many runs of each server stay undoable on a host."""
     dead_man: float = 120.0

@@ -17,7 +17,9 @@ from vitrify.onhost.change import attempt, make_true
 from vitrify.onhost.context import Context
 from vitrify.onhost.observe import observed
 from vitrify.onhost.rooted import Rooted
+from vitrify.onhost.sameness import even
 from vitrify.onhost.scope import Here
+from vitrify.onhost.supplied import chosen, lay_out
 
 RUNNING = ("/",)
 """The layers beneath an image on the base `host`: what is not in the image itself is only seen."""
@@ -29,6 +31,7 @@ def bake(context: Context, arguments: JSONObject) -> JSONObject:
     Returns what each became, and the table of attributes. DeclarationInvalid where what is declared can never be baked this way.
     """
     here = Here.at(context, arguments)
+    lay_out(here.system, arguments)
     results: List[JSON] = []
     failed = False
     wishes = here.resources(arguments)
@@ -39,7 +42,10 @@ def bake(context: Context, arguments: JSONObject) -> JSONObject:
             results.append({"address": str(resource.address), "outcome": outcome, "error": error})
     if here.scope.lower == RUNNING:
         _shut(here, but=frozenset(one.address.name for one in wishes if one.address.kind == "user" and "password" in one.fields))
-    return {"results": results, "attributes": here.system.attributes()}
+    if not failed:
+        written = here.system.attributes()
+        even(here.system, declared=lambda path: path in written)
+    return {"results": results, "attributes": here.system.attributes(), "chosen": {} if failed else chosen(here.system)}
 
 
 def _groups(here: Here, wishes: Sequence[Resource]) -> List[List[Resource]]:

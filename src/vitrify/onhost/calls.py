@@ -12,6 +12,7 @@ Call = Callable[[Context, JSONObject], JSONObject]
 
 MODULES: Dict[str, Tuple[str, ...]] = {
     "bake": ("bake",),
+    "booted": ("host.boot",),
     "converge": ("observe", "enact", "undo"),
     "dead_man": ("dead_man.confirm",),
     "detached": ("detached",),
@@ -30,6 +31,7 @@ MODULES: Dict[str, Tuple[str, ...]] = {
         "instance.healthy",
     ),
     "outdated": ("outdated",),
+    "sameness": ("even",),
     "taking": ("image.lacking", "image.take"),
     "tools": ("tool.ensure",),
     "traffic": ("router.ensure", "router.release", "router.switch", "router.live", "router.in_flight", "router.answers"),

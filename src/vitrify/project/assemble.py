@@ -72,6 +72,7 @@ def assemble(name: str, entry: Entry, project: Project) -> Server | None:
         resources=first.resources,
         where=entry.at,
         base=settings.base(part.base, project.folder),
+        mirror=settings.mirror(part.mirror, project.folder),
         health=settings.health(part.health),
         route=route,
         rollout=settings.rollout(part.rollout),
@@ -206,7 +207,7 @@ def _linked(active: list[Compiled], dormant: set[Address], workshop: Workshop) -
 
 def _needs_base(node: Node, problems: Problems) -> None:
     if "base" not in node.entries:
-        hint = "add `base: host` (the running system, read-only), `base: scratch` or `base: rootfs:DIR`"
+        hint = "add `base: host` (the running system, read-only), `scratch`, `rootfs:DIR`, `debootstrap:SUITE` or an image's name"
         problems.add("an immutable server needs the key `base`", walk(node, ("lifecycle",)), hint=hint)
 
 

@@ -9,22 +9,25 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from tests.unit.cli.image_answers import ImageAnswers
 
 from vitrify.cli.exits import Exit
-from vitrify.cli.facade import Scope
 from vitrify.cli.invocation import Surroundings
 from vitrify.cli.main import run
 from vitrify.cli.render import Streams
+from vitrify.core.asked import Scope
 from vitrify.core.difference import Action, Change
 from vitrify.core.drift import Audit, Class, Finding
 from vitrify.core.event import Emit, Event, Stage
 from vitrify.core.plan import HostPlan, Plan, ReleasePlan
 from vitrify.core.report import (
     Applied,
+    Bootstrapped,
     Check,
     Converged,
     Entered,
     EntryView,
+    ImageKept,
     ImageVerified,
     InstanceStatus,
     Outcome,
@@ -32,6 +35,7 @@ from vitrify.core.report import (
     Released,
     ReleaseStatus,
     ServerStatus,
+    Updated,
     Verdict,
     Verified,
     Which,
@@ -53,12 +57,13 @@ class Terminal(io.StringIO):
         return self._tty
 
 
-class FakeApplication:
+class FakeApplication(ImageAnswers):
     """Answers with what it holds, notes what it was asked, and tells its events before it answers."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, dict[str, object]]] = []
         self.scopes: list[Scope] = []
+        self.updated = Updated(())
         self.emit: Emit = lambda _: None
         self.events: tuple[Event, ...] = ()
         self.error: BaseException | None = None
@@ -68,6 +73,8 @@ class FakeApplication:
         self.lives_are: tuple[str, ...] = ("instances",)
         self.leaving_is = Plan("web", "", ())
         self.undone_is = Applied()
+        self.bare_are: tuple[Bootstrapped, ...] = ()
+        self.bootstrapped_are: tuple[Bootstrapped, ...] = ()
         self.outdated_is: tuple[Outdated, ...] = ()
         self.status_is: tuple[ServerStatus, ...] = ()
         self.releases_is: tuple[ReleaseStatus, ...] = ()
@@ -78,6 +85,7 @@ class FakeApplication:
         holds = (Verdict("content", holds=True, found="2 layers hold"), Verdict("signature", holds=True, found="by ann@desk"))
         self.image_verified_is = ImageVerified("sha256:" + "7" * 64, holds)
         self.verified_is = Verified("vitrify.dev/ledger/5e0f", 7, "c0ffee", ("ann@desk",))
+        self.images_are: tuple[ImageKept, ...] = ()
         self.checks_are: tuple[Check, ...] = ()
         self.closed = False
 
@@ -135,6 +143,14 @@ class FakeApplication:
         self._called("forget", server=server, host=host, gone=gone)
         return self.applied_is
 
+    def bare(self, server: str) -> tuple[Bootstrapped, ...]:
+        self._called("bare", server=server)
+        return self.bare_are
+
+    def bootstrap(self, found: tuple[Bootstrapped, ...], server: str) -> tuple[Bootstrapped, ...]:
+        self._called("bootstrap", found=found, server=server)
+        return self.bootstrapped_are
+
     def status(self) -> tuple[ServerStatus, ...]:
         self._called("status")
         return self.status_is
@@ -146,6 +162,10 @@ class FakeApplication:
     def bake(self, server: str) -> tuple[str, int]:
         self._called("bake", server=server)
         return IMAGE, 12_345_678
+
+    def update(self, server: str, *, dry_run: bool) -> Updated:
+        self._called("update", server=server, dry_run=dry_run)
+        return self.updated
 
     def bake_disk(self, server: str, *, form: str, into: str) -> tuple[str, int]:
         self._called("bake_disk", server=server, form=form, into=into)

@@ -17,6 +17,7 @@ from vitrify.core.diagnostic import (
     IntegrityFailed,
     PlanStale,
     PreviousStillServing,
+    PythonMissing,
     TargetFailed,
     TargetUnreachable,
     UsageInvalid,
@@ -34,6 +35,7 @@ TABLE: dict[type[VitrifyError], int] = {
     PlanStale: 1,
     TargetFailed: 3,
     TargetUnreachable: 4,
+    PythonMissing: 4,
     Denied: 5,
     Busy: 6,
     PreviousStillServing: 7,
@@ -45,6 +47,8 @@ TABLE: dict[type[VitrifyError], int] = {
 
 
 def _error(kind: type[VitrifyError]) -> VitrifyError:
+    if kind is PythonMissing:
+        return PythonMissing("it broke", manager="apk")
     return DeclarationInvalid([Diagnostic("it broke")]) if kind is DeclarationInvalid else kind("it broke")
 
 

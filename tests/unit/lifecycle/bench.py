@@ -21,6 +21,7 @@ from vitrify.core.report import Released
 from vitrify.core.resource import Address, Resource
 from vitrify.ledger.entry import Entry, timestamp
 from vitrify.lifecycle import immutable
+from vitrify.lifecycle.pins import NoPins
 from vitrify.lifecycle.proposal import wanted_of
 from vitrify.lifecycle.retire import retire
 from vitrify.lifecycle.settings import known_secrets
@@ -203,6 +204,7 @@ class Bench:
 
     clock: SteppingClock = field(default_factory=SteppingClock)
     images: MemoryImages = field(default_factory=MemoryImages)
+    pins: NoPins = field(default_factory=NoPins)
     state: MemoryStateStore = field(default_factory=MemoryStateStore)
     events: list[Event] = field(default_factory=list)
     points: list[str] = field(default_factory=list)
@@ -239,6 +241,7 @@ class Bench:
             session=self._session,
             session_anew=self._session,
             site=self._site,
+            pins=self.pins,
         )
 
     # -- what a person does --------------------------------------------------------------------------------------
