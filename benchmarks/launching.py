@@ -18,10 +18,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from vitrify.core.instance import InstanceSpec
 from vitrify.core.resource import Kinds
 from vitrify.onhost import instances
 from vitrify.onhost.podman import limits_here
-from vitrify.ports import InstanceSpec
 from vitrify.runtimes.bubblewrap import bubblewrap
 from vitrify.runtimes.on_host import OnHostRuntime
 from vitrify.runtimes.podman import podman

@@ -77,6 +77,17 @@ PROOFS: Final[Mapping[str, Proof]] = {
             "src/vitrify/core/reference.py",
         ),
     ),
+    "lease": Proof(
+        claim="of many that want one server's lease, some frozen for longer than it holds, nobody acts by a token that was overtaken",
+        tests=("tests/conformance/test_lease_contenders.py",),
+        n=200,
+        covers=(
+            "src/vitrify/onhost/lease.py",
+            "src/vitrify/onhost/tenant.py",
+            "src/vitrify/onhost/memory.py",
+            "tests/conformance/contender.py",
+        ),
+    ),
     "ledger": Proof(
         claim="a ledger of n entries proves every shorter one, and any flipped byte is found",
         tests=("tests/property", "-k", "ledger"),

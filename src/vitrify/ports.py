@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Protocol
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
 
-from vitrify.core.declaration import Content, Health, Host, Limits, Mirror, Route
+from vitrify.core.declaration import Content, Health, Host, Mirror, Route
 from vitrify.core.digest import JSONObject
 from vitrify.core.elsewhere import Attachment, Pushed, Referrer
 from vitrify.core.event import Emit, silence
+from vitrify.core.instance import Instance, InstanceSpec
 from vitrify.core.locked import Inputs
 from vitrify.core.reference import Reference
 from vitrify.core.report import Verdict
+
+if TYPE_CHECKING:  # few commands meet a lease of somebody else
+    from vitrify.onhost.lease import Lease, Wish
 
 
 class Session(Protocol):
@@ -135,54 +140,6 @@ class Builder(Protocol):
 
         Raises what a bake over this base would raise where it is not there or cannot be looked at.
         """
-
-
-@dataclass(frozen=True)
-class InstanceSpec:
-    """What to launch. `id` is given by the caller and makes launching repeatable: an id that exists is adopted.
-
-    `environment` may hold secrets: it is written to a 0600 file beside the instance and never passed as an argument. Under the
-    names in `secrets` it does, and an engine that shows what it runs must not show those.
-    """
-
-    id: str
-    image: str
-    argv: tuple[str, ...]
-    labels: Mapping[str, str]
-    environment: Mapping[str, str]
-    workdir: str = "/"
-    user: str = ""
-    writable: tuple[str, ...] = ()
-    port: int | None = None
-    runtime: str = "bubblewrap"
-    secrets: tuple[str, ...] = ()
-    volumes: Mapping[str, str] = field(default_factory=dict)
-    """Path inside -> the name of a volume, which outlives the instance and is the same for all that name it."""
-    capabilities: tuple[str, ...] = ()
-    """All others are dropped."""
-    limits: Limits = field(default_factory=Limits)
-
-
-@dataclass(frozen=True)
-class Instance:
-    """One running (or ended) copy. `state` is starting, running, restarting, stopping, stopped or lost; `port` on 127.0.0.1."""
-
-    id: str
-    image: str
-    state: str
-    port: int | None
-    labels: Mapping[str, str]
-    started_at: float = 0.0
-    restarts: int = 0
-    exit_code: int | None = None
-    stop_at: float | None = None
-    entered: str = ""
-    """By whom and why somebody entered it, in words; "" where nobody did."""
-
-    @property
-    def gone(self) -> bool:
-        """Whether nothing keeps it alive any more: it was stopped, or its keeper was lost."""
-        return self.state in ("stopped", "lost")
 
 
 class Runtime(Protocol):
@@ -341,6 +298,25 @@ class StateStore(Protocol):
 
     def forget(self, server: str, host: str) -> None:
         """Forget it; repeating it is harmless."""
+
+
+class Leases(Protocol):
+    """The exclusive, expiring, fenced right to change one server on one host, kept by that host and measured by its clocks."""
+
+    def acquire(self, wish: Wish) -> Lease:
+        """A lease with a token greater than any before; `Busy`, which names the holder, where somebody else's stands."""
+
+    def held(self, wish: Wish) -> AbstractContextManager[Lease]:
+        """The same for as long as this lasts, and no longer than this process."""
+
+    def presented(self, token: int) -> AbstractContextManager[Lease]:
+        """Act by a lease that was acquired before, which renews it; `Busy`, and no act, where it ended or a newer one was given."""
+
+    def release(self, token: int, *, why: str = ...) -> Lease | None:
+        """Give back the lease of this token, or whichever there is (0); None where it was over. Repeating it is harmless."""
+
+    def standing(self) -> Lease | None:
+        """The lease that keeps everybody else out now."""
 
 
 @dataclass(frozen=True)

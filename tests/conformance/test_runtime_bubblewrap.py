@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from vitrify.core.declaration import Limits
-from vitrify.ports import InstanceSpec, Runtime
+from vitrify.core.instance import InstanceSpec
+from vitrify.ports import Runtime
 from vitrify.project.binaries import find_bubblewrap, find_caddy
 from vitrify.runtimes.bubblewrap import bubblewrap
 from vitrify.runtimes.on_host import OnHostRuntime

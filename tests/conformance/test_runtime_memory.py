@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from vitrify.core.declaration import Limits
-from vitrify.ports import InstanceSpec
+from vitrify.core.instance import InstanceSpec
 from vitrify.testing.memory_runtime import MemoryRuntime
 from vitrify.testing.runtime_suite import ENTER, Died, RuntimeBench, RuntimeSuite
 

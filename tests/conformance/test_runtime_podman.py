@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 
 from vitrify.core.declaration import Limits
+from vitrify.core.instance import InstanceSpec
 from vitrify.core.resource import Kinds
 from vitrify.onhost import instances, keeping, reviving
-from vitrify.ports import InstanceSpec, Runtime
+from vitrify.ports import Runtime
 from vitrify.runtimes.on_host import OnHostRuntime
 from vitrify.runtimes.podman import podman
 from vitrify.stores.carrying import NearbyCarrier

@@ -18,6 +18,7 @@ from vitrify.core.report import (
     ImageMoved,
     ImageVerified,
     InstanceStatus,
+    LeaseView,
     Outdated,
     Released,
     ReleaseStatus,
@@ -210,6 +211,11 @@ def _released(release: Released) -> JSONObject:
         "answer_ms": None if release.answer_seconds is None else _ms(release.answer_seconds),
         "ms": _ms(release.seconds),
     }
+
+
+def leases(found: Sequence[LeaseView]) -> JSONObject:
+    """Who holds, or last held, which lease."""
+    return document("leases", leases=[asdict(one) for one in found])
 
 
 def _server(server: ServerStatus) -> JSONObject:

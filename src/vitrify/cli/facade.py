@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # help and usage errors are told before any of these is neede
         ImageKept,
         ImageMoved,
         ImageVerified,
+        LeaseView,
         Outdated,
         Released,
         ReleaseStatus,
@@ -41,6 +42,9 @@ class Application(Protocol):
 
     def saved(self, path: str) -> Plan:
         """The plan in this file, if it still describes what an apply would do."""
+
+    def free(self, plan: Plan) -> Plan:
+        """This plan, or a fresh one once nobody else is changing what it is about."""
 
     def apply(self, plan: Plan) -> Applied:
         """Carry out the plan."""
@@ -101,6 +105,12 @@ class Application(Protocol):
 
     def logs(self, name: str, *, lines: int) -> str:
         """The last lines of an instance, or of each live instance of a server."""
+
+    def leases(self, server: str) -> tuple[LeaseView, ...]:
+        """Who holds, or last held, the lease of one server, or of all where `server` is empty."""
+
+    def release_lease(self, server: str, *, reason: str) -> tuple[LeaseView, ...]:
+        """Take the lease of a server away from whoever holds it."""
 
     def audit(self, *, full: bool) -> Audit:
         """All differences between what runs and what was declared and authorised."""

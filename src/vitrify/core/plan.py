@@ -62,6 +62,8 @@ class HostPlan:
     kinds: Mapping[str, str] = field(default_factory=dict)
     """Kinds that are not ours -> the digest of their source."""
     notices: tuple[str, ...] = ()
+    held: str = field(default="", compare=False)
+    """Who is changing the host at this moment, in words: no part of what an apply would do."""
 
     @property
     def empty(self) -> bool:
@@ -177,10 +179,12 @@ class HostProblem:
     host: str
     why: str
     unreachable: bool = False
+    busy: bool = False
+    """Whether somebody else is changing it."""
 
     def to_json(self) -> JSONObject:
         """The form of every document."""
-        return {"server": self.server, "host": self.host, "why": self.why, "unreachable": self.unreachable}
+        return {"server": self.server, "host": self.host, "why": self.why, "unreachable": self.unreachable, "busy": self.busy}
 
 
 @dataclass(frozen=True)
@@ -249,6 +253,8 @@ class Seen:
     observations: Mapping[Address, Observation]
     owned: Sequence[Owned]
     unfinished: str = ""
+    held: JSONObject | None = None
+    """The lease by which somebody is changing the host at this moment."""
 
 
 def expectation(observations: Iterable[Observation]) -> str:

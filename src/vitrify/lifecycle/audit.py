@@ -10,6 +10,7 @@ from vitrify.core.declaration import Host, Lifecycle, Server
 from vitrify.core.difference import agrees
 from vitrify.core.digest import JSON, JSONObject, digest_of
 from vitrify.core.drift import Audit, Class, Finding
+from vitrify.core.instance import Instance
 from vitrify.core.plan import Owned, Seen
 from vitrify.core.resource import MISSING, Address, Kinds, Resource
 from vitrify.lifecycle import left_over, record, upkeep
@@ -17,7 +18,7 @@ from vitrify.lifecycle.mutable import DONE, scope, seen_from
 from vitrify.lifecycle.settings import from_json
 from vitrify.lifecycle.strangers import along
 from vitrify.lifecycle.world import World
-from vitrify.ports import Instance, Release
+from vitrify.ports import Release
 
 ENTERED = "entered"
 """The difference of an instance in which somebody was, with leave: the ledger says who and why."""

@@ -17,11 +17,11 @@ from dataclasses import dataclass
 from vitrify.core.declaration import Host, Server
 from vitrify.core.diagnostic import Denied, UsageInvalid, VitrifyError
 from vitrify.core.digest import JSONObject, digest_of
+from vitrify.core.instance import Instance
 from vitrify.core.report import Entered, Released
 from vitrify.lifecycle import immutable
 from vitrify.lifecycle.proposal import propose
 from vitrify.lifecycle.world import World
-from vitrify.ports import Instance
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from vitrify.ledger.entry import Entry
 from vitrify.lifecycle import left_over, record, restart
 from vitrify.lifecycle.act import Act, carried_out
 from vitrify.lifecycle.confirmation import allowed, confirmed, cutting
+from vitrify.lifecycle.lease import asked_for, when_free
 from vitrify.lifecycle.strangers import Along, along, packed
 from vitrify.lifecycle.world import World
 
@@ -53,6 +54,7 @@ async def plan(server: Server, host: Host, world: World) -> HostPlan:
         forgotten=decided.forgotten,
         expect=expectation(seen.observations.values()),
         run=seen.unfinished,
+        held=_held(seen, host),
         kinds=along(_meant(decided, server.wishes(host)), world).digests,
         notices=(
             *server.notices,
@@ -100,11 +102,23 @@ async def look(server: Server, host: Host, world: World) -> Seen:
 def seen_from(answer: JSONObject) -> Seen:
     """What a host answered, as values."""
     observations = [Observation.from_json(item) for item in _objects(answer, "observations")]
+    held = answer.get("held")
     return Seen(
         observations={observation.address: observation for observation in observations},
         owned=tuple(Owned.from_json(item) for item in _objects(answer, "owned")),
         unfinished=str(answer.get("unfinished", "")),
+        held=held if isinstance(held, dict) else None,
     )
+
+
+def _held(seen: Seen, host: Host) -> str:
+    """Who is changing the host right now, in words; "" where nobody is, or where it is a run that goes on by itself and is followed."""
+    if seen.held is None or (host.is_remote and seen.unfinished and seen.held.get("operation") == seen.unfinished):
+        return ""
+    from vitrify.onhost.lease import Lease, spoken
+
+    lease = Lease.from_json(seen.held)
+    return f"{lease.by or 'somebody else'}, {spoken(lease)}"
 
 
 async def apply(server: Server, host: Host, planned: HostPlan, world: World) -> Converged:
@@ -133,6 +147,7 @@ async def apply(server: Server, host: Host, planned: HostPlan, world: World) -> 
         "host": host.name,
         "results": _pairs((outcome.address, outcome.outcome) for outcome in outcomes),
         "baseline": str(answer.get("baseline", "")),
+        "token": answer.get("token"),
         **({"unconfirmed": str(lost.diagnostics[0].why)} if lost else {}),
     }
     record.once(world.ledger, FAILED if failed or lost else DONE, body, since=since)
@@ -174,11 +189,13 @@ async def _enact(server: Server, host: Host, planned: HostPlan, run: str, world:
         "resources": _sent(server.wishes(host)),
         "keep": {"runs": world.keep_runs},
         "dead_man": seconds,
+        "lease": asked_for("apply", world, operation=run),
         **guests.arguments,
     }
     contents = {**server.contents, **guests.contents}
     async with world.session(host) as session:
-        answer = await carried_out(Act("enact", run, arguments, contents), host, session, world)
+        act = Act("enact", run, arguments, contents)
+        answer = await when_free(lambda: carried_out(act, host, session, world), server.name, world)
     # Of an apply that was cut short as well: whoever comes back finds it done, and the host would still take it back.
     waiting = answer.get("armed")
     try:
@@ -247,11 +264,12 @@ async def undo(server: str, host: Host, world: World, *, run: str = "", force: b
         if states.get(wanted) != _UNDONE:
             guests = _guests_of(wanted, known, world)
             arguments: JSONObject = {"scope": scope(server, host, world), "run": wanted, "force": force, "by": world.author}
-            arguments |= guests.arguments
-            answer = await carried_out(Act("undo", operation, arguments, guests.contents), host, session, world)
+            arguments |= {"lease": asked_for("undo", world, operation=wanted), **guests.arguments}
+            act = Act("undo", operation, arguments, guests.contents)
+            answer = await when_free(lambda: carried_out(act, host, session, world), server, world)
         world.reached("undo-story.act")
     outcomes = tuple(_outcome(item) for item in _objects(answer, "results"))
-    body = {**body, "results": _pairs((outcome.address, outcome.outcome) for outcome in outcomes)}
+    body = {**body, "results": _pairs((outcome.address, outcome.outcome) for outcome in outcomes), "token": answer.get("token")}
     failed = any(outcome.outcome == "failed" for outcome in outcomes)
     record.once(world.ledger, UNDO_FAILED if failed else UNDO_DONE, body, since=since)
     world.reached("undo-story.outcome")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Dict, List, Mapping, Sequence, Tuple
+from typing import Dict, List, Mapping, Optional, Sequence, Tuple
 
 from vitrify.core.diagnostic import PlanStale
 from vitrify.core.difference import Action, Change
@@ -66,7 +66,14 @@ def enact(context: Context, arguments: JSONObject) -> JSONObject:
     here = Here.at(context, arguments)
     request = Request.of(here, arguments)
     first = _look(here, request) if not here.memory.there() else None
-    with here.memory.held(Holder(request.by, request.run), context.clock):
+    from vitrify.onhost.leasing import leased  # a look needs none of it
+
+    with leased(here, arguments, reason="apply", operation=request.run) as lease:
+        return {**_enacted(here, request, first), "token": lease.token}
+
+
+def _enacted(here: Here, request: Request, first: Optional[Look]) -> JSONObject:
+    with here.memory.held(Holder(request.by, request.run), here.context.clock):
         leave_undos(here)
         # Making the memory may itself make folders that are wished for: the very first look was before that.
         seen = first if first and not all_runs(here.memory) else _look(here, request)

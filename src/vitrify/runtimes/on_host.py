@@ -9,7 +9,8 @@ from vitrify.core.declaration import Health
 from vitrify.core.diagnostic import TargetFailed, UsageInvalid
 from vitrify.core.digest import JSON, JSONObject
 from vitrify.core.event import Emit, silence
-from vitrify.ports import Carrier, Instance, InstanceSpec, Session
+from vitrify.core.instance import Instance, InstanceSpec
+from vitrify.ports import Carrier, Session
 
 Means = Callable[[], Awaitable[JSONObject]]
 """What one runtime needs to be told when something is launched; asked then, and not before."""

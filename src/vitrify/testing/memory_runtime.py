@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from vitrify.core.declaration import Health
 from vitrify.core.diagnostic import Denied, TargetFailed
 from vitrify.core.digest import JSONObject
-from vitrify.ports import Instance, InstanceSpec
+from vitrify.core.instance import Instance, InstanceSpec
 
 FIRST_PORT = 20000
 

@@ -11,7 +11,8 @@ import pytest
 
 from vitrify.core.declaration import Health, Limits
 from vitrify.core.diagnostic import Denied, TargetFailed, VitrifyError
-from vitrify.ports import Instance, InstanceSpec, Runtime
+from vitrify.core.instance import Instance, InstanceSpec
+from vitrify.ports import Runtime
 
 T = TypeVar("T")
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from tests.unit.cli.fake_leases import FakeLeases
 from tests.unit.cli.image_answers import ImageAnswers
 
 from vitrify.cli.exits import Exit
@@ -25,7 +26,6 @@ from vitrify.core.report import (
     Bootstrapped,
     Check,
     Converged,
-    Entered,
     EntryView,
     ImageKept,
     ImageVerified,
@@ -57,17 +57,16 @@ class Terminal(io.StringIO):
         return self._tty
 
 
-class FakeApplication(ImageAnswers):
+class FakeApplication(ImageAnswers, FakeLeases):
     """Answers with what it holds, notes what it was asked, and tells its events before it answers."""
 
     def __init__(self) -> None:
-        self.calls: list[tuple[str, dict[str, object]]] = []
+        super().__init__()
         self.scopes: list[Scope] = []
         self.updated = Updated(())
         self.emit: Emit = lambda _: None
         self.events: tuple[Event, ...] = ()
         self.error: BaseException | None = None
-        self.fails_in: dict[str, BaseException] = {}
         self.plan_is = Plan("shop", "sha256:0", ())
         self.applied_is = Applied()
         self.lives_are: tuple[str, ...] = ("instances",)
@@ -189,10 +188,6 @@ class FakeApplication(ImageAnswers):
     def retire(self, server: str) -> int:
         self._called("retire", server=server)
         return 2
-
-    def enter(self, server: str, command: tuple[str, ...], *, instance: str, reason: str, terminal: bool) -> tuple[Entered, ...]:
-        self._called("enter", server=server, command=command, instance=instance, reason=reason, terminal=terminal)
-        return (Entered("local", 3, instance="web-1", entry=7, replaced=("web-2",)),)
 
     def logs(self, name: str, *, lines: int) -> str:
         self._called("logs", name=name, lines=lines)
@@ -387,21 +382,11 @@ def half_done() -> Applied:
     )
     return Applied(
         hosts=(Converged("db", "local", "20260301T101500-9c1f2b7e", outcomes, seconds=0.41),),
-        releases=(
-            Released(
-                "web",
-                "release",
-                4,
-                3,
-                IMAGE,
-                ("web-4-a", "web-4-b"),
-                "http://127.0.0.1:8080",
-                switch_seconds=0.0123,
-                answer_seconds=0.03,
-                seconds=3.4,
-            ),
-        ),
+        releases=(replace(RELEASED, switch_seconds=0.0123, answer_seconds=0.03, seconds=3.4),),
     )
+
+
+RELEASED = Released("web", "release", 4, 3, IMAGE, ("web-4-a", "web-4-b"), "http://127.0.0.1:8080")
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from vitrify.cli.exits import MEANINGS, Exit, exit_for
+from vitrify.cli.exits import MEANINGS, Exit, ended, exit_for
 from vitrify.core import diagnostic
 from vitrify.core.diagnostic import (
     Busy,
@@ -24,7 +24,7 @@ from vitrify.core.diagnostic import (
     VitrifyError,
 )
 from vitrify.core.drift import Audit
-from vitrify.core.plan import Plan
+from vitrify.core.plan import HostProblem, Plan
 from vitrify.core.report import Applied, Check
 
 if TYPE_CHECKING:
@@ -164,3 +164,11 @@ def test_a_command_that_failed_inside_an_instance_fails_the_exec_and_says_what_b
     assert (name, given["command"], given["reason"]) == ("enter", ("false", "-o", "json"), "why")
     assert "the command ended with 3, ledger entry 7" in ended.out
     assert "web-2" in ended.out
+
+
+def test_hosts_that_somebody_else_is_changing_are_told_apart_from_failed_ones() -> None:
+    busy, away = HostProblem("web", "a", "busy", busy=True), HostProblem("web", "b", "no answer", unreachable=True)
+
+    assert ended(Applied(problems=(busy,))) is Exit.BUSY
+    assert ended(Applied(problems=(busy, away))) is Exit.UNREACHABLE
+    assert ended(Applied(problems=(busy, HostProblem("web", "c", "failed")))) is Exit.HOSTS_FAILED
