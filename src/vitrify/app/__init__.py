@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from vitrify.app.wiring import LOCAL, Ask, Wiring
 from vitrify.core.asked import Scope
-from vitrify.core.declaration import Host, Server
+from vitrify.core.declaration import Host, Lifecycle, Server
 from vitrify.core.diagnostic import PlanStale, UsageInvalid
 from vitrify.core.digest import JSONObject
 from vitrify.core.drift import Audit
@@ -23,6 +23,7 @@ from vitrify.core.report import (
     Bootstrapped,
     Check,
     Converged,
+    Entered,
     EntryView,
     ImageKept,
     ImageMoved,
@@ -235,6 +236,24 @@ class App:
         from vitrify.lifecycle.retire import retire
 
         return self._run(retire(server, self._wiring.world))
+
+    def enter(self, server: str, command: tuple[str, ...], *, instance: str, reason: str, terminal: bool) -> tuple[Entered, ...]:
+        """Run a command on each host of a mutable server, or inside one instance of an immutable one, where there is a reason."""
+        from vitrify.app.terminal import AS_ROOT, at_terminal
+        from vitrify.lifecycle import entering
+
+        found, world = self._server(server), self._wiring.world
+        wish = entering.Wish(command, reason, instance, terminal)
+        if found.lifecycle is Lifecycle.IMMUTABLE:
+            visit = asyncio.run(entering.into_instance(found, wish, world))
+            argv = (*AS_ROOT, *visit.argv) if visit.host.is_remote else visit.argv
+            visit = replace(visit, argv=self._wiring.on_host(visit.host, argv, terminal=terminal))
+            entered = entering.carried_out(visit, world, run=at_terminal)
+            released, left = asyncio.run(entering.leave(found, visit, world))
+            return (replace(entered, replaced=released.instances if released else (), left=left),)
+        ways = {host: self._wiring.on_host(host, command, terminal=terminal) for host in found.hosts}
+        visits = (replace(entering.onto_host(found, host, wish, world), argv=way) for host, way in ways.items())
+        return tuple(entering.carried_out(visit, world, run=at_terminal) for visit in visits)
 
     def logs(self, name: str, *, lines: int) -> str:
         """The last lines of an instance, or of each live instance of a server."""

@@ -12,6 +12,7 @@ from vitrify.core.report import (
     Bootstrapped,
     Check,
     Converged,
+    Entered,
     EntryView,
     ImageKept,
     ImageMoved,
@@ -58,6 +59,22 @@ def _held(result: Applied) -> list[JSON]:
 def rolled_back(release: Released) -> JSONObject:
     """The document of `rollback`."""
     return document("rollback", **_released(release))
+
+
+def entered(server: str, found: Sequence[Entered]) -> JSONObject:
+    """The document of `exec`."""
+    rows: list[JSON] = [
+        {
+            "host": one.host,
+            "instance": one.instance,
+            "code": one.code,
+            "entry": one.entry,
+            "replaced": list(one.replaced),
+            "left": one.left,
+        }
+        for one in found
+    ]
+    return document("exec", server=server, commands=rows)
 
 
 def retired(server: str, instances: int, result: Applied) -> JSONObject:
@@ -229,6 +246,7 @@ def _instance(instance: InstanceStatus) -> JSONObject:
         "age_ms": _ms(instance.age_seconds),
         "restarts": instance.restarts,
         "health": instance.health,
+        "entered": instance.entered,
     }
 
 
