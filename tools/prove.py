@@ -65,7 +65,7 @@ PROOFS: Final[Mapping[str, Proof]] = {
         covers=("src/vitrify/project/**/*.py", "src/vitrify/core/*.py", "src/vitrify/resources/*.py"),
     ),
     "images": Proof(
-        claim="no mutation of a manifest, index, config, layer or archive of an image writes outside its root or ends in anything but a refusal",
+        claim="no mutation of an image's documents, layers or archive writes outside its root or ends in anything but a refusal",
         tests=("tests/property/test_hostile_images.py",),
         n=10_000,
         covers=(

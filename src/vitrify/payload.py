@@ -54,6 +54,7 @@ CORE = (
     "supplies",
     "system",
     "systemctl",
+    "sysv",
     "table",
     "tomltext",
     "unit",

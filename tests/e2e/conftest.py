@@ -12,6 +12,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import debs
 import packaged
+from disks import Disks, apart
 from fleet import Control, Fleet, lacking_ssh
 from live_host import LiveHost, booted, lacking, tree
 from shop import Shop
@@ -50,6 +51,13 @@ def build_shop(tmp_path: Path, payloads_of_all: Path) -> Iterator[BuildShop]:
     yield build
     for shop in built:
         shop.clear()
+
+
+@pytest.fixture
+def disks() -> Iterator[Disks]:
+    """A mount namespace that ends with the test, and its filesystems with it."""
+    with apart() as disks:
+        yield disks
 
 
 @pytest.fixture(scope="session")

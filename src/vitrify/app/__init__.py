@@ -9,7 +9,8 @@ from dataclasses import replace
 from functools import cached_property, partial
 from typing import Any, TypeVar
 
-from vitrify.app.wiring import LOCAL, Ask, Options, Wiring
+from vitrify.app.wiring import LOCAL, Ask, Wiring
+from vitrify.core.asked import Scope
 from vitrify.core.declaration import Host, Server
 from vitrify.core.diagnostic import PlanStale, UsageInvalid
 from vitrify.core.digest import JSONObject
@@ -34,7 +35,7 @@ from vitrify.core.report import (
     Which,
 )
 
-__all__ = ("App", "Options")
+__all__ = ("App",)
 
 Result = TypeVar("Result")
 
@@ -42,7 +43,7 @@ Result = TypeVar("Result")
 class App:
     """One command's view of a project. Everything is opened when it is first needed, and nothing twice."""
 
-    def __init__(self, options: Options, *, emit: Emit, environ: Mapping[str, str], ask: Ask | None = None) -> None:
+    def __init__(self, options: Scope, *, emit: Emit, environ: Mapping[str, str], ask: Ask | None = None) -> None:
         self._options = options
         self._environ = environ
         self._wiring = Wiring(options, emit=emit, environ=environ, ask=ask)
@@ -79,7 +80,7 @@ class App:
         from vitrify.project import saved
 
         document = saved.read(path)
-        self._options = self._options.selecting(Selection.from_json(document.get("selection")))
+        self._options = Selection.from_json(document.get("selection")).within(self._options)
         self._wiring = self._begin(self._options)
         now = self._run(self._plan())
         if document.get("digest") != now.digest:
@@ -322,7 +323,7 @@ class App:
         from vitrify.lifecycle import fleet
         from vitrify.project.choose import only_tagged, with_tags
 
-        selection = self._options.selection
+        selection = Selection.of(self._options)
         servers = with_tags(selection.tags, self._chosen())
         planned, problems = await fleet.plan(servers, self._wiring.world, parallel=self._options.parallel)
         planned = only_tagged(selection.tags, planned, servers)

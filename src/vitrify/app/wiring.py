@@ -7,16 +7,16 @@ import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vitrify.core.asked import Scope
 from vitrify.core.declaration import Declaration, Host
 from vitrify.core.diagnostic import UsageInvalid
 from vitrify.core.digest import PLAIN
 from vitrify.core.event import Emit
-from vitrify.core.plan import Selection
 from vitrify.onhost.failpoint import from_environment
 
 if TYPE_CHECKING:
@@ -43,34 +43,6 @@ ELSEWHERE = "/var/lib/vitrify-run"
 """Where another machine keeps the images, instances and routers of a project; not beneath `/var/lib/vitrify`, which only root may pass."""
 
 
-@dataclass(frozen=True)
-class Options:
-    """What the global flags said."""
-
-    folder: str = "."
-    limit: tuple[str, ...] = ()
-    exclude: tuple[str, ...] = ()
-    overrides: Mapping[str, str] = field(default_factory=dict)
-    environment: str = ""
-    tags: tuple[str, ...] = ()
-    parallel: int = 10
-    """Hosts at a time."""
-    keep_runs: int = 20
-    """So many runs of each server stay undoable on a host."""
-    dead_man: float = 120.0
-    """Seconds that a change has to be confirmed in, where it could shut us out; 0 is for ever."""
-
-    @property
-    def selection(self) -> Selection:
-        """Which part of the declaration is meant."""
-        return Selection(self.limit, self.exclude, self.tags, self.environment)
-
-    def selecting(self, selection: Selection) -> Options:
-        """The same, about this part."""
-        limit, exclude = selection.limit, selection.exclude
-        return replace(self, limit=limit, exclude=exclude, tags=selection.tags, environment=selection.environment)
-
-
 Ask = Callable[[str], Awaitable[str]]
 """Puts a question to whoever sits at the terminal; the answer is not shown."""
 
@@ -78,7 +50,7 @@ Ask = Callable[[str], Awaitable[str]]
 class Wiring:
     """A project and its surroundings, seen from one command."""
 
-    def __init__(self, options: Options, *, emit: Emit, environ: Mapping[str, str], ask: Ask | None) -> None:
+    def __init__(self, options: Scope, *, emit: Emit, environ: Mapping[str, str], ask: Ask | None) -> None:
         self._options = options
         self._ask = ask
         self._emit = emit

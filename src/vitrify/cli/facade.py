@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
+
+from vitrify.core.asked import Scope
 
 if TYPE_CHECKING:  # help and usage errors are told before any of these is needed
     from vitrify.core.drift import Audit
@@ -25,24 +26,6 @@ if TYPE_CHECKING:  # help and usage errors are told before any of these is neede
         Verified,
         Which,
     )
-
-
-@dataclass(frozen=True)
-class Scope:
-    """Which project, which part of it, and the environment and variables given on the command line."""
-
-    folder: str = "."
-    limit: tuple[str, ...] = ()
-    exclude: tuple[str, ...] = ()
-    overrides: Mapping[str, str] = field(default_factory=dict)
-    environment: str = ""
-    tags: tuple[str, ...] = ()
-    parallel: int = 10
-    """Hosts at a time."""
-    keep_runs: int = 20
-    """So many runs of each server stay undoable on a host."""
-    dead_man: float = 120.0
-    """Seconds that a change has to be confirmed in, where it could shut us out; 0 is for ever."""
 
 
 class Application(Protocol):
@@ -153,7 +136,7 @@ def open_app(scope: Scope, emit: Emit, environ: Mapping[str, str]) -> Applicatio
     """The real application."""
     import sys
 
-    from vitrify.app import App, Options
+    from vitrify.app import App
     from vitrify.cli.password import asker
 
-    return App(Options(**vars(scope)), emit=emit, environ=environ, ask=asker(sys.stdin, sys.stderr))
+    return App(scope, emit=emit, environ=environ, ask=asker(sys.stdin, sys.stderr))

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from vitrify.cli.exits import Exit
-from vitrify.cli.facade import Application, Open, Scope
+from vitrify.cli.facade import Application, Open
 from vitrify.cli.render import Screen, Streams
+from vitrify.core.asked import Scope
 
 
 @dataclass(frozen=True)

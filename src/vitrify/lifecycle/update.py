@@ -17,9 +17,13 @@ from vitrify.ports import Chosen
 
 
 async def update(servers: Sequence[Server], everyone: Sequence[Server], host: Host, world: World, *, dry_run: bool) -> Updated:
-    """Choose for these servers, and for every other one that stands on a base of theirs; written once all of it is known."""
+    """Choose for these servers, and for every other one that stands on a base of theirs; written once all of it is known.
+
+    Where all are meant, what is pinned for nobody any more goes.
+    """
     chosen = _with_neighbours(servers, everyone, world)
-    lock = before = world.pins.read()
+    before = world.pins.read()
+    lock = _without_leavers(before, everyone) if len(servers) == len(everyone) else before
     secure: set[tuple[str, str]] = set()
     async with world.site(host) as site:
         for server in _one_for_each_base(chosen):
@@ -33,6 +37,16 @@ async def update(servers: Sequence[Server], everyone: Sequence[Server], host: Ho
             own = [move for move in moves if move.subject in (server.name, str(server.base))]
             world.ledger.append(pins.LOCK_MOVED, {"server": server.name, "moved": len(own)})
     return Updated(moves, servers=tuple(server.name for server in chosen), written=lock != before and not dry_run)
+
+
+def _without_leavers(lock: Lock, everyone: Sequence[Server]) -> Lock:
+    """Nothing of servers and bases that are not declared any more."""
+    names, bases = {server.name for server in everyone}, {str(server.base) for server in everyone}
+    return replace(
+        lock,
+        bases={key: inputs for key, inputs in lock.bases.items() if key[0] in bases},
+        servers={key: inputs for key, inputs in lock.servers.items() if key[0] in names},
+    )
 
 
 def _with_neighbours(servers: Sequence[Server], everyone: Sequence[Server], world: World) -> list[Server]:

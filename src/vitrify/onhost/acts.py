@@ -18,8 +18,8 @@ def acts(changes: Sequence[Change], kinds: Kinds, *, wished: Container[Address])
     near = _Near()
     for change in changes:
         kind = kinds[change.resource.address.kind]
-        own = _company(change, kinds, wished)
         paths = kind.affected(change) if kind.confined else ()
+        own = _company(change, kinds, wished, paths)
         joins = bool(found) and own == company != () and (kind.together or (len(found[-1]) < MOST and near.lets_in(paths)))
         if not joins:
             found.append([])
@@ -29,12 +29,12 @@ def acts(changes: Sequence[Change], kinds: Kinds, *, wished: Container[Address])
     return found
 
 
-def _company(change: Change, kinds: Kinds, wished: Container[Address]) -> Tuple[object, ...]:
-    """Equal for neighbours that may go together; empty for whatever is made alone."""
+def _company(change: Change, kinds: Kinds, wished: Container[Address], paths: Sequence[str]) -> Tuple[object, ...]:
+    """Equal for neighbours that may go together; empty for whatever is made alone, as what tells no paths is."""
     name, leaving = change.resource.address.kind, change.resource.address not in wished
     if kinds[name].together:
         return name, change.action is Action.REMOVE, leaving
-    return ("confined", leaving) if kinds[name].confined else ()
+    return ("confined", leaving) if paths else ()
 
 
 class _Near:

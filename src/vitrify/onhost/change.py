@@ -36,8 +36,12 @@ def carry_out(here: Here, journal: Journal, images: Images, steps: Sequence[Step
     ended: List[Step] = []
 
     def acted() -> List[JSONObject]:
+        changes = [step.change for step in begun]
+        around = _around(here, kind, changes)
         errors = _at_once(here, kind, begun, work) if kind.together else _one_by_one(here, begun, work)
         ended.extend(_outcomes(here, images, begun, errors))
+        if around:
+            ended[0] = replace(ended[0], besides=kind.besides(changes, around, _around(here, kind, changes)))
         return [outcome_record(step) for step in ended]
 
     journal.step("enact", [_intent_record(step) for step in begun], acted)
@@ -94,6 +98,14 @@ def _made(here: Here, change: Change, *, leaving: bool) -> None:
         raise still
 
 
+def _around(here: Here, kind: Kind, changes: Sequence[Change]) -> Mapping[str, str]:
+    """What may change with these, where the plan could not say; empty where it could, or where this cannot be looked at."""
+    found: Dict[str, str] = {}
+    if any(change.sureness is Sureness.ASSUMED for change in changes):
+        attempt(lambda: found.update(kind.around(here.system)))
+    return found
+
+
 def _left_undone(here: Here, change: Change, error: str) -> str:
     """The error, unless everything that the change wishes for is there all the same."""
     held = change.sureness is not Sureness.OPAQUE and holds(change, observed(here, change.resource).properties)
@@ -110,6 +122,7 @@ def _intent_record(step: Step) -> JSONObject:
         "owned": step.owned,
         "before": [image.to_json() for image in step.before],
         "times": dict(step.times),
+        "inside": {folder: list(names) for folder, names in step.inside.items()},
     }
 
 
@@ -121,7 +134,8 @@ def _outcomes(here: Here, images: Images, steps: Sequence[Step], errors: Mapping
         error = errors.get(step.number)
         outcome = SKIPPED if error is None else FAILED if error else DONE
         left = NOTHING if error is None else left_by(here, step.change, paths=len(found)) if error else WHOLE
-        ended.append(replace(step, outcome=outcome, left=left, error=error or "", after=found, times_after=now))
+        made = images.added(step.inside)
+        ended.append(replace(step, outcome=outcome, left=left, error=error or "", after=found, times_after=now, made=made))
     return in_a_row(ended)
 
 
@@ -132,7 +146,8 @@ def left_open(here: Here, images: Images, run: Run) -> Tuple[Step, ...]:
         images.clear(image.path for image in step.before)
     after = [tuple(images.take(image.path, keep=False) for image in step.before) for step in steps]
     times = images.times(after)
-    return in_a_row([replace(step, after=now, times_after=then) for step, now, then in zip(steps, after, times)])  # noqa: B905  Python 3.9
+    ended = zip(steps, after, times)  # noqa: B905  Python 3.9; one for each
+    return in_a_row([replace(step, after=now, times_after=then, made=images.added(step.inside)) for step, now, then in ended])
 
 
 def outcome_record(step: Step) -> JSONObject:
@@ -145,6 +160,7 @@ def outcome_record(step: Step) -> JSONObject:
         "error": step.error,
         "after": [image.to_json() for image in step.after],
         "times": dict(step.times_after),
+        "made": list(step.made),
     }
 
 

@@ -26,6 +26,8 @@ from vitrify.onhost.scope import Here, objects
 from vitrify.onhost.strangers import forget_unused
 from vitrify.onhost.undo import leave_undos, undo
 
+_SKIPPED: JSONObject = {"outcome": "skipped", "error": ""}
+
 
 @dataclass(frozen=True)
 class Request:
@@ -117,6 +119,7 @@ class _Enactment:
         self._run = seen.unfinished or self._new_run()
         self._journal = Journal(here.memory, self._run.id, here.context.reached)
         self._number = max((step.number for step in self._run.steps), default=0)
+        self._new_folders = {folder for step in self._run.steps for folder in step.new_folders}
 
     def go(self) -> JSONObject:
         """Begin or continue, change by change, and end."""
@@ -134,14 +137,13 @@ class _Enactment:
             arm(self._here, self._run.id, self._request.dead_man)
         ownership = self._seen.ownership
         self._hold(ownership)
-        results, failed = [], False
+        results: List[JSONObject] = []
+        failed = False
         for group in acts(self._request.changes, self._here.context.kinds, wished=self._wished):
             ended = {} if failed else self._together(group, ownership)
-            failed = failed or any(outcome == "failed" for outcome, _ in ended.values())
-            for change in group:
-                outcome, error = ended.get(change.resource.address, ("skipped", ""))
-                results.append({"address": str(change.resource.address), "outcome": outcome, "error": error})
-        baseline = self._keeper.move_on(self._folders)
+            failed = failed or any(end["outcome"] == told.FAILED for end in ended.values())
+            results += [{"address": str(one.resource.address), **ended.get(one.resource.address, _SKIPPED)} for one in group]
+        baseline = self._keeper.move_on(self._folders, (holding.resource for holding in ownership))
         ownership.keep(self._here.memory)
         self._here.context.reached("run.act")
         self._journal.append({"record": "end", "at": self._now(), "outcome": told.FAILED if failed else told.DONE})
@@ -212,21 +214,23 @@ class _Enactment:
                 key = (self._run.project, self._run.server, str(entry["address"]))
                 ownership.put(key, after if isinstance(after, dict) else None)
 
-    def _together(self, group: Sequence[Change], ownership: Ownership) -> Dict[Address, Tuple[str, str]]:
-        """Make these changes under one announcement; returns how each ended, and why not well."""
-        ended: Dict[Address, Tuple[str, str]] = {}
+    def _together(self, group: Sequence[Change], ownership: Ownership) -> Dict[Address, JSONObject]:
+        """Make these changes under one announcement; returns how each ended, why not well, and what else was changed."""
+        ended: Dict[Address, JSONObject] = {}
         due: List[Change] = []
         for change in group:
             if self._done_before(change) or self._kept_by_others(change, ownership):
-                ended[change.resource.address] = ("done", "")
+                ended[change.resource.address] = {"outcome": told.DONE, "error": ""}
             else:
                 due.append(change)
         for step in self._act(due, ownership) if due else ():
             ownership.follow(self._run, step)
             self._keeper.touched(image.path for image in step.before)
+            self._new_folders.update(step.new_folders)
             if step.outcome != told.SKIPPED:
                 self._say(step.change, Stage.FAILED if step.error else Stage.DONE, step.error)
-            ended[step.change.resource.address] = (step.outcome, step.error)
+            besides: JSONObject = {"besides": list(step.besides)} if step.besides else {}
+            ended[step.change.resource.address] = {"outcome": step.outcome, "error": step.error, **besides}
         return ended
 
     def _kept_by_others(self, change: Change, ownership: Ownership) -> bool:
@@ -265,7 +269,13 @@ class _Enactment:
             owned=holding.to_json() if holding else None,
             before=(),
             times={},
+            inside=self._inside(change),
         )
+
+    def _inside(self, change: Change) -> Dict[str, Tuple[str, ...]]:
+        """What the folders of this run hold before an act that may put anything into them: an undo is to know it from a stranger's."""
+        known = change.sureness is not Sureness.OPAQUE and self._here.context.kinds[change.resource.address.kind].affected(change)
+        return {} if known else {folder: tuple(self._here.system.names(folder)) for folder in sorted(self._new_folders)}
 
     def _inherits(self, resource: Resource) -> bool:
         """Whether vitrify created a part of this under another address, which it had before: it goes with this one from now on."""

@@ -231,6 +231,12 @@ class Images:
         finally:
             os.close(source)
 
+    def added(self, inside: Mapping[str, Iterable[str]]) -> Tuple[str, ...]:
+        """The paths in these folders that are there now beside those of these names."""
+        there = [folder for folder in inside if self.take(folder, keep=False).type == "directory"]
+        found = {folder: sorted({*self._system.names(folder)}.difference(inside[folder])) for folder in there}
+        return tuple(f"{folder.rstrip('/')}/{name}" for folder, names in found.items() for name in names)
+
     # -- the times of folders, and what a killed process left in them -----------------------------------------------
 
     def folders(self, paths: Iterable[str]) -> Dict[str, int]:

@@ -43,11 +43,17 @@ class Step:
     before: Tuple[Image, ...]
     times: Mapping[str, int]
     """When the folders around were last written to before."""
+    inside: Mapping[str, Tuple[str, ...]] = field(default_factory=dict)
+    """Of an act whose paths nobody knows beforehand: the folders that its run had made, and what was in them before."""
     outcome: str = ""
     left: str = ""
     error: str = ""
     after: Tuple[Image, ...] = ()
     times_after: Mapping[str, int] = field(default_factory=dict)
+    made: Tuple[str, ...] = ()
+    """What it put into those folders."""
+    besides: Tuple[str, ...] = ()
+    """What else its act changed and no plan could foresee, in words; of several steps in one act the first has it. Not written down."""
     undoing: bool = False
     resetting: Tuple[str, ...] = ()
     """The folders whose times the undo under way will set back."""
@@ -57,6 +63,12 @@ class Step:
     def pending(self) -> bool:
         """Whether nobody wrote down how the step ended."""
         return not self.outcome
+
+    @property
+    def new_folders(self) -> Tuple[str, ...]:
+        """The folders that it made."""
+        missing = {image.path for image in self.before if image.missing}
+        return tuple(image.path for image in self.after if image.type == "directory" and image.path in missing)
 
     @property
     def identity(self) -> str:
@@ -173,6 +185,7 @@ def _intent(number: int, record: JSONObject) -> Step:
         owned=_optional(record["owned"]),
         before=_images(record["before"]),
         times=_times(record["times"]),
+        inside={folder: _names(names) for folder, names in _object(record.get("inside", {})).items()},
     )
 
 
@@ -184,6 +197,7 @@ def _outcome(step: Step, record: JSONObject) -> Step:
         error=str(record["error"]),
         after=_images(record["after"]),
         times_after=_times(record["times"]),
+        made=_names(record.get("made", [])),
     )
 
 
@@ -224,6 +238,10 @@ def _list(data: JSON) -> List[JSON]:
 
 def _images(data: JSON) -> Tuple[Image, ...]:
     return tuple(Image.from_json(_object(item)) for item in _list(data))
+
+
+def _names(data: JSON) -> Tuple[str, ...]:
+    return tuple(str(name) for name in _list(data))
 
 
 def _times(data: JSON) -> Dict[str, int]:

@@ -132,7 +132,14 @@ class _Undoing:
         if whole:
             self._journal.append({"record": "undo.end", "outcome": DONE})
         self._here.context.reached("undo-run.outcome")
-        return {"run": self._run.id, "results": results, "skipped": list(self._skipped)}
+        return {"run": self._run.id, "results": results, "skipped": list(self._skipped), "stays": [*self._stays()]}
+
+    def _stays(self) -> Iterator[str]:
+        """What is in the folders that the run made and that could not go because of it."""
+        for folder in sorted({folder for step in self._run.steps for folder in step.new_folders}):
+            stat = self._here.system.stat(folder)
+            if stat is not None and stat.type == "directory":
+                yield from (f"{folder}/{name}" for name in self._here.system.names(folder))
 
     def _each(self, steps: Sequence[Step]) -> Dict[int, str]:
         """Take back these, one after the other; number of the step -> why it could not be, "" where it was."""
@@ -233,6 +240,7 @@ class _Undoing:
     def _foreign(self, folder: str, left: Dict[str, Image]) -> Iterator[_Conflict]:
         """What somebody put into a folder that will have to go."""
         ours: Set[str] = {path for path, image in left.items() if not image.missing}
+        ours.update(path for step in self._run.steps for path in step.made)
         for name in self._here.system.names(folder):
             path = f"{folder.rstrip('/')}/{name}"
             if path not in ours:

@@ -65,7 +65,8 @@ class Venv(Kind):
 
     Packages and the lines of a requirements file are installed where they are not met by what is there; nothing else in it is touched.
     It is made anew where its interpreter does not start any more, or is another version than the one it is made with by now. Hashes
-    in a requirements file are checked by pip as it installs.
+    in a requirements file are checked by pip as it installs. Into an image come wheels alone, those that
+    `vitrify.lock` pins, each by its hash.
     """
 
     name = "venv"

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from vitrify.app import App, Options
+from vitrify.app import App
+from vitrify.core.asked import Scope
 from vitrify.core.diagnostic import DeclarationInvalid
 from vitrify.core.event import silence
 from vitrify.project import keyring
@@ -17,7 +18,7 @@ INVALID = "version: 1\nproject: shop\nservers: {web: {lifecycle: mutabl, hosts: 
 
 
 def an_app(folder: Path) -> App:
-    return App(Options(folder=str(folder / "shop")), emit=silence, environ={"VITRIFY_HOME": str(folder / "home")})
+    return App(Scope(folder=str(folder / "shop")), emit=silence, environ={"VITRIFY_HOME": str(folder / "home")})
 
 
 @pytest.mark.parametrize("ask", [App.plan, App.status, App.audit, App.outdated, lambda app: app.bake("web")])

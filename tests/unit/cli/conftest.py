@@ -12,10 +12,10 @@ import pytest
 from tests.unit.cli.image_answers import ImageAnswers
 
 from vitrify.cli.exits import Exit
-from vitrify.cli.facade import Scope
 from vitrify.cli.invocation import Surroundings
 from vitrify.cli.main import run
 from vitrify.cli.render import Streams
+from vitrify.core.asked import Scope
 from vitrify.core.difference import Action, Change
 from vitrify.core.drift import Audit, Class, Finding
 from vitrify.core.event import Emit, Event, Stage

@@ -81,6 +81,17 @@ def test_whoever_stands_on_the_same_base_is_chosen_for_again() -> None:
     assert [deb.version for deb in bench.pins.lock.servers["api", "amd64"].debs] == ["2"]
 
 
+def test_an_update_of_all_forgets_what_nobody_declares_any_more() -> None:
+    bench, web = offering(curl="7"), a_debian("curl")
+    bench.apply(web)
+    api = replace(web, name="api", base=Base("scratch"))
+
+    told = do(update([api], [api], LOCAL, bench.world, dry_run=False))
+
+    assert {(move.subject, move.name, move.new) for move in told.moves} >= {("debootstrap:bookworm", "base", ""), ("web", "curl", "")}
+    assert list(bench.pins.lock.servers) == [("api", "amd64")]
+
+
 def test_how_far_an_image_is_behind_is_told_by_what_was_pinned_for_it() -> None:
     bench, server = offering(curl="7"), a_debian("curl")
     bench.apply(server)
