@@ -65,7 +65,7 @@ PROOFS: Final[Mapping[str, Proof]] = {
         covers=("src/vitrify/project/**/*.py", "src/vitrify/core/*.py", "src/vitrify/resources/*.py"),
     ),
     "images": Proof(
-        claim="no mutation of an image's documents, layers or archive writes outside its root or ends in anything but a refusal",
+        claim="no mutation of a manifest, index, config, layer or archive writes outside its root or ends in anything but a refusal",
         tests=("tests/property/test_hostile_images.py",),
         n=10_000,
         covers=(
@@ -75,6 +75,17 @@ PROOFS: Final[Mapping[str, Proof]] = {
             "src/vitrify/onhost/layout.py",
             "src/vitrify/onhost/untar.py",
             "src/vitrify/core/reference.py",
+        ),
+    ),
+    "lease": Proof(
+        claim="of many that want one server's lease, some frozen for longer than it holds, nobody acts by a token that was overtaken",
+        tests=("tests/conformance/test_lease_contenders.py",),
+        n=200,
+        covers=(
+            "src/vitrify/onhost/lease.py",
+            "src/vitrify/onhost/tenant.py",
+            "src/vitrify/onhost/memory.py",
+            "tests/conformance/contender.py",
         ),
     ),
     "ledger": Proof(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from vitrify.core.declaration import Content, Health, Host, Mirror, Route
 from vitrify.core.digest import JSONObject
@@ -13,6 +14,9 @@ from vitrify.core.event import Emit, silence
 from vitrify.core.locked import Inputs
 from vitrify.core.reference import Reference
 from vitrify.core.report import Verdict
+
+if TYPE_CHECKING:  # few commands meet a lease of somebody else
+    from vitrify.onhost.lease import Lease, Wish
 
 
 class Session(Protocol):
@@ -322,6 +326,25 @@ class StateStore(Protocol):
 
     def forget(self, server: str, host: str) -> None:
         """Forget it; repeating it is harmless."""
+
+
+class Leases(Protocol):
+    """The exclusive, expiring, fenced right to change one server on one host, kept by that host and measured by its clocks."""
+
+    def acquire(self, wish: Wish) -> Lease:
+        """A lease with a token greater than any before; `Busy`, which names the holder, where somebody else's stands."""
+
+    def held(self, wish: Wish) -> AbstractContextManager[Lease]:
+        """The same for as long as this lasts, and no longer than this process."""
+
+    def presented(self, token: int) -> AbstractContextManager[Lease]:
+        """Act by a lease that was acquired before, which renews it; `Busy`, and no act, where it ended or a newer one was given."""
+
+    def release(self, token: int, *, why: str = ...) -> Lease | None:
+        """Give back the lease of this token, or whichever there is (0); None where it was over. Repeating it is harmless."""
+
+    def standing(self) -> Lease | None:
+        """The lease that keeps everybody else out now."""
 
 
 @dataclass(frozen=True)

@@ -20,12 +20,14 @@ from vitrify.core.plan import HostPlan, Plan, Selection
 from vitrify.core.report import (
     LAST,
     Applied,
+    Bootstrapped,
     Check,
     Converged,
     EntryView,
     ImageKept,
     ImageMoved,
     ImageVerified,
+    LeaseView,
     Outdated,
     Released,
     ReleaseStatus,
@@ -82,11 +84,18 @@ class App:
         document = saved.read(path)
         self._options = Selection.from_json(document.get("selection")).within(self._options)
         self._wiring = self._begin(self._options)
-        now = self._run(self._plan())
+        now = self.free(self._run(self._plan()))
         if document.get("digest") != now.digest:
             hint = f"plan again (`vitrify plan -o {path}`), look at it, and apply that"
             raise PlanStale(f"{path} is not what an apply would do now", why=saved.moved(document, now), hint=hint)
         return now
+
+    def free(self, plan: Plan) -> Plan:
+        """This plan, if nobody is changing what it is about at this moment; else a fresh one as soon as nobody is.
+
+        `Busy` at once where `--wait` does not allow for that.
+        """
+        return self._run(self._free(plan))
 
     def apply(self, plan: Plan) -> Applied:
         """Carry out the plan, server by server; stops at the first that fails."""
@@ -151,6 +160,21 @@ class App:
         from vitrify.lifecycle.outdated import outdated
 
         return self._run(outdated(self._chosen(), self._wiring.world, parallel=self._options.parallel))
+
+    def bare(self, server: str = "") -> tuple[Bootstrapped, ...]:
+        """Which hosts lack a Python, and how they would get one; changes nothing."""
+        from vitrify.lifecycle import bootstrap
+
+        return asyncio.run(bootstrap.look(self._named(server), self._wiring.world, parallel=self._options.parallel))
+
+    def bootstrap(self, found: tuple[Bootstrapped, ...], server: str = "") -> tuple[Bootstrapped, ...]:
+        """Bring a Python to the hosts that lack one."""
+        from vitrify.lifecycle import bootstrap
+
+        return asyncio.run(bootstrap.install(found, self._named(server), self._wiring.world, parallel=self._options.parallel))
+
+    def _named(self, server: str) -> tuple[Server, ...]:
+        return (self._server(server),) if server else self._chosen()
 
     def bake(self, server: str) -> tuple[str, int]:
         """Bake a server's image; returns its digest and size in bytes."""
@@ -217,6 +241,19 @@ class App:
         from vitrify.lifecycle.status import logs
 
         return self._run(logs(name, self._wiring.world, lines=lines))
+
+    def leases(self, server: str = "") -> tuple[LeaseView, ...]:
+        """Who holds, or last held, the lease of one server, or of all, on each host."""
+        from vitrify.lifecycle import holders
+
+        servers = (self._server(server),) if server else self._chosen()
+        return self._run(holders.held(servers, self._wiring.world, parallel=self._options.parallel))
+
+    def release_lease(self, server: str, *, reason: str) -> tuple[LeaseView, ...]:
+        """Take the lease of a server away from whoever holds it, and record that; returns those that were taken away."""
+        from vitrify.lifecycle import holders
+
+        return self._run(holders.release(self._server(server), self._wiring.world, reason=reason))
 
     def audit(self, *, full: bool = False) -> Audit:
         """Compare what runs with what was declared and authorised; changes nothing."""
@@ -317,6 +354,19 @@ class App:
     async def _plan(self) -> Plan:
         async with self._wiring.calling():
             return await self._planned()
+
+    async def _free(self, plan: Plan) -> Plan:
+        from vitrify.lifecycle.lease import refuse_held, when_free
+
+        known: Plan | None = plan
+
+        async def found() -> Plan:
+            nonlocal known
+            now, known = known or await self._planned(), None
+            refuse_held(now.servers)
+            return now
+
+        return await when_free(found, ", ".join(sorted({one.server for one in plan.servers})), self._wiring.world)
 
     async def _planned(self) -> Plan:
         from vitrify.core.digest import digest_of

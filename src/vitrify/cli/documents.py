@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from vitrify.core.plan import HostPlan, Plan
 from vitrify.core.report import (
     Applied,
+    Bootstrapped,
     Check,
     Converged,
     EntryView,
@@ -16,6 +17,7 @@ from vitrify.core.report import (
     ImageMoved,
     ImageVerified,
     InstanceStatus,
+    LeaseView,
     Outdated,
     Released,
     ReleaseStatus,
@@ -99,6 +101,11 @@ def updated(result: Updated) -> JSONObject:
     """The document of `update`."""
     moves: list[JSON] = [asdict(move) for move in result.moves]
     return document("updated", servers=list(result.servers), moves=moves, written=result.written)
+
+
+def bootstrapped(rows: Sequence[Bootstrapped]) -> JSONObject:
+    """The document of `bootstrap`."""
+    return document("bootstrap", hosts=[asdict(row) for row in rows])
 
 
 def releases(found: Sequence[ReleaseStatus]) -> JSONObject:
@@ -187,6 +194,11 @@ def _released(release: Released) -> JSONObject:
         "answer_ms": None if release.answer_seconds is None else _ms(release.answer_seconds),
         "ms": _ms(release.seconds),
     }
+
+
+def leases(found: Sequence[LeaseView]) -> JSONObject:
+    """Who holds, or last held, which lease."""
+    return document("leases", leases=[asdict(one) for one in found])
 
 
 def _server(server: ServerStatus) -> JSONObject:

@@ -13,11 +13,13 @@ if TYPE_CHECKING:  # help and usage errors are told before any of these is neede
     from vitrify.core.plan import Plan
     from vitrify.core.report import (
         Applied,
+        Bootstrapped,
         Check,
         EntryView,
         ImageKept,
         ImageMoved,
         ImageVerified,
+        LeaseView,
         Outdated,
         Released,
         ReleaseStatus,
@@ -39,6 +41,9 @@ class Application(Protocol):
 
     def saved(self, path: str) -> Plan:
         """The plan in this file, if it still describes what an apply would do."""
+
+    def free(self, plan: Plan) -> Plan:
+        """This plan, or a fresh one once nobody else is changing what it is about."""
 
     def apply(self, plan: Plan) -> Applied:
         """Carry out the plan."""
@@ -63,6 +68,12 @@ class Application(Protocol):
 
     def outdated(self) -> tuple[Outdated, ...]:
         """How far every host is behind what its package lists offer."""
+
+    def bare(self, server: str) -> tuple[Bootstrapped, ...]:
+        """Which hosts lack a Python, of one server or of all, and how they would get one."""
+
+    def bootstrap(self, found: tuple[Bootstrapped, ...], server: str) -> tuple[Bootstrapped, ...]:
+        """Bring a Python to the hosts that lack one."""
 
     def bake(self, server: str) -> tuple[str, int]:
         """Bake a server's image: its digest and its size in bytes."""
@@ -90,6 +101,12 @@ class Application(Protocol):
 
     def logs(self, name: str, *, lines: int) -> str:
         """The last lines of an instance, or of each live instance of a server."""
+
+    def leases(self, server: str) -> tuple[LeaseView, ...]:
+        """Who holds, or last held, the lease of one server, or of all where `server` is empty."""
+
+    def release_lease(self, server: str, *, reason: str) -> tuple[LeaseView, ...]:
+        """Take the lease of a server away from whoever holds it."""
 
     def audit(self, *, full: bool) -> Audit:
         """All differences between what runs and what was declared and authorised."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from tests.unit.cli.fake_leases import FakeLeases
 from tests.unit.cli.image_answers import ImageAnswers
 
 from vitrify.cli.exits import Exit
@@ -22,6 +23,7 @@ from vitrify.core.event import Emit, Event, Stage
 from vitrify.core.plan import HostPlan, Plan, ReleasePlan
 from vitrify.core.report import (
     Applied,
+    Bootstrapped,
     Check,
     Converged,
     EntryView,
@@ -55,22 +57,23 @@ class Terminal(io.StringIO):
         return self._tty
 
 
-class FakeApplication(ImageAnswers):
+class FakeApplication(ImageAnswers, FakeLeases):
     """Answers with what it holds, notes what it was asked, and tells its events before it answers."""
 
     def __init__(self) -> None:
-        self.calls: list[tuple[str, dict[str, object]]] = []
+        super().__init__()
         self.scopes: list[Scope] = []
         self.updated = Updated(())
         self.emit: Emit = lambda _: None
         self.events: tuple[Event, ...] = ()
         self.error: BaseException | None = None
-        self.fails_in: dict[str, BaseException] = {}
         self.plan_is = Plan("shop", "sha256:0", ())
         self.applied_is = Applied()
         self.lives_are: tuple[str, ...] = ("instances",)
         self.leaving_is = Plan("web", "", ())
         self.undone_is = Applied()
+        self.bare_are: tuple[Bootstrapped, ...] = ()
+        self.bootstrapped_are: tuple[Bootstrapped, ...] = ()
         self.outdated_is: tuple[Outdated, ...] = ()
         self.status_is: tuple[ServerStatus, ...] = ()
         self.releases_is: tuple[ReleaseStatus, ...] = ()
@@ -138,6 +141,14 @@ class FakeApplication(ImageAnswers):
     def forget(self, server: str, *, host: str, gone: bool) -> Applied:
         self._called("forget", server=server, host=host, gone=gone)
         return self.applied_is
+
+    def bare(self, server: str) -> tuple[Bootstrapped, ...]:
+        self._called("bare", server=server)
+        return self.bare_are
+
+    def bootstrap(self, found: tuple[Bootstrapped, ...], server: str) -> tuple[Bootstrapped, ...]:
+        self._called("bootstrap", found=found, server=server)
+        return self.bootstrapped_are
 
     def status(self) -> tuple[ServerStatus, ...]:
         self._called("status")
@@ -371,21 +382,11 @@ def half_done() -> Applied:
     )
     return Applied(
         hosts=(Converged("db", "local", "20260301T101500-9c1f2b7e", outcomes, seconds=0.41),),
-        releases=(
-            Released(
-                "web",
-                "release",
-                4,
-                3,
-                IMAGE,
-                ("web-4-a", "web-4-b"),
-                "http://127.0.0.1:8080",
-                switch_seconds=0.0123,
-                answer_seconds=0.03,
-                seconds=3.4,
-            ),
-        ),
+        releases=(replace(RELEASED, switch_seconds=0.0123, answer_seconds=0.03, seconds=3.4),),
     )
+
+
+RELEASED = Released("web", "release", 4, 3, IMAGE, ("web-4-a", "web-4-b"), "http://127.0.0.1:8080")
 
 
 @pytest.fixture
