@@ -167,6 +167,7 @@ class Kind(ABC):
     """Whether changes of this kind that follow each other are made in one act, by `enact_all`."""
     chooses: ClassVar[bool] = False
     """Whether what it installs is chosen by others (an index, a mirror): for an image that is pinned, in the lock."""
+
     confined: ClassVar[bool] = False
     """Whether a change writes its `affected` paths and nothing else: such changes are made one by one, but announced many at a time."""
     locks_out: ClassVar[bool] = False
