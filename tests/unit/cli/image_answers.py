@@ -26,6 +26,10 @@ class ImageAnswers:
         self._called("pull", reference=reference, plain=plain)
         return ImageMoved(IMAGE, reference, THERE, 2_345_678)
 
+    def bake_disk(self: _Noting, server: str, *, form: str, into: str) -> tuple[str, int]:
+        self._called("bake_disk", server=server, form=form, into=into)
+        return IMAGE, 600 << 20
+
     def images(self: _Noting) -> tuple[ImageKept, ...]:
         self._called("images")
         return self.images_are
