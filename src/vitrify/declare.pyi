@@ -1460,6 +1460,44 @@ def process(
     override: whether it takes the place of an earlier resource with the same address
     """
 
+def reboot(
+    *,
+    always: bool = ...,
+    name: str = ...,
+    reboot_on: _Texts = ...,
+    timeout: str = ...,
+    when_required: bool = ...,
+    after: str | _Texts = ...,
+    when: bool = ...,
+    absent: bool = ...,
+    on_leave: Literal['remove', 'keep', 'purge'] = ...,
+    protect: bool = ...,
+    tags: str | _Texts = ...,
+    override: bool = ...,
+) -> Resource:
+    """A restart of the host, when it is due: a barrier. What is written after it is done on the host that is up again.
+
+    `when_required`: packages ask for it (`/run/reboot-required`), or a newer kernel of the kind that runs is installed; whenever
+    something changes that it is `after`, it looks again before it decides. `reboot_on`: one of these resources changed, and the host was
+    not restarted since; a failed run does not forget it, a restart by anybody settles it.
+    One run restarts a host once for each `reboot`, however often it is cut short, and fails where the host still asks for it
+    afterwards. An apply waits for the host and goes on by itself, and so does the same command. Only for hosts with systemd that are
+    reached over SSH. In a folder there is nothing to restart, and in an image it has no meaning. It cannot be undone.
+
+    name: what to call it; `host` where not given
+    when_required: due while the host's packages ask for it, or a newer kernel is installed than runs
+    reboot_on: addresses of resources; due when one of them changes
+    always: due every time: no plan will ever be empty
+    timeout: how long the host may take to be up again, as in 90s, 15m; 10m where not given
+    after: addresses of resources that must be done before
+    when: whether the resource counts at all
+    absent: whether the thing shall be gone
+    on_leave: what becomes of it once it left the declaration
+    protect: whether it is never removed
+    tags: words to pick resources by
+    override: whether it takes the place of an earlier resource with the same address
+    """
+
 def replace(
     *,
     match: str,

@@ -18,6 +18,7 @@ CORE = (
     "apt",
     "archived",
     "below",
+    "boot",
     "debian",
     "diagnostic",
     "difference",

@@ -3,14 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from vitrify.core.declaration import Content, Health, Host, Mirror, Route
+from vitrify.core.declaration import Content, Health, Host, Route
 from vitrify.core.digest import JSONObject
+from vitrify.core.elsewhere import Attachment, Pushed, Referrer
 from vitrify.core.event import Emit, silence
-from vitrify.core.locked import Inputs
+from vitrify.core.image import BakeRequest, Chosen, Ground, Image, Made, Offer, Pulled
+from vitrify.core.reference import Reference
+from vitrify.core.release import Operation, Release, Slots
 from vitrify.core.report import Verdict
+
+if TYPE_CHECKING:  # few commands meet a lease of somebody else
+    from vitrify.onhost.lease import Lease, Wish
+
+__all__ = (
+    "Backends",
+    "BakeRequest",
+    "Builder",
+    "Carrier",
+    "Chosen",
+    "Clock",
+    "Evidence",
+    "Ground",
+    "Image",
+    "ImageStore",
+    "Instance",
+    "InstanceSpec",
+    "Leases",
+    "Made",
+    "Offer",
+    "Operation",
+    "Pulled",
+    "Registry",
+    "Release",
+    "Router",
+    "Runtime",
+    "Secrets",
+    "Session",
+    "Slots",
+    "StateStore",
+    "Transport",
+)
 
 
 class Session(Protocol):
@@ -47,63 +83,6 @@ class Clock(Protocol):
 
     async def sleep(self, seconds: float) -> None:
         """Let this much time pass."""
-
-
-@dataclass(frozen=True)
-class Image:
-    """A baked image: `digest` is the manifest over uncompressed layers; `config` its OCI process settings."""
-
-    digest: str
-    size: int
-    base: str
-    config: JSONObject
-
-
-@dataclass(frozen=True)
-class BakeRequest:
-    """What to bake: resources (in order) upon a base. `base` is `scratch`, `host` or `rootfs:DIR`."""
-
-    server: str
-    base: str
-    resources: Sequence[JSONObject]
-    contents: Mapping[str, Content]
-    labels: Mapping[str, str]
-    kinds: Sequence[JSONObject] = ()
-    """Kinds that are not ours, each by name, class and digest; their sources are among the contents."""
-    inputs: Inputs | None = None
-    """The files that are installed, and no others; None where nothing is pinned."""
-    base_inputs: Inputs | None = None
-    """The files that the base is made of, where it is made of packages."""
-    mirror: Mirror | None = None
-    """Where the base's packages come from while something is chosen; this machine's own sources where None."""
-
-
-@dataclass(frozen=True)
-class Chosen:
-    """Files that were chosen, each of them kept; `security` names those (name, version) that were offered for security."""
-
-    inputs: Inputs
-    security: frozenset[tuple[str, str]] = frozenset()
-
-
-@dataclass(frozen=True)
-class Offer:
-    """What can be had of a package now; `security` where its distribution offers it for security."""
-
-    name: str
-    version: str
-    security: bool = False
-
-
-@dataclass(frozen=True)
-class Ground:
-    """A packed base as it is now. `seen` moves whenever a file of it does.
-
-    `layer` is the digest of the layer that was packed from exactly this, "" where it was not packed yet.
-    """
-
-    seen: str
-    layer: str
 
 
 class Builder(Protocol):
@@ -244,42 +223,6 @@ class Secrets(Protocol):
         """The value; a `VitrifyError` that names the secret and never its value, where it cannot be had."""
 
 
-@dataclass(frozen=True)
-class Release:
-    """One image plus run settings put forward for one server; numbered from 1, never edited but for its `state`.
-
-    `state` is prepared, live, warm, stopped, discarded or aborted. `resources` maps address -> digest of the wish.
-    """
-
-    server: str
-    number: int
-    image: str
-    settings: JSONObject
-    resources: Mapping[str, str]
-    created_at: float
-    state: str
-
-
-@dataclass(frozen=True)
-class Operation:
-    """One rollout under way: `kind` release, rollback or replace; `step` the last one whose outcome is durable."""
-
-    id: str
-    server: str
-    kind: str
-    release: int
-    step: str
-    data: JSONObject
-
-
-@dataclass(frozen=True)
-class Slots:
-    """Which release is live and which was before it; None where there is none."""
-
-    live: int | None = None
-    previous: int | None = None
-
-
 class StateStore(Protocol):
     """Remembers releases and rollouts of one project. Every write is durable and atomic once it returns."""
 
@@ -320,14 +263,23 @@ class StateStore(Protocol):
         """Forget it; repeating it is harmless."""
 
 
-@dataclass(frozen=True)
-class Made:
-    """What an image was made from: the declaration's digest, and that of each resource by its address."""
+class Leases(Protocol):
+    """The exclusive, expiring, fenced right to change one server on one host, kept by that host and measured by its clocks."""
 
-    project: str
-    server: str
-    declaration: str
-    resources: Mapping[str, str]
+    def acquire(self, wish: Wish) -> Lease:
+        """A lease with a token greater than any before; `Busy`, which names the holder, where somebody else's stands."""
+
+    def held(self, wish: Wish) -> AbstractContextManager[Lease]:
+        """The same for as long as this lasts, and no longer than this process."""
+
+    def presented(self, token: int) -> AbstractContextManager[Lease]:
+        """Act by a lease that was acquired before, which renews it; `Busy`, and no act, where it ended or a newer one was given."""
+
+    def release(self, token: int, *, why: str = ...) -> Lease | None:
+        """Give back the lease of this token, or whichever there is (0); None where it was over. Repeating it is harmless."""
+
+    def standing(self) -> Lease | None:
+        """The lease that keeps everybody else out now."""
 
 
 class Evidence(Protocol):
@@ -358,3 +310,25 @@ class ImageStore(Protocol):
 
     def has(self, image: str) -> bool:
         """Whether the image is here, whole."""
+
+
+class Registry(Protocol):
+    """Images elsewhere, by reference. What comes from there is believed only where a digest says the same."""
+
+    def push(self, image: str, to: Reference, *, emit: Emit = silence) -> Pushed:
+        """Have this image there under this tag: whole, or not at all. Killed and repeated, it goes on; what is there is not sent."""
+
+    def pull(self, reference: Reference, *, emit: Emit = silence) -> Pulled:
+        """Have the image for this machine here, under the identity that it was pushed with; `IntegrityFailed` where a byte differs."""
+
+    def resolve(self, reference: Reference) -> str:
+        """The digest that the name stands for now: of the image, or of the index of several."""
+
+    def attach(self, subject: Reference, artifact_type: str, blobs: Sequence[Attachment]) -> str:
+        """Have these documents there as belonging to what `subject` names by digest; the digest of what holds them. Equal ones are one."""
+
+    def referrers(self, subject: Reference, *, artifact_type: str = "") -> tuple[Referrer, ...]:
+        """What belongs to the manifest that `subject` names by digest; of this kind, or of all."""
+
+    def attached(self, subject: Reference, referrer: str) -> tuple[Attachment, ...]:
+        """The documents of one referrer; `IntegrityFailed` where it does not belong to `subject`."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from vitrify.builders.oci import OciBuilder
+from vitrify.builders.oci import OciBuilder, Sources
 from vitrify.builders.supplies import Supplies
 from vitrify.stores.layout import LayoutStore
 from vitrify.testing.image_suite import Based, BuilderSuite, ImageStoreSuite, NewBuilder, Stocked, a_request
@@ -57,7 +57,7 @@ class TestLayoutStore(ImageStoreSuite):
 
 
 def _oci(folder: Path) -> OciBuilder:
-    return OciBuilder(MemorySession(), LayoutStore(folder), supplies=Supplies(folder / "supplies"))
+    return OciBuilder(MemorySession(), LayoutStore(folder), sources=Sources(Supplies(folder / "supplies")))
 
 
 def _write(file: Path, text: str) -> None:

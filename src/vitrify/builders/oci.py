@@ -7,7 +7,7 @@ import os
 import platform
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -16,8 +16,10 @@ from vitrify.builders.gate import refuse_secrets
 from vitrify.builders.ground import (
     DEBOOTSTRAP,
     HOST,
+    IMAGE,
     ROOTFS,
     Base,
+    Bases,
     rootfs_tree,
     stat_fingerprint,
     system_fingerprint,
@@ -33,6 +35,7 @@ from vitrify.core.diagnostic import Denied, TargetFailed, UsageInvalid, VitrifyE
 from vitrify.core.digest import JSON, JSONObject, digest_of
 from vitrify.core.event import Emit, Event, Stage, silence
 from vitrify.core.locked import ARCHITECTURES, Inputs
+from vitrify.core.reference import Reference
 from vitrify.onhost.layout import LABEL_BASE, LABEL_FINGERPRINT, LABEL_PREFIX, LABEL_SECRETS, LAYER, Descriptor
 from vitrify.onhost.removal import remove_tree
 from vitrify.ports import BakeRequest, Chosen, Ground, Image, Offer, Session
@@ -88,6 +91,14 @@ class Means:
 
 
 @dataclass(frozen=True)
+class Sources:
+    """Where bakes take from what is not declared byte for byte: the store of packages, and images in registries."""
+
+    supplies: Supplies | None = None
+    bases: Bases | None = None
+
+
+@dataclass(frozen=True)
 class _Ground:
     """A base, looked at: its identity, its layer where it is packed, and the labels that it gives."""
 
@@ -100,11 +111,11 @@ class _Ground:
 class OciBuilder:
     """The builder of OCI images. Equal requests over equal bases give equal digests; several may bake at once."""
 
-    def __init__(self, session: Session, store: Shelf, *, means: Means | None = None, supplies: Supplies | None = None) -> None:
+    def __init__(self, session: Session, store: Shelf, *, means: Means | None = None, sources: Sources | None = None) -> None:
         self._session = session
         self._store = store
         self._means = means or Means()
-        self._supplied = supplies
+        self._sources = sources or Sources()
 
     async def bake(self, request: BakeRequest, *, emit: Emit = silence) -> Image:
         """The image of this request; one that is here already is found without a word to the session."""
@@ -132,6 +143,9 @@ class OciBuilder:
     async def choose_base(self, request: BakeRequest, *, emit: Emit = silence) -> Chosen | None:
         """By this machine's own apt."""
         kind, _, suite = request.base.partition(":")
+        if kind == IMAGE:
+            reference = replace(Reference.parse(suite), digest="")
+            return Chosen(Inputs(), digest=await asyncio.to_thread(self._bases.resolve, reference))
         if kind != DEBOOTSTRAP:
             return None
         emit(Event("choose.base", Stage.STARTED, request.base))
@@ -146,9 +160,15 @@ class OciBuilder:
 
     @property
     def _supplies(self) -> Supplies:
-        if self._supplied is None:
+        if self._sources.supplies is None:
             raise UsageInvalid("there is no store of packages to bake from")
-        return self._supplied
+        return self._sources.supplies
+
+    @property
+    def _bases(self) -> Bases:
+        if self._sources.bases is None:
+            raise UsageInvalid("there is no way to registries to bake from")
+        return self._sources.bases
 
     async def _choose(self, request: BakeRequest, ground: _Ground, emit: Emit, *, keep: bool) -> Chosen:
         emit(Event("choose", Stage.STARTED, request.server))
@@ -197,12 +217,24 @@ class OciBuilder:
             system = system_fingerprint(base.folder)
             identity = digest_of([system, touched_fingerprint(base.folder, request.resources)])
             return _Ground(base, identity, {LABEL_BASE: HOST, LABEL_FINGERPRINT: system})
+        if base.kind == IMAGE:
+            return self._image_ground(request, emit)
         if base.kind in (ROOTFS, DEBOOTSTRAP):
             made = base.kind == DEBOOTSTRAP
             base = Base(DEBOOTSTRAP, str(self._supplies.root(_root_key(request)))) if made else base
             layer = self._made_layer(base, request, emit) if made else self._base_layer(base, request, emit)
             return _Ground(base, layer.digest, {LABEL_BASE: base.kind, LABEL_FINGERPRINT: layer.digest}, (layer,))
         return _Ground(base, base.kind, {LABEL_BASE: base.kind})
+
+    def _image_ground(self, request: BakeRequest, emit: Emit) -> _Ground:
+        """An image of a registry: its own layers, byte for byte, and its root beneath what the resources write."""
+        reference = Reference.parse(request.base.partition(":")[2])
+        if not reference.digest:
+            raise UsageInvalid(f"nobody chose yet what {reference} stands for", hint=f"`vitrify update {request.server}`")
+        found = self._bases.have(reference, emit=emit)
+        layers = tuple(Descriptor(LAYER, digest, size) for digest, size in found.layers)
+        labels = {LABEL_BASE: IMAGE, LABEL_FINGERPRINT: reference.digest}
+        return _Ground(Base(IMAGE, found.root), found.image, labels, layers)
 
     def _base_layer(self, base: Base, request: BakeRequest, emit: Emit) -> Descriptor:
         tree = rootfs_tree(base.folder)

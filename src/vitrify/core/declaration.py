@@ -106,14 +106,19 @@ class Rollout:
 
 @dataclass(frozen=True)
 class Base:
-    """What an image stands on: `scratch`, `host`, `rootfs` with an absolute `folder`, or `debootstrap` with a `suite`."""
+    """What an image stands on: `scratch`, `host`, or what its one other field is about.
+
+    That is `rootfs` with an absolute `folder`, `debootstrap` with a `suite`, `oci` with a `reference`.
+    """
 
     kind: str
     folder: str = ""
     suite: str = ""
+    reference: str = ""
+    """Of an image in a registry, written out in full; by its digest, or by a tag that the lock pins."""
 
     def __str__(self) -> str:
-        return ":".join(part for part in (self.kind, self.folder, self.suite) if part)
+        return ":".join(part for part in (self.kind, self.folder, self.suite, self.reference) if part)
 
 
 @dataclass(frozen=True)

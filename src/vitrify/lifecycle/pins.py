@@ -13,6 +13,8 @@ from vitrify.core.resource import Kinds
 
 MADE = "debootstrap"
 """The kind of base that is made of packages."""
+IMAGE = "oci"
+"""The kind of base that is an image in a registry."""
 SHOWN = 3
 LOCK_MOVED = "lock.moved"
 """The kind of entry that tells what was pinned anew for a server."""
@@ -56,34 +58,46 @@ class Pinned:
     own: Inputs | None
     base_needed: bool
     own_needed: bool
+    digest: str = ""
+    """What the tag of its base stands for."""
+    digest_needed: bool = False
 
     @classmethod
     def of(cls, server: Server, pins: Pins, kinds: Kinds) -> Pinned:
         """What its base is made of and what its resources install, as far as either is chosen by others."""
         base_needed = server.base is not None and server.base.kind == MADE
         own_needed = any(kinds[one.address.kind].chooses for one in server.resources if not one.absent)
-        if not (base_needed or own_needed):
+        digest_needed = is_tagged(server)
+        if not (base_needed or own_needed or digest_needed):
             return cls(None, None, base_needed, own_needed)
         lock = pins.read()
         base = lock.bases.get((str(server.base), pins.architecture)) if base_needed else None
         own = lock.servers.get((server.name, pins.architecture)) if own_needed else None
-        return cls(base, own, base_needed, own_needed)
+        digest = lock.references.get(server.base.reference, "") if server.base is not None and digest_needed else ""
+        return cls(base, own, base_needed, own_needed, digest, digest_needed)
 
     @property
     def lacking(self) -> bool:
         """Whether something must be chosen before the image can be baked."""
-        return (self.base_needed and self.base is None) or (self.own_needed and self.own is None)
+        return self.lacks_base or (self.own_needed and self.own is None)
+
+    @property
+    def lacks_base(self) -> bool:
+        """Whether it must be chosen what the base is."""
+        return (self.base_needed and self.base is None) or (self.digest_needed and not self.digest)
 
     @property
     def identity(self) -> JSONObject:
         """What of it decides what the image is; empty where nothing is pinned."""
         found = {"base": self.base, "own": self.own}
         named: JSONObject = {name: one.digest for name, one in found.items() if one is not None}
+        named.update({"reference": self.digest} if self.digest else {})
         return {"pinned": named} if named else {}
 
     def to_json(self) -> JSONObject:
         """Which versions, as a release remembers them."""
-        return {name: dict(versions(one)) for name, one in (("base", self.base), ("own", self.own)) if one is not None}
+        told: JSONObject = {name: dict(versions(one)) for name, one in (("base", self.base), ("own", self.own)) if one is not None}
+        return {**told, **({"base": {"digest": self.digest}} if self.digest else {})}
 
 
 def versions(inputs: Inputs) -> Mapping[str, JSON]:
@@ -122,4 +136,15 @@ def reasons(live: JSON, now: Pinned, *, base: str, release: int) -> tuple[str, .
 
 def with_inputs(lock: Lock, server: Server, chosen: Inputs, pins: Pins) -> Lock:
     """The lock with what this server installs."""
-    return lock.server(server.name, pins.architecture, replace(chosen, base=str(server.base)))
+    return lock.server(server.name, pins.architecture, replace(chosen, base=standing_on(server, lock)))
+
+
+def is_tagged(server: Server) -> bool:
+    """Whether its base is an image that is named by a tag alone, which may stand for another one tomorrow."""
+    return server.base is not None and server.base.kind == IMAGE and "@" not in server.base.reference
+
+
+def standing_on(server: Server, lock: Lock) -> str:
+    """The base for a bake: a tag with the digest that is pinned for it."""
+    digest = lock.references.get(server.base.reference, "") if server.base is not None and is_tagged(server) else ""
+    return f"{server.base}@{digest}" if digest else str(server.base)

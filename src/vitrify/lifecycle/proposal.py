@@ -12,7 +12,7 @@ from vitrify.core.plan import ReleasePlan
 from vitrify.lifecycle import record, upkeep
 from vitrify.lifecycle.lodging import refuse_move
 from vitrify.lifecycle.operation import SPOKEN, Intended, moved
-from vitrify.lifecycle.pins import Pinned, reasons
+from vitrify.lifecycle.pins import Pinned, is_tagged, reasons, standing_on
 from vitrify.lifecycle.retire import RETIRE
 from vitrify.lifecycle.settings import RunSettings, declared_digest, from_json, settings_of, to_json
 from vitrify.lifecycle.strangers import along
@@ -41,7 +41,7 @@ def wanted_of(server: Server, world: World) -> Wanted:
         hint = "add to its resources, as in `- process: {name: web, command: [/usr/bin/python3, /srv/app/app.py], port: 8000}`"
         raise UsageInvalid(f"{server.name} has no `process`, which an image is made to run", where=server.where, hint=hint)
     if server.base is None:
-        hint = "add `base: host` (the running system, read-only), `base: scratch`, `base: rootfs:DIR` or `base: debootstrap:SUITE`"
+        hint = "add `base: host` (the running system, read-only), `scratch`, `rootfs:DIR`, `debootstrap:SUITE` or an image's name"
         raise UsageInvalid(f"{server.name} has no `base` to bake its image upon", where=server.where, hint=hint)
     settings = settings_of(server, image_process(process), key=bytes.fromhex(world.key))
     resources = {str(resource.address): resource.digest for resource in server.resources}
@@ -51,7 +51,7 @@ def wanted_of(server: Server, world: World) -> Wanted:
         settings=settings,
         request=BakeRequest(
             server=server.name,
-            base=str(server.base),
+            base=standing_on(server, world.pins.read()) if is_tagged(server) else str(server.base),
             resources=[resource.to_json() for resource in server.resources],
             contents={**server.contents, **guests.contents},
             labels={"server": server.name},
@@ -232,7 +232,7 @@ def _because(live: Release | None, wanted: Wanted, *, other_base: bool) -> tuple
         return ("there is no release yet",)
     base = (f"the base changed: {wanted.request.base} is not as it was packed for release {live.number}",) if other_base else ()
     differences = _differences(wanted.resources, live.resources)
-    pinned = reasons(live.settings.get("pinned"), wanted.pinned, base=wanted.request.base, release=live.number)
+    pinned = reasons(live.settings.get("pinned"), wanted.pinned, base=str(wanted.server.base), release=live.number)
     if differences:
         return (f"resources that differ from release {live.number}: {len(differences)}", *base, *pinned)
     old, new = to_json(from_json(live.settings)), to_json(wanted.settings)

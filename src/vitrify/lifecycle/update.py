@@ -27,7 +27,7 @@ async def update(servers: Sequence[Server], everyone: Sequence[Server], host: Ho
     secure: set[tuple[str, str]] = set()
     async with world.site(host) as site:
         for server in _one_for_each_base(chosen):
-            lock = _noted(await _base(server, site, world), str(server.base), lock, secure, world)
+            lock = _noted(await _base(server, site, world), server, lock, secure, world)
         for server in chosen:
             lock = await _own(server, lock, secure, site, world)
     moves = _moves(before, lock, secure)
@@ -58,11 +58,11 @@ def _with_neighbours(servers: Sequence[Server], everyone: Sequence[Server], worl
 
 def _pins(server: Server, world: World) -> bool:
     pinned = Pinned.of(server, world.pins, world.kinds)
-    return server.lifecycle is Lifecycle.IMMUTABLE and (pinned.base_needed or pinned.own_needed)
+    return server.lifecycle is Lifecycle.IMMUTABLE and (pinned.base_needed or pinned.own_needed or pinned.digest_needed)
 
 
 def _is_made(server: Server) -> bool:
-    return server.base is not None and server.base.kind == pins.MADE
+    return (server.base is not None and server.base.kind == pins.MADE) or pins.is_tagged(server)
 
 
 def _one_for_each_base(servers: Iterable[Server]) -> Iterable[Server]:
@@ -74,11 +74,13 @@ async def _base(server: Server, site: Site, world: World) -> Chosen | None:
     return await site.builder.choose_base(wanted_of(server, world).request, emit=world.emit)
 
 
-def _noted(chosen: Chosen | None, base: str, lock: Lock, secure: set[tuple[str, str]], world: World) -> Lock:
-    if chosen is None:
+def _noted(chosen: Chosen | None, server: Server, lock: Lock, secure: set[tuple[str, str]], world: World) -> Lock:
+    if chosen is None or server.base is None:
         return lock
+    if chosen.digest:
+        return lock.reference(server.base.reference, chosen.digest)
     secure |= chosen.security
-    return lock.base(base, world.pins.architecture, chosen.inputs)
+    return lock.base(str(server.base), world.pins.architecture, chosen.inputs)
 
 
 async def _own(server: Server, lock: Lock, secure: set[tuple[str, str]], site: Site, world: World) -> Lock:
@@ -88,14 +90,17 @@ async def _own(server: Server, lock: Lock, secure: set[tuple[str, str]], site: S
     base = lock.bases.get((str(server.base), world.pins.architecture))
     known = lock.servers.get((server.name, world.pins.architecture))
     world.say("choose", server.name, "asking what it would install now", stage=Stage.PROGRESS)
-    chosen = await site.builder.choose(replace(wanted.request, inputs=known, base_inputs=base), emit=world.emit)
+    asked = replace(wanted.request, base=pins.standing_on(server, lock), inputs=known, base_inputs=base)
+    chosen = await site.builder.choose(asked, emit=world.emit)
     secure |= chosen.security
     return pins.with_inputs(lock, server, chosen.inputs, world.pins)
 
 
 def _moves(before: Lock, after: Lock, secure: set[tuple[str, str]]) -> tuple[Moved, ...]:
     """Every pinned thing that differs, bases first."""
-    found: list[Moved] = []
+    names = sorted({*before.references, *after.references})
+    tags = [(name, before.references.get(name, ""), after.references.get(name, "")) for name in names]
+    found = [Moved(f"{pins.IMAGE}:{name}", "digest", was, now, security=False) for name, was, now in tags if was != now]
     for old, new in ((before.bases, after.bases), (before.servers, after.servers)):
         for key in sorted({*old, *new}):
             rows = pins.moved(pins.versions(old.get(key, Inputs())), pins.versions(new.get(key, Inputs())))
@@ -112,8 +117,8 @@ async def settle(wanted: Wanted, site: Site, world: World) -> Wanted:
     told = f"vitrify.lock says nothing for {server.name} yet: what is installed is chosen now, and written there"
     world.say("choose", server.name, told)
     secure: set[tuple[str, str]] = set()
-    if wanted.pinned.base_needed and wanted.pinned.base is None:
-        lock = _noted(await _base(server, site, world), str(server.base), lock, secure, world)
+    if wanted.pinned.lacks_base:
+        lock = _noted(await _base(server, site, world), server, lock, secure, world)
     if wanted.pinned.own is None:
         lock = await _own(server, lock, secure, site, world)
     world.pins.write(lock)

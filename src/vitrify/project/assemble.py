@@ -191,7 +191,7 @@ def _linked(active: list[Compiled], dormant: set[Address], workshop: Workshop) -
 
 def _needs_base(node: Node, problems: Problems) -> None:
     if "base" not in node.entries:
-        hint = "add `base: host` (the running system, read-only), `base: scratch`, `base: rootfs:DIR` or `base: debootstrap:SUITE`"
+        hint = "add `base: host` (the running system, read-only), `scratch`, `rootfs:DIR`, `debootstrap:SUITE` or an image's name"
         problems.add("an immutable server needs the key `base`", walk(node, ("lifecycle",)), hint=hint)
 
 

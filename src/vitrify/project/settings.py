@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from vitrify.core.declaration import Base, Health, Host, Mirror, Rollout, Route, Router
+from vitrify.core.reference import Reference
 from vitrify.core.schema import near
 from vitrify.project.envelope import HealthPart, HostPart, MirrorPart, RolloutPart, RoutePart
 from vitrify.project.node import Node, walk
@@ -50,6 +51,8 @@ def base(name: str | None, folder: Path) -> Base | None:
         return Base(name) if name else None
     if name.startswith("debootstrap:"):
         return Base("debootstrap", suite=name.partition(":")[2])
+    if not name.startswith("rootfs:"):
+        return Base("oci", reference=str(Reference.parse(name)))
     return Base("rootfs", beneath(folder, name.partition(":")[2]))
 
 

@@ -28,6 +28,8 @@ class MemoryImages:
         self._kept: set[Deb] = set()
         self._touched = 0
         self.folders: dict[str, str] = {}
+        self.tags: dict[str, str] = {}
+        """Reference of a base -> the digest that it stands for."""
 
     async def bake(self, request: BakeRequest, *, emit: Emit = silence) -> Image:
         """The image of this request."""
@@ -74,7 +76,9 @@ class MemoryImages:
         return self._chosen(request.base, [address.name for address in named if address.kind == "package"])
 
     async def choose_base(self, request: BakeRequest, *, emit: Emit = silence) -> Chosen | None:
-        """The package `base`, as it is offered now."""
+        """The package `base`, as it is offered now; what a tag stands for."""
+        if request.base.startswith("oci:"):
+            return Chosen(Inputs(), digest=self.tags[request.base.removeprefix("oci:").partition("@")[0]])
         if not request.base.startswith("debootstrap:"):
             return None
         emit(Event("choose.base", Stage.STARTED, request.base))
@@ -94,7 +98,7 @@ class MemoryImages:
 
     async def ground(self, base: str) -> Ground | None:
         """The base as it is now; its layer once it was baked upon."""
-        if base.startswith("debootstrap:") or base in ("scratch", "host"):
+        if base.startswith(("debootstrap:", "oci:")) or base in ("scratch", "host"):
             return None
         if base not in self.folders:
             raise UsageInvalid(f"the base {base} is not a folder")
@@ -114,6 +118,18 @@ class MemoryImages:
     def has(self, image: str) -> bool:
         """Whether it was baked here."""
         return image in self._images
+
+    def image(self, digest: str) -> Image | None:
+        """One that was baked or brought here."""
+        return self._images.get(digest)
+
+    def images(self) -> tuple[str, ...]:
+        """All of them."""
+        return tuple(sorted(self._images))
+
+    def bring(self, image: Image) -> None:
+        """Have one here that was baked elsewhere."""
+        self._images[image.digest] = image
 
 
 def _deb(name: str, version: str) -> Deb:
