@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from vitrify.core.image_report import ImageKept, ImageMoved, ImageVerified, Updated
 from vitrify.core.plan import HostPlan, Plan
 from vitrify.core.report import (
     Applied,
@@ -14,16 +15,12 @@ from vitrify.core.report import (
     Converged,
     Entered,
     EntryView,
-    ImageKept,
-    ImageMoved,
-    ImageVerified,
     InstanceStatus,
     LeaseView,
     Outdated,
     Released,
     ReleaseStatus,
     ServerStatus,
-    Updated,
     Verified,
 )
 

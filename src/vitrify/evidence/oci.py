@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Protocol
 
 from vitrify.core.digest import JSONObject
-from vitrify.core.report import Verdict
+from vitrify.core.image_report import Verdict
 from vitrify.evidence import dsse, provenance, sbom, signature
 from vitrify.evidence.artifact import Artifact
 from vitrify.evidence.inventory import Layer, Part, read_layer, together

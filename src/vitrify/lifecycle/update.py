@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from vitrify.core.declaration import Host, Lifecycle, Server
 from vitrify.core.event import Stage
+from vitrify.core.image_report import Moved, Updated
 from vitrify.core.locked import Inputs, Lock
-from vitrify.core.report import Moved, Updated
 from vitrify.lifecycle import pins
 from vitrify.lifecycle.pins import Pinned
 from vitrify.lifecycle.proposal import Wanted, wanted_of
