@@ -4,20 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property, partial
-from typing import Any, TypeVar
 
 from vitrify.app.image_verbs import ImageVerbs
-from vitrify.app.wiring import LOCAL, Ask, Wiring
-from vitrify.core.asked import Scope
-from vitrify.core.declaration import Host, Lifecycle, Server
+from vitrify.core.declaration import Lifecycle
 from vitrify.core.diagnostic import PlanStale, UsageInvalid
 from vitrify.core.digest import JSONObject
 from vitrify.core.drift import Audit
-from vitrify.core.event import Emit
-from vitrify.core.image_report import ImageKept, ImageMoved, ImageVerified, Updated
 from vitrify.core.plan import HostPlan, Plan, Selection
 from vitrify.core.report import (
     LAST,
