@@ -34,7 +34,7 @@ def request(base: str, *resources: JSONObject, contents: tuple[bytes, ...] = (CO
 
 
 async def baked(folder: Path, wanted: BakeRequest) -> tuple[str, Members]:
-    """The image's digest, and what its last layer holds."""
+    """The image's digest, and what its layers hold that are not its base's."""
     store = LayoutStore(folder / "store")
     transport = LocalTransport(folder, environ=os.environ)
     session = await transport.connect(Host("local"))
@@ -43,9 +43,11 @@ async def baked(folder: Path, wanted: BakeRequest) -> tuple[str, Members]:
         image = await OciBuilder(session, store, means=means).bake(wanted)
     finally:
         await session.close()
-    layout = store.folder(image.digest)
-    with tarfile.open(blob_path(layout, read_manifest(layout, image.digest).layers[-1].digest)) as archive:
-        return image.digest, {member.name: (f"{member.mode:04o}", member.uid, member.size) for member in archive}
+    layout, found = store.folder(image.digest), Members()
+    for layer in read_manifest(layout, image.digest).layers[1 if wanted.base.startswith("rootfs:") else 0 :]:
+        with tarfile.open(blob_path(layout, layer.digest)) as archive:
+            found.update({member.name: (f"{member.mode:04o}", member.uid, member.size) for member in archive})
+    return image.digest, found
 
 
 def app() -> list[JSONObject]:

@@ -247,6 +247,10 @@ class Rooted:
                     found[path] = row
         return found
 
+    def table(self) -> JSONObject:
+        """Every row of the table as it is kept, for the bake of a layer above this one."""
+        return self.sidecar.rows() if self.sidecar else {}
+
     # -- modes and owners ----------------------------------------------------------------------------------------
 
     def shown(self, path: str, status: os.stat_result) -> Wanted:
@@ -289,7 +293,7 @@ class Rooted:
                 self.sidecar.put(spot.path, wanted, entry.status)
 
     def _copied_up(self, path: str, below: os.stat_result) -> None:
-        self._note(path, self._on_disk(below))
+        self._note(path, self.shown(path, below))
 
 
 def _kept_attributes(spot: Spot, entry: Entry) -> Dict[str, bytes]:

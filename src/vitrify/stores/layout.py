@@ -17,6 +17,7 @@ from vitrify.onhost.layout import LABEL_BASE, MANIFEST, Descriptor, blob_path, r
 from vitrify.onhost.record import sync_folder
 from vitrify.onhost.removal import remove_tree
 from vitrify.ports import Image
+from vitrify.stores.roots import Roots
 
 _NAME: Final = "org.opencontainers.image.ref.name"
 
@@ -31,6 +32,12 @@ class LayoutStore:
         self._oci = folder / "oci"
         self._cache = folder / "cache"
         self._work = folder / "work"
+        self.roots = Roots(folder / "roots")
+
+    @property
+    def layout(self) -> str:
+        """Path of the OCI layout, where blobs are."""
+        return str(self._oci)
 
     def folder(self, image: str) -> str:
         """Path of the OCI layout that holds this image; `VitrifyError` where it is gone."""
@@ -135,9 +142,23 @@ class LayoutStore:
         return None
 
     def remember(self, topic: str, key: str, value: JSONObject) -> None:
-        """Note something that can be found out again."""
+        """Note something that can be found out again: whole or not at all, and perhaps not after a power cut."""
         with self._locked("cache"):
-            _write(self._note(topic, key), canonical(value))
+            _write(self._note(topic, key), canonical(value), durable=False)
+
+    @contextmanager
+    def trying(self, topic: str, key: str) -> Iterator[bool]:
+        """The exclusive right to find something out while it is held; False where somebody else has it, in this process or another.
+
+        Few rights are shared by many keys, so hold one at a time.
+        """
+        place = self._cache / topic
+        place.mkdir(parents=True, exist_ok=True)
+        lock = os.open(place / f".{key.removeprefix(PLAIN)[:2]}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            yield _locked_at_once(lock)
+        finally:
+            os.close(lock)
 
     def _note(self, topic: str, key: str) -> Path:
         return self._cache / topic / f"{key.removeprefix(PLAIN)}.json"
@@ -158,16 +179,22 @@ class LayoutStore:
 def _try_lock(folder: Path) -> int | None:
     """A descriptor that holds the folder until it is closed or its process ends; None where somebody else does."""
     held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    if _locked_at_once(held):
+        return held
+    os.close(held)
+    return None
+
+
+def _locked_at_once(descriptor: int) -> bool:
     try:
-        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        os.close(held)
-        return None
-    return held
+        return False
+    return True
 
 
-def _write(path: Path, content: bytes) -> None:
-    """Write a whole file, durable, readable by all; equal content that is there already is left alone.
+def _write(path: Path, content: bytes, *, durable: bool = True) -> None:
+    """Write a whole file, readable by all; equal content that is there already is left alone.
 
     The caller holds a lock, so the temporary file has one name: what a killed process left of it is overwritten.
     """
@@ -180,6 +207,8 @@ def _write(path: Path, content: bytes) -> None:
         file.write(content)
         file.flush()
         os.fchmod(file.fileno(), 0o644)
-        os.fsync(file.fileno())
+        if durable:
+            os.fsync(file.fileno())
     temporary.replace(path)
-    sync_folder(str(path.parent))
+    if durable:
+        sync_folder(str(path.parent))
