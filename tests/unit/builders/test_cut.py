@@ -7,11 +7,11 @@ from vitrify.core.digest import JSON, JSONObject
 from vitrify.core.resource import Address, Resource
 
 
-def wish(kind: str, name: str, *, after: tuple[str, ...] = (), **fields: JSON) -> JSONObject:
+def wish(kind: str, name: str, /, *, after: tuple[str, ...] = (), **fields: JSON) -> JSONObject:
     return Resource(Address(kind, name), fields, after=tuple(Address.parse(one) for one in after)).to_json()
 
 
-def at(kind: str, path: str, *, after: tuple[str, ...] = (), **fields: JSON) -> JSONObject:
+def at(kind: str, path: str, /, *, after: tuple[str, ...] = (), **fields: JSON) -> JSONObject:
     return wish(kind, path, path=path, after=after, **fields)
 
 
@@ -24,7 +24,7 @@ def package(name: str) -> JSONObject:
     return wish("package", name, name=name)
 
 
-def user(name: str, **fields: JSON) -> JSONObject:
+def user(name: str, /, **fields: JSON) -> JSONObject:
     return wish("user", name, name=name, **fields)
 
 
