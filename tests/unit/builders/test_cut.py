@@ -7,12 +7,14 @@ from vitrify.core.digest import JSON, JSONObject
 from vitrify.core.resource import Address, Resource
 
 
-def wish(kind: str, name: str, /, *, after: tuple[str, ...] = (), **fields: JSON) -> JSONObject:
-    return Resource(Address(kind, name), fields, after=tuple(Address.parse(one) for one in after)).to_json()
+def wish(kind: str, name: str, /, **fields: JSON) -> JSONObject:
+    after = fields.pop("after", None)
+    first = tuple(Address.parse(str(one)) for one in after) if isinstance(after, list) else ()
+    return Resource(Address(kind, name), fields, after=first).to_json()
 
 
-def at(kind: str, path: str, /, *, after: tuple[str, ...] = (), **fields: JSON) -> JSONObject:
-    return wish(kind, path, path=path, after=after, **fields)
+def at(kind: str, path: str, /, **fields: JSON) -> JSONObject:
+    return wish(kind, path, path=path, **fields)
 
 
 def tree(path: str, links: tuple[str, ...] = (), **fields: JSON) -> JSONObject:
@@ -105,7 +107,7 @@ def test_what_nobody_can_foresee_stays_where_it_is_written(first: JSONObject) ->
         (at("file", "/srv/app.tar"), wish("archive", "/srv/app", path="/srv/app", file="/srv/app.tar")),
         (at("file", "/srv/a/b/c", parents=True), tree("/srv/a/d")),
         (at("line", "/etc/passwd"), tree("/srv/app", owner="www-data")),
-        (at("file", "/etc/motd"), wish("tree", "/srv/app", to="/srv/app", entries={}, after=("file:/etc/motd",))),
+        (at("file", "/etc/motd"), wish("tree", "/srv/app", to="/srv/app", entries={}, after=["file:/etc/motd"])),
         (at("file", "/srv/app", owner="app"), user("app")),
         (at("file", "/srv/x"), user("app", home="/srv/app")),
         (at("file", "/srv/x", owner="www-data"), package("nginx")),

@@ -7,11 +7,12 @@ import hashlib
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from tests.amount import amount
 
@@ -40,10 +41,13 @@ from vitrify.testing.direct_session import DirectSession
 ONE, TWO = b"one\n", b"two\n"
 CONTENTS = {digest_bytes(content): content for content in (ONE, TWO)}
 FOLDERS = st.sampled_from(["/srv/a", "/srv/d", "/srv/a/e", "/opt/p"])
-FILES = st.sampled_from(["/srv/f", "/srv/a/f", "/srv/a/b/f", "/srv/d/f", "/etc/f", "/etc/x/f", "/etc/x/g", "/srv/l/f"])
+FILES = st.sampled_from(
+    ["/srv/f", "/srv/a/f", "/srv/a/b/f", "/srv/d/f", "/etc/f", "/etc/x/f", "/etc/x/g", "/srv/l/f", "/etc/l/f", "/opt/o/f"]
+)
 SURE = st.sampled_from(["/srv/f", "/srv/a/b/f", "/etc/f", "/etc/x/f"])
 LINKS = st.sampled_from(["/srv/l", "/srv/l", "/srv/d", "/etc/l"])
 MODES = st.sampled_from(["0700", "0750", "0755", "2775", "0000"])
+BASES = st.sampled_from(["scratch", "rootfs"])
 EXAMPLES = settings(
     max_examples=amount("layers", daily=40), deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
@@ -170,14 +174,14 @@ def _looks(path: Path) -> tuple[object, ...]:
     return (status.st_mode, status.st_uid, status.st_gid, content)
 
 
-def shop(folder: str, *, based: bool) -> Shop:
-    if not based:
+def shop(folder: str, kind: str) -> Shop:
+    if kind == "scratch":
         return Shop(Path(folder), "scratch")
     base = Path(folder, "base")
     for name in ("etc", "srv/a/b", "opt"):
         (base / name).mkdir(parents=True)
     (base / "srv" / "a" / "b" / "c").write_text("of the base\n")
-    (base / "opt" / "o").symlink_to("/etc")
+    (base / "opt" / "o").symlink_to("/srv/a")
     return Shop(Path(folder), f"rootfs:{base}")
 
 
@@ -185,36 +189,41 @@ def acting(drawn: Sequence[Resource]) -> tuple[Resource, ...]:
     return order(drawn, kinds=KINDS).resources
 
 
+THROUGH_A_LINK_OF_THE_BASE = [wish("file", "/opt/o/f", path="/opt/o/f", content=digest_bytes(TWO)), a_tree("/srv/a", ["f"], "")]
+THROUGH_A_LINK_OF_A_COMMAND = [
+    wish("command", "l", name="l", link="/srv/d"),
+    wish("directory", "/srv/d", path="/srv/d"),
+    wish("file", "/etc/l/f", path="/etc/l/f", content=digest_bytes(TWO)),
+    a_tree("/srv/d", ["f"], ""),
+]
+
+
 @EXAMPLES
-@given(WISHES, st.booleans())
-def test_the_root_made_of_the_layers_is_that_of_one_layer(drawn: Sequence[Resource], based: bool) -> None:
+@given(WISHES, BASES)
+@example(THROUGH_A_LINK_OF_THE_BASE, "rootfs")
+@example(THROUGH_A_LINK_OF_A_COMMAND, "scratch")
+def test_the_root_made_of_the_layers_is_that_of_one_layer(drawn: Sequence[Resource], base: str) -> None:
     wishes = acting(drawn)
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patched:
-        layered = shop(folder, based=based).root(wishes, "layered")
+        layered = shop(folder, base).root(wishes, "layered")
         patched.setattr(stack, "cut", whole)
 
-        assert Shop(Path(folder), shop_base(folder, based=based)).root(wishes, "whole") == layered
-
-
-def shop_base(folder: str, *, based: bool) -> str:
-    return f"rootfs:{folder}/base" if based else "scratch"
+        assert Shop(Path(folder), f"rootfs:{folder}/base" if base == "rootfs" else "scratch").root(wishes, "whole") == layered
 
 
 @EXAMPLES
-@given(WISHES, st.booleans(), st.integers(0, 8))
-def test_what_was_baked_before_and_what_is_left_of_it_does_not_show(drawn: Sequence[Resource], based: bool, some: int) -> None:
+@given(WISHES, BASES, st.integers(0, 8))
+def test_what_was_baked_before_and_what_is_left_of_it_does_not_show(drawn: Sequence[Resource], base: str, some: int) -> None:
     wishes = acting(drawn)
     with tempfile.TemporaryDirectory() as folder:
-        here = shop(folder, based=based)
+        here = shop(folder, base)
         try:
             fresh = here.bake(wishes, "fresh")[1]
         except VitrifyError:
             return
         part = [one for number, one in enumerate(wishes) if number != some % len(wishes)]
-        try:
+        with suppress(VitrifyError):
             here.bake(part, "used")
-        except VitrifyError:
-            pass
         shutil.rmtree(Path(folder, "used", "roots"), ignore_errors=True)
 
         assert here.bake(wishes, "used")[1] == fresh
