@@ -7,15 +7,18 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 from vitrify.app.wiring import LOCAL, Ask, Options, Wiring
 from vitrify.core.declaration import Host, Server
 from vitrify.core.diagnostic import PlanStale, UsageInvalid
 from vitrify.core.digest import JSONObject
-from vitrify.core.drift import Audit
 from vitrify.core.event import Emit
-from vitrify.core.plan import HostPlan, Plan, Selection
-from vitrify.core.report import LAST, Applied, Check, Converged, EntryView, Outdated, Released, ReleaseStatus, ServerStatus, Verified, Which
+
+if TYPE_CHECKING:  # a command brings along what it needs and no more
+    from vitrify.core.drift import Audit
+    from vitrify.core.plan import Plan
+    from vitrify.core.report import Applied, Check, EntryView, Outdated, Released, ReleaseStatus, ServerStatus, Verified, Which
 
 __all__ = ("App", "Options")
 
@@ -43,6 +46,7 @@ class App:
 
     def saved(self, path: str) -> Plan:
         """The plan in this file, if an apply would still do exactly that; `PlanStale` otherwise."""
+        from vitrify.core.plan import Selection
         from vitrify.project import saved
 
         document = saved.read(path)
@@ -58,7 +62,7 @@ class App:
         """Carry out the plan, server by server; stops at the first that fails."""
         return asyncio.run(self._apply(plan))
 
-    def undo(self, server: str, *, which: Which = LAST, force: bool = False) -> Applied:
+    def undo(self, server: str, *, which: Which, force: bool = False) -> Applied:
         """Take back the last apply of a mutable server on each of its hosts, the named run, or every run back to it."""
         from vitrify.lifecycle import fleet
 
@@ -73,6 +77,7 @@ class App:
 
     def leaving(self, server: str) -> Plan:
         """What retiring a server would take away where it is changed in place; a plan for no server where it is not."""
+        from vitrify.core.plan import Plan
         from vitrify.lifecycle import keeping
 
         places = self._managed(server)
@@ -84,6 +89,7 @@ class App:
 
     def leave(self, server: str, plan: Plan) -> Applied:
         """Take away what this plan says, and forget the hosts on which that went well."""
+        from vitrify.core.plan import HostPlan
         from vitrify.lifecycle import keeping
 
         hosts = [one for one in plan.servers if isinstance(one, HostPlan)]
@@ -93,6 +99,7 @@ class App:
 
     def forget(self, server: str, *, host: str = "", gone: bool = False) -> Applied:
         """Stop managing a server's hosts (or one of them): what is there stays. Hosts that are `gone` are not asked."""
+        from vitrify.core.report import Applied, Converged
         from vitrify.lifecycle import keeping
 
         places = [place for place in self._managed(server) if host in ("", place.name)]
@@ -120,9 +127,9 @@ class App:
 
     def bake(self, server: str) -> tuple[str, int]:
         """Bake a server's image; returns its digest and size in bytes."""
-        from vitrify.lifecycle import immutable
+        from vitrify.lifecycle import baking
 
-        image = asyncio.run(immutable.bake(self._server(server), LOCAL, self._wiring.world))
+        image = asyncio.run(baking.bake(self._server(server), LOCAL, self._wiring.world))
         return image.digest, image.size
 
     def releases(self, server: str = "") -> tuple[ReleaseStatus, ...]:
@@ -177,6 +184,8 @@ class App:
 
     def entries(self, *, last: int) -> tuple[EntryView, ...]:
         """The newest entries of the ledger, oldest first."""
+        from vitrify.core.report import EntryView
+
         ledger = self._wiring.world.ledger
         found = ledger.entries(max(0, ledger.size - last))
         return tuple(EntryView(entry.sequence, entry.at, entry.author, entry.kind, dict(entry.body)) for entry in found)
@@ -212,6 +221,7 @@ class App:
 
     def _abandoned(self) -> tuple[ServerStatus, ...]:
         """The managed hosts that no server declares any more; of all servers, whatever was chosen."""
+        from vitrify.core.report import ServerStatus
         from vitrify.lifecycle.keeping import abandoned
 
         if self._options.limit or self._options.exclude:
@@ -231,6 +241,7 @@ class App:
 
     async def _planned(self) -> Plan:
         from vitrify.core.digest import digest_of
+        from vitrify.core.plan import Plan
         from vitrify.lifecycle import fleet
         from vitrify.project.choose import only_tagged, with_tags
 
@@ -243,6 +254,8 @@ class App:
         return Plan(project, declared, planned, made_at=now, selection=selection, problems=problems)
 
     def _record_plan(self, plan: Plan) -> None:
+        from vitrify.core.plan import Selection
+
         ledger = self._wiring.world.ledger
         newest = next(iter(ledger.entries(ledger.size - 1)), None) if ledger.size else None
         if newest is None or newest.kind != "plan" or newest.body.get("plan") != plan.digest:

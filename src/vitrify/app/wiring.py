@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 from vitrify.core.declaration import Declaration, Host
 from vitrify.core.diagnostic import UsageInvalid
 from vitrify.core.event import Emit
-from vitrify.core.plan import Selection
 from vitrify.onhost.failpoint import from_environment
 
 if TYPE_CHECKING:
+    from vitrify.core.plan import Selection
     from vitrify.core.report import Verified
     from vitrify.core.resource import Kinds
     from vitrify.core.step import Reached
@@ -54,6 +54,8 @@ class Options:
     @property
     def selection(self) -> Selection:
         """Which part of the declaration is meant."""
+        from vitrify.core.plan import Selection
+
         return Selection(self.limit, self.exclude, self.tags, self.environment)
 
     def selecting(self, selection: Selection) -> Options:
@@ -252,17 +254,21 @@ class Wiring:
         from vitrify.routers.caddy import CaddyRouter
         from vitrify.runtimes.bubblewrap import BubblewrapRuntime
         from vitrify.stores.layout import LayoutStore
+        from vitrify.transports.deferred import DeferredSession
 
         store = LayoutStore(self.home / "store")
         run = str(self.home / "projects" / self.world.project_id / "run")
-        async with self._session(LOCAL) as session:
-            means = Means(payload=self._transport.payload, bwrap=self._bubblewrap)
+        session = DeferredSession(lambda: self._transport.connect(LOCAL))
+        means = Means(payload=self._transport.payload, bwrap=self._bubblewrap)
+        try:
             yield Site(
                 session=session,
                 builder=OciBuilder(session, store, means=means),
                 runtime=BubblewrapRuntime(session, home=run, images=store, emit=self._emit),
                 router=CaddyRouter(session, home=run, emit=self._emit),
             )
+        finally:
+            await session.close()
 
 
 def _ledger(home: Path, known: Identity, signer: Signer, clock: Clock, reached: Reached) -> Log:

@@ -6,22 +6,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from vitrify.core.plan import HostPlan, Plan
-from vitrify.core.report import (
-    Applied,
-    Check,
-    Converged,
-    EntryView,
-    InstanceStatus,
-    Outdated,
-    Released,
-    ReleaseStatus,
-    ServerStatus,
-    Verified,
-)
-
 if TYPE_CHECKING:
     from vitrify.core.digest import JSON, JSONObject
+    from vitrify.core.plan import Plan
+    from vitrify.core.report import (
+        Applied,
+        Check,
+        Converged,
+        EntryView,
+        InstanceStatus,
+        Outdated,
+        Released,
+        ReleaseStatus,
+        ServerStatus,
+        Verified,
+    )
 
 
 def document(name: str, /, **parts: JSON) -> JSONObject:
@@ -67,6 +66,8 @@ def forgotten(result: Applied) -> JSONObject:
 
 def taken_over(result: Applied, planned: Plan) -> JSONObject:
     """The document of `import`: on each host how many resources are managed now, and which differ and were left alone."""
+    from vitrify.core.plan import HostPlan
+
     hosts: list[JSON] = [
         {
             "server": plan.server,

@@ -20,6 +20,10 @@ from vitrify.testing.memory_session import MemorySession
 CODE, TEXT, OTHER = b"print()\n", b"text\n", b"another text\n"
 
 
+def there(folder: JSON) -> bool:
+    return Path(str(folder)).is_dir()
+
+
 @dataclass
 class Counting(MemorySession):
     """Remembers what each bake was asked to make, and on how many folders."""
@@ -35,7 +39,7 @@ class Counting(MemorySession):
         assert isinstance(resources, list)
         lower = scope["lower"]
         assert isinstance(lower, list)
-        assert all(os.path.isdir(str(folder)) for folder in lower)  # noqa: PTH112  there is no loop to be held up
+        assert all(there(folder) for folder in lower)
         self.made.append([str(one["address"]) for one in resources if isinstance(one, dict)])
         self.lowers.append(len(lower))
         return await super().call(name, arguments, contents=contents, emit=emit)
