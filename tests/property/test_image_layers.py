@@ -165,11 +165,20 @@ class Shop:
             return "refused"
         done = unpack(store.folder(digest), digest, f"{self.folder}/{name}-root", sync=lambda _: None)
         stamps = (Path(done.folder) / "attributes.json").read_text() if (Path(done.folder) / "attributes.json").exists() else ""
-        return {"": (stamps,), **{str(path.relative_to(done.root)): _looks(path) for path in Path(done.root).rglob("*")}}
+        return {"": (stamps,), **{str(path.relative_to(done.root)): looks for path, looks in _all(Path(done.root))}}
+
+
+def _all(folder: Path) -> Iterator[tuple[Path, tuple[object, ...]]]:
+    for path in sorted(folder.iterdir()):
+        yield path, _looks(path)
+        if path.is_dir() and not path.is_symlink():
+            yield from _all(path)
 
 
 def _looks(path: Path) -> tuple[object, ...]:
     status = path.lstat()
+    if not path.is_symlink():
+        path.chmod(0o700)  # or an ordinary user cannot look inside
     content = str(path.readlink()) if path.is_symlink() else path.read_bytes() if path.is_file() else b""
     return (status.st_mode, status.st_uid, status.st_gid, content)
 

@@ -1,4 +1,7 @@
-"""Bakes resources into an OCI image: layer upon layer, each made by the payload in an empty folder; published as a whole."""
+"""Bakes resources into an OCI image: layer upon layer, each made by the payload in an empty folder; published as a whole.
+
+What is needed only where something is baked is imported there: a bake that finds everything done takes a quarter of a second.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +13,8 @@ from pathlib import Path
 from typing import Final
 
 from vitrify.builders.ground import HOST, ROOTFS, Base, rootfs_tree, stat_fingerprint, system_fingerprint, touched_fingerprint
-from vitrify.builders.layer import pack
 from vitrify.builders.manifest import Documents, documents, process
 from vitrify.builders.shelf import Shelf
-from vitrify.builders.stack import Job, layers, writable
 from vitrify.builders.tree import Tree
 from vitrify.core.diagnostic import Denied, TargetFailed
 from vitrify.core.digest import JSON, JSONObject, digest_of
@@ -128,6 +129,9 @@ class OciBuilder:
 
     def _pack(self, tree: Tree, into: Path) -> tuple[Descriptor, int]:
         """Pack a base and keep the layer; also when that was, by the clock of the file system."""
+        from vitrify.builders.layer import pack
+        from vitrify.builders.stack import writable
+
         with writable():
             with into.open("xb") as file:
                 layer = pack(tree, file)
@@ -145,6 +149,8 @@ class OciBuilder:
         return self._store.image(str(noted["image"])) if noted else None
 
     async def _bake(self, request: BakeRequest, ground: _Ground, emit: Emit) -> Image:
+        from vitrify.builders.stack import Job, layers
+
         settings = process(request.resources)
         job = Job(
             request=request,

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from vitrify.core.declaration import Content
 from vitrify.core.digest import JSONObject
+from vitrify.core.event import Emit, silence
 from vitrify.transports.deferred import DeferredSession
 
 
@@ -13,7 +16,9 @@ class Opened:
 
     told: list[str] = field(default_factory=list)
 
-    async def call(self, name: str, _: JSONObject, **__: object) -> JSONObject:
+    async def call(
+        self, name: str, arguments: JSONObject, *, contents: Mapping[str, Content] | None = None, emit: Emit = silence
+    ) -> JSONObject:
         await asyncio.sleep(0)
         self.told.append(name)
         return {"name": name}
