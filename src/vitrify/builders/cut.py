@@ -16,8 +16,10 @@ from vitrify.core.digest import JSONObject
 LAYERS: Final = ("system", "downloads", "trees", "commands", "files")
 """The layers of resources, the lowest first: what changes seldom, and takes long to make, comes first."""
 
+_APART: Final = frozenset({"downloads", "trees"})
+"""Layers of which there is one for each resource: they are large, and one of them changes without the others."""
 _MOST_RUNS: Final = 8
-"""A stack of layers has an end: of more runs than these the last hold the rest."""
+"""A stack of layers has an end: of more in one place than these the last holds the rest."""
 
 _RANKS: Final[Mapping[str, int]] = {
     **dict.fromkeys(("repository", "package", "debconf", "user", "group", "locale"), 0),
@@ -65,20 +67,25 @@ def cut(resources: Sequence[JSONObject]) -> Cut:
 
 
 def _pieces(slot: int, resources: Sequence[JSONObject]) -> Iterator[Slice]:
-    """The layers of one place: one, or of those that a later one needs, one for each run of what changes equally often."""
+    """The layers of one place: mostly one. Each download and each tree, and each run of what a later one needs, has its own."""
     rank, natural = divmod(slot, 2)
-    if natural:
-        yield Slice(LAYERS[rank], tuple(resources))
-        return
     runs: list[list[JSONObject]] = []
     for resource in resources:
-        alike = bool(runs) and _rank(runs[-1][-1]) == _rank(resource)
-        if alike or len(runs) == _MOST_RUNS:
+        joins = bool(runs) and (_joins(runs[-1], resource) if not natural or LAYERS[rank] in _APART else True)
+        if joins or len(runs) == _MOST_RUNS:
             runs[-1].append(resource)
         else:
             runs.append([resource])
+    name = LAYERS[rank] if natural else f"before {LAYERS[rank]}"
     for number, run in enumerate(runs, start=1):
-        yield Slice(f"before {LAYERS[rank]}, {number}", tuple(run))
+        yield Slice(name if number == 1 else f"{name}, {number}", tuple(run))
+
+
+def _joins(run: Sequence[JSONObject], resource: JSONObject) -> bool:
+    """Whether one shares the layer of those before it: what changes equally often does, and whatever follows mere folders."""
+    if all(str(one["address"]).startswith("directory:") for one in run):
+        return True
+    return _rank(run[-1]) == _rank(resource) and LAYERS[_rank(resource)] not in _APART
 
 
 def _rank(resource: JSONObject) -> int:

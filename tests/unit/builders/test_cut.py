@@ -60,7 +60,7 @@ def test_a_file_that_a_package_may_see_stays_ahead_of_it_in_a_layer_of_its_own()
     wishes = [at("file", "/etc/apt/apt.conf.d/proxy"), package("curl"), at("file", "/etc/motd")]
 
     assert told(cut(wishes)) == [
-        ("before system, 1", ["file:/etc/apt/apt.conf.d/proxy"]),
+        ("before system", ["file:/etc/apt/apt.conf.d/proxy"]),
         ("system", ["package:curl"]),
         ("files", ["file:/etc/motd"]),
     ]
@@ -70,6 +70,16 @@ def test_packages_with_files_between_them_are_layers_in_turn_so_that_a_file_rema
     wishes = [package("a"), at("file", "/etc/a"), package("b"), at("file", "/etc/b"), package("c")]
 
     assert [addresses for _, addresses in told(cut(wishes))] == [[str(one["address"])] for one in wishes]
+
+
+def test_each_tree_and_each_download_is_a_layer_with_the_folders_above_it() -> None:
+    wishes = [at("directory", "/srv/a"), tree("/srv/a/x"), at("directory", "/srv/b"), tree("/srv/b/x"), at("download", "/opt/d")]
+
+    assert told(cut(wishes)) == [
+        ("downloads", ["download:/opt/d"]),
+        ("trees", ["directory:/srv/a", "tree:/srv/a/x"]),
+        ("trees, 2", ["directory:/srv/b", "tree:/srv/b/x"]),
+    ]
 
 
 def test_of_very_many_turns_the_last_share_a_layer() -> None:
@@ -85,7 +95,7 @@ def test_a_command_sees_all_that_is_written_before_it_and_nothing_after() -> Non
 
     assert told(cut(wishes)) == [
         ("trees", ["tree:/srv/app"]),
-        ("before commands, 1", ["file:/a"]),
+        ("before commands", ["file:/a"]),
         ("commands", ["command:make"]),
         ("files", ["file:/b"]),
     ]
