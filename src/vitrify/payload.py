@@ -42,6 +42,7 @@ CORE = (
     "place",
     "postgres",
     "programs",
+    "recipe",
     "registrar",
     "resource",
     "schema",

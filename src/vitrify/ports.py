@@ -9,6 +9,7 @@ from typing import Protocol
 from vitrify.core.declaration import Content, Health, Host, Route
 from vitrify.core.digest import JSONObject
 from vitrify.core.event import Emit, silence
+from vitrify.core.report import Verdict
 
 
 class Session(Protocol):
@@ -193,6 +194,11 @@ class Router(Protocol):
     async def address(self, route: Route) -> str:
         """The URL under which a client on this machine reaches the route."""
 
+    async def answers(self, route: Route, *, path: str) -> None:
+        """Return once a client on the target got a complete answer below 500 from this path through the router; `TargetFailed` after
+        ten seconds without one.
+        """  # noqa: D205  one sentence
+
     async def release(self, route: Route, *, server: str) -> None:
         """Forget this server's route; a router that has no route left ends. Repeating it is harmless."""
 
@@ -278,6 +284,36 @@ class StateStore(Protocol):
 
     def forget(self, server: str, host: str) -> None:
         """Forget it; repeating it is harmless."""
+
+
+@dataclass(frozen=True)
+class Made:
+    """What an image was made from: the declaration's digest, and that of each resource by its address."""
+
+    project: str
+    server: str
+    declaration: str
+    resources: Mapping[str, str]
+
+
+class Evidence(Protocol):
+    """Says what is in an image and who made it from what, and checks what was said."""
+
+    def certify(self, image: Image, made: Made) -> None:
+        """Attach a bill of materials, provenance and a signature by this author; what is attached already stays as it is."""
+
+    def verify(self, image: str) -> tuple[Verdict, ...]:
+        """One line for each thing that was checked, from the bytes alone; `VitrifyError` where the image is not here."""
+
+
+class Carrier(Protocol):
+    """Brings images to where instances run."""
+
+    async def bring(self, image: str, *, emit: Emit = silence) -> str:
+        """The path on the target of the OCI layout that holds this image, once it is there whole.
+
+        What the target has already is not sent again; what a killed call sent is not lost. `VitrifyError` where the image is not here.
+        """
 
 
 class ImageStore(Protocol):

@@ -12,6 +12,7 @@ import pytest
 from vitrify.ports import InstanceSpec, Runtime
 from vitrify.project.binaries import find_bubblewrap, find_caddy
 from vitrify.runtimes.bubblewrap import BubblewrapRuntime
+from vitrify.stores.carrying import NearbyCarrier
 from vitrify.testing.runtime_suite import RuntimeBench, RuntimeSuite
 from vitrify.testing.this_machine import ThisMachine
 
@@ -39,7 +40,9 @@ class BubblewrapBench:
 
     @property
     def runtime(self) -> Runtime:
-        return BubblewrapRuntime(self.machine.session, home=self.machine.home, images=Layout(str(self.machine.folder / "store")))
+        return BubblewrapRuntime(
+            self.machine.session, home=self.machine.home, images=NearbyCarrier(Layout(str(self.machine.folder / "store")))
+        )
 
     def spec(self, identity: str) -> InstanceSpec:
         wish = self.machine.wish(identity)

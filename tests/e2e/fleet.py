@@ -123,7 +123,8 @@ class Fleet:
         authorized = own / "authorized"
         shutil.copy(self.folder / "key.pub", authorized)
         binds = {own / "sshd": "/etc/ssh/sshd_config.d/fleet.conf", key: "/etc/ssh/its_key", authorized: "/root/.ssh/authorized_keys"}
-        settings = [f"--bind-ro={path}:{place}" for path, place in binds.items()]
+        # Instances need overlays, and the root of this machine is one itself: on those, no other can be written.
+        settings = [*(f"--bind-ro={path}:{place}" for path, place in binds.items()), "--tmpfs=/var/lib/vitrify-run:mode=0755"]
         machine = self._stack.enter_context(booted(own / "place", files=tree(release), settings=settings))
         if known:
             self.know(address, key)

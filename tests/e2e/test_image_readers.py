@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import os
 import shutil
@@ -17,14 +18,19 @@ from vitrify.builders.oci import Means, OciBuilder
 from vitrify.core.declaration import Content
 from vitrify.core.digest import PLAIN, JSONObject, digest_bytes
 from vitrify.core.resource import Address, Resource
+from vitrify.evidence import dsse, provenance, signature
+from vitrify.evidence.oci import OciEvidence
+from vitrify.ledger.checkpoint import Signer
+from vitrify.onhost.layout import Attached, attached, read_blob
 from vitrify.onhost.unpack import unpack
-from vitrify.ports import BakeRequest, Image
+from vitrify.ports import BakeRequest, Image, Made
 from vitrify.stores.layout import LayoutStore
 from vitrify.testing.memory_session import MemorySession
 
 pytestmark = pytest.mark.e2e
 
 CODE = b"print('hello')\n"
+SIGNER = Signer("ann@laptop", b"\1" * 32)
 LONG = "a-rather-long-folder-name/" * 6 + "naïve.py"
 
 
@@ -64,7 +70,10 @@ def wanted(folder: Path) -> BakeRequest:
 def baked(folder: Path) -> tuple[LayoutStore, Image]:
     store = LayoutStore(folder / "store")
     builder = OciBuilder(MemorySession(), store, means=Means(machine="x86_64"))
-    return store, asyncio.run(builder.bake(wanted(folder)))
+    image = asyncio.run(builder.bake(wanted(folder)))
+    evidence = OciEvidence(store, signer=lambda: SIGNER, trusted=lambda: [SIGNER.verifier])
+    evidence.certify(image, Made("shop", "web", "sha256:" + "1" * 64, {}))
+    return store, image
 
 
 def tree(root: Path) -> Mapping[str, tuple[str, int, str]]:
@@ -119,3 +128,31 @@ def test_umoci_unpacks_the_same_tree_as_we_do(tmp_path: Path) -> None:
 
     assert tree(Path(ours.root)) == tree(tmp_path / "umoci" / "rootfs")
     assert "etc/motd" not in tree(Path(ours.root))
+
+
+def test_openssl_accepts_the_signature_and_the_provenance_of_an_image(tmp_path: Path) -> None:
+    openssl = program("openssl")
+    store, image = baked(tmp_path)
+    layout = store.folder(image.digest)
+    known = {one.type: one for one in attached(layout, image.digest)}
+    key = tmp_path / "key.pem"
+    # RFC 8410: what stands before the 32 bytes of an Ed25519 key in a SubjectPublicKeyInfo.
+    info = bytes.fromhex("302a300506032b6570032100") + SIGNER.verifier.public
+    key.write_text(f"-----BEGIN PUBLIC KEY-----\n{base64.b64encode(info).decode()}\n-----END PUBLIC KEY-----\n")
+
+    def accepts(signed: bytes, made: str) -> bool:
+        (tmp_path / "signed").write_bytes(signed)
+        (tmp_path / "signature").write_bytes(base64.b64decode(made))
+        words: list[str | Path] = [openssl, "pkeyutl", "-verify", "-pubin", "-inkey", key, "-rawin", "-in", tmp_path / "signed"]
+        return subprocess.run([*words, "-sigfile", tmp_path / "signature"], check=False, capture_output=True).returncode == 0
+
+    def content(one: Attached) -> bytes:
+        return read_blob(layout, one.layers[0])
+
+    signed = known[signature.ARTIFACT_TYPE]
+    envelope = json.loads(content(known[provenance.PAYLOAD_TYPE]))
+    stated = dsse.preauthenticated(envelope["payloadType"], base64.b64decode(envelope["payload"]))
+    assert accepts(content(signed), signed.annotations[signature.ANNOTATION])
+    assert accepts(stated, envelope["signatures"][0]["sig"])
+    assert not accepts(stated + b" ", envelope["signatures"][0]["sig"])
+    assert image.digest.encode() in content(signed)

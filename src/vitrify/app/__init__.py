@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -18,7 +18,18 @@ from vitrify.core.event import Emit
 if TYPE_CHECKING:  # a command brings along what it needs and no more
     from vitrify.core.drift import Audit
     from vitrify.core.plan import Plan
-    from vitrify.core.report import Applied, Check, EntryView, Outdated, Released, ReleaseStatus, ServerStatus, Verified, Which
+    from vitrify.core.report import (
+        Applied,
+        Check,
+        EntryView,
+        ImageVerified,
+        Outdated,
+        Released,
+        ReleaseStatus,
+        ServerStatus,
+        Verified,
+        Which,
+    )
 
 __all__ = ("App", "Options")
 
@@ -137,7 +148,7 @@ class App:
         from vitrify.lifecycle.status import releases
 
         names = (server,) if server else self._wiring.world.state.servers()
-        return asyncio.run(releases(names, LOCAL, self._wiring.world))
+        return asyncio.run(releases(names, self._wiring.world))
 
     def rollback_plan(self, server: str, *, to: int | None = None) -> tuple[int | None, int]:
         """From which release to which a rollback would go."""
@@ -155,7 +166,7 @@ class App:
             # Only a release that runs no more asks: the declaration is not read for the others.
             return known_secrets(self._server(server).secrets)(name)
 
-        return asyncio.run(rollback(server, LOCAL, self._wiring.world, to=to, secret=secret))
+        return asyncio.run(rollback(server, self._wiring.world, to=to, secret=secret))
 
     def lives(self, server: str) -> tuple[str, ...]:
         """How a server lives: `in-place` on hosts, with `instances`, or both after a flip. Neither is one with instances that ended."""
@@ -168,13 +179,13 @@ class App:
         """Stop and discard every instance of a server; returns how many there were."""
         from vitrify.lifecycle.retire import retire
 
-        return asyncio.run(retire(server, LOCAL, self._wiring.world))
+        return asyncio.run(retire(server, self._wiring.world))
 
     def logs(self, name: str, *, lines: int) -> str:
         """The last lines of an instance, or of each live instance of a server."""
         from vitrify.lifecycle.status import logs
 
-        return asyncio.run(logs(name, LOCAL, self._wiring.world, lines=lines))
+        return asyncio.run(logs(name, self._wiring.world, lines=lines))
 
     def audit(self, *, full: bool = False) -> Audit:
         """Compare what runs with what was declared and authorised; changes nothing."""
@@ -193,6 +204,10 @@ class App:
     def verify(self, path: str = "") -> Verified:
         """Check the project's ledger, or a copy of it, by code that shares nothing with the writer."""
         return self._wiring.verify(path)
+
+    def verify_image(self, name: str, *, keys: Sequence[str] = ()) -> ImageVerified:
+        """Check an image (a server's, by its digest, or in a folder) and all that is said of it."""
+        return self._wiring.verify_image(name, keys=keys)
 
     def doctor(self) -> tuple[Check, ...]:
         """What this machine has, and the line that mends what it lacks."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import getpass
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
@@ -13,25 +13,32 @@ from typing import TYPE_CHECKING
 
 from vitrify.core.declaration import Declaration, Host
 from vitrify.core.diagnostic import UsageInvalid
+from vitrify.core.digest import PLAIN
 from vitrify.core.event import Emit
 from vitrify.onhost.failpoint import from_environment
 
 if TYPE_CHECKING:
+    from vitrify.builders.oci import OciBuilder
     from vitrify.core.plan import Selection
-    from vitrify.core.report import Verified
+    from vitrify.core.report import ImageVerified, Verdict, Verified
     from vitrify.core.resource import Kinds
     from vitrify.core.step import Reached
-    from vitrify.ledger.checkpoint import Signer
+    from vitrify.evidence.oci import OciEvidence
+    from vitrify.ledger.checkpoint import Signer, Verifier
     from vitrify.ledger.log import Log
     from vitrify.lifecycle.world import Site, World
     from vitrify.ports import Clock, Session
     from vitrify.project.identity import Identity
     from vitrify.project.reach import Reach
+    from vitrify.stores.layout import LayoutStore
     from vitrify.strangers import Installed
     from vitrify.transports.local import LocalTransport
     from vitrify.transports.ssh import SshTransport
 
 LOCAL = Host("local")
+
+ELSEWHERE = "/var/lib/vitrify-run"
+"""Where another machine keeps the images, instances and routers of a project; not beneath `/var/lib/vitrify`, which only root may pass."""
 
 
 @dataclass(frozen=True)
@@ -162,18 +169,17 @@ class Wiring:
         from vitrify.lifecycle.world import World
         from vitrify.project import identity
         from vitrify.project.clock import SystemClock, new_name
-        from vitrify.project.keyring import author_key, digest_key
+        from vitrify.project.keyring import digest_key
         from vitrify.stores.claim import claim
         from vitrify.stores.sqlite import SqliteStateStore
 
-        author = f"{getpass.getuser()}@{socket.gethostname()}"
-        signer = author_key(self.home / "keys", name=author)
+        signer = self._signer
         known = identity.ensure(str(self.folder), author=str(signer.verifier))
         home = self._project_home(known)
         clock, reached = SystemClock(), from_environment(self._environ)
         return World(
             project_id=known.project_id,
-            author=author,
+            author=self._author,
             ledger=_ledger(home, known, signer, clock, reached),
             state=SqliteStateStore(home / "state.db"),
             clock=clock,
@@ -188,10 +194,19 @@ class Wiring:
             session=self._session,
             session_anew=partial(self._session, anew=True),
             site=self._site,
-            first_answer=_first_answer,
             keep_runs=self._options.keep_runs,
             dead_man=self._options.dead_man,
         )
+
+    @cached_property
+    def _signer(self) -> Signer:
+        from vitrify.project.keyring import author_key
+
+        return author_key(self.home / "keys", name=self._author)
+
+    @property
+    def _author(self) -> str:
+        return f"{getpass.getuser()}@{socket.gethostname()}"
 
     @cached_property
     def _bubblewrap(self) -> str:
@@ -249,26 +264,102 @@ class Wiring:
 
     @asynccontextmanager
     async def _site(self, host: Host) -> AsyncIterator[Site]:
-        from vitrify.builders.oci import Means, OciBuilder
+        from vitrify.transports.lazy import LazySession
+
+        async with LazySession(lambda: self._session(LOCAL)) as here:  # what finds everything done starts no program
+            if not host.is_remote:
+                yield self._nearby(here)
+                return
+            async with self._session(host) as session:
+                yield self._elsewhere(host, session, here)
+
+    def _nearby(self, session: Session) -> Site:
         from vitrify.lifecycle.world import Site
         from vitrify.routers.caddy import CaddyRouter
         from vitrify.runtimes.bubblewrap import BubblewrapRuntime
-        from vitrify.stores.layout import LayoutStore
-        from vitrify.transports.deferred import DeferredSession
+        from vitrify.stores.carrying import NearbyCarrier
 
-        store = LayoutStore(self.home / "store")
-        run = str(self.home / "projects" / self.world.project_id / "run")
-        session = DeferredSession(lambda: self._transport.connect(LOCAL))
-        means = Means(payload=self._transport.payload, bwrap=self._bubblewrap)
-        try:
-            yield Site(
-                session=session,
-                builder=OciBuilder(session, store, means=means),
-                runtime=BubblewrapRuntime(session, home=run, images=store, emit=self._emit),
-                router=CaddyRouter(session, home=run, emit=self._emit),
-            )
-        finally:
-            await session.close()
+        home = str(self.home / "projects" / self.world.project_id / "run")
+        return Site(
+            session=session,
+            builder=self._builder(session),
+            runtime=BubblewrapRuntime(session, home=home, images=NearbyCarrier(self._store), emit=self._emit),
+            router=CaddyRouter(session, home=home, emit=self._emit),
+            evidence=self.evidence,
+        )
+
+    def _elsewhere(self, host: Host, session: Session, here: Session) -> Site:
+        """Images are baked on this machine, and brought to the host on which they run."""
+        from vitrify.lifecycle.world import Site
+        from vitrify.project.tools import HostTools
+        from vitrify.routers.caddy import CaddyRouter
+        from vitrify.runtimes.bubblewrap import BubblewrapRuntime
+        from vitrify.stores.carrying import SessionCarrier
+
+        home = f"{ELSEWHERE}/{self.world.project_id}"
+        tools, carrier = HostTools(session, home), SessionCarrier(session, home, self._store)
+        return Site(
+            session=session,
+            builder=self._builder(here),
+            runtime=BubblewrapRuntime(session, home=home, images=carrier, bwrap=tools.bubblewrap, emit=self._emit),
+            router=CaddyRouter(session, home=home, caddy=tools.caddy, emit=self._emit, outside=host.address),
+            evidence=self.evidence,
+        )
+
+    def _builder(self, session: Session) -> OciBuilder:
+        from vitrify.builders.oci import Means, OciBuilder
+
+        return OciBuilder(session, self._store, means=Means(payload=self._transport.payload, bwrap=self._bubblewrap))
+
+    @cached_property
+    def _store(self) -> LayoutStore:
+        from vitrify.stores.layout import LayoutStore
+
+        return LayoutStore(self.home / "store")
+
+    @cached_property
+    def evidence(self) -> OciEvidence:
+        """What is in the images of this machine's store, who made them, and whether that is true."""
+        from vitrify.evidence.oci import OciEvidence
+
+        return OciEvidence(self._store, signer=lambda: self._signer, trusted=self._trusted)
+
+    def _trusted(self) -> tuple[Verifier, ...]:
+        from vitrify.ledger.checkpoint import Verifier
+
+        return tuple(Verifier.parse(author) for author in self._known_identity().authors)
+
+    def verify_image(self, name: str, *, keys: Sequence[str]) -> ImageVerified:
+        """Check an image: of a server, by its digest, or in an OCI layout that came from elsewhere."""
+        from vitrify.core.report import ImageVerified
+        from vitrify.evidence.verify import only_image, verify
+        from vitrify.ledger.checkpoint import Verifier
+
+        trusted = tuple(Verifier.parse(key) for key in keys)
+        if "/" in name or name in (".", ".."):
+            image = only_image(name)
+            return ImageVerified(image, verify(name, image, trusted=trusted or self._trusted()))
+        image = name if name.startswith(PLAIN) else self._released(name)
+        evidence = replace(self.evidence, trusted=lambda: trusted) if trusted else self.evidence
+        return ImageVerified(image, (*evidence.verify(image), self._entered(image)))
+
+    def _released(self, server: str) -> str:
+        """The image of a server's live release."""
+        live = self.world.state.slots(server).live
+        release = self.world.state.release(server, live) if live else None
+        if release is None:
+            hint = "name an image by its digest (`sha256:…`), or the folder of an OCI layout by a path with a slash"
+            raise UsageInvalid(f"{server} has no live release whose image could be verified", hint=hint)
+        return release.image
+
+    def _entered(self, image: str) -> Verdict:
+        """Whether the ledger says that this image was baked."""
+        from vitrify.core.report import Verdict
+
+        for entry in self.world.ledger.entries():
+            if entry.kind == "bake.done" and entry.body.get("image") == image:
+                return Verdict("ledger", holds=True, found=f"baked in entry {entry.sequence}, by {entry.author}")
+        return Verdict("ledger", holds=False, found="no entry of this project's ledger says that it was baked")
 
 
 def _ledger(home: Path, known: Identity, signer: Signer, clock: Clock, reached: Reached) -> Log:
@@ -284,9 +375,3 @@ def _ledger(home: Path, known: Identity, signer: Signer, clock: Clock, reached: 
 def _origin(identity: Identity) -> str:
     """The ledger's name: what its checkpoints begin with."""
     return f"vitrify.dev/ledger/{identity.project_id}"
-
-
-def _first_answer(url: str) -> Awaitable[None]:
-    from vitrify.routers.answer import first_answer
-
-    return first_answer(url)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         Check,
         Converged,
         EntryView,
+        ImageVerified,
         InstanceStatus,
         Outdated,
         Released,
@@ -114,6 +115,12 @@ def verified(result: Verified) -> JSONObject:
         holds=not result.problems,
         details=result.details,
     )
+
+
+def image_verified(result: ImageVerified) -> JSONObject:
+    """The document of `verify`."""
+    verdicts: list[JSON] = [{"name": one.name, "holds": one.holds, "found": one.found} for one in result.verdicts]
+    return document("image-verified", image=result.image, verdicts=verdicts, holds=all(one.holds for one in result.verdicts))
 
 
 def checks(found: Sequence[Check]) -> JSONObject:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -10,7 +10,18 @@ if TYPE_CHECKING:  # help and usage errors are told before any of these is neede
     from vitrify.core.drift import Audit
     from vitrify.core.event import Emit
     from vitrify.core.plan import Plan
-    from vitrify.core.report import Applied, Check, EntryView, Outdated, Released, ReleaseStatus, ServerStatus, Verified, Which
+    from vitrify.core.report import (
+        Applied,
+        Check,
+        EntryView,
+        ImageVerified,
+        Outdated,
+        Released,
+        ReleaseStatus,
+        ServerStatus,
+        Verified,
+        Which,
+    )
 
 
 @dataclass(frozen=True)
@@ -96,6 +107,9 @@ class Application(Protocol):
 
     def verify(self, path: str) -> Verified:
         """Check the project's ledger ("") or a copy of it."""
+
+    def verify_image(self, name: str, *, keys: Sequence[str]) -> ImageVerified:
+        """Check an image and all that is said of it; of no keys, the project's own are meant."""
 
     def doctor(self) -> tuple[Check, ...]:
         """What this machine has and lacks."""

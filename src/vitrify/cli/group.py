@@ -20,6 +20,7 @@ VERBS: Mapping[str, str] = {
     "undo": "Take back the last apply of a mutable server.",
     "status": "Show each server: what is live, what was applied when.",
     "bake": "Bake the image of an immutable server.",
+    "verify": "Check an image, and what is said of it, offline.",
     "releases": "List the releases of immutable servers.",
     "rollback": "Make a former release of an immutable server live again.",
     "logs": "Show what instances wrote.",

@@ -11,6 +11,7 @@ from vitrify.core.report import (
     Applied,
     Check,
     Converged,
+    ImageVerified,
     InstanceStatus,
     Released,
     ReleaseStatus,
@@ -209,6 +210,14 @@ def check_lines(checks: Sequence[Check], look: Look) -> Iterator[Line]:
     missing = sum(check.state == "missing" for check in checks)
     yield BLANK
     yield line(strong("All that vitrify needs is here." if not missing else f"{many(missing, 'thing')} missing."))
+
+
+def verdict_lines(verified: ImageVerified) -> Iterator[Line]:
+    """What was established about an image: one line for each thing that was looked at."""
+    yield line(faint("image"), " ", verified.image)
+    for verdict in verified.verdicts:
+        mark = Span("ok       ", Style.ADDED) if verdict.holds else Span("x broken ", Style.ALARM)
+        yield line(mark, f"{verdict.name:18}", verdict.found)
 
 
 def verified_lines(verified: Verified) -> Iterator[Line]:

@@ -122,6 +122,10 @@ class Content:
     data: bytes | None = None
     path: str | None = None
     secret: bool = False
+    start: int = 0
+    """The byte of the file that it begins at."""
+    size: int | None = None
+    """How many bytes of the file it is; all of the rest where None."""
 
 
 @dataclass(frozen=True)

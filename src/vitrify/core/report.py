@@ -210,6 +210,23 @@ class Check:
 
 
 @dataclass(frozen=True)
+class Verdict:
+    """One thing that `verify` looked at, whether it holds, and what was found, in words."""
+
+    name: str
+    holds: bool
+    found: str
+
+
+@dataclass(frozen=True)
+class ImageVerified:
+    """What `verify` established about an image."""
+
+    image: str
+    verdicts: tuple[Verdict, ...]
+
+
+@dataclass(frozen=True)
 class EntryView:
     """One ledger entry as `ledger show` lists it."""
 

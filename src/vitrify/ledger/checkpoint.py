@@ -113,11 +113,15 @@ class Signer:
 
         return Verifier(self.name, Ed25519PrivateKey.from_private_bytes(self._seed).public_key().public_bytes_raw())
 
-    def sign(self, text: bytes) -> bytes:
-        """The signed note of this text."""
+    def signature(self, data: bytes) -> bytes:
+        """The bare Ed25519 signature over these bytes, 64 of them."""
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-        signature = self.verifier.id + Ed25519PrivateKey.from_private_bytes(self._seed).sign(text)
+        return Ed25519PrivateKey.from_private_bytes(self._seed).sign(data)
+
+    def sign(self, text: bytes) -> bytes:
+        """The signed note of this text."""
+        signature = self.verifier.id + self.signature(text)
         return text + f"\n{_SIGNATURE}{self.name} {base64.b64encode(signature).decode()}\n".encode()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -12,7 +13,7 @@ from vitrify.lifecycle import record
 from vitrify.lifecycle.settings import RunSettings, declared_digest, settings_of
 from vitrify.lifecycle.strangers import along
 from vitrify.lifecycle.world import Site, World
-from vitrify.ports import BakeRequest, Image
+from vitrify.ports import BakeRequest, Image, Made
 from vitrify.resources.process import image_process
 
 
@@ -71,6 +72,8 @@ async def baked(wanted: Wanted, site: Site, world: World) -> Image:
         image = await site.builder.bake(wanted.request, emit=world.emit)
     except DeclarationInvalid as error:  # a target does not know where in the declaration it stands
         raise DeclarationInvalid(replace(one, where=one.where or wanted.server.where) for one in error.diagnostics) from error
+    made = Made(world.project_id, wanted.server.name, wanted.server.digest, wanted.resources)
+    await asyncio.to_thread(site.evidence.certify, image, made)
     newest = record.last(world.ledger, server=wanted.server.name, kinds=("bake.done",))
     if newest is None or newest.body.get("image") != image.digest:
         body: JSONObject = {

@@ -9,6 +9,8 @@ from vitrify.core.plan import ReleasePlan
 from vitrify.core.report import Released
 from vitrify.lifecycle.audit import altered_findings, record_new
 from vitrify.lifecycle.baking import Wanted, baked, wanted_of
+from vitrify.lifecycle.lodging import lodging
+from vitrify.lifecycle.lodging import to_json as lodging_to_json
 from vitrify.lifecycle.operation import SPOKEN, Intended, Rollout, moved
 from vitrify.lifecycle.proposal import declared, propose, standing
 from vitrify.lifecycle.retire import RETIRE, carry_out_retirement
@@ -39,7 +41,7 @@ async def apply(server: Server, host: Host, planned: ReleasePlan, world: World) 
                 await _clear(operation, site, world, secret=known_secrets(server.secrets))
                 due = await propose(server, host, site, world)
             if due.kind == "release":
-                return await _release(wanted_of(server, world), site, world)
+                return await _release(wanted_of(server, world), host, site, world)
             return await (_unchanged(server, site, world) if due.empty else _replace(server, due, site, world))
 
 
@@ -64,7 +66,7 @@ def _spoken(plan: ReleasePlan) -> str:
     return f"{plan.kind} of release {plan.release}{f' while {plan.live} is live' if plan.live else ''}{which}"
 
 
-async def _release(wanted: Wanted, site: Site, world: World) -> Released:
+async def _release(wanted: Wanted, host: Host, site: Site, world: World) -> Released:
     image, live = await baked(wanted, site, world), _live(wanted.server.name, world)
     if live and (live.image, declared(live)) == (image.digest, wanted.declared):
         return await _unchanged(wanted.server, site, world)  # the base was touched, but there is the same in it
@@ -76,6 +78,7 @@ async def _release(wanted: Wanted, site: Site, world: World) -> Released:
         settings={
             **to_json(wanted.settings),
             "declared": wanted.declared,
+            "host": lodging_to_json(host),
             "base": labels.get(LABEL_FINGERPRINT) if isinstance(labels, dict) else None,
         },
         resources=wanted.resources,
@@ -132,10 +135,10 @@ async def _replace(server: Server, due: ReleasePlan, site: Site, world: World) -
     return await carry_out(await _opened(live, "replace", site, world, secret=secret, keep=keep, out=due.replace))
 
 
-async def rollback(server: str, host: Host, world: World, *, to: int | None, secret: SecretValue) -> Released:
+async def rollback(server: str, world: World, *, to: int | None, secret: SecretValue) -> Released:
     """Make a former release live again: at once while its instances are warm, by launching its image otherwise."""
     with world.claim(server):
-        async with world.site(host) as site:
+        async with world.site(lodging(server, world)) as site:
             open_operation = world.state.open_operation(server)
             if open_operation and open_operation.kind == "rollback" and to in (None, open_operation.release):
                 return await carry_out(await _reopened(open_operation, site, world, secret=secret))

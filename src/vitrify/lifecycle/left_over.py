@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from vitrify.core.declaration import Host, Server
+from vitrify.lifecycle.lodging import lodging
 from vitrify.lifecycle.world import World
 
 _OVER = frozenset({"discarded", "aborted"})
@@ -24,7 +25,7 @@ async def notices(server: Server, host: Host, world: World) -> tuple[str, ...]:
     wished = bool(server.wishes(host))  # who wishes for nothing is taken away itself, and its other side may stay
     if not wished or host != server.hosts[0] or not may_run(server.name, world):
         return ()
-    async with world.site(host) as site:
+    async with world.site(lodging(server.name, world)) as site:
         running = [instance for instance in await site.runtime.instances(world.labels(server.name)) if not instance.gone]
     if not running:
         return ()

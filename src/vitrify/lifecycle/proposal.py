@@ -11,6 +11,7 @@ from vitrify.core.digest import JSONObject, digest_of
 from vitrify.core.plan import ReleasePlan
 from vitrify.lifecycle import record, upkeep
 from vitrify.lifecycle.baking import Wanted, wanted_of
+from vitrify.lifecycle.lodging import refuse_move
 from vitrify.lifecycle.operation import SPOKEN, Intended, moved
 from vitrify.lifecycle.retire import RETIRE
 from vitrify.lifecycle.settings import from_json, to_json
@@ -74,6 +75,7 @@ async def standing(site: Site, release: Release, world: World) -> Standing:
 
 async def propose(server: Server, host: Host, site: Site, world: World) -> ReleasePlan:
     """What an apply would do: nothing, a new release, new instances of the live one, or the end of an unfinished rollout."""
+    refuse_move(server, host, world)
     wanted, operation = wanted_of(server, world), world.state.open_operation(server.name)
     slots, releases = world.state.slots(server.name), world.state.releases(server.name)
     live = world.state.release(server.name, slots.live) if slots.live else None

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from vitrify.core.declaration import Host
 from vitrify.core.diagnostic import UsageInvalid
 from vitrify.core.digest import JSONObject
 from vitrify.core.event import Stage
 from vitrify.lifecycle import record
+from vitrify.lifecycle.lodging import lodging
 from vitrify.lifecycle.settings import from_json
 from vitrify.lifecycle.world import Site, World
 from vitrify.ports import Operation, Slots
@@ -16,10 +16,10 @@ from vitrify.ports import Operation, Slots
 RETIRE: Final = "retire"
 
 
-async def retire(server: str, host: Host, world: World) -> int:
+async def retire(server: str, world: World) -> int:
     """Stop and discard every instance of a server; killed midway, the same command goes on. Returns how many there were."""
     with world.claim(server):
-        async with world.site(host) as site:
+        async with world.site(lodging(server, world)) as site:
             return await carry_out_retirement(_begun(server, world), site, world)
 
 

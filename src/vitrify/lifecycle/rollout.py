@@ -232,8 +232,9 @@ async def _url(rollout: Rollout) -> str:
 
 async def _answered(rollout: Rollout) -> None:
     """Wait for the first answer through the router; to the health path, which costs the application least."""
-    health, url = rollout.settings.health, await _url(rollout)
-    await rollout.world.first_answer(url.rstrip("/") + (health.http if health and health.http else "/"))
+    health, route = rollout.settings.health, rollout.settings.route
+    if route is not None:
+        await rollout.site.router.answers(route, path=route.path.rstrip("/") + (health.http if health and health.http else "/"))
 
 
 def _addresses(instances: Iterable[Instance]) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from vitrify.core.diagnostic import UsageInvalid, VitrifyError
 from vitrify.core.digest import JSON
 from vitrify.core.report import InstanceStatus, ReleaseStatus, ServerStatus
 from vitrify.lifecycle import left_over, upkeep
+from vitrify.lifecycle.lodging import HERE, lodging, lodgings
 from vitrify.lifecycle.mutable import scope
 from vitrify.lifecycle.operation import SPOKEN
 from vitrify.lifecycle.settings import RunSettings, from_json
@@ -75,7 +76,7 @@ async def _instances(server: Server, world: World) -> _Instances:
     settings = {release.number: from_json(release.settings) for release in world.state.releases(server.name)}
     places: dict[int | None, str] = {**({operation.release: "next"} if operation else {}), slots.previous: "previous", slots.live: "live"}
     route = settings[live.number].route if live else None
-    async with world.site(server.hosts[0]) as site:
+    async with world.site(lodging(server.name, world)) as site:
         found = await site.runtime.instances(world.labels(server.name))
         running = [instance for instance in found if not instance.gone]
         rows = [await _instance(instance, places, settings, site=site, now=world.clock.now()) for instance in running]
@@ -124,8 +125,13 @@ async def _instance(
     )
 
 
-async def releases(servers: Sequence[str], host: Host, world: World) -> tuple[ReleaseStatus, ...]:
+async def releases(servers: Sequence[str], world: World) -> tuple[ReleaseStatus, ...]:
     """Every release of these servers, newest first, with how many of its instances run."""
+    rows = [await _releases(host, names, world) for host, names in lodgings(servers, world).items()]
+    return tuple(row for server in servers for found in rows for row in found if row.server == server)
+
+
+async def _releases(host: Host, servers: Sequence[str], world: World) -> list[ReleaseStatus]:
     rows: list[ReleaseStatus] = []
     async with world.site(host) as site:
         for server in servers:
@@ -137,20 +143,25 @@ async def releases(servers: Sequence[str], host: Host, world: World) -> tuple[Re
                 count = running.count(str(release.number))
                 state = "stopped" if release.state == "warm" and not count else release.state
                 rows.append(ReleaseStatus(server, release.number, state, slot, release.image, release.created_at, count))
-    return tuple(rows)
+    return rows
 
 
-async def logs(name: str, host: Host, world: World, *, lines: int) -> str:
+async def logs(name: str, world: World, *, lines: int) -> str:
     """The last lines of the instance of this id, or of each running instance of the server of this name."""
-    async with world.site(host) as site:
-        found = await site.runtime.instances({"project": world.project_id})
-        wanted = [instance for instance in found if instance.id == name] or [
-            instance for instance in found if instance.labels.get("server") == name and not instance.gone
-        ]
-        if not wanted:
-            known = ", ".join(instance.id for instance in found) or "there is none"
-            raise UsageInvalid(f"no server or instance is called {name!r}, or none of its instances runs", hint=f"instances: {known}")
-        parts = [(instance.id, await site.runtime.logs(instance.id, lines=lines)) for instance in wanted]
+    servers = world.state.servers()
+    parts: list[tuple[str, str]] = []
+    known: list[str] = []
+    for host in lodgings([name] if name in servers else servers, world) or {HERE: ()}:
+        async with world.site(host) as site:
+            found = await site.runtime.instances({"project": world.project_id})
+            known += [instance.id for instance in found]
+            wanted = [instance for instance in found if instance.id == name] or [
+                instance for instance in found if instance.labels.get("server") == name and not instance.gone
+            ]
+            parts += [(instance.id, await site.runtime.logs(instance.id, lines=lines)) for instance in wanted]
+    if not parts:
+        hint = f"instances: {', '.join(known) or 'there is none'}"
+        raise UsageInvalid(f"no server or instance is called {name!r}, or none of its instances runs", hint=hint)
     return "".join(f"==> {identity} <==\n{text}" if len(parts) > 1 else text for identity, text in parts)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -14,7 +14,7 @@ from vitrify.core.resource import Kinds
 from vitrify.core.step import Reached
 from vitrify.core.stranger import Stranger
 from vitrify.ledger.entry import Entry
-from vitrify.ports import Builder, Clock, Router, Runtime, Session, StateStore
+from vitrify.ports import Builder, Clock, Evidence, Router, Runtime, Session, StateStore
 
 
 class Ledger(Protocol):
@@ -39,6 +39,7 @@ class Site:
     builder: Builder
     runtime: Runtime
     router: Router
+    evidence: Evidence
 
 
 def no_strangers(_names: Iterable[str]) -> tuple[Stranger, ...]:
@@ -70,8 +71,6 @@ class World:
     session_anew: Callable[[Host], AbstractAsyncContextManager[Session]]
     """A session over a connection of its own: whoever gets one is not shut out."""
     site: Callable[[Host], AbstractAsyncContextManager[Site]]
-    first_answer: Callable[[str], Awaitable[None]]
-    """Returns once this URL gave a complete answer."""
     strangers: Callable[[Iterable[str]], tuple[Stranger, ...]] = no_strangers
     """Of these kinds, those that are not ours, with the source that goes along."""
     keep_runs: int = 20

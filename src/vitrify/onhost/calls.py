@@ -28,7 +28,9 @@ MODULES: Dict[str, Tuple[str, ...]] = {
         "instance.healthy",
     ),
     "outdated": ("outdated",),
-    "traffic": ("router.ensure", "router.release", "router.switch", "router.live", "router.in_flight"),
+    "taking": ("image.lacking", "image.take"),
+    "tools": ("tool.ensure",),
+    "traffic": ("router.ensure", "router.release", "router.switch", "router.live", "router.in_flight", "router.answers"),
 }
 """Module of this package -> the calls in its constant `CALLS`."""
 

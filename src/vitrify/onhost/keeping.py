@@ -175,11 +175,9 @@ _DESCRIPTOR = re.compile(r"/(?:dev|proc/self)/fd/([0-9]+)")
 
 def own_command() -> Tuple[List[str], Tuple[int, ...]]:
     """How this very program starts a shim, and the descriptors that it must inherit for that."""
+    # Packed or not: where the package is goes first on the path, and nothing from the environment does.
     archive = getattr(shim.__loader__, "archive", None)
-    if isinstance(archive, str):
-        opened = _DESCRIPTOR.fullmatch(archive)
-        return [sys.executable, "-I", "-S", archive, "shim"], (int(opened.group(1)),) if opened else ()
-    # Not packed: the folder that holds the package goes first on the path, and nothing from the environment does.
-    package = str(Path(shim.__file__).resolve().parents[2])
+    package = archive if isinstance(archive, str) else str(Path(shim.__file__).resolve().parents[2])
+    opened = _DESCRIPTOR.fullmatch(package)
     start = "import sys; sys.path.insert(0, sys.argv[1]); from vitrify.onhost import shim; sys.exit(shim.main(sys.argv[2]))"
-    return [sys.executable, "-I", "-S", "-c", start, package], ()
+    return [sys.executable, "-I", "-S", "-c", start, package], (int(opened.group(1)),) if opened else ()

@@ -8,7 +8,7 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Tuple
+from typing import Final, Mapping, Optional, Tuple
 
 from vitrify.core.diagnostic import IntegrityFailed
 from vitrify.core.digest import JSON, PLAIN, JSONObject, digest_bytes
@@ -88,12 +88,72 @@ def read_manifest(layout: str, digest: str) -> Manifest:
     return Manifest(_descriptor(data.get("config"), CONFIG), tuple(_descriptor(layer, LAYER) for layer in layers))
 
 
+@dataclass(frozen=True)
+class Attached:
+    """An artefact whose subject is an image: evidence, by its type. Annotations are those of its contents."""
+
+    digest: str
+    type: str
+    layers: Tuple[Descriptor, ...]
+    annotations: Mapping[str, str]
+
+
+def attached(layout: str, image: str) -> Tuple[Attached, ...]:
+    """What the index of a layout has attached to an image, sorted by digest; what cannot be read is no evidence, and left out."""
+    found = [_attached(layout, digest, image) for digest in listed(layout)]
+    return tuple(one for one in found if one is not None)
+
+
+def listed(layout: str) -> Tuple[str, ...]:
+    """The digests of all manifests in the index of a layout, sorted; none where it has no index."""
+    try:
+        rows = json.loads(Path(layout, "index.json").read_bytes())["manifests"]
+        return tuple(sorted({str(row["digest"]) for row in rows}))
+    except FileNotFoundError:
+        return ()
+    except (ValueError, KeyError, TypeError) as error:
+        raise IntegrityFailed(f"{layout} has no index that can be read", why=str(error)) from None
+
+
+def subject_of(layout: str, digest: str) -> str:
+    """The digest of the image that this manifest is attached to; "" where it is an image of its own."""
+    subject = read_document(layout, digest).get("subject")
+    return str(subject.get("digest", "")) if isinstance(subject, dict) else ""
+
+
+def _attached(layout: str, digest: str, image: str) -> Optional[Attached]:
+    try:
+        data = read_document(layout, digest)
+        layers = data.get("layers")
+        if subject_of(layout, digest) != image or not isinstance(layers, list):
+            return None
+        notes = [layer["annotations"] for layer in layers if isinstance(layer, dict) and isinstance(layer.get("annotations"), dict)]
+        annotations = {name: str(value) for note in notes if isinstance(note, dict) for name, value in note.items()}
+        return Attached(digest, str(data.get("artifactType", "")), tuple(_descriptor(layer, "") for layer in layers), annotations)
+    except IntegrityFailed:
+        return None
+
+
+def read_blob(layout: str, blob: Descriptor) -> bytes:
+    """A small blob, checked against its digest and size; IntegrityFailed for one of more than `LARGEST_DOCUMENT` bytes."""
+    if blob.size > LARGEST_DOCUMENT:
+        raise IntegrityFailed(f"{blob.digest} has {blob.size} bytes", why=f"at most {LARGEST_DOCUMENT} are read")
+    reading = Checked(layout, blob)
+    try:
+        content = reading.read(blob.size)
+        reading.finish()
+        return content
+    finally:
+        reading.close()
+
+
 def _descriptor(data: JSON, media_type: str) -> Descriptor:
     found = data if isinstance(data, dict) else {}
     digest, size = found.get("digest"), found.get("size")
-    if found.get("mediaType") != media_type or not isinstance(digest, str) or not isinstance(size, int) or size < 0:
+    named = str(found.get("mediaType", ""))
+    if media_type not in ("", named) or not isinstance(digest, str) or not isinstance(size, int) or size < 0:
         raise IntegrityFailed("the manifest names a blob of a kind that is not read here", why=f"expected {media_type}")
-    return Descriptor(media_type, digest, size)
+    return Descriptor(named, digest, size)
 
 
 class Checked:

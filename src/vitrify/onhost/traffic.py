@@ -71,10 +71,17 @@ def _known(arguments: JSONObject) -> str:
     return folder
 
 
+def _answers(context: Context, arguments: JSONObject) -> JSONObject:
+    from vitrify.onhost.answering import answers  # TLS is loaded by whoever asks, and most calls do not
+
+    return answers(context, arguments)
+
+
 CALLS: Mapping[str, Callable[[Context, JSONObject], JSONObject]] = {
     "router.ensure": routing.ensure,
     "router.release": routing.release,
     "router.switch": switch,
     "router.live": live,
     "router.in_flight": in_flight,
+    "router.answers": _answers,
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -60,7 +60,7 @@ def assemble(name: str, entry: Entry, project: Project) -> Server | None:
     route = settings.route(part.route, node, project.routers, problems)
     hosts = settings.hosts(part.hosts, node, project.folder, problems)
     if image:
-        _needs_nearness(hosts, node, problems)
+        _needs_own_files(hosts, node, problems)
     sound = {host: wished for host, wished in by_host.items() if wished}
     if len(sound) < len(by_host) or (part.route and not route):
         return None
@@ -194,12 +194,16 @@ def _needs_base(node: Node, problems: Problems) -> None:
         problems.add("an immutable server needs the key `base`", walk(node, ("lifecycle",)), hint=hint)
 
 
-def _needs_nearness(hosts: Iterable[Host], node: Node, problems: Problems) -> None:
-    """Instances are started on this machine."""
-    for index, host in enumerate(hosts):
-        if host.is_remote:
-            hint = "write `hosts: [local]` and run vitrify there, or `lifecycle: mutable`"
-            problems.add(f"an image is not run on `{host.name}`: only `local` runs instances", walk(node, ("hosts", index)), hint=hint)
+def _needs_own_files(hosts: Sequence[Host], node: Node, problems: Problems) -> None:
+    """An image is the same wherever it runs; and for now it runs on one host."""
+    remote = next((host for host in hosts if host.is_remote), None)
+    base = node.get("base")
+    if remote and base is not None and base.value == "host":
+        hint = "pack what it stands on: `base: rootfs:DIR`, or `base: scratch`"
+        problems.add(f"an image on `base: host` is not run on `{remote.name}`: it has another system", walk(node, ("base",)), hint=hint)
+    if remote and len(hosts) > 1:
+        hint = "make a server for each host, with the same profile"
+        problems.add("an immutable server runs on one host", walk(node, ("hosts", 1)), hint=hint)
 
 
 def _needs_process(active: list[Compiled], node: Node, problems: Problems) -> None:

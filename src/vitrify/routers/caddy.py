@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from vitrify.core.declaration import Route
@@ -10,7 +10,7 @@ from vitrify.core.diagnostic import UsageInvalid
 from vitrify.core.digest import JSON, JSONObject
 from vitrify.core.event import Emit, silence
 from vitrify.ports import Backends, Session
-from vitrify.project.binaries import find_caddy
+from vitrify.project.tools import caddy_here
 
 
 @dataclass(frozen=True)
@@ -19,8 +19,10 @@ class CaddyRouter:
 
     session: Session
     home: str
-    caddy: Callable[[], str] = find_caddy
+    caddy: Callable[[], Awaitable[str]] = caddy_here
     emit: Emit = silence
+    outside: str = "127.0.0.1"
+    """Where clients on this machine reach the target."""
 
     async def ensure(self, route: Route, *, server: str) -> None:
         """The router runs and knows this server's route; changes nothing where it does already."""
@@ -29,7 +31,7 @@ class CaddyRouter:
             raise UsageInvalid(f"the router {router.name} is of kind {router.kind}", hint="kinds: caddy")
         known: JSONObject = {"name": router.name, "listen": router.listen, "tls": router.tls}
         wanted: JSONObject = {"server": server, "host": route.host, "path": route.path}
-        await self._call("ensure", router=known, route=wanted, caddy=self.caddy())
+        await self._call("ensure", router=known, route=wanted, caddy=await self.caddy())
 
     async def switch(self, server: str, *, to: Backends) -> JSONObject:
         """Send all new requests to `to`, by one rename on the target."""
@@ -53,8 +55,12 @@ class CaddyRouter:
         host, _, port = route.router.listen.rpartition(":")
         anywhere = host in ("", "0.0.0.0", "[::]")  # noqa: S104  read, not bound
         scheme, usual = ("http", "80") if route.router.tls == "off" else ("https", "443")
-        name = route.host or ("127.0.0.1" if anywhere else host)
+        name = route.host or (self.outside if anywhere else host)
         return f"{scheme}://{name}{'' if port == usual else f':{port}'}{route.path}"
+
+    async def answers(self, route: Route, *, path: str) -> None:
+        """Return once a client on the target got a complete answer from this path."""
+        await self._call("answers", listen=route.router.listen, tls=route.router.tls, host=route.host, path=path)
 
     async def release(self, route: Route, *, server: str) -> None:
         """Forget this server's route; a router that has no route left ends."""

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from vitrify.core.declaration import Health
 from vitrify.core.diagnostic import TargetFailed
 from vitrify.core.digest import JSON, JSONObject
 from vitrify.core.event import Emit, silence
-from vitrify.ports import ImageStore, Instance, InstanceSpec, Session
-from vitrify.project.binaries import find_bubblewrap
+from vitrify.ports import Carrier, Instance, InstanceSpec, Session
+from vitrify.project.tools import bubblewrap_here
 
 
 @dataclass(frozen=True)
@@ -22,8 +22,8 @@ class BubblewrapRuntime:
 
     session: Session
     home: str
-    images: ImageStore
-    bwrap: Callable[[], str] = find_bubblewrap
+    images: Carrier
+    bwrap: Callable[[], Awaitable[str]] = bubblewrap_here
     emit: Emit = silence
 
     async def launch(self, spec: InstanceSpec) -> Instance:
@@ -39,7 +39,8 @@ class BubblewrapRuntime:
             "writable": list(spec.writable),
             "port": spec.port,
         }
-        return _instance(await self._call("launch", spec=wish, layout=self.images.folder(spec.image), bwrap=self.bwrap()))
+        layout = await self.images.bring(spec.image, emit=self.emit)
+        return _instance(await self._call("launch", spec=wish, layout=layout, bwrap=await self.bwrap()))
 
     async def instances(self, labels: Mapping[str, str]) -> tuple[Instance, ...]:
         """All instances that carry these labels; oldest first."""

@@ -6,15 +6,15 @@ import fcntl
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
 from vitrify.core.diagnostic import IntegrityFailed, VitrifyError
 from vitrify.core.digest import JSON, PLAIN, JSONObject, canonical, digest_bytes
+from vitrify.onhost import shelving
 from vitrify.onhost.layout import LABEL_BASE, MANIFEST, Descriptor, blob_path, read_document, read_manifest
-from vitrify.onhost.record import sync_folder
 from vitrify.onhost.removal import remove_tree
 from vitrify.ports import Image
 from vitrify.stores.roots import Roots
@@ -36,7 +36,7 @@ class LayoutStore:
 
     @property
     def layout(self) -> str:
-        """Path of the OCI layout, where blobs are."""
+        """Path of the OCI layout, whatever is in it."""
         return str(self._oci)
 
     def folder(self, image: str) -> str:
@@ -68,15 +68,12 @@ class LayoutStore:
 
     def holds(self, blob: Descriptor) -> bool:
         """Whether this blob is here with its full size."""
-        try:
-            return blob_path(str(self._oci), blob.digest).stat().st_size == blob.size
-        except FileNotFoundError:
-            return False
+        return shelving.holds(self.layout, blob)
 
     @contextmanager
     def work(self) -> Iterator[Path]:
         """A fresh folder for one bake, gone afterwards; what killed bakes left behind is cleared first."""
-        with self._locked("work"):
+        with shelving.locked(self._work):
             self._clear_stale()
             place = Path(tempfile.mkdtemp(dir=self._work))
             held = _try_lock(place)
@@ -97,42 +94,32 @@ class LayoutStore:
 
     def adopt(self, file: Path, *, digest: str) -> None:
         """Keep a finished file of the work folder as a blob; durable, and whole or not at all."""
-        with file.open("rb") as finished:
-            os.fsync(finished.fileno())
-        file.chmod(0o644)
-        path = blob_path(str(self._oci), digest)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file.replace(path)
-        sync_folder(str(path.parent))
+        shelving.adopt(self.layout, file, digest=digest)
 
     def publish(self, config: bytes, manifest: bytes) -> Image:
         """Make an image known, its layers being here: blobs first, the index last, each durable before the next."""
-        digest = digest_bytes(manifest)
-        with self._locked("oci"):
-            for content in (config, manifest):
-                _write(blob_path(str(self._oci), digest_bytes(content)), content)
-            self._list(Descriptor(MANIFEST, digest, len(manifest)))
+        with shelving.locked(self._oci):
+            shelving.put(self.layout, config)
+            digest = shelving.put(self.layout, manifest)
+            # Tools find an image by the hex digits of its digest as a name.
+            named: JSON = {_NAME: digest.removeprefix(PLAIN)}
+            shelving.enter(self.layout, {**Descriptor(MANIFEST, digest, len(manifest)).to_json(), "annotations": named})
         image = self.image(digest)
         if image is None:
             raise IntegrityFailed(f"the image {digest} was published without a layer of its own", hint="bake again")
         return image
 
-    def _list(self, manifest: Descriptor) -> None:
-        """Enter an image into the index, sorted; tools find it by the hex digits of its digest as a name."""
-        named: JSON = {_NAME: manifest.digest.removeprefix(PLAIN)}
-        rows = {**self._listed(), manifest.digest: {**manifest.to_json(), "annotations": named}}
-        _write(self._oci / "oci-layout", canonical({"imageLayoutVersion": "1.0.0"}))
-        _write(self._oci / "index.json", canonical({"schemaVersion": 2, "manifests": [row for _, row in sorted(rows.items())]}))
-
-    def _listed(self) -> dict[str, JSONObject]:
-        with suppress(FileNotFoundError):
-            rows = json.loads((self._oci / "index.json").read_bytes())["manifests"]
-            return {str(row["digest"]): row for row in rows}
-        return {}
+    def attach(self, manifest: bytes, blobs: Sequence[bytes]) -> None:
+        """Keep an artefact whose manifest names an image here as its subject: blobs first, the index last, each durable."""
+        row = Descriptor(MANIFEST, digest_bytes(manifest), len(manifest)).to_json() | {"artifactType": json.loads(manifest)["artifactType"]}
+        with shelving.locked(self._oci):
+            for content in (*blobs, manifest):
+                shelving.put(self.layout, content)
+            shelving.enter(self.layout, row)
 
     def images(self) -> tuple[str, ...]:
-        """Digests of all images in the index, sorted."""
-        return tuple(sorted(self._listed()))
+        """Digests of all images in the index, sorted; what is attached to one is not one."""
+        return tuple(sorted(digest for digest, row in shelving.listed(self.layout).items() if "artifactType" not in row))
 
     def recall(self, topic: str, key: str) -> JSONObject | None:
         """What `remember` was told under this key; nothing where that was deleted or damaged."""
@@ -143,8 +130,8 @@ class LayoutStore:
 
     def remember(self, topic: str, key: str, value: JSONObject) -> None:
         """Note something that can be found out again: whole or not at all, and perhaps not after a power cut."""
-        with self._locked("cache"):
-            _write(self._note(topic, key), canonical(value), durable=False)
+        with shelving.locked(self._cache):
+            shelving.write(self._note(topic, key), canonical(value), durable=False)
 
     @contextmanager
     def trying(self, topic: str, key: str) -> Iterator[bool]:
@@ -163,18 +150,6 @@ class LayoutStore:
     def _note(self, topic: str, key: str) -> Path:
         return self._cache / topic / f"{key.removeprefix(PLAIN)}.json"
 
-    @contextmanager
-    def _locked(self, name: str) -> Iterator[None]:
-        """Hold one of the store's locks for a moment."""
-        place = {"work": self._work, "oci": self._oci, "cache": self._cache}[name]
-        place.mkdir(parents=True, exist_ok=True)
-        lock = os.open(place.parent / f".{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(lock)
-
 
 def _try_lock(folder: Path) -> int | None:
     """A descriptor that holds the folder until it is closed or its process ends; None where somebody else does."""
@@ -191,24 +166,3 @@ def _locked_at_once(descriptor: int) -> bool:
     except BlockingIOError:
         return False
     return True
-
-
-def _write(path: Path, content: bytes, *, durable: bool = True) -> None:
-    """Write a whole file, readable by all; equal content that is there already is left alone.
-
-    The caller holds a lock, so the temporary file has one name: what a killed process left of it is overwritten.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with suppress(FileNotFoundError):
-        if path.read_bytes() == content:
-            return
-    temporary = path.with_name(f".{path.name}.new")
-    with temporary.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fchmod(file.fileno(), 0o644)
-        if durable:
-            os.fsync(file.fileno())
-    temporary.replace(path)
-    if durable:
-        sync_folder(str(path.parent))

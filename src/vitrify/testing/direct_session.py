@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from vitrify.core.declaration import Content
 from vitrify.core.diagnostic import TargetFailed
@@ -36,6 +37,9 @@ class DirectSession:
 
         def blob(digest: str) -> bytes:
             content = (contents or {}).get(digest)
+            if content is not None and content.path is not None:
+                held = Path(content.path).read_bytes()
+                return held[content.start : None if content.size is None else content.start + content.size]
             if content is None or content.data is None:
                 raise TargetFailed(f"{digest} was not sent")
             return content.data

@@ -11,7 +11,11 @@ from vitrify.ports import Backends
 
 
 class MemoryRouter:
-    """`switches` lists every switch that moved traffic, oldest first; `ensured` counts what changed a configuration."""
+    """A router that moves no traffic.
+
+    `switches` lists every switch that moved traffic, oldest first; `ensured` counts what changed a configuration; `answered` lists the
+    paths that were waited for.
+    """
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -20,6 +24,7 @@ class MemoryRouter:
         self._busy: dict[str, int] = {}
         self.switches: list[tuple[str, Backends]] = []
         self.ensured = 0
+        self.answered: list[str] = []
 
     async def ensure(self, route: Route, *, server: str) -> None:
         """The router knows this server's route."""
@@ -56,6 +61,12 @@ class MemoryRouter:
         """A URL that nobody listens on."""
         host, _, port = route.router.listen.rpartition(":")
         return f"http://{route.host or host or '127.0.0.1'}:{port}{route.path}"
+
+    async def answers(self, route: Route, *, path: str) -> None:
+        """At once, where the route leads to anybody."""
+        if self.leads_to(route.host, route.path) is None:
+            raise TargetFailed(f"{route.host}{path} gave no answer")
+        self.answered.append(path)
 
     async def release(self, route: Route, *, server: str) -> None:
         """Forget this server's route."""

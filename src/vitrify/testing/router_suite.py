@@ -76,6 +76,13 @@ class RouterSuite:
         assert bench.ask(route) == (200, "blue")
         assert do(bench.router.live("web")) == to(bench, "blue")
 
+    def test_an_answer_is_waited_for_under_the_name_of_the_route(self, bench: RouterBench) -> None:
+        route = bench.route("shop.test", "/api")
+        do(bench.router.ensure(route, server="web"))
+        do(bench.router.switch("web", to=to(bench, "blue")))
+
+        do(bench.router.answers(route, path="/api/orders"))
+
     def test_all_addresses_of_a_set_get_requests(self, bench: RouterBench) -> None:
         route = bench.route()
         do(bench.router.ensure(route, server="web"))

@@ -210,7 +210,9 @@ def _read(digest: str, contents: Mapping[str, Content]) -> bytes:
     if content.path is None:
         return content.data or b""
     try:
-        data = Path(content.path).read_bytes()
+        with Path(content.path).open("rb") as file:
+            file.seek(content.start)
+            data = file.read() if content.size is None else file.read(content.size)
     except OSError as error:
         raise TargetFailed(f"{content.path} cannot be read", why=str(error.strerror)) from error
     if digest.startswith(PLAIN) and digest_bytes(data) != digest:

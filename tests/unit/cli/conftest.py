@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,12 +24,14 @@ from vitrify.core.report import (
     Check,
     Converged,
     EntryView,
+    ImageVerified,
     InstanceStatus,
     Outcome,
     Outdated,
     Released,
     ReleaseStatus,
     ServerStatus,
+    Verdict,
     Verified,
     Which,
 )
@@ -72,6 +74,8 @@ class FakeApplication:
         self.logs_are = ""
         self.audit_is = Audit((), 3, 40, 2, 0.25)
         self.entries_are: tuple[EntryView, ...] = ()
+        holds = (Verdict("content", holds=True, found="2 layers hold"), Verdict("signature", holds=True, found="by ann@desk"))
+        self.image_verified_is = ImageVerified("sha256:" + "7" * 64, holds)
         self.verified_is = Verified("vitrify.dev/ledger/5e0f", 7, "c0ffee", ("ann@desk",))
         self.checks_are: tuple[Check, ...] = ()
 
@@ -172,6 +176,10 @@ class FakeApplication:
     def verify(self, path: str) -> Verified:
         self._called("verify", path=path)
         return self.verified_is
+
+    def verify_image(self, name: str, *, keys: Sequence[str]) -> ImageVerified:
+        self._called("verify_image", name=name, keys=keys)
+        return self.image_verified_is
 
     def doctor(self) -> tuple[Check, ...]:
         self._called("doctor")

@@ -14,7 +14,19 @@ from vitrify.core.diagnostic import UsageInvalid
 from vitrify.core.drift import Audit
 from vitrify.core.event import Event, Stage
 from vitrify.core.plan import Plan
-from vitrify.core.report import Applied, Behind, Check, EntryView, Outdated, Released, ReleaseStatus, ServerStatus, Verified
+from vitrify.core.report import (
+    Applied,
+    Behind,
+    Check,
+    EntryView,
+    ImageVerified,
+    Outdated,
+    Released,
+    ReleaseStatus,
+    ServerStatus,
+    Verdict,
+    Verified,
+)
 
 if TYPE_CHECKING:
     from tests.unit.cli.conftest import Console
@@ -236,6 +248,16 @@ def test_a_broken_ledger_is_shown_and_then_refused(console: Console) -> None:
     assert int(ended.code) == 8
     assert "entry 3 is not under the root" in ended.out
     assert "error: the ledger vitrify.dev/ledger/5e0f does not hold" in ended.err
+
+
+def test_an_image_that_cannot_be_vouched_for_is_shown_and_then_refused(console: Console) -> None:
+    console.app.image_verified_is = ImageVerified("sha256:aa", (Verdict("signature", holds=False, found="none is attached"),))
+
+    ended = console("verify", "web")
+
+    assert int(ended.code) == 8
+    assert "x broken signature         none is attached" in ended.out
+    assert "error: the image sha256:aa cannot be vouched for" in ended.err
 
 
 def test_events_become_one_line_for_each_change(console: Console, happenings: tuple[Event, ...], snapshot: SnapshotAssertion) -> None:

@@ -29,6 +29,7 @@ from vitrify.onhost.calls import MODULES, find_call
 from vitrify.ports import Instance, InstanceSpec, Release, Session
 from vitrify.resources.registry import all_kinds
 from vitrify.testing.direct_session import DirectSession
+from vitrify.testing.memory_evidence import MemoryEvidence
 from vitrify.testing.memory_images import MemoryImages
 from vitrify.testing.memory_router import MemoryRouter
 from vitrify.testing.memory_runtime import MemoryRuntime
@@ -209,7 +210,6 @@ class Bench:
     die_at: str = ""
     die_behind: int = 0
     unreachable: bool = False
-    answered: list[str] = field(default_factory=list)
     held: set[str] = field(default_factory=set)
     names: int = 0
     falls_ill_with: str = ""
@@ -219,6 +219,7 @@ class Bench:
         self.runtime = MemoryRuntime(self.clock.now, broken=(BROKEN,))
         self.router = MemoryRouter(self.clock.now)
         self.ledger = ListLedger(self.clock.now)
+        self.evidence = MemoryEvidence(self.images.has)
 
     @property
     def world(self) -> World:
@@ -238,7 +239,6 @@ class Bench:
             session=self._session,
             session_anew=self._session,
             site=self._site,
-            first_answer=self._first_answer,
         )
 
     # -- what a person does --------------------------------------------------------------------------------------
@@ -250,10 +250,10 @@ class Bench:
         return do(immutable.apply(server, server.hosts[0], planned or self.plan(server), self.world))
 
     def rollback(self, *, to: int | None = None, secrets: Mapping[str, str] | None = None) -> Released:
-        return do(immutable.rollback("web", LOCAL, self.world, to=to, secret=known_secrets(secrets or {})))
+        return do(immutable.rollback("web", self.world, to=to, secret=known_secrets(secrets or {})))
 
     def retire(self) -> int:
-        return do(retire("web", LOCAL, self.world))
+        return do(retire("web", self.world))
 
     @contextmanager
     def killed_behind(self, number: int) -> Iterator[None]:
@@ -367,10 +367,7 @@ class Bench:
     async def _site(self, host: Host) -> AsyncIterator[Site]:
         if self.unreachable:
             raise TargetUnreachable(f"{host.name} does not answer")
-        yield Site(DirectSession({}, self.clock.now, all_kinds()), self.images, *self._mortal())
-
-    async def _first_answer(self, url: str) -> None:
-        self.answered.append(url)
+        yield Site(DirectSession({}, self.clock.now, all_kinds()), self.images, *self._mortal(), self.evidence)
 
 
 def with_rollout(server: Server, **changed: float) -> Server:

@@ -297,7 +297,7 @@ def test_a_rollback_is_warm_while_its_instances_run(bench: Bench) -> None:
     assert (back.warm, list(back.instances), back.release, back.previous) == (True, warm, 1, 2)
     assert bench.serving() == warm
     assert [instance.stop_at for instance in bench.instances(release=1)] == [None, None], "they stay"
-    assert bench.answered == ["http://127.0.0.1:8080/"]
+    assert bench.router.answered == ["/"]
     assert back.answer_seconds is not None
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from bench import LOCAL, Bench, a_server, do, in_place
+from bench import Bench, a_server, do, in_place
 
 from vitrify.core.declaration import Server
 from vitrify.core.diagnostic import UsageInvalid
@@ -35,11 +35,11 @@ def row(bench: Bench, server: Server) -> ServerStatus:
 
 
 def rows(bench: Bench) -> tuple[ReleaseStatus, ...]:
-    return do(releases(["web"], LOCAL, bench.world))
+    return do(releases(["web"], bench.world))
 
 
 def read(bench: Bench, name: str) -> str:
-    return do(logs(name, LOCAL, bench.world, lines=10))
+    return do(logs(name, bench.world, lines=10))
 
 
 def converge(bench: Bench, server: Server) -> str:
