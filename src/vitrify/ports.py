@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from vitrify.core.declaration import Content, Health, Host, Route
 from vitrify.core.digest import JSONObject
 from vitrify.core.event import Emit, silence
-from vitrify.core.report import Verdict
+
+if TYPE_CHECKING:
+    from vitrify.core.report import Verdict
 
 
 class Session(Protocol):
