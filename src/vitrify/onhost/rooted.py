@@ -236,11 +236,14 @@ class Rooted:
             self.sidecar.keep()
 
     def attributes(self) -> JSONObject:
-        """Path -> mode, uid and gid, of every entry whose row of the table still holds; empty where there is no table."""
+        """Path -> mode, uid and gid, of all in the upper layer whose row of the table still holds; empty where there is no table."""
         if self.sidecar is None:
             return {}
         found: JSONObject = {}
+        upper = self.beneath.layers[0]
         for path, row in self.sidecar.table().items():
+            if not os.path.lexists(upper + path):  # of the many rows of layers beneath: not worth a walk down to them
+                continue
             with suppress(FileNotFoundError, NotADirectoryError), self.beneath.at(path) as spot:
                 entry = spot.entry()
                 if entry is not None and entry.layer == 0 and self.sidecar.shown(path, entry.status):
