@@ -47,7 +47,8 @@ LANES = (
     Lane("conformance", PARALLEL),
     Lane("architecture"),
     Lane("docs", PARALLEL),
-    Lane("e2e", ("-n", "3")),  # real programs, which wait more than they compute
+    # Real programs, which wait more than they compute. One test at a time to whoever is free: some take a hundred times as long as others.
+    Lane("e2e", ("-n", "3", "--dist", "loadgroup")),
 )
 QUICK = (Lane("unit", PARALLEL), Lane("architecture"), Lane("docs", (*PARALLEL, "-m", "not e2e")))
 

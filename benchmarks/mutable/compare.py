@@ -1,6 +1,7 @@
 """The same 143 resources by ours, Ansible with pipelining, Mitogen, pyinfra and a hand-written script: same machines, same run.
 
-    ./run vitrify version && .venv/bin/python benchmarks/mutable/compare.py [--hosts N] [--delay MS] [--rounds N] [--peers NAME...]
+    ./run vitrify version
+    .venv/bin/python benchmarks/mutable/compare.py [--hosts N] [--delay MS] [--first-rounds N] [--rounds N] [--peers NAME...]
 
 Needs root and the Debian packages of `requirements/debian.txt`: the hosts are machines with systemd and sshd on this one. The peers are
 installed into `~/.cache/vitrify-benchmarks` at the first run. Cold means a new connection, with its handshake; warm, over an open one.
@@ -49,6 +50,7 @@ def main(asked: argparse.Namespace) -> None:
             bench = Bench(control, fleet.config, targets)
             print(f"{workload.COUNT} resources, {asked.hosts} hosts, {asked.delay} ms round trip, load {os.getloadavg()[0]:.1f}")
             first_runs(bench, machines, line, asked.peers)
+            by_turns(bench, machines, line, asked.first_rounds)
             no_ops(bench, line, asked)
         finally:
             fleet.close()
@@ -81,6 +83,20 @@ def first_runs(bench: Bench, machines: Sequence[Reached], line: Distance, peers:
     if different:
         sys.exit(1)
     print(f"equal in the end: {', '.join(ended)}")
+
+
+def by_turns(bench: Bench, machines: Sequence[Reached], line: Distance, rounds: int) -> None:
+    """The script and ours again and again, by turns, on machines as if none had been there: the ratio of their medians."""
+    found: dict[str, list[float]] = {}
+    for _ in range(rounds):
+        for name, way in {"one script": bench.script, "vitrify": bench.vitrify}.items():
+            for machine in machines:
+                clean(machine)
+            found.setdefault(name, []).append(_cold(bench, line, way)[0].seconds)
+    if rounds:
+        middle = {name: statistics.median(times) for name, times in found.items()}
+        told = ", ".join(f"{name} {middle[name]:.2f} s ({min(times):.2f} to {max(times):.2f})" for name, times in found.items())
+        print(f"first runs by turns, {rounds} each: {told}; {middle['vitrify'] / middle['one script']:.1f} times")
 
 
 def no_ops(bench: Bench, line: Distance, asked: argparse.Namespace) -> None:
@@ -118,6 +134,7 @@ if __name__ == "__main__":
     parser.add_argument("--hosts", type=int, default=1)
     parser.add_argument("--delay", type=int, default=0, help="milliseconds of a round trip")
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--first-rounds", type=int, default=5, help="how often the script and vitrify make their first run, by turns")
     parser.add_argument("--peer-rounds", type=int, default=1)
     parser.add_argument("--peers", nargs="*", default=list(PEERS), choices=PEERS)
     main(parser.parse_args())

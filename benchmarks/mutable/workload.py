@@ -78,7 +78,7 @@ for i in $(seq 0 9); do grep -cxF "export BENCH_$i=open" {PROFILE}; done
 """The floor: one script of sh that reads the state which tells whether anything is left to do."""
 
 CLEAN = f"""\
-rm -rf /srv/bench /var/lib/vitrify /etc/systemd/system/bench-*.service
+rm -rf /srv/bench /var/lib/vitrify /var/cache/vitrify /etc/systemd/system/bench-*.service
 for i in 1 2 3 4 5; do userdel bench$i 2>/dev/null; groupdel bench$i 2>/dev/null; done
 sed -i '/^export BENCH_/d' {PROFILE}
 systemctl daemon-reload

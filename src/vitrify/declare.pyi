@@ -731,7 +731,8 @@ def firewall(
 
     What is declared is what stands between the braces of `table inet NAME { … }`: chains, sets, rules. On a live host `nft -c` must
     accept it before anything is written; then the kernel replaces the whole table at once, and no other table is touched. A
-    unit of its own puts it in place at every start. What is in the sets of a table is not compared: programs add to them.
+    unit of its own puts it in place at every start. Sets and maps that are declared with elements are compared with them; those that
+    are declared empty, or with the flag `dynamic` or `timeout`, are for programs and rules to fill.
 
     name: the table
     family: its family; `inet`, which is IPv4 and IPv6, where not given
@@ -1384,7 +1385,8 @@ def postgres_user(
     """A role of a PostgreSQL server.
 
     It is asked through psql over the local socket. A password goes there as a SCRAM-SHA-256 verifier made on the target, over standard
-    input: it stands in no command line, and in no log of the server. What is not declared stays as it is; a new role can log in. A role
+    input: it stands in no command line, and in no log of the server. Whether a role has it is told by that verifier, so a password that
+    somebody else gave it is set anew once, the same one too. What is not declared stays as it is; a new role can log in. A role
     that owns something is not removed: the server refuses.
 
     name: the role
@@ -1608,7 +1610,8 @@ def service(
     """A unit of systemd that something else brings: a package, a `unit`, a `file`.
 
     A name without a suffix is a service; `x.timer` and `x.socket` are units as they stand. Only what is declared is compared. A unit
-    that has nothing to enable (no section `[Install]`) counts as enabled or not, as wished. A restart or reload that is owed is paid
+    that has nothing to enable (no section `[Install]`) counts as enabled or not, as wished. An init script that no unit stands beside
+    is enabled by `update-rc.d`. A restart or reload that is owed is paid
     once, after all changes it listens to; it starts nothing that does not run. Where the unit cannot reload it is restarted.
     In a folder and in an image the links alone are made. A service that left the declaration stays as it is.
 

@@ -52,6 +52,7 @@ CORE = (
     "stranger",
     "system",
     "systemctl",
+    "sysv",
     "table",
     "tomltext",
     "unit",

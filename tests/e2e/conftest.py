@@ -12,6 +12,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import debs
 import packaged
+from disks import Disks, apart
 from fleet import Control, Fleet, lacking_ssh
 from live_host import LiveHost, booted, lacking, tree
 from shop import Shop
@@ -19,18 +20,44 @@ from shop import Shop
 BuildShop = Callable[..., Shop]
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes long begins first, so that no worker is left alone with it; what judges others comes at the end."""
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> int:
+    return 2 if item.get_closest_marker("last") else 0 if item.get_closest_marker("slow") else 1
+
+
+@pytest.fixture(scope="session")
+def payloads_of_all(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where homes find the payload, unpacked and compiled once: its name says what is in it."""
+    return tmp_path_factory.mktemp("payload")
+
+
 @pytest.fixture
-def build_shop(tmp_path: Path) -> Iterator[BuildShop]:
+def build_shop(tmp_path: Path, payloads_of_all: Path) -> Iterator[BuildShop]:
     """Builds a project; whatever it started is ended afterwards."""
     built: list[Shop] = []
 
     def build(**more: str) -> Shop:
-        built.append(Shop.build(tmp_path / f"shop{len(built)}" / "project", **more))
-        return built[-1]
+        shop = Shop.build(tmp_path / f"shop{len(built)}" / "project", **more)
+        shop.home.mkdir()
+        (shop.home / "payload").symlink_to(payloads_of_all)
+        built.append(shop)
+        return shop
 
     yield build
     for shop in built:
         shop.clear()
+
+
+@pytest.fixture
+def disks() -> Iterator[Disks]:
+    """A mount namespace that ends with the test, and its filesystems with it."""
+    with apart() as disks:
+        yield disks
 
 
 @pytest.fixture(scope="session")

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import http.client
+import io
 import json
 import os
 import socket
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from vitrify.cli.exits import Exit
+from vitrify.cli.facade import open_app
+from vitrify.cli.invocation import Surroundings
+from vitrify.cli.main import run
+from vitrify.cli.render import Streams
 
 Document = dict[str, Any]
 
@@ -120,6 +128,14 @@ class Shop:
         """The JSON document that a command prints."""
         document: Document = json.loads(self.run(*words, "-o", "json", expect=expect).stdout)
         return document
+
+    def looked(self, *words: str) -> str:
+        """What a command says that changes nothing, run in this very process: its own start would cost more than all that it does."""
+        out, err = io.StringIO(), io.StringIO()
+        environ = {**os.environ, "VITRIFY_HOME": str(self.home), "VITRIFY_YES": "1"}
+        ended = run(["-C", str(self.folder), *words], Surroundings(Streams(io.StringIO(), out, err), environ, time.time, open_app))
+        assert ended is Exit.DONE, f"{words}: {ended}\n{out.getvalue()}\n{err.getvalue()}"
+        return out.getvalue()
 
     def get(self) -> tuple[int, str]:
         """Status and body of a request through the router."""

@@ -37,6 +37,11 @@ def left_behind(machine: Reached) -> list[str]:
     return [path.name for place in places for path in machine.machine.path(f"/{place}").glob("vitrify-dead-man*")]
 
 
+def failed(machine: Reached, timer: str) -> bool:
+    told: str = machine.machine.run("systemctl", "show", "--property", "Result", timer.replace(".timer", ".service")).stdout
+    return "exit-code" in told
+
+
 def opened(control: Control) -> bool:
     until = time.monotonic() + WITHIN
     while time.monotonic() < until:
@@ -88,7 +93,14 @@ def test_the_timer_outlives_the_machine_going_down(fleet: Fleet, control: Contro
     (timer,) = wants.glob("vitrify-dead-man*.timer")
     # What systemd starts when it comes up again: the same timer, from the same files, with its time before it.
     machine.machine.run("systemctl", "stop", timer.name)
+    broken = machine.machine.path("/etc/ssh/sshd_config.d/91-broken.conf")
+    broken.write_text("Nonsense\n")
     machine.machine.run("systemctl", "start", "timers.target")
+    until = time.monotonic() + WITHIN
+    while not failed(machine, timer.name) and time.monotonic() < until:
+        time.sleep(0.2)
+    assert left_behind(machine) != []
+    broken.unlink()
 
     until = time.monotonic() + WITHIN
     while left_behind(machine) and time.monotonic() < until:

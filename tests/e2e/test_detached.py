@@ -17,9 +17,9 @@ import pytest
 from converging import Machine, Payloads
 from vitrify.core.declaration import Content, Host
 from vitrify.core.diagnostic import Busy, Denied, PlanStale, TargetFailed, UsageInvalid
-from vitrify.core.digest import JSONObject, digest_bytes
+from vitrify.core.digest import JSON, JSONObject, digest_bytes
 from vitrify.core.event import Emit, Event, Stage, silence
-from vitrify.core.resource import Resource
+from vitrify.core.resource import Address, Resource
 from vitrify.ports import Session
 from vitrify.testing.engine import MEMORY, outcomes, wish
 from vitrify.testing.transport_suite import run
@@ -28,7 +28,7 @@ from vitrify.transports.local import LocalTransport
 pytestmark = pytest.mark.e2e
 
 MANY = 120
-"""So many files take a while: each is made durable."""
+"""So many lines of one file take a while: each is announced alone, and made durable."""
 
 
 @dataclass
@@ -46,6 +46,12 @@ class Bench:
         """So many wishes."""
         digest = self.machine.text(text)
         return [wish("file", path=f"/etc/{number}", content=digest) for number in range(count)]
+
+    def lines(self, count: int) -> list[Resource]:
+        """So many wishes, none of which can be announced with another one."""
+        (self.machine.root / "etc/lines").touch()
+        fields: list[dict[str, JSON]] = [{"path": "/etc/lines", "line": str(number)} for number in range(count)]
+        return [Resource(Address("line", f"/etc/lines#{one['line']}"), one) for one in fields]
 
     def journal(self, run: str) -> list[str]:
         """What was written about a run, in order."""
@@ -92,12 +98,12 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
 
 
 def test_what_was_begun_goes_on_without_the_connection_and_is_found_again(bench: Bench) -> None:
-    inner = bench.machine.planned(bench.files(MANY), run="r1")
+    inner = bench.machine.planned(bench.lines(MANY), run="r1")
     heard: list[Event] = []
 
     async def work() -> tuple[int, JSONObject]:
         await bench.cut(inner)
-        done = len(list((bench.machine.root / "etc").iterdir()))
+        done = len((bench.machine.root / "etc/lines").read_text().splitlines())
         async with bench.session() as session:
             return done, await bench.enact(session, inner, emit=heard.append)
 
@@ -116,7 +122,7 @@ def test_what_a_change_needs_is_sent_before_it_goes_its_own_way(bench: Bench) ->
     bench.machine.contents[digest] = Content(path=str(source))
     last = wish("file", path="/etc/last", content=digest)
     tree = wish("tree", to="/etc/tree", entries={"page": {"type": "file", "mode": "0644", "content": bench.machine.text("page")}})
-    inner = bench.machine.planned([*bench.files(MANY), last, tree], run="r1")
+    inner = bench.machine.planned([*bench.lines(MANY), last, tree], run="r1")
 
     async def work() -> JSONObject:
         await bench.cut(inner)
@@ -149,7 +155,7 @@ def test_an_operation_that_has_ended_is_not_carried_out_twice(bench: Bench) -> N
 
 
 def test_another_operation_waits_until_the_first_has_ended(bench: Bench) -> None:
-    inner = bench.machine.planned(bench.files(MANY), run="r1")
+    inner = bench.machine.planned(bench.lines(MANY), run="r1")
 
     async def work() -> None:
         await bench.cut(inner)
@@ -162,7 +168,7 @@ def test_another_operation_waits_until_the_first_has_ended(bench: Bench) -> None
 
 
 def test_a_process_that_is_killed_is_told_and_the_same_operation_finishes_what_it_began(bench: Bench) -> None:
-    inner = bench.machine.planned(bench.files(MANY), run="r1")
+    inner = bench.machine.planned(bench.lines(MANY), run="r1")
 
     async def work() -> JSONObject:
         async with bench.session() as session:

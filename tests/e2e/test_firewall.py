@@ -13,6 +13,10 @@ RULES = """set blocked {
     type ipv4_addr
     flags dynamic
 }
+set office {
+    type ipv4_addr
+    elements = { 192.0.2.7, 192.0.2.9 }
+}
 chain input {
     type filter hook input priority filter; policy accept;
     ip saddr @blocked drop
@@ -99,12 +103,16 @@ def test_a_rule_that_was_added_by_hand_is_found_and_what_a_program_adds_to_a_set
     live_host.vitrify("apply")
     live_host.run("nft", "add element inet shop blocked { 192.0.2.1 }")
     after_element = settled(live_host)
+    live_host.run("nft", "add element inet shop office { 192.0.2.2 }")
+    after_declared_one = settled(live_host)
+    live_host.run("nft", "delete element inet shop office { 192.0.2.2 }")
+    after_all = settled(live_host)
     live_host.run("nft", "insert rule inet shop input tcp dport 8001 accept")
 
     audited = live_host.document("audit", "--detailed-exitcode", expect=2)
     live_host.vitrify("apply")
 
-    assert after_element
+    assert (after_element, after_declared_one, after_all) == (True, False, True)
     assert "firewall:shop" in str(audited["findings"])
     assert reach(live_host) == "refused"
     assert settled(live_host)

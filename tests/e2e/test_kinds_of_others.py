@@ -96,6 +96,20 @@ def test_a_kind_that_is_not_installed_is_told_where_it_is_declared(desk: Desk) -
     assert "vitrify.yaml:9:9: error: there is no kind `logrotate`" in desk.run("plan", expect=65, kind=False).stderr
 
 
+def test_what_an_uninstalled_kind_had_made_stays_until_it_is_installed_again(desk: Desk) -> None:
+    desk.run("apply")
+    (desk.folder / "vitrify.yaml").write_text(IN_PLACE.replace(RESOURCES, "\n      - file: {path: /motd, content: hello}\n"))
+
+    planned = json.loads(desk.run("plan", "-o", "json", kind=False).stdout)["servers"][0]
+    desk.run("apply", kind=False)
+
+    (told,) = planned["notices"]
+    assert told == "the kind `logrotate` is not installed here any more: logrotate:shop left the declaration, and stays until it is"
+    assert [one["resource"]["address"] for one in planned["changes"]] == ["file:/motd"]
+    assert (desk.folder / "host/etc/logrotate.d/shop").exists()
+    assert [one["resource"]["address"] for one in desk.document("plan")["servers"][0]["changes"]] == ["logrotate:shop"]
+
+
 def test_it_is_baked_into_an_image_and_another_source_is_another_release(desk: Desk) -> None:
     (desk.folder / "vitrify.yaml").write_text(AS_IMAGE)
     planned = desk.document("plan")["servers"][0]

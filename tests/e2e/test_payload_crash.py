@@ -120,7 +120,7 @@ def test_an_apply_that_is_killed_anywhere_is_finished_by_running_it_again(tmp_pa
         shutil.rmtree(machine.root)
 
     steps = {point.partition("#")[0] for point in points}
-    assert steps == {f"{step}.{moment}" for step in ("run", "enact") for moment in ("intent", "act", "outcome")}
+    assert steps == {"each.act"} | {f"{step}.{moment}" for step in ("run", "enact") for moment in ("intent", "act", "outcome")}
 
 
 def test_an_undo_that_is_killed_anywhere_is_finished_by_running_it_again(tmp_path: Path, payloads: Payloads) -> None:

@@ -25,10 +25,15 @@ def test_a_repository_and_a_package_from_it_come_in_one_plan_whatever_the_order(
     planned = site.plan()
     assert list(planned) == ["repository:shop", "package:foo"]
     assert planned["package:foo"]["sureness"] == "assumed"
-    assert "repository:shop changes first" in planned["package:foo"]["because"][-1]
+    assert planned["package:foo"]["because"][-1].startswith(
+        "repository:shop changes first: which version can be had and what comes with it"
+    )
 
-    site.host.vitrify("apply")
+    applied = site.host.document("apply")
 
+    ended = {one["address"]: one for one in applied["hosts"][0]["outcomes"]}
+    assert ended["package:foo"]["besides"] == [f"also installs {name} 1.0 (dependency)" for name in ("foo-doc", "libfoo")]
+    assert ended["repository:shop"]["besides"] == []
     assert site.versions("foo", "libfoo") == ["2.0", "1.0"]
     assert site.settled
 

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from pathlib import Path
 
 import pyrage  # type: ignore[import-untyped]  # brings no types
 import pytest
 
 from conftest import BuildShop
+from disks import Disks
+from locked import programs
+from postgres_server import LACKING, OWNER, started
 from shop import Shop
 
 pytestmark = pytest.mark.e2e
 
 CANARY = "canary-5f0c1b7e-never-shown"
 FROM_ENV = "{env: SHOP_PASSWORD}"
-SOURCES = [FROM_ENV, "{exec: [printenv, SHOP_PASSWORD]}", "{age: {file: ../password.age, identity: secret:key}}"]
+SOPS = "{sops: {file: ../password.yaml, key: shop.password}}"
+SOURCES = [FROM_ENV, "{exec: [printenv, SHOP_PASSWORD]}", "{age: {file: ../password.age, identity: secret:key}}", SOPS]
 EXTRA = """
 secrets:
   password: {source}
@@ -34,10 +40,19 @@ def with_secrets(shop: Shop, *, in_file: bool, source: str = FROM_ENV) -> None:
 
 
 def encrypted(shop: Shop, value: str) -> None:
-    """The value in a file beside the project that only a key opens."""
+    """The value in two files beside the project that only a key opens: of age itself, and of sops."""
     identity = pyrage.x25519.Identity.generate()
     (shop.folder.parent / "key.txt").write_text(f"{identity}\n")
     (shop.folder.parent / "password.age").write_bytes(pyrage.encrypt(value.encode(), [identity.to_public()]))
+    sops = [str(programs("sops") / "sops"), "encrypt", "--age", str(identity.to_public()), "--filename-override", "password.yaml"]
+    done = subprocess.run(sops, input=f"shop: {{password: {value}}}\n".encode(), check=True, capture_output=True)
+    (shop.folder.parent / "password.yaml").write_bytes(done.stdout)
+
+
+def at_hand(shop: Shop, password: str = CANARY) -> dict[str, str]:
+    """The environment in which each source finds its secret."""
+    path = f"{programs('sops')}:{os.environ['PATH']}"
+    return {"SHOP_PASSWORD": password, "PATH": path, "SOPS_AGE_KEY_FILE": str(shop.folder.parent / "key.txt")}
 
 
 def holders(folder: Path) -> set[str]:
@@ -46,7 +61,7 @@ def holders(folder: Path) -> set[str]:
 
 def everything(shop: Shop, *commands: tuple[str, ...]) -> str:
     """All that these commands print, on both streams."""
-    said = [shop.run(*words, expect=None, SHOP_PASSWORD=CANARY) for words in commands]
+    said = [shop.run(*words, expect=None, **at_hand(shop)) for words in commands]
     return "".join(result.stdout + result.stderr for result in said)
 
 
@@ -66,7 +81,7 @@ def test_on_a_folder_the_secret_is_at_its_destination_and_in_the_undo_journal_al
     with_secrets(shop, in_file=True, source=source)
     said = everything(shop, *READING, ("apply",))
     encrypted(shop, f"{CANARY}-rotated")
-    shop.run("apply", expect=None, SHOP_PASSWORD=f"{CANARY}-rotated")
+    shop.run("apply", expect=0, **at_hand(shop, f"{CANARY}-rotated"))
     encrypted(shop, CANARY)
 
     said += everything(shop, ("apply",), *READING, ("undo", "web"), *READING)
@@ -106,9 +121,9 @@ def with_kinds(shop: Shop, lines: str) -> None:
     (etc / "shadow").chmod(0o640)
 
 
-def with_all(shop: Shop, *commands: tuple[str, ...], password: str = CANARY) -> str:
+def with_all(shop: Shop, *commands: tuple[str, ...], password: str = CANARY, script: str = SCRIPT) -> str:
     """All that these commands print, with every secret at hand."""
-    said = [shop.run(*words, expect=None, SHOP_PASSWORD=password, SHOP_HASH=HASH, SHOP_SCRIPT=SCRIPT) for words in commands]
+    said = [shop.run(*words, expect=None, SHOP_PASSWORD=password, SHOP_HASH=HASH, SHOP_SCRIPT=script) for words in commands]
     return "".join(result.stdout + result.stderr for result in said)
 
 
@@ -149,6 +164,52 @@ def test_what_cannot_be_made_says_why_without_its_secret(build_shop: BuildShop) 
     assert "script:set-up" in said
     assert "failed" in said
     assert shown(said) == []
+    assert keepers(shop.folder) == set()
+    assert keepers(shop.home) == set()
+
+
+MADE = """
+version: 1
+project: shop
+servers:
+  web:
+    lifecycle: mutable
+    hosts: [local]
+    resources:
+      - debconf: {{question: shop/password, package: shop, vtype: password, value: "secret:password"}}
+      - postgres_user: {{name: shop, password: "secret:password", socket: {socket}, port: {port}, user: {owner}}}
+      - script: {{name: set-up, content: "secret:script", creates: /var/done}}
+"""
+RUN_ONCE = f"{SCRIPT}echo made > /var/done\n"
+
+
+@pytest.mark.root
+@pytest.mark.skipif(bool(LACKING), reason=LACKING or "it is installed")
+def test_answers_roles_and_scripts_leave_their_secrets_where_they_belong_alone(build_shop: BuildShop, disks: Disks) -> None:
+    shop = build_shop(lifecycle="mutable")
+    own = shop.folder.parent / "var"
+    shop.within = (*disks.within, str(shop.folder))
+    own.mkdir()
+    disks.mount("-t", "tmpfs", "none", own)
+    for name in ("upper", "spare"):
+        disks.seen(own / name).mkdir()
+    # What this machine has in /var is seen, and what is written there is the test's alone.
+    disks.mount("-t", "overlay", "overlay", "-o", f"lowerdir=/var,upperdir={own}/upper,workdir={own}/spare", "/var")
+    with started() as server:
+        declared = MADE.format(socket=server.folder, port=server.port, owner=OWNER)
+        (shop.folder / "vitrify.yaml").write_text(declared + FROM_MANY)
+
+        said = with_all(shop, ("plan",), ("apply", "-v"), ("plan", "-v"), ("apply", "-o", "json"), script=RUN_ONCE)
+        assert server.sql("SELECT 1", user="shop", password=CANARY).stdout == "1\n"
+        said += with_all(shop, ("apply", "-v"), password=f"{CANARY}-rotated", script=RUN_ONCE)
+        assert server.sql("SELECT 1", user="shop", password=f"{CANARY}-rotated").stdout == "1\n"
+        said += with_all(shop, *READING, ("audit", "--full"), ("undo", "web"), ("ledger", "show", "-v"), script=RUN_ONCE)
+        assert keepers(server.folder) == set()
+
+    written = disks.seen(own / "upper")
+    assert (written / "done").read_text() == "made\n"
+    assert shown(said) == []
+    assert keepers(written) == {"cache/debconf/passwords.dat"}
     assert keepers(shop.folder) == set()
     assert keepers(shop.home) == set()
 

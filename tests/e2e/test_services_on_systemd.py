@@ -25,6 +25,16 @@ ExecReload=/bin/sh -c "echo reload >> /var/log/counted"
 WantedBy=multi-user.target
 Alias=tally.service
 """
+INIT_SCRIPT = """#!/bin/sh
+### BEGIN INIT INFO
+# Provides:          old
+# Required-Start:    $local_fs
+# Required-Stop:     $local_fs
+# Default-Start:     2 3 4 5
+# Default-Stop:      0 1 6
+# Short-Description: from before there were units
+### END INIT INFO
+"""
 COUNTED = "/etc/systemd/system/counted.service"
 HEAD = """
 version: 1
@@ -93,14 +103,21 @@ def test_a_service_of_a_package_is_stopped_disabled_and_masked_and_an_undo_gives
 
 
 def test_what_was_done_by_hand_is_put_right(live_host: LiveHost) -> None:
-    declare(live_host, "- service: {name: cron, running: true, enabled: true, masked: false}")
+    old = "- service: {name: old, running: true, enabled: true}"
+    script = '- file: {path: /etc/init.d/old, source: ./old, mode: "0755"}'
+    declare(live_host, "- service: {name: cron, running: true, enabled: true, masked: false}", script, old)
+    live_host.path(f"{PROJECT}/old").write_text(INIT_SCRIPT)
     live_host.vitrify("apply")
-    live_host.run("systemctl", "disable", "--now", "cron")
+    assert live_host.run("systemctl", "is-enabled", "old", expect=None).stdout.strip() == "enabled"
+    assert settled(live_host)
+    live_host.run("systemctl", "disable", "--now", "cron", "old")
     live_host.run("systemctl", "mask", "cron")
 
     live_host.vitrify("apply")
 
     assert state(live_host, "cron.service") == ("active", "enabled")
+    assert live_host.run("systemctl", "is-enabled", "old", expect=None).stdout.strip() == "enabled"
+    assert live_host.run("systemctl", "is-active", "old", expect=None).stdout.strip() == "active"
     assert settled(live_host)
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
-from typing import TYPE_CHECKING
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from vitrify.app.wiring import LOCAL, Ask, Options, Wiring
+from vitrify.app.wiring import LOCAL, Ask, Wiring
+from vitrify.core.asked import Scope
 from vitrify.core.declaration import Host, Server
 from vitrify.core.diagnostic import PlanStale, UsageInvalid
 from vitrify.core.digest import JSONObject
@@ -31,21 +32,37 @@ if TYPE_CHECKING:  # a command brings along what it needs and no more
         Which,
     )
 
-__all__ = ("App", "Options")
+__all__ = ("App",)
+
+Result = TypeVar("Result")
 
 
 class App:
     """One command's view of a project. Everything is opened when it is first needed, and nothing twice."""
 
-    def __init__(self, options: Options, *, emit: Emit, environ: Mapping[str, str], ask: Ask | None = None) -> None:
+    def __init__(self, options: Scope, *, emit: Emit, environ: Mapping[str, str], ask: Ask | None = None) -> None:
         self._options = options
         self._environ = environ
         self._wiring = Wiring(options, emit=emit, environ=environ, ask=ask)
         self._begin = partial(Wiring, emit=emit, environ=environ, ask=ask)
 
+    @cached_property
+    def _loop(self) -> asyncio.Runner:
+        return asyncio.Runner()
+
+    def _run(self, story: Coroutine[Any, Any, Result]) -> Result:
+        """All stories of a command share one event loop: what one of them opened, the next one uses."""
+        return self._loop.run(story)
+
+    def close(self) -> None:
+        """End what was kept open between the stories of a command."""
+        if "_loop" in vars(self):
+            with self._loop as loop:
+                loop.run(self._wiring.hang_up())
+
     def plan(self) -> Plan:
         """What an apply would do; told to the ledger unless the last entry says the same."""
-        plan = asyncio.run(self._plan())
+        plan = self._run(self._plan())
         self._record_plan(plan)
         return plan
 
@@ -61,9 +78,9 @@ class App:
         from vitrify.project import saved
 
         document = saved.read(path)
-        self._options = self._options.selecting(Selection.from_json(document.get("selection")))
+        self._options = Selection.from_json(document.get("selection")).within(self._options)
         self._wiring = self._begin(self._options)
-        now = asyncio.run(self._plan())
+        now = self._run(self._plan())
         if document.get("digest") != now.digest:
             hint = f"plan again (`vitrify plan -o {path}`), look at it, and apply that"
             raise PlanStale(f"{path} is not what an apply would do now", why=saved.moved(document, now), hint=hint)
@@ -71,20 +88,20 @@ class App:
 
     def apply(self, plan: Plan) -> Applied:
         """Carry out the plan, server by server; stops at the first that fails."""
-        return asyncio.run(self._apply(plan))
+        return self._run(self._apply(plan))
 
     def undo(self, server: str, *, which: Which, force: bool = False) -> Applied:
         """Take back the last apply of a mutable server on each of its hosts, the named run, or every run back to it."""
         from vitrify.lifecycle import fleet
 
         found = self._server(server)
-        return asyncio.run(fleet.undo(found, self._wiring.world, which=which, force=force, parallel=self._options.parallel))
+        return self._run(fleet.undo(found, self._wiring.world, which=which, force=force, parallel=self._options.parallel))
 
     def take_over(self, plan: Plan) -> Applied:
         """Manage what this plan found to be as declared already; nothing on the hosts is touched."""
         from vitrify.lifecycle import keeping
 
-        return asyncio.run(keeping.take_over(self._chosen(), plan.servers, self._wiring.world, parallel=self._options.parallel))
+        return self._run(keeping.take_over(self._chosen(), plan.servers, self._wiring.world, parallel=self._options.parallel))
 
     def leaving(self, server: str) -> Plan:
         """What retiring a server would take away where it is changed in place; a plan for no server where it is not."""
@@ -95,7 +112,7 @@ class App:
         if not places:
             return Plan(server, "", ())
         bare = keeping.without_wishes(server, places)
-        planned, problems = asyncio.run(keeping.plan_to_leave(bare, self._wiring.world, parallel=self._options.parallel))
+        planned, problems = self._run(keeping.plan_to_leave(bare, self._wiring.world, parallel=self._options.parallel))
         return Plan(server, "", planned, made_at=round(time.time()), problems=problems)
 
     def leave(self, server: str, plan: Plan) -> Applied:
@@ -105,7 +122,7 @@ class App:
 
         hosts = [one for one in plan.servers if isinstance(one, HostPlan)]
         bare = keeping.without_wishes(server, self._managed(server))
-        applied = asyncio.run(keeping.leave(bare, hosts, self._wiring.world, parallel=self._options.parallel))
+        applied = self._run(keeping.leave(bare, hosts, self._wiring.world, parallel=self._options.parallel))
         return replace(applied, problems=(*plan.problems, *applied.problems))
 
     def forget(self, server: str, *, host: str = "", gone: bool = False) -> Applied:
@@ -121,34 +138,41 @@ class App:
             keeping.forget_gone(server, [place.name for place in places], self._wiring.world)
             return Applied(hosts=tuple(Converged(server, place.name, "", ()) for place in places))
         bare = keeping.without_wishes(server, places)
-        return asyncio.run(keeping.forget(bare, self._wiring.world, parallel=self._options.parallel))
+        return self._run(keeping.forget(bare, self._wiring.world, parallel=self._options.parallel))
 
     def status(self) -> tuple[ServerStatus, ...]:
         """Every server of the declaration, as it is now."""
         from vitrify.lifecycle.status import status
 
-        rows = asyncio.run(status(self._chosen(), self._wiring.world))
+        rows = self._run(status(self._chosen(), self._wiring.world))
         return (*rows, *self._abandoned())
 
     def outdated(self) -> tuple[Outdated, ...]:
         """How far every host is behind what its package lists offer; changes nothing."""
         from vitrify.lifecycle.outdated import outdated
 
-        return asyncio.run(outdated(self._chosen(), self._wiring.world, parallel=self._options.parallel))
+        return self._run(outdated(self._chosen(), self._wiring.world, parallel=self._options.parallel))
 
     def bake(self, server: str) -> tuple[str, int]:
         """Bake a server's image; returns its digest and size in bytes."""
         from vitrify.lifecycle import baking
 
-        image = asyncio.run(baking.bake(self._server(server), LOCAL, self._wiring.world))
+        image = self._run(baking.bake(self._server(server), LOCAL, self._wiring.world))
         return image.digest, image.size
+
+    def bake_disk(self, server: str, *, form: str, into: str) -> tuple[str, int]:
+        """Bake a server's image and write a bootable disk of it to a file; returns the image's digest and the disk's size in bytes."""
+        image, _ = self.bake(server)
+        size = self._wiring.write_disk(image, self._server(server), form=form, into=into)
+        self._wiring.world.ledger.append("disk.written", {"server": server, "image": image, "format": form, "bytes": size})
+        return image, size
 
     def releases(self, server: str = "") -> tuple[ReleaseStatus, ...]:
         """The releases of one server, or of all, newest first."""
         from vitrify.lifecycle.status import releases
 
         names = (server,) if server else self._wiring.world.state.servers()
-        return asyncio.run(releases(names, self._wiring.world))
+        return self._run(releases(names, self._wiring.world))
 
     def rollback_plan(self, server: str, *, to: int | None = None) -> tuple[int | None, int]:
         """From which release to which a rollback would go."""
@@ -166,7 +190,7 @@ class App:
             # Only a release that runs no more asks: the declaration is not read for the others.
             return known_secrets(self._server(server).secrets)(name)
 
-        return asyncio.run(rollback(server, self._wiring.world, to=to, secret=secret))
+        return self._run(rollback(server, self._wiring.world, to=to, secret=secret))
 
     def lives(self, server: str) -> tuple[str, ...]:
         """How a server lives: `in-place` on hosts, with `instances`, or both after a flip. Neither is one with instances that ended."""
@@ -179,19 +203,19 @@ class App:
         """Stop and discard every instance of a server; returns how many there were."""
         from vitrify.lifecycle.retire import retire
 
-        return asyncio.run(retire(server, self._wiring.world))
+        return self._run(retire(server, self._wiring.world))
 
     def logs(self, name: str, *, lines: int) -> str:
         """The last lines of an instance, or of each live instance of a server."""
         from vitrify.lifecycle.status import logs
 
-        return asyncio.run(logs(name, self._wiring.world, lines=lines))
+        return self._run(logs(name, self._wiring.world, lines=lines))
 
     def audit(self, *, full: bool = False) -> Audit:
         """Compare what runs with what was declared and authorised; changes nothing."""
         from vitrify.lifecycle.audit import audit
 
-        return asyncio.run(audit(self._chosen(), self._wiring.world, full=full))
+        return self._run(audit(self._chosen(), self._wiring.world, full=full))
 
     def entries(self, *, last: int) -> tuple[EntryView, ...]:
         """The newest entries of the ledger, oldest first."""
@@ -256,11 +280,11 @@ class App:
 
     async def _planned(self) -> Plan:
         from vitrify.core.digest import digest_of
-        from vitrify.core.plan import Plan
+        from vitrify.core.plan import Plan, Selection
         from vitrify.lifecycle import fleet
         from vitrify.project.choose import only_tagged, with_tags
 
-        selection = self._options.selection
+        selection = Selection.of(self._options)
         servers = with_tags(selection.tags, self._chosen())
         planned, problems = await fleet.plan(servers, self._wiring.world, parallel=self._options.parallel)
         planned = only_tagged(selection.tags, planned, servers)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import getpass
 import socket
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vitrify.core.declaration import Declaration, Host
+from vitrify.core.asked import Scope
+from vitrify.core.declaration import Declaration, Host, Server
 from vitrify.core.diagnostic import UsageInvalid
 from vitrify.core.digest import PLAIN
 from vitrify.core.event import Emit
@@ -19,7 +21,6 @@ from vitrify.onhost.failpoint import from_environment
 
 if TYPE_CHECKING:
     from vitrify.builders.oci import OciBuilder
-    from vitrify.core.plan import Selection
     from vitrify.core.report import ImageVerified, Verdict, Verified
     from vitrify.core.resource import Kinds
     from vitrify.core.step import Reached
@@ -34,41 +35,12 @@ if TYPE_CHECKING:
     from vitrify.strangers import Installed
     from vitrify.transports.local import LocalTransport
     from vitrify.transports.ssh import SshTransport
+    from vitrify.transports.waiting import Waiting
 
 LOCAL = Host("local")
 
 ELSEWHERE = "/var/lib/vitrify-run"
 """Where another machine keeps the images, instances and routers of a project; not beneath `/var/lib/vitrify`, which only root may pass."""
-
-
-@dataclass(frozen=True)
-class Options:
-    """What the global flags said."""
-
-    folder: str = "."
-    limit: tuple[str, ...] = ()
-    exclude: tuple[str, ...] = ()
-    overrides: Mapping[str, str] = field(default_factory=dict)
-    environment: str = ""
-    tags: tuple[str, ...] = ()
-    parallel: int = 10
-    """Hosts at a time."""
-    keep_runs: int = 20
-    """So many runs of each server stay undoable on a host."""
-    dead_man: float = 120.0
-    """Seconds that a change has to be confirmed in, where it could shut us out; 0 is for ever."""
-
-    @property
-    def selection(self) -> Selection:
-        """Which part of the declaration is meant."""
-        from vitrify.core.plan import Selection
-
-        return Selection(self.limit, self.exclude, self.tags, self.environment)
-
-    def selecting(self, selection: Selection) -> Options:
-        """The same, about this part."""
-        limit, exclude = selection.limit, selection.exclude
-        return replace(self, limit=limit, exclude=exclude, tags=selection.tags, environment=selection.environment)
 
 
 Ask = Callable[[str], Awaitable[str]]
@@ -78,7 +50,7 @@ Ask = Callable[[str], Awaitable[str]]
 class Wiring:
     """A project and its surroundings, seen from one command."""
 
-    def __init__(self, options: Options, *, emit: Emit, environ: Mapping[str, str], ask: Ask | None) -> None:
+    def __init__(self, options: Scope, *, emit: Emit, environ: Mapping[str, str], ask: Ask | None) -> None:
         self._options = options
         self._ask = ask
         self._emit = emit
@@ -256,11 +228,26 @@ class Wiring:
 
     @asynccontextmanager
     async def _session(self, host: Host, *, anew: bool = False) -> AsyncIterator[Session]:
-        session = await (self._ssh.connect(host, anew=anew) if host.is_remote else self._transport.connect(host))
+        if host.is_remote and not anew:
+            async with self._waiting.session(host) as session:
+                yield session
+            return
+        session = await (self._ssh.connect(host, anew=True) if host.is_remote else self._transport.connect(host))
         try:
             yield session
         finally:
             await session.close()
+
+    @cached_property
+    def _waiting(self) -> Waiting:
+        from vitrify.transports.waiting import Waiting
+
+        return Waiting(self._ssh.connect, at_most=self._options.parallel, clock=time.monotonic)
+
+    async def hang_up(self) -> None:
+        """End the sessions that were kept for what might come after."""
+        if "_waiting" in vars(self):
+            await self._waiting.close()
 
     @asynccontextmanager
     async def _site(self, host: Host) -> AsyncIterator[Site]:
@@ -328,6 +315,13 @@ class Wiring:
         from vitrify.ledger.checkpoint import Verifier
 
         return tuple(Verifier.parse(author) for author in self._known_identity().authors)
+
+    def write_disk(self, image: str, server: Server, *, form: str, into: str) -> int:
+        """Write a bootable disk of an image in the store; its size in bytes."""
+        from vitrify.builders import disk
+
+        wish = disk.Wish(image, form, server.writable)
+        return disk.write(self._store.folder(image), wish, Path(into), emit=self._emit)
 
     def verify_image(self, name: str, *, keys: Sequence[str]) -> ImageVerified:
         """Check an image: of a server, by its digest, or in an OCI layout that came from elsewhere."""

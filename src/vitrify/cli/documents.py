@@ -133,8 +133,11 @@ def _converged(host: Converged) -> JSONObject:
         "server": host.server,
         "host": host.host,
         "run": host.run,
-        "outcomes": [{"address": each.address, "outcome": each.outcome, "error": each.error} for each in host.outcomes],
+        "outcomes": [
+            {"address": each.address, "outcome": each.outcome, "error": each.error, "besides": [*each.besides]} for each in host.outcomes
+        ],
         "not_undone": [*host.not_undone],
+        "stays": [*host.stays],
         "health": host.health,
         "undone": host.undone,
         "ms": _ms(host.seconds),

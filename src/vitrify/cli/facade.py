@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
+
+from vitrify.core.asked import Scope
 
 if TYPE_CHECKING:  # help and usage errors are told before any of these is needed
     from vitrify.core.drift import Audit
@@ -22,24 +23,6 @@ if TYPE_CHECKING:  # help and usage errors are told before any of these is neede
         Verified,
         Which,
     )
-
-
-@dataclass(frozen=True)
-class Scope:
-    """Which project, which part of it, and the environment and variables given on the command line."""
-
-    folder: str = "."
-    limit: tuple[str, ...] = ()
-    exclude: tuple[str, ...] = ()
-    overrides: Mapping[str, str] = field(default_factory=dict)
-    environment: str = ""
-    tags: tuple[str, ...] = ()
-    parallel: int = 10
-    """Hosts at a time."""
-    keep_runs: int = 20
-    """So many runs of each server stay undoable on a host."""
-    dead_man: float = 120.0
-    """Seconds that a change has to be confirmed in, where it could shut us out; 0 is for ever."""
 
 
 class Application(Protocol):
@@ -81,6 +64,9 @@ class Application(Protocol):
     def bake(self, server: str) -> tuple[str, int]:
         """Bake a server's image: its digest and its size in bytes."""
 
+    def bake_disk(self, server: str, *, form: str, into: str) -> tuple[str, int]:
+        """Bake a server's image and write a bootable disk of it: the image's digest and the disk's size in bytes."""
+
     def releases(self, server: str) -> tuple[ReleaseStatus, ...]:
         """The releases of one server, or of all where `server` is empty; newest first."""
 
@@ -117,6 +103,9 @@ class Application(Protocol):
     def init(self, folder: str, *, name: str) -> tuple[str, ...]:
         """Write a starting declaration; returns the files written."""
 
+    def close(self) -> None:
+        """End what is kept open between two of these."""
+
 
 Open = Callable[[Scope, "Emit", Mapping[str, str]], Application]
 """Opens the application on a scope, telling its events to `Emit`, in an environment."""
@@ -126,7 +115,7 @@ def open_app(scope: Scope, emit: Emit, environ: Mapping[str, str]) -> Applicatio
     """The real application."""
     import sys
 
-    from vitrify.app import App, Options
+    from vitrify.app import App
     from vitrify.cli.password import asker
 
-    return App(Options(**vars(scope)), emit=emit, environ=environ, ask=asker(sys.stdin, sys.stderr))
+    return App(scope, emit=emit, environ=environ, ask=asker(sys.stdin, sys.stderr))

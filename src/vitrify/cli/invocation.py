@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from vitrify.cli.exits import Exit
-from vitrify.cli.facade import Application, Open, Scope
+from vitrify.cli.facade import Application, Open
 from vitrify.cli.render import Screen, Streams
+from vitrify.core.asked import Scope
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,14 @@ class Invocation:
     def app(self) -> Application:
         """The application, opened when first needed."""
         return self.surroundings.open_app(self.scope, self.screen.emit, self.surroundings.environ)
+
+    def close(self) -> None:
+        """End what the screen and the application hold."""
+        try:
+            self.screen.close()
+        finally:
+            if "app" in vars(self):
+                self.app.close()
 
 
 Run = Callable[..., Exit]

@@ -83,9 +83,13 @@ def converged_lines(host: Converged) -> Iterator[Line]:
             yield from (line(" " * 13, each) for each in outcome.error.split("\n") if each)
         elif outcome.outcome == "skipped":
             yield line("     ", faint("skipped "), outcome.address)
+        yield from (line("     ", Span("besides ", Style.CHANGED), outcome.address, f": {told}") for told in outcome.besides)
     if host.undone:
         yield line("     ", Span("taken back ", Style.ALARM), host.health)
     yield from (line("     ", Span("cannot be undone ", Style.CHANGED), address) for address in host.not_undone)
+    yield from (
+        line("     ", Span("stays ", Style.CHANGED), path, faint("  (in a folder of this run, by no change of it)")) for path in host.stays
+    )
 
 
 def _mark(good: bool) -> Span:  # noqa: FBT001  one word in, one word out

@@ -8,10 +8,10 @@ from typing import Any
 import click
 
 from vitrify.cli.exits import MEANINGS, Exit, exit_for
-from vitrify.cli.facade import Scope
 from vitrify.cli.invocation import Invocation, Run, Surroundings
 from vitrify.cli.options import FORMATS, taken_from_group
 from vitrify.cli.render import Format, Screen, Settings
+from vitrify.core.asked import Scope
 from vitrify.core.diagnostic import VitrifyError
 
 PREFIX = "VITRIFY"
@@ -62,7 +62,7 @@ class Verb(click.Command):
             invocation.screen.fail(error, folder=invocation.scope.folder)
             return exit_for(error)
         finally:
-            invocation.screen.close()
+            invocation.close()
         return ended
 
 

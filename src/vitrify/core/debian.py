@@ -38,6 +38,10 @@ class Apt:
         """One read of dpkg's database."""
         return dpkg.look(names, system)
 
+    def versions(self, system: System) -> Mapping[str, str]:
+        """One read of dpkg's database."""
+        return dpkg.versions(system)
+
     def foresee(self, wanted: Sequence[Tuple[Wanted, Package]], system: System) -> Mapping[str, Foreseen]:
         """One simulation for what is to come, one for what is to go, one question about what these name."""
         why = _hindrance(system) if wanted else ""

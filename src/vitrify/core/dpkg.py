@@ -46,6 +46,12 @@ def look(names: Sequence[str], system: System) -> Mapping[str, Package]:
     return {name: _one(name, text, places, marked, native) for name in names}
 
 
+def versions(system: System) -> Mapping[str, str]:
+    """Every installed package and its version."""
+    told = {found["Package"]: found for found in stanzas(database(system)) if "Package" in found}
+    return {name: found.get("Version", "") for name, found in told.items() if found.get("Status", "").endswith(" installed")}
+
+
 def database(system: System) -> str:
     """The status file, and behind it what dpkg noted but could not merge yet because it was stopped."""
     parts = [_read(STATUS, system)]

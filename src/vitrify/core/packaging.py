@@ -149,6 +149,9 @@ class Manager(Protocol):
     def look(self, names: Sequence[str], system: System) -> Mapping[str, Package]:
         """Each of these names as it is now."""
 
+    def versions(self, system: System) -> Mapping[str, str]:
+        """Every package that is installed, and its version."""
+
     def foresee(self, wanted: Sequence[Tuple[Wanted, Package]], system: System) -> Mapping[str, Foreseen]:
         """What would happen, by name, of those wishes that something has to be done for; changes nothing."""
 

@@ -11,7 +11,7 @@ from vitrify.core.difference import Action, Change
 from vitrify.core.digest import JSON
 from vitrify.core.resource import MISSING, Address, Kind, Observation, Phase, Properties, Resource
 from vitrify.core.schema import Field, Problem, Type
-from vitrify.core.system import Attributes, System
+from vitrify.core.system import Attributes, System, digest_like
 
 AS_WISHED, OTHER, UNKNOWN = "as wished", "other", "cannot be told"
 
@@ -73,7 +73,7 @@ class Part(Kind):
 
     def _found(self, content: bytes, resource: Resource, system: System) -> Properties:
         try:
-            state = self.state(content, resource, lambda part, digest: system.is_named(part, by=digest))
+            state = self.state(content, resource, lambda part, digest: digest_like(digest, part, system) == digest)
         except TargetFailed as error:
             return {"type": self.name, self.name: UNKNOWN, "refused": error.diagnostics[0].why}
         if state is None:
@@ -105,6 +105,15 @@ class Part(Kind):
         if resource.fields.get("create") is not True:
             hint = "add `create: true`, or declare the file before" if "create" in self.schema.fields else "declare the file before"
             raise TargetFailed(f"{path} does not exist", why=f"a {self.name} was wished for in it", hint=hint)
+
+    def rest(self, content: bytes, resource: Resource) -> bytes:
+        """The file as it would be with the part taken away."""
+        if not self.schema.removable:
+            return content
+        try:
+            return self.edited(content, resource.gone(), _nothing)
+        except TargetFailed:
+            return content
 
     def affected(self, change: Change) -> Tuple[str, ...]:
         """The file."""
@@ -143,6 +152,10 @@ class Part(Kind):
             return place.as_text(self.edited((seen.body or "").encode(), resource, blob))
         except TargetFailed:
             return None
+
+
+def _nothing(_: str) -> bytes:
+    return b""  # to take a part away needs no content
 
 
 def _new(resource: Resource) -> Attributes:

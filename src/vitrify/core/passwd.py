@@ -138,6 +138,11 @@ class Accounts:
         """The groups that list this user as a member, sorted."""
         return tuple(sorted(set(self._groups.get(user, ()))))
 
+    def first_in(self, group: str) -> Tuple[str, ...]:
+        """Whose primary group this is."""
+        row = self.group.find(group)
+        return tuple(user[0] for user in self.passwd.rows if row and len(user) > 3 and user[3] == row[2])
+
     def members(self, group: str) -> Tuple[str, ...]:
         """Who is listed as a member of this group, in its order."""
         row = self.group.find(group)
@@ -252,6 +257,4 @@ def without_group(accounts: Accounts, name: str) -> Accounts:
 
 def joined_by(accounts: Accounts, group: str) -> Tuple[str, ...]:
     """Everybody in this group: whose primary group it is, then its members."""
-    row = accounts.group.find(group)
-    first = [user[0] for user in accounts.passwd.rows if row and len(user) > 3 and user[3] == row[2]]
-    return (*first, *accounts.members(group))
+    return (*accounts.first_in(group), *accounts.members(group))

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from vitrify.core.asked import Scope
+from vitrify.core.diagnostic import TargetFailed
 from vitrify.core.difference import Action, Change, difference
 from vitrify.core.digest import JSON, JSONObject, digest_of
-from vitrify.core.resource import Address, Kind, Kinds, Observation, OnLeave, Resource, Sureness
+from vitrify.core.resource import Address, Kind, Kinds, Observation, OnLeave, Properties, Resource, Sureness
 
 SCHEMA = "vitrify.dev/plan/v1"
 
@@ -23,14 +25,18 @@ class Owned:
     created: bool
     applied: Mapping[str, JSON]
     run: str
+    seen: Properties | None = None
+    """How the version that was applied looks, where another one is wished for and an observation only says whether that holds."""
 
     @classmethod
     def from_json(cls, data: JSONObject) -> Owned:
         """Read a host's answer."""
-        resource, applied = data["resource"], data["applied"]
+        resource, applied, seen = data["resource"], data["applied"], data.get("seen")
         if not isinstance(resource, dict) or not isinstance(applied, dict):
             raise TypeError("not an owned resource")
-        return cls(Resource.from_json(resource), data["created"] is True, applied, str(data["run"]))
+        return cls(
+            Resource.from_json(resource), data["created"] is True, applied, str(data["run"]), seen if isinstance(seen, dict) else None
+        )
 
 
 def _kinds(digests: Mapping[str, str]) -> JSONObject:
@@ -140,6 +146,15 @@ class Selection:
     tags: tuple[str, ...] = ()
     environment: str = ""
 
+    @classmethod
+    def of(cls, scope: Scope) -> Selection:
+        """The part that these flags mean."""
+        return cls(scope.limit, scope.exclude, scope.tags, scope.environment)
+
+    def within(self, scope: Scope) -> Scope:
+        """The same flags, about this part."""
+        return replace(scope, limit=self.limit, exclude=self.exclude, tags=self.tags, environment=self.environment)
+
     def to_json(self) -> JSONObject:
         """The form that is kept with a plan."""
         lists: JSONObject = {"limit": [*self.limit], "exclude": [*self.exclude], "tags": [*self.tags]}
@@ -243,7 +258,8 @@ def expectation(observations: Iterable[Observation]) -> str:
 
 def plan_host(wishes: Sequence[Resource], seen: Seen, *, kinds: Kinds, diff: Diff) -> HostChanges:
     """Changes (wishes in order, then removals, youngest first), what comes under management as it is, and what is forgotten."""
-    owned = {item.resource.address: item for item in seen.owned}
+    owned = {item.resource.address: item for item in seen.owned if item.resource.address.kind in kinds}
+    strange = tuple(item.resource for item in seen.owned if item.resource.address.kind not in kinds)
     planner = _Planner(wishes, seen, kinds, diff)
     changes: list[Change] = []
     settled: list[Resource] = []
@@ -251,6 +267,7 @@ def plan_host(wishes: Sequence[Resource], seen: Seen, *, kinds: Kinds, diff: Dif
         before = owned.pop(declared.address, None)
         change = planner.told(declared, planner.change(declared, before))
         if change:
+            planner.refuse_hopeless(change)
             changes.append(_tell_drift(planner.noted(change), before))
         elif not declared.absent and (before is None or before.resource.digest != declared.digest):
             settled.append(declared)
@@ -260,7 +277,7 @@ def plan_host(wishes: Sequence[Resource], seen: Seen, *, kinds: Kinds, diff: Dif
             change = planner.noted(change)
             changes.append(replace(change, because=("left the declaration", *change.because[1:])))
             del owned[left.resource.address]
-    return HostChanges(tuple(changes), tuple(settled), tuple(item.resource for item in owned.values()))
+    return HostChanges(tuple(changes), tuple(settled), tuple(item.resource for item in owned.values()), strange)
 
 
 def tagged(planned: HostPlan, wishes: Sequence[Resource], *, tags: Sequence[str]) -> HostPlan:
@@ -281,6 +298,8 @@ class HostChanges:
     changes: tuple[Change, ...]
     settled: tuple[Resource, ...]
     forgotten: tuple[Resource, ...]
+    strange: tuple[Resource, ...] = ()
+    """Owned resources of kinds that nobody here knows: they stay as they are, and owned."""
 
 
 class _Planner:
@@ -325,6 +344,13 @@ class _Planner:
             return change
         return replace(change, sureness=Sureness.ASSUMED, because=(*change.because, reason))
 
+    def refuse_hopeless(self, change: Change) -> None:
+        """Raise TargetFailed where a wish cannot be fulfilled: a plan that is sure to fail half-way is none."""
+        why = self._kinds[change.resource.address.kind].hopeless(change, self._earlier)
+        if why:
+            at = f"{change.resource.where}: " if change.resource.where else ""
+            raise TargetFailed(f"{at}{change.resource.address} cannot be as wished", why=why, hint="change the declaration, or the target")
+
     def taken_over(self, left: Resource) -> bool:
         """Whether everything that this resource put in place is wished for under another name by now."""
         kind = self._kinds[left.address.kind]
@@ -338,10 +364,14 @@ def _put(kind: Kind, resource: Resource) -> tuple[str, ...]:
 
 
 def _tell_drift(change: Change, before: Owned | None) -> Change:
-    """Say which differences nobody declared: the value was applied once, and is still wished, but is not there any more."""
+    """Say which differences nobody declared: the value was applied once, and is still wished, but is not there any more.
+
+    Where an observation only says whether a wish holds, it is the wish that was applied that has to.
+    """
     if before is None:
         return change
-    drifted = [name for name in sorted(before.applied) if change.after.get(name) == before.applied[name] != change.before.get(name)]
+    wished, now = (change.after, change.before) if before.seen is None else (before.applied, before.seen)
+    drifted = any(wished.get(name) == value != now.get(name) for name, value in before.applied.items())
     return replace(change, because=(*change.because, "changed outside vitrify")) if drifted else change
 
 

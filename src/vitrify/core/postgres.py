@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import Dict, List, Mapping, Sequence
+from abc import abstractmethod
+from typing import Dict, List, Mapping, Sequence, Tuple
 
 from vitrify.core import due
 from vitrify.core.diagnostic import TargetFailed
 from vitrify.core.difference import Change
 from vitrify.core.digest import JSON
-from vitrify.core.resource import Address
+from vitrify.core.resource import MISSING, Address, Kind, Observation, Phase, Properties, Resource
 from vitrify.core.schema import Field, Problem, Type
 from vitrify.core.system import Command, System, Target
 
@@ -37,6 +38,41 @@ def identity(fields: Mapping[str, JSON]) -> str:
     """The name; with the server where that is not the usual one."""
     server = [f"{key}={fields[key]}" for key in ("socket", "port") if key in fields]
     return "@".join([str(fields["name"]), *([",".join(server)] if server else [])])
+
+
+class Held(Kind):
+    """Something that a PostgreSQL server holds under a name."""
+
+    phases = frozenset({Phase.LIVE})
+    short = "name"
+
+    @abstractmethod
+    def held(self, fields: Mapping[str, JSON], system: System) -> Properties:
+        """What the server says of it; TargetFailed where it cannot be asked."""
+
+    def identity(self, fields: Mapping[str, JSON]) -> str:
+        """The name, and the server."""
+        return identity(fields)
+
+    def observe(self, resource: Resource, system: System) -> Observation:
+        """What the server says of it; that it cannot be asked, where that is so."""
+        if not lives(system):
+            return Observation(resource.address, self.desired(resource))
+        try:
+            return Observation(resource.address, self.held(resource.fields, system))
+        except TargetFailed as error:
+            return Observation(resource.address, {**MISSING, "failed": error.diagnostics[0].summary})
+
+    def assumed(self, change: Change, earlier: Mapping[Address, Change]) -> str:
+        """The server may be about to be installed or started."""
+        return assumed(earlier) if "failed" in change.before else ""
+
+
+def unasked(change: Change) -> Tuple[str, ...]:
+    """That the server could not be asked, in words; empty where it could."""
+    if "failed" not in change.before:
+        return ()
+    return (f"the server cannot be asked ({change.before['failed']}): this will fail unless it runs by then",)
 
 
 def lives(system: System) -> bool:

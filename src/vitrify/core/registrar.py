@@ -217,8 +217,7 @@ class Files:
 
     def remove_group(self, name: str) -> None:
         """Its lines."""
-        row = self._before.group.find(name) or ()
-        first = [user[0] for user in self._before.passwd.rows if len(user) > 3 and user[3] == row[2]]
+        first = self._before.first_in(name)
         if first:
             raise TargetFailed(
                 f"the group {name} cannot be removed", why=f"it is the primary group of {first[0]}", hint="remove that first"

@@ -28,6 +28,8 @@ class Outcome:
     address: str
     outcome: str
     error: str = ""
+    besides: tuple[str, ...] = ()
+    """What came with it that the plan could not foresee, in words."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,8 @@ class Converged:
     outcomes: tuple[Outcome, ...]
     not_undone: tuple[str, ...] = ()
     """Addresses whose changes cannot be undone."""
+    stays: tuple[str, ...] = ()
+    """What an undo left in folders that its run had made, and those with it: paths that no before-image tells of."""
     seconds: float = 0.0
     health: str = ""
     """Why the batch that it was part of is not healthy; empty where it is, or nobody asked."""
@@ -52,6 +56,7 @@ class Converged:
             more,
             outcomes=(*self.outcomes, *more.outcomes),
             not_undone=(*self.not_undone, *more.not_undone),
+            stays=(*self.stays, *more.stays),
             seconds=self.seconds + more.seconds,
         )
 

@@ -165,6 +165,8 @@ class Kind(ABC):
     """Whether its paths belong to others as well, as the file does that a line stands in."""
     together: ClassVar[bool] = False
     """Whether changes of this kind that follow each other are made in one act, by `enact_all`."""
+    confined: ClassVar[bool] = False
+    """Whether a change writes its `affected` paths and nothing else: such changes are made one by one, but announced many at a time."""
     locks_out: ClassVar[bool] = False
     """Whether any change of this kind can cut the way by which the host is reached. `core.access` says so of paths and of services."""
     live_only: ClassVar[FrozenSet[str]] = frozenset()
@@ -252,6 +254,29 @@ class Kind(ABC):
 
         For kinds of which a server has few: each may look at all others.
         """
+        return ()
+
+    def opposed(self, resource: Resource, others: Mapping[Address, Resource]) -> Mapping[Address, str]:
+        """Which of the others cannot be as wished beside this one, and why: a declaration of both is refused."""
+        return {}
+
+    def hopeless(self, change: Change, earlier: Mapping[Address, Change]) -> str:
+        """Why this change cannot be made, by what was seen and by the earlier changes of the plan: a plan with it is refused.
+
+        "" where it may well be; what only may fail is told by `because`.
+        """
+        return ""
+
+    def rest(self, content: bytes, resource: Resource) -> bytes:
+        """A file that it `shares` without this resource's own part; the whole of it where a kind cannot tell its part from the rest."""
+        return content
+
+    def around(self, system: System) -> Mapping[str, str]:
+        """What else an act of this kind may change, name -> value: looked at before and after one that a plan could not foresee."""
+        return {}
+
+    def besides(self, changes: Sequence[Change], before: Mapping[str, str], after: Mapping[str, str]) -> Tuple[str, ...]:
+        """What of `around` changed that none of these changes told of, each in words: an apply reports it."""
         return ()
 
     def parts(self, resource: Resource) -> Tuple[str, ...]:

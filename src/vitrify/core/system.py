@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import IO, ContextManager, Mapping, Optional, Protocol, Sequence, Tuple, Union
 
-from vitrify.core.digest import JSONObject
+from vitrify.core.digest import PLAIN, JSONObject, digest_bytes
 
 
 class Target(Enum):
@@ -122,9 +122,6 @@ class System(Protocol):
     def digest(self, path: str, *, keyed: bool) -> str:
         """`sha256:…` of a file's content, or its keyed digest where it may hold a secret."""
 
-    def is_named(self, content: bytes, *, by: str) -> bool:
-        """Whether a digest, plain or keyed, is that of these bytes."""
-
     def keyed(self, content: bytes) -> str:
         """The keyed digest of a content, as of a secret that is one line among others."""
 
@@ -163,3 +160,8 @@ class System(Protocol):
 
     def facts(self) -> JSONObject:
         """What the target is: os, arch, hostname, python."""
+
+
+def digest_like(digest: str, content: bytes, system: System) -> str:
+    """The digest of a content, of the sort that this one is: plain, or keyed where it may be a secret's."""
+    return digest_bytes(content) if digest.startswith(PLAIN) else system.keyed(content)

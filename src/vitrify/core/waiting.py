@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import Dict, List, Mapping, Optional
+from abc import abstractmethod
+from typing import List, Mapping, Optional
 
 from vitrify.core.diagnostic import TargetFailed
 from vitrify.core.difference import Change
 from vitrify.core.digest import JSON
-from vitrify.core.resource import Address, Observation, Properties, Resource
+from vitrify.core.resource import Address, Kind, Observation, Phase, Properties, Resource
 from vitrify.core.schema import Field, Problem, Type
 from vitrify.core.system import Question, System, Target
 
@@ -34,28 +35,38 @@ def seconds(resource: Resource) -> float:
     return int(match.group(1)) * _SECONDS[match.group(2)] if match else 0.0
 
 
-def observed(resource: Resource, question: Question, system: System) -> Observation:
-    """Whether it is answered now; off a live host there is nobody to ask, which counts as wished."""
-    why = system.answered(question, within=0) if system.target is Target.HOST else ""
-    return Observation(resource.address, ANSWERED if not why else {**ANSWERED, "answered": False})
+class Barrier(Kind):
+    """A question that must be answered before anything written after it is done. Off a live host there is nobody to ask."""
 
+    phases = frozenset({Phase.LIVE})
 
-def wait(resource: Resource, question: Question, system: System) -> None:
-    """Wait until it is answered; TargetFailed with the last reason where it is not in time."""
-    if system.target is not Target.HOST:
-        return
-    within = seconds(resource)
-    why = system.answered(question, within=within)
-    if why:
-        raise TargetFailed(f"{resource.address} was waited for in vain", why=why, hint=f"{within:g} s were not enough: a longer `timeout`?")
+    @abstractmethod
+    def question(self, fields: Mapping[str, JSON]) -> Question:
+        """What is asked."""
 
+    def desired(self, resource: Resource) -> Properties:
+        """That it is answered."""
+        return {} if resource.absent else ANSWERED
 
-def heard(resource: Resource) -> Dict[Address, str]:
-    """All that it comes after: whenever one of these changes there is something to wait for again."""
-    return dict.fromkeys(resource.after, "wait")
+    def observe(self, resource: Resource, system: System) -> Observation:
+        """Ask once."""
+        why = system.answered(self.question(resource.fields), within=0) if system.target is Target.HOST else ""
+        return Observation(resource.address, ANSWERED if not why else {**ANSWERED, "answered": False})
 
+    def enact(self, change: Change, system: System) -> None:
+        """Ask until it is answered; TargetFailed with the last reason where it is not in time."""
+        resource, within = change.resource, seconds(change.resource)
+        why = system.answered(self.question(resource.fields), within=within) if system.target is Target.HOST else ""
+        if why:
+            raise TargetFailed(
+                f"{resource.address} was waited for in vain", why=why, hint=f"{within:g} s were not enough: a longer `timeout`?"
+            )
 
-def assumed(change: Change, earlier: Mapping[Address, Change]) -> str:
-    """That changes before it make the answer likely."""
-    last: Optional[Address] = next((address for address in reversed(list(earlier)) if address in change.resource.after), None)
-    return f"{last} is changed before" if last is not None and change.before.get("answered") is False else ""
+    def listens(self, resource: Resource) -> Mapping[Address, str]:
+        """All that it comes after: whenever one of these changes there is something to wait for again."""
+        return dict.fromkeys(resource.after, "wait")
+
+    def assumed(self, change: Change, earlier: Mapping[Address, Change]) -> str:
+        """That changes before it make the answer likely."""
+        last: Optional[Address] = next((address for address in reversed(list(earlier)) if address in change.resource.after), None)
+        return f"{last} is changed before" if last is not None and change.before.get("answered") is False else ""

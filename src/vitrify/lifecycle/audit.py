@@ -12,7 +12,7 @@ from vitrify.core.digest import JSON, JSONObject, digest_of
 from vitrify.core.drift import Audit, Class, Finding
 from vitrify.core.plan import Owned, Seen
 from vitrify.core.resource import MISSING, Address, Kinds, Resource
-from vitrify.lifecycle import record, upkeep
+from vitrify.lifecycle import left_over, record, upkeep
 from vitrify.lifecycle.mutable import DONE, scope, seen_from
 from vitrify.lifecycle.settings import from_json
 from vitrify.lifecycle.strangers import along
@@ -48,9 +48,15 @@ def _places(server: Server) -> tuple[Host, ...]:
 
 
 async def _look(server: Server, host: Host, world: World, *, full: bool) -> Audit:
-    if server.lifecycle is Lifecycle.MUTABLE:
-        return await audit_host(server, host, world, full=full)
-    return await audit_instances(server, host, world)
+    if server.lifecycle is not Lifecycle.MUTABLE:
+        return await audit_instances(server, host, world)
+    look = await audit_host(server, host, world, full=full)
+    if host != server.hosts[0] or not left_over.may_run(server.name, world):
+        return look
+    serving = await audit_instances(server, host, world)
+    # No apply of this server touches an instance any more: what is wrong with one is only told, until they are retired.
+    told = tuple(replace(finding, answer="report") for finding in serving.findings)
+    return replace(look, findings=(*look.findings, *told), instances=serving.instances)
 
 
 async def audit_host(server: Server, host: Host, world: World, *, full: bool) -> Audit:
@@ -146,11 +152,11 @@ def _resource_findings(server: Server, host: Host, seen: Seen, kinds: Kinds, *, 
         observation = seen.observations.get(owned.resource.address)
         if observation is None or owned.resource.address.kind not in kinds:
             continue
-        now = observation.properties
+        now = observation.properties if owned.seen is None else owned.seen
         drifted = [name for name in sorted(owned.applied) if not agrees(name, owned.applied, now)]
         if drifted:
             yield _drifted(server, host, owned, now, drifted)
-        elif _declared_otherwise(server, host, owned, kinds, now):
+        elif _declared_otherwise(server, host, owned, kinds, observation.properties):
             yield Finding(
                 server=server.name,
                 where=host.name,

@@ -58,6 +58,7 @@ async def plan(server: Server, host: Host, world: World) -> HostPlan:
             *server.notices,
             *await left_over.notices(server, host, world),
             *_notices(server.wishes(host), seen, world),
+            *_strange(decided.strange),
             *_warnings(decided.changes, host, world),
         ),
     )
@@ -73,6 +74,13 @@ def _warnings(changes: Sequence[Change], host: Host, world: World) -> Iterator[s
     seconds = allowed(changes, host, world)
     for warning in cutting(changes, world.kinds) if seconds else ():
         yield f"{warning}: the host takes it back by itself unless a new connection is let in within {seconds:g} s"
+
+
+def _strange(resources: Sequence[Resource]) -> Iterator[str]:
+    """What became of things whose kind was uninstalled here before they were taken away."""
+    for kind in sorted({resource.address.kind for resource in resources}):
+        names = ", ".join(str(resource.address) for resource in resources if resource.address.kind == kind)
+        yield f"the kind `{kind}` is not installed here any more: {names} left the declaration, and stays until it is"
 
 
 def _notices(wishes: Iterable[Resource], seen: Seen, world: World) -> Iterator[str]:
@@ -233,9 +241,8 @@ async def undo(server: str, host: Host, world: World, *, run: str = "", force: b
     failed = any(outcome.outcome == "failed" for outcome in outcomes)
     record.once(world.ledger, UNDO_FAILED if failed else UNDO_DONE, body, since=since)
     world.reached("undo-story.outcome")
-    skipped = answer.get("skipped")
-    not_undone = tuple(str(address) for address in skipped) if isinstance(skipped, list) else ()
-    return Converged(server, host.name, wanted, outcomes, not_undone=not_undone, seconds=world.clock.monotonic() - started)
+    not_undone, stays = (_texts(answer.get(name)) for name in ("skipped", "stays"))
+    return Converged(server, host.name, wanted, outcomes, not_undone, stays, seconds=world.clock.monotonic() - started)
 
 
 def _guests_of(run: str, known: JSONObject, world: World) -> Along:
@@ -316,7 +323,11 @@ def _intended(planned: HostPlan) -> list[JSON]:
 
 
 def _outcome(data: JSONObject) -> Outcome:
-    return Outcome(str(data["address"]), str(data["outcome"]), str(data.get("error") or ""))
+    return Outcome(str(data["address"]), str(data["outcome"]), str(data.get("error") or ""), _texts(data.get("besides")))
+
+
+def _texts(value: JSON) -> tuple[str, ...]:
+    return tuple(str(item) for item in value) if isinstance(value, list) else ()
 
 
 def _objects(answer: JSONObject, name: str) -> list[JSONObject]:

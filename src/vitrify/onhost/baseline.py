@@ -9,6 +9,7 @@ from vitrify.core import place
 from vitrify.core.digest import JSON, JSONObject, digest_of
 from vitrify.core.resource import Resource
 from vitrify.onhost.fingerprint import Known
+from vitrify.onhost.rests import Parts, parts_of, rest_of
 from vitrify.onhost.scope import Here
 from vitrify.onhost.sweep import Fingerprints, Sweep
 
@@ -21,6 +22,8 @@ class Baseline:
 
     folders: Tuple[str, ...] = ()
     entries: Mapping[str, Known] = field(default_factory=dict)
+    rests: Mapping[str, str] = field(default_factory=dict)
+    """Of files with parts that are held: the digest of what else was in them then."""
 
     @classmethod
     def remembered(cls, here: Here) -> Baseline:
@@ -28,15 +31,16 @@ class Baseline:
         data = here.memory.read(FILE) if here.memory.there() else None
         if data is None:
             return cls((), {})
-        folders, entries = data["folders"], data["entries"]
+        folders, entries, rests = data["folders"], data["entries"], data.get("rests", {})
         if not isinstance(folders, list) or not isinstance(entries, dict):
             raise TypeError("not a baseline")
-        return cls(tuple(str(folder) for folder in folders), {path: _known(row) for path, row in entries.items()})
+        known = {path: _known(row) for path, row in entries.items()}
+        return cls(tuple(map(str, folders)), known, {path: str(rest) for path, rest in rests.items()} if isinstance(rests, dict) else {})
 
     def keep(self, here: Here) -> None:
         """Make it durable."""
         rows: Dict[str, JSON] = {path: {"print": known.print, "seen": list(known.seen)} for path, known in self.entries.items()}
-        here.memory.write(FILE, {"folders": list(self.folders), "entries": rows})
+        here.memory.write(FILE, {"folders": list(self.folders), "entries": rows, "rests": dict(self.rests)})
 
     def within(self, folders: Iterable[str]) -> Dict[str, Known]:
         """The entries of these folders."""
@@ -92,6 +96,7 @@ class Keeper:
         self._here = here
         self._touched: Set[str] = set()
         self._taken_over: Dict[str, Tuple[str, ...]] = {}
+        self._shared: Set[str] = set()
 
     def sweep(self, folders: Iterable[str], known: Mapping[str, Known]) -> Fingerprints:
         """The folders as they are now."""
@@ -105,13 +110,14 @@ class Keeper:
     def taken_over(self, resource: Resource) -> None:
         """This was found as it is declared: whoever made it so, it is authorised now, and of its rights no more than is declared.
 
-        What only shares its file with others says nothing about the rest of that file.
+        What only shares its file with others says nothing about the rest of that file: see `move_on`.
         """
         kinds = self._here.context.kinds
         if resource.absent or resource.address.kind not in kinds:  # one from elsewhere, which nobody sends along any more
             return
         kind = kinds[resource.address.kind]
         if kind.shares:
+            self._shared.update(kind.owned_paths(resource))
             return
         wished = kind.desired(resource)
         kept = tuple(name for name, field_ in _RIGHTS.items() if "type" in wished and field_ not in wished)
@@ -121,9 +127,15 @@ class Keeper:
         """Whatever differs was changed by a command of ours, which cannot tell us what it does."""
         self.touched(differing(before, after))
 
-    def move_on(self, folders: Iterable[str]) -> Baseline:
-        """The baseline after this run, durable once this returns; folders that are new to it are recorded whole."""
+    def move_on(self, folders: Iterable[str], held: Iterable[Resource] = ()) -> Baseline:
+        """The baseline after this run, durable once this returns; folders that are new to it are recorded whole.
+
+        `held` are all that have a part in a file. A file in which such a part was taken over is authorised where nothing else in it
+        changed: the rest of it is what the baseline knows.
+        """
         old = Baseline.remembered(self._here)
+        parts = parts_of(self._here, held)
+        self._take_shared(old, parts)
         entries: Dict[str, Known] = dict(old.entries)
         paths: List[str] = [path for path in sorted(self._touched.union(self._taken_over)) if old.covers(path)]
         for path in paths:
@@ -134,9 +146,22 @@ class Keeper:
         new = [folder for folder in folders if not old.covers(folder)]
         for path, known in self.sweep(new, {}).items():
             entries.setdefault(path, known)
-        baseline = replace(old, folders=_outer((*old.folders, *new)), entries=dict(sorted(entries.items())))
+        told = {path for path in parts if path in entries and path not in old.entries}.union(paths)
+        rests = {**old.rests, **{path: rest_of(self._here, path, parts) for path in told}}
+        rests = {path: rest for path, rest in sorted(rests.items()) if rest and path in entries}
+        baseline = replace(old, folders=_outer((*old.folders, *new)), entries=dict(sorted(entries.items())), rests=rests)
         baseline.keep(self._here)
         return baseline
+
+    def _take_shared(self, old: Baseline, parts: Parts) -> None:
+        for path in self._shared - self._touched - self._taken_over.keys():
+            same = path in old.rests and old.rests[path] == rest_of(self._here, path, parts)
+            if same or (path in old.entries and not self._differs(path, old.entries[path])):
+                self._taken_over[path] = tuple(_RIGHTS)
+
+    def _differs(self, path: str, before: Known) -> bool:
+        now = Sweep(self._here.system, key=self._here.scope.key).at([path], now_ns=_now(self._here)).get(path)
+        return now is None or now.print != before.print
 
 
 _RIGHTS = {"mode": "mode", "uid": "owner", "gid": "group"}

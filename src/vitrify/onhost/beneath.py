@@ -201,6 +201,9 @@ class _Walk:
                 left, done = [*done[:-1], *left], []
                 self._up()
                 continue
+            if left and self._enter(part):
+                done.append(part)
+                continue
             target = self._link(part, (*done, part)) if left or follow else None
             if target is None and not left:
                 return Spot((*done, part), self._folders)
@@ -215,6 +218,18 @@ class _Walk:
             left, done = [*([] if target.startswith("/") else done), *onward, *left], []
             self._up()
         return Spot(tuple(done), self._folders)
+
+    def _enter(self, part: str) -> bool:
+        """Go on into a real folder at once, where there is one layer only; whatever else is there is looked at with more care."""
+        if len(self._roots) > 1 or self._folders[0] is None:
+            return False
+        try:
+            inner = os.open(part, OPEN_FOLDER, dir_fd=self._folders[0])
+        except OSError:
+            return False
+        self._up()
+        self._folders = (inner,)
+        return True
 
     def _down(self, part: str) -> None:
         inner = descend(self._folders, part)

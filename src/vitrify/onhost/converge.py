@@ -11,19 +11,22 @@ from vitrify.core.digest import JSON, JSONObject
 from vitrify.core.event import Event, Stage
 from vitrify.core.resource import Address, Resource, Sureness
 from vitrify.onhost import runs as told
+from vitrify.onhost.acts import acts
 from vitrify.onhost.baseline import Baseline, Keeper, managed_folders
-from vitrify.onhost.change import carry_out, listeners
+from vitrify.onhost.change import Work, carry_out, left_open, listeners, outcome_record
 from vitrify.onhost.context import Context
 from vitrify.onhost.dead_man import arm, armed, need_timer, seconds_of
 from vitrify.onhost.images import Images
 from vitrify.onhost.journal import Journal, Keep, all_runs, forget_old
 from vitrify.onhost.memory import Holder
-from vitrify.onhost.observe import Look, holds, look, observe, observed, settled
+from vitrify.onhost.observe import Look, holds, look, observe, observed
 from vitrify.onhost.ownership import Holding, Ownership
 from vitrify.onhost.runs import Run, Step, identity
 from vitrify.onhost.scope import Here, objects
 from vitrify.onhost.strangers import forget_unused
 from vitrify.onhost.undo import leave_undos, undo
+
+_SKIPPED: JSONObject = {"outcome": "skipped", "error": ""}
 
 
 @dataclass(frozen=True)
@@ -116,6 +119,7 @@ class _Enactment:
         self._run = seen.unfinished or self._new_run()
         self._journal = Journal(here.memory, self._run.id, here.context.reached)
         self._number = max((step.number for step in self._run.steps), default=0)
+        self._new_folders = {folder for step in self._run.steps for folder in step.new_folders}
 
     def go(self) -> JSONObject:
         """Begin or continue, change by change, and end."""
@@ -133,21 +137,20 @@ class _Enactment:
             arm(self._here, self._run.id, self._request.dead_man)
         ownership = self._seen.ownership
         self._hold(ownership)
-        results, failed = [], False
-        for group in self._groups():
+        results: List[JSONObject] = []
+        failed = False
+        for group in acts(self._request.changes, self._here.context.kinds, wished=self._wished):
             ended = {} if failed else self._together(group, ownership)
-            failed = failed or any(outcome == "failed" for outcome, _ in ended.values())
-            for change in group:
-                outcome, error = ended.get(change.resource.address, ("skipped", ""))
-                results.append({"address": str(change.resource.address), "outcome": outcome, "error": error})
-        baseline = self._keeper.move_on(self._folders)
+            failed = failed or any(end["outcome"] == told.FAILED for end in ended.values())
+            results += [{"address": str(one.resource.address), **ended.get(one.resource.address, _SKIPPED)} for one in group]
+        baseline = self._keeper.move_on(self._folders, (holding.resource for holding in ownership))
         ownership.keep(self._here.memory)
         self._here.context.reached("run.act")
         self._journal.append({"record": "end", "at": self._now(), "outcome": told.FAILED if failed else told.DONE})
         self._here.context.reached("run.outcome")
-        forget_old(self._here.memory, all_runs(self._here.memory), self._request.keep)
+        kept = forget_old(self._here.memory, all_runs(self._here.memory), self._request.keep)
         held = ((holding.project, holding.server, holding.resource.address.kind) for holding in ownership)
-        forget_unused(self._here.memory, held=held, runs=(run.kinds for run in all_runs(self._here.memory)))
+        forget_unused(self._here.memory, held=held, runs=(run.kinds for run in kept))
         answered: List[JSON] = [dict(result) for result in results]
         return {"run": self._run.id, "results": answered, "baseline": baseline.digest, "armed": [*armed(self._here)]}
 
@@ -177,21 +180,8 @@ class _Enactment:
 
     def _settle(self) -> None:
         """Write down how the steps ended that a killed process could not, and take away what it left behind."""
-        for step in settled(self._here, self._run):
-            paths = [image.path for image in step.before]
-            self._images.clear(image.path for image in step.before)
-            after = [self._images.take(path, keep=False) for path in paths]
-            self._journal.append(
-                {
-                    "record": "outcome",
-                    "step": step.number,
-                    "outcome": step.outcome,
-                    "left": step.left,
-                    "error": "",
-                    "after": [image.to_json() for image in after],
-                    "times": dict(self._images.folders(paths)),
-                }
-            )
+        for step in left_open(self._here, self._images, self._run):
+            self._journal.append(outcome_record(step))
         for step in self._run.steps:
             self._keeper.touched(image.path for image in step.before)
         for held in self._run.held:
@@ -224,37 +214,23 @@ class _Enactment:
                 key = (self._run.project, self._run.server, str(entry["address"]))
                 ownership.put(key, after if isinstance(after, dict) else None)
 
-    def _groups(self) -> List[List[Change]]:
-        """The changes in order, those in one list that are made in one act."""
-        groups: List[List[Change]] = []
-        for change in self._request.changes:
-            joins = bool(groups) and self._act_of(groups[-1][0]) == self._act_of(change) != ()
-            if joins:
-                groups[-1].append(change)
-            else:
-                groups.append([change])
-        return groups
-
-    def _act_of(self, change: Change) -> Tuple[object, ...]:
-        """Equal for neighbours that go together; empty for whatever is made alone."""
-        name = change.resource.address.kind
-        leaving = change.resource.address not in self._wished
-        return (name, change.action is Action.REMOVE, leaving) if self._here.context.kinds[name].together else ()
-
-    def _together(self, group: Sequence[Change], ownership: Ownership) -> Dict[Address, Tuple[str, str]]:
-        """Make these changes in one act; returns how each ended, and why not well."""
-        ended: Dict[Address, Tuple[str, str]] = {}
+    def _together(self, group: Sequence[Change], ownership: Ownership) -> Dict[Address, JSONObject]:
+        """Make these changes under one announcement; returns how each ended, why not well, and what else was changed."""
+        ended: Dict[Address, JSONObject] = {}
         due: List[Change] = []
         for change in group:
             if self._done_before(change) or self._kept_by_others(change, ownership):
-                ended[change.resource.address] = ("done", "")
+                ended[change.resource.address] = {"outcome": told.DONE, "error": ""}
             else:
                 due.append(change)
         for step in self._act(due, ownership) if due else ():
             ownership.follow(self._run, step)
             self._keeper.touched(image.path for image in step.before)
-            self._say(step.change, Stage.FAILED if step.error else Stage.DONE, step.error)
-            ended[step.change.resource.address] = (step.outcome, step.error)
+            self._new_folders.update(step.new_folders)
+            if step.outcome != told.SKIPPED:
+                self._say(step.change, Stage.FAILED if step.error else Stage.DONE, step.error)
+            besides: JSONObject = {"besides": list(step.besides)} if step.besides else {}
+            ended[step.change.resource.address] = {"outcome": step.outcome, "error": step.error, **besides}
         return ended
 
     def _kept_by_others(self, change: Change, ownership: Ownership) -> bool:
@@ -269,17 +245,18 @@ class _Enactment:
         return True
 
     def _act(self, changes: Sequence[Change], ownership: Ownership) -> Tuple[Step, ...]:
-        for change in changes:
-            self._say(change, Stage.STARTED)
-            self._owe(change)
         opaque = changes[0].sureness is Sureness.OPAQUE and bool(self._folders)
         before = self._keeper.sweep(self._folders, Baseline.remembered(self._here).entries) if opaque else {}
         steps = tuple(self._step(change, ownership) for change in changes)
-        leaving = changes[0].resource.address not in self._wished
-        steps = carry_out(self._here, self._journal, self._images, steps, leaving=leaving)
+        work = Work(self._begin_one, leaving=changes[0].resource.address not in self._wished)
+        steps = carry_out(self._here, self._journal, self._images, steps, work=work)
         if opaque:
             self._keeper.compare(before, self._keeper.sweep(self._folders, before))
         return steps
+
+    def _begin_one(self, change: Change) -> None:
+        self._say(change, Stage.STARTED)
+        self._owe(change)
 
     def _step(self, change: Change, ownership: Ownership) -> Step:
         self._number += 1
@@ -292,7 +269,13 @@ class _Enactment:
             owned=holding.to_json() if holding else None,
             before=(),
             times={},
+            inside=self._inside(change),
         )
+
+    def _inside(self, change: Change) -> Dict[str, Tuple[str, ...]]:
+        """What the folders of this run hold before an act that may put anything into them: an undo is to know it from a stranger's."""
+        known = change.sureness is not Sureness.OPAQUE and self._here.context.kinds[change.resource.address.kind].affected(change)
+        return {} if known else {folder: tuple(self._here.system.names(folder)) for folder in sorted(self._new_folders)}
 
     def _inherits(self, resource: Resource) -> bool:
         """Whether vitrify created a part of this under another address, which it had before: it goes with this one from now on."""

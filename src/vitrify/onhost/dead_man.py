@@ -48,9 +48,13 @@ _TIMER = """\
 [Unit]
 Description=Take back run {run} unless it is confirmed
 [Timer]
-OnActiveSec={seconds:.3f}
+{elapses}
 AccuracySec=100ms
 """
+TRIES = 15
+"""So often an undo that fails is begun, before the next start of the machine begins anew."""
+FIRST_WAIT = 5.0
+"""Seconds between the first two tries; each further wait is twice the one before, which makes a day in all."""
 
 
 def seconds_of(arguments: JSONObject) -> float:
@@ -79,7 +83,7 @@ def arm(here: Here, run: str, seconds: float, *, running: str = "") -> None:
     here.memory.write(f"{_name(run)}.json", {"call": "undo", "arguments": _arguments(here, run)})
     texts = {
         f"{UNITS}/{_name(run)}.service": _SERVICE.format(run=run, words=" ".join(map(unit.argument, words)), again=AGAIN),
-        f"{UNITS}/{_name(run)}.timer": _TIMER.format(run=run, seconds=seconds),
+        f"{UNITS}/{_name(run)}.timer": _TIMER.format(run=run, elapses="\n".join(f"OnActiveSec={after:.3f}" for after in _elapses(seconds))),
     }
     for path, text in texts.items():
         here.system.write(path, text.encode(), attributes=Attributes(mode="0644"))
@@ -89,6 +93,11 @@ def arm(here: Here, run: str, seconds: float, *, running: str = "") -> None:
     here.system.make_link(f"{WANTS}/{_name(run)}.timer", to=f"{UNITS}/{_name(run)}.timer")
     systemctl.tell(here.system, "daemon-reload")
     systemctl.tell(here.system, "restart", f"{_name(run)}.timer")
+
+
+def _elapses(seconds: float) -> List[float]:
+    """When to try: told to systemd from the beginning, as a try that fails may not be able to write, or may not end by itself."""
+    return [seconds + FIRST_WAIT * (2**tried - 1) for tried in range(TRIES)]
 
 
 def _name(run: str) -> str:
@@ -192,7 +201,7 @@ def alone(path: str, kinds: Kinds) -> int:
         whole = _undone(Here.at(context, arguments), str(arguments["run"]))
         sys.stderr.write(f"taken back{'' if whole else ' in part'}: {json.dumps(ended.get('results'))}\n")
         if not whole:
-            return 1  # what it needs stays: the next start of the machine tries once more
+            return 1  # what it needs stays, and so does the timer: it tries once more
     disarm(Here.at(context, arguments), str(arguments["run"]))
     return 0
 

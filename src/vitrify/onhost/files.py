@@ -43,7 +43,8 @@ def forget(_: str, __: os.stat_result) -> None:
     """Nobody needs to know what was copied up."""
 
 
-_SYNCED_ONE_BY_ONE = 16
+SYNCED_ONE_BY_ONE = 16
+"""So many files are synced each by itself; of more the whole file system is, once."""
 
 
 class Files:
@@ -57,7 +58,7 @@ class Files:
 
     def settle(self) -> None:
         """Make durable what was written since the last time: called at the end of each change, before its outcome is noted."""
-        if self._durable and self._synced > _SYNCED_ONE_BY_ONE:
+        if self._durable and self._synced > SYNCED_ONE_BY_ONE:
             sync_all(self._beneath.layers[0])
         self._synced = 0
 
@@ -65,7 +66,7 @@ class Files:
         # A few files are synced one by one. Of a large tree the rest waits for `settle`: a thousand syncs take ten seconds, one
         # takes as long as the data does. A power cut before it leaves an intent without outcome, and the change is made again.
         self._synced += 1
-        if self._durable and self._synced <= _SYNCED_ONE_BY_ONE:
+        if self._durable and self._synced <= SYNCED_ONE_BY_ONE:
             os.fsync(descriptor)
 
     @contextmanager

@@ -9,7 +9,7 @@ import os
 import stat
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Dict, Iterable, Mapping, Optional, Tuple
+from typing import Dict, Iterable, List, Mapping, Optional, Tuple
 
 from vitrify.core import place
 from vitrify.core.digest import JSONObject
@@ -104,9 +104,10 @@ class Images:
     def __init__(self, system: Rooted, memory: Memory) -> None:
         self._system = system
         self._memory = memory
+        self._laid: List[str] = []
 
     def take(self, path: str, *, keep: bool) -> Image:
-        """The path as it is now; with `keep` its content is made durable first."""
+        """The path as it is now; with `keep` its content is copied, and kept once this was `settled`."""
         with told(f"{path} cannot be looked at"), suppress(FileNotFoundError, NotADirectoryError), self._system.beneath.at(path) as spot:
             entry = spot.entry()
             if entry is not None:
@@ -146,10 +147,16 @@ class Images:
             os.close(descriptor)
 
     def _keep(self, digest: str, descriptor: int) -> None:
-        if os.path.exists(self._memory.path("before", digest)):
+        if digest in self._laid or os.path.exists(self._memory.path("before", digest)):
             return
         os.lseek(descriptor, 0, os.SEEK_SET)
-        self._memory.put(("before", digest), lambda target: copy(descriptor, target))
+        self._memory.lay("before", digest, lambda target: copy(descriptor, target))
+        self._laid.append(digest)
+
+    def settle(self) -> None:
+        """What was taken to be kept is durable once this returns: called before anything is announced that may need it."""
+        self._memory.settle("before", self._laid)
+        self._laid.clear()
 
     def put_back(self, before: Iterable[Image]) -> None:
         """Make these paths as they were; outermost first, as a kind names them. Times of folders are the caller's."""
@@ -224,6 +231,12 @@ class Images:
         finally:
             os.close(source)
 
+    def added(self, inside: Mapping[str, Iterable[str]]) -> Tuple[str, ...]:
+        """The paths in these folders that are there now beside those of these names."""
+        there = [folder for folder in inside if self.take(folder, keep=False).type == "directory"]
+        found = {folder: sorted({*self._system.names(folder)}.difference(inside[folder])) for folder in there}
+        return tuple(f"{folder.rstrip('/')}/{name}" for folder, names in found.items() for name in names)
+
     # -- the times of folders, and what a killed process left in them -----------------------------------------------
 
     def folders(self, paths: Iterable[str]) -> Dict[str, int]:
@@ -234,6 +247,22 @@ class Images:
             for folder, follow in ((path.rstrip("/").rpartition("/")[0] or "/", True), (path, False)):
                 if folder not in found:
                     self._note_time(folder, found, follow=follow)
+        return found
+
+    def times(self, steps: Iterable[Tuple[Image, ...]]) -> List[Dict[str, int]]:
+        """The same for paths that were just looked at, step by step; what several steps share is looked at once."""
+        seen: Dict[str, Dict[str, int]] = {}
+        found: List[Dict[str, int]] = []
+        for images in steps:
+            times: Dict[str, int] = {}
+            for image in images:
+                above = image.path.rstrip("/").rpartition("/")[0] or "/"
+                if above not in seen:
+                    self._note_time(above, seen.setdefault(above, {}), follow=True)
+                times.update(seen[above])
+                if image.type == "directory":
+                    times[image.path] = image.mtime_ns
+            found.append(times)
         return found
 
     def _note_time(self, folder: str, found: Dict[str, int], *, follow: bool) -> None:

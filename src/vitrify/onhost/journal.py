@@ -122,12 +122,13 @@ class Keep:
         return cls(runs=runs) if isinstance(runs, int) and runs > 0 else cls()
 
 
-def forget_old(memory: Memory, runs: Iterable[Run], keep: Keep) -> None:
-    """Drop what is beyond the runs to keep, with all that is older, and the contents that only those needed.
+def forget_old(memory: Memory, runs: Iterable[Run], keep: Keep) -> Tuple[Run, ...]:
+    """Drop what is beyond the runs to keep, with all that is older, and the contents that only those needed; returns what stays.
 
     The newest run of a server always stays.
     """
     dropped: List[Run] = []
+    kept: List[Run] = []
     full: Set[Tuple[str, str]] = set()
     count: Dict[Tuple[str, str], int] = {}
     needed: Dict[str, int] = {}
@@ -135,12 +136,13 @@ def forget_old(memory: Memory, runs: Iterable[Run], keep: Keep) -> None:
     for run in newest_first(runs):
         server = (run.project, run.server)
         count[server] = count.get(server, 0) + 1
-        wanted = {image.digest: sizes.get(image.digest, 0) for step in run.steps for image in step.before if image.digest}
+        wanted = {image.digest: sizes.get(image.digest, 0) for step in run.made for image in step.before if image.digest}
         beyond = count[server] > keep.runs or sum({**needed, **wanted}.values()) > keep.bytes
         if run.ended and count[server] > 1 and (beyond or server in full):
             dropped.append(run)
             full.add(server)
         else:
+            kept.append(run)
             needed.update(wanted)
     for run in dropped:
         shutil.rmtree(memory.path("runs", run.id), ignore_errors=True)
@@ -148,6 +150,7 @@ def forget_old(memory: Memory, runs: Iterable[Run], keep: Keep) -> None:
         if name not in needed:
             with suppress(FileNotFoundError):
                 os.unlink(memory.path("before", name))
+    return tuple(kept)
 
 
 def _sizes(folder: str) -> Dict[str, int]:

@@ -9,13 +9,13 @@ import stat
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Callable, Dict, Iterator, Mapping, Optional, Tuple
+from typing import Callable, Dict, Iterator, Mapping, Optional, Sequence, Tuple
 
 from vitrify.core.diagnostic import Busy, Denied, IntegrityFailed, TargetFailed
 from vitrify.core.digest import JSON, JSONObject
 from vitrify.onhost.faults import told
-from vitrify.onhost.files import TEMPORARY, write
-from vitrify.onhost.record import sync_folder
+from vitrify.onhost.files import SYNCED_ONE_BY_ONE, TEMPORARY, sync_all, write
+from vitrify.onhost.record import sync_file, sync_folder
 
 FORMAT = 1
 PATIENCE = 5.0
@@ -129,6 +129,30 @@ class Memory:
                 os.close(descriptor)
             os.replace(temporary, path)
             sync_folder(folder)
+
+    def lay(self, folder: str, name: str, fill: Callable[[int], None]) -> None:
+        """Write a new file of a folder in here under another name: it has its own, and is durable, once it was `settled`."""
+        temporary = self.path(folder, TEMPORARY + name)
+        with told(f"{temporary} cannot be written"):
+            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | _OWN, 0o600)
+            try:
+                fill(descriptor)
+            finally:
+                os.close(descriptor)
+
+    def settle(self, folder: str, names: Sequence[str]) -> None:
+        """Make what was laid durable, all at once, and give it its names."""
+        place = self.path(folder)
+        with told(f"{place} cannot be written"):
+            if len(names) > SYNCED_ONE_BY_ONE:
+                sync_all(place)
+            else:
+                for name in names:
+                    sync_file(os.path.join(place, TEMPORARY + name))
+            for name in names:
+                os.replace(os.path.join(place, TEMPORARY + name), os.path.join(place, name))
+            if names:
+                sync_folder(place)
 
     @contextmanager
     def held(self, holder: Holder, clock: Callable[[], float], *, patience: float = PATIENCE) -> Iterator[None]:

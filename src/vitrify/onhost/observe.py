@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Dict, Iterable, List, Optional, Sequence, Tuple
+from dataclasses import dataclass, field, replace
+from typing import Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
 
 from vitrify.core.difference import Change, agrees
 from vitrify.core.digest import JSON, JSONObject, digest_of
@@ -25,6 +25,8 @@ class Look:
     runs: Tuple[Run, ...]
     """Of this server, the youngest first."""
     unfinished: Optional[Run]
+    former: Mapping[Address, Properties] = field(default_factory=dict)
+    """What holdings look like as they were applied, where their observation is about another wish and would not tell."""
 
     def expectation(self) -> str:
         """The digest that a plan rests on: `vitrify.core.plan.expectation` says the same on the other side."""
@@ -43,7 +45,9 @@ class Look:
         """What others hold as well is not ours to remove: to a plan it looks adopted."""
         others = self.ownership.others(holding.key)
         names: List[JSON] = [f"{other.project}/{other.server}" for other in others]
-        return {**holding.to_json(), "created": holding.created and not others, "claimed_by": names}
+        former = self.former.get(holding.resource.address)
+        seen: JSONObject = {} if former is None else {"seen": dict(former)}
+        return {**holding.to_json(), "created": holding.created and not others, "claimed_by": names, **seen}
 
 
 def observe(context: Context, arguments: JSONObject) -> JSONObject:
@@ -67,7 +71,20 @@ def look(here: Here, resources: Iterable[Resource]) -> Look:
     for holding in holdings:
         wished.setdefault(holding.resource.address, holding.resource)
     observations = observed_all(here, tuple(wished.values()))
-    return Look(observations, holdings, ownership, runs, unfinished)
+    return Look(observations, holdings, ownership, runs, unfinished, _former(here, holdings, wished))
+
+
+def _former(here: Here, holdings: Iterable[Holding], wished: Mapping[Address, Resource]) -> Dict[Address, Properties]:
+    """Of a part of a file an observation says only whether it is as wished: where the wish changed, the former one is asked for too."""
+    asked = [holding.resource for holding in holdings if _hides(here, holding.resource, wished[holding.resource.address])]
+    return {seen.address: seen.properties for seen in observed_all(here, asked)}
+
+
+def _hides(here: Here, held: Resource, wish: Resource) -> bool:
+    if held.fields == wish.fields or wish.absent:
+        return False
+    kind = here.context.kinds[wish.address.kind]
+    return kind.shares and kind.desired(held) == kind.desired(wish)
 
 
 def observed(here: Here, resource: Resource) -> Observation:

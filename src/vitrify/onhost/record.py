@@ -27,6 +27,15 @@ def write_whole(path: str, content: bytes, *, mode: int = 0o600) -> None:
     sync_folder(os.path.dirname(path) or ".")  # noqa: PTH120  the same
 
 
+def sync_file(path: str) -> None:
+    """Make the content of this file durable."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def sync_folder(path: str) -> None:
     """Make names in this folder durable: after a power cut a rename alone may be lost."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import IO, Callable, ContextManager, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from vitrify.core.diagnostic import IntegrityFailed, TargetFailed
-from vitrify.core.digest import KEYED, PLAIN, JSONObject, digest_bytes, keyed_digest
-from vitrify.core.system import Attributes, Command, Completed, Content, Fetch, Question, Stat, Target
+from vitrify.core.digest import KEYED, PLAIN, JSONObject, keyed_digest
+from vitrify.core.system import Attributes, Command, Completed, Content, Fetch, Question, Stat, Target, digest_like
 from vitrify.onhost.accounts import Accounts
 from vitrify.onhost.beneath import Beneath, Entry, Spot
 from vitrify.onhost.faults import failed, told
@@ -115,10 +115,6 @@ class Rooted:
             finally:
                 os.close(descriptor)
 
-    def is_named(self, content: bytes, *, by: str) -> bool:
-        """Whether a digest, plain or keyed, is that of these bytes."""
-        return (keyed_digest(content, key=self._around.key) if by.startswith(KEYED) else digest_bytes(content)) == by
-
     def names(self, path: str) -> Tuple[str, ...]:
         """The names in a folder, sorted."""
         with told(f"the folder {path} cannot be read"):
@@ -214,7 +210,7 @@ class Rooted:
     def blob(self, digest: str) -> bytes:
         """The content of this digest, from the control machine; what does not match its digest is refused."""
         content = self._around.blob(digest)
-        if not self.is_named(content, by=digest):
+        if digest_like(digest, content, self) != digest:
             raise IntegrityFailed(
                 "a content is not what its digest says", why=f"{digest} was asked for", hint="plan again: a file may have changed"
             )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field, replace
-from typing import Callable, Dict, Iterable, List, Mapping, Optional, Tuple
+from typing import Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
 
 from vitrify.core.difference import Change
 from vitrify.core.digest import JSON, JSONObject, digest_of
@@ -16,7 +16,7 @@ from vitrify.onhost.memory import damaged, refuse_newer
 WHOLE, PART, NOTHING = "whole", "part", "nothing"
 """How much of a change is in place after its step."""
 
-DONE, FAILED, INTERRUPTED = "done", "failed", "interrupted"
+DONE, FAILED, INTERRUPTED, SKIPPED = "done", "failed", "interrupted", "skipped"
 
 
 @dataclass(frozen=True)
@@ -43,11 +43,17 @@ class Step:
     before: Tuple[Image, ...]
     times: Mapping[str, int]
     """When the folders around were last written to before."""
+    inside: Mapping[str, Tuple[str, ...]] = field(default_factory=dict)
+    """Of an act whose paths nobody knows beforehand: the folders that its run had made, and what was in them before."""
     outcome: str = ""
     left: str = ""
     error: str = ""
     after: Tuple[Image, ...] = ()
     times_after: Mapping[str, int] = field(default_factory=dict)
+    made: Tuple[str, ...] = ()
+    """What it put into those folders."""
+    besides: Tuple[str, ...] = ()
+    """What else its act changed and no plan could foresee, in words; of several steps in one act the first has it. Not written down."""
     undoing: bool = False
     resetting: Tuple[str, ...] = ()
     """The folders whose times the undo under way will set back."""
@@ -57,6 +63,12 @@ class Step:
     def pending(self) -> bool:
         """Whether nobody wrote down how the step ended."""
         return not self.outcome
+
+    @property
+    def new_folders(self) -> Tuple[str, ...]:
+        """The folders that it made."""
+        missing = {image.path for image in self.before if image.missing}
+        return tuple(image.path for image in self.after if image.type == "directory" and image.path in missing)
 
     @property
     def identity(self) -> str:
@@ -96,9 +108,14 @@ class Run:
         """done, failed, interrupted, unfinished or undone."""
         return "undone" if self.undone else self.ended or "unfinished"
 
+    @property
+    def made(self) -> Tuple[Step, ...]:
+        """The steps that were not passed over."""
+        return tuple(step for step in self.steps if step.outcome != SKIPPED)
+
     def summary(self) -> JSONObject:
         """One row of `status`."""
-        found: JSONObject = {"run": self.id, "by": self.by, "at": self.at, "state": self.state, "changes": len(self.steps)}
+        found: JSONObject = {"run": self.id, "by": self.by, "at": self.at, "state": self.state, "changes": len(self.made)}
         return {**found, "kinds": [reference.name for reference in self.kinds]} if self.kinds else found
 
 
@@ -168,6 +185,7 @@ def _intent(number: int, record: JSONObject) -> Step:
         owned=_optional(record["owned"]),
         before=_images(record["before"]),
         times=_times(record["times"]),
+        inside={folder: _names(names) for folder, names in _object(record.get("inside", {})).items()},
     )
 
 
@@ -179,6 +197,7 @@ def _outcome(step: Step, record: JSONObject) -> Step:
         error=str(record["error"]),
         after=_images(record["after"]),
         times_after=_times(record["times"]),
+        made=_names(record.get("made", [])),
     )
 
 
@@ -221,8 +240,25 @@ def _images(data: JSON) -> Tuple[Image, ...]:
     return tuple(Image.from_json(_object(item)) for item in _list(data))
 
 
+def _names(data: JSON) -> Tuple[str, ...]:
+    return tuple(str(name) for name in _list(data))
+
+
 def _times(data: JSON) -> Dict[str, int]:
     return {path: int(str(stamp)) for path, stamp in _object(data).items()}
+
+
+def in_a_row(steps: Sequence[Step]) -> Tuple[Step, ...]:
+    """Steps that were looked at together, each with the folders' times that an undo finds once it has taken back the one after it.
+
+    Together they were announced, so all have the times before the first; only of the last that touches a folder did it stay as found.
+    """
+    found: List[Step] = []
+    following: Dict[str, int] = {}
+    for step in reversed(steps):
+        found.append(replace(step, times_after={**step.times_after, **{at: following[at] for at in step.times_after if at in following}}))
+        following.update(step.times)
+    return tuple(reversed(found))
 
 
 def last_left(steps: Iterable[Step]) -> Dict[str, Image]:

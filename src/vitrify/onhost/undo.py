@@ -10,12 +10,12 @@ from vitrify.core.diagnostic import Denied, UsageInvalid
 from vitrify.core.digest import JSON, JSONObject
 from vitrify.core.event import Event, Stage
 from vitrify.onhost.baseline import Keeper
-from vitrify.onhost.change import attempt, listeners
+from vitrify.onhost.change import attempt, left_open, listeners, outcome_record
 from vitrify.onhost.context import Context
 from vitrify.onhost.images import Image, Images
 from vitrify.onhost.journal import Journal, all_runs
 from vitrify.onhost.memory import Holder
-from vitrify.onhost.observe import holds, observed, settled
+from vitrify.onhost.observe import holds, observed
 from vitrify.onhost.ownership import Ownership
 from vitrify.onhost.runs import DONE, FAILED, INTERRUPTED, WHOLE, Run, Step, last_left
 from vitrify.onhost.scope import Here
@@ -61,20 +61,8 @@ def _end(here: Here, run: Run) -> Run:
     if run.ended:
         return run
     journal, images = Journal(here.memory, run.id, here.context.reached), Images(here.system, here.memory)
-    for step in settled(here, run):
-        images.clear(image.path for image in step.before)
-        paths = [image.path for image in step.before]
-        journal.append(
-            {
-                "record": "outcome",
-                "step": step.number,
-                "outcome": step.outcome,
-                "left": step.left,
-                "error": "",
-                "after": [images.take(path, keep=False).to_json() for path in paths],
-                "times": dict(images.folders(paths)),
-            }
-        )
+    for step in left_open(here, images, run):
+        journal.append(outcome_record(step))
     ownership = Ownership.remembered(here.memory, all_runs(here.memory))
     ownership.keep(here.memory)
     journal.append({"record": "end", "at": round(here.context.clock(), 3), "outcome": INTERRUPTED})
@@ -113,10 +101,10 @@ class _Undoing:
         self._images = Images(here.system, here.memory)
         self._journal = Journal(here.memory, run.id, here.context.reached)
         kinds = here.context.kinds
-        undoable = {step.number: kinds[step.change.resource.address.kind].undoable(step.change) for step in run.steps}
-        self._listeners = listeners((step.wish for step in run.steps), kinds)
-        self._steps = tuple(step for step in reversed(run.steps) if undoable[step.number] and not step.undone)
-        self._skipped = tuple(str(step.change.resource.address) for step in run.steps if not undoable[step.number])
+        undoable = {step.number: kinds[step.change.resource.address.kind].undoable(step.change) for step in run.made}
+        self._listeners = listeners((step.wish for step in run.made), kinds)
+        self._steps = tuple(step for step in reversed(run.made) if undoable[step.number] and not step.undone)
+        self._skipped = tuple(str(step.change.resource.address) for step in run.made if not undoable[step.number])
 
     def go(self, *, by: str) -> JSONObject:
         """Refuse, or put everything back."""
@@ -144,7 +132,14 @@ class _Undoing:
         if whole:
             self._journal.append({"record": "undo.end", "outcome": DONE})
         self._here.context.reached("undo-run.outcome")
-        return {"run": self._run.id, "results": results, "skipped": list(self._skipped)}
+        return {"run": self._run.id, "results": results, "skipped": list(self._skipped), "stays": [*self._stays()]}
+
+    def _stays(self) -> Iterator[str]:
+        """What is in the folders that the run made and that could not go because of it."""
+        for folder in sorted({folder for step in self._run.steps for folder in step.new_folders}):
+            stat = self._here.system.stat(folder)
+            if stat is not None and stat.type == "directory":
+                yield from (f"{folder}/{name}" for name in self._here.system.names(folder))
 
     def _each(self, steps: Sequence[Step]) -> Dict[int, str]:
         """Take back these, one after the other; number of the step -> why it could not be, "" where it was."""
@@ -245,6 +240,7 @@ class _Undoing:
     def _foreign(self, folder: str, left: Dict[str, Image]) -> Iterator[_Conflict]:
         """What somebody put into a folder that will have to go."""
         ours: Set[str] = {path for path, image in left.items() if not image.missing}
+        ours.update(path for step in self._run.steps for path in step.made)
         for name in self._here.system.names(folder):
             path = f"{folder.rstrip('/')}/{name}"
             if path not in ours:

@@ -37,7 +37,7 @@ def _equal(one: Compiled, other: Compiled) -> bool:
 
 
 def fights(found: Iterable[Compiled], kinds: Kinds, problems: Problems) -> None:
-    """Note each file that two resources would write: neither leaves it as the other wants it, so every apply would change it again."""
+    """Note each file that two resources would write, and whatever else cannot be as two of them want it: no apply would ever be done."""
     present = [(one, one.resource) for one in found if one.resource]
     owners: dict[str, Compiled] = {}
     for one, resource in present:
@@ -46,6 +46,7 @@ def fights(found: Iterable[Compiled], kinds: Kinds, problems: Problems) -> None:
             if other is not one:
                 hint = "leave the path to one of them"
                 problems.add(f"`{one.address}` writes {path}, and so does `{other.address}`", one.wish.at, why=_place(other), hint=hint)
+    _opposed(present, kinds, problems)
     for one, resource in present:
         whole = owners.get(str(resource.fields.get("path"))) if kinds[resource.address.kind].shares else None
         if whole:
@@ -56,6 +57,17 @@ def fights(found: Iterable[Compiled], kinds: Kinds, problems: Problems) -> None:
                 why=_place(whole),
                 hint=f"put the line into what `{whole.address}` writes{without}",
             )
+
+
+def _opposed(present: Iterable[tuple[Compiled, Resource]], kinds: Kinds, problems: Problems) -> None:
+    """Note each two resources that cannot both be as wished."""
+    known = {resource.address: (one, resource) for one, resource in present}
+    others = {address: resource for address, (_, resource) in known.items()}
+    for one, resource in known.values():
+        for address, why in kinds[resource.address.kind].opposed(resource, others).items():
+            other = known[address][0]
+            summary = f"`{one.address}` cannot be as wished beside `{address}`: {why}"
+            problems.add(summary, one.wish.at, why=_place(other), hint="take one of them out, or let them agree")
 
 
 def _place(other: Compiled) -> str:

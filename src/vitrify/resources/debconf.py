@@ -9,11 +9,11 @@ from typing import AbstractSet, Dict, List, Mapping, Optional, Sequence, Tuple
 from vitrify.core import dpkg
 from vitrify.core.diagnostic import TargetFailed
 from vitrify.core.difference import Action, Change
-from vitrify.core.digest import JSON, KEYED, digest_bytes
+from vitrify.core.digest import JSON
 from vitrify.core.packaging import demand
 from vitrify.core.resource import MISSING, Address, Kind, Observation, Phase, Properties, Resource
 from vitrify.core.schema import Field, Problem, Schema, Type
-from vitrify.core.system import System
+from vitrify.core.system import System, digest_like
 
 ANSWERS, PASSWORDS = "/var/cache/debconf/config.dat", "/var/cache/debconf/passwords.dat"
 PASSWORD = "password"  # noqa: S105  a type of question
@@ -148,6 +148,6 @@ class _Answers:
         if fields is None or ("Value" not in fields and not resource.absent):
             return MISSING
         value = fields.get("Value", "")
-        digest = system.keyed(value.encode()) if wished.startswith(KEYED) else digest_bytes(value.encode())
+        digest = digest_like(wished, value.encode(), system)
         shown = question in self.public and not resource.secret and len(value) <= LARGEST
         return {"type": "debconf", "value": digest, **({"answer": value} if shown else {})}

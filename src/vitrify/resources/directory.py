@@ -31,6 +31,7 @@ class Directory(Kind):
 
     name = "directory"
     phases = frozenset({Phase.BAKE, Phase.LIVE})
+    confined = True
     schema = Schema(
         fields={
             "path": Field(Type.PATH, "where the folder is", required=True),

@@ -34,6 +34,7 @@ class File(Kind):
 
     name = "file"
     phases = frozenset({Phase.BAKE, Phase.LIVE})
+    confined = True
     schema = Schema(
         fields={
             "path": Field(Type.PATH, "where the file is", required=True),

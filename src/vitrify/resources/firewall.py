@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Callable, Dict, List, Mapping, Optional, Tuple
+import re
+from typing import Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from vitrify.core import install, place, programs, systemctl, unit, written
 from vitrify.core.diagnostic import TargetFailed
@@ -19,6 +20,9 @@ _TRIAL = "/run/vitrify/firewall"
 _FAMILIES = ("inet", "ip", "ip6", "arp", "bridge", "netdev")
 NFT = "/usr/sbin/nft"
 AS_WISHED, OTHER, NONE = "as wished", "other", "none"
+_SET = re.compile(r"\t(?:set|map) (\S+) \{")
+_CHANGING = re.compile(r"\t\tflags .*\b(?:dynamic|timeout)\b.*")
+_ELEMENTS, _MORE = "\t\telements = {", "\t\t\t"
 
 
 def _firewall_rules(values: Mapping[str, JSON]) -> List[Problem]:
@@ -38,7 +42,8 @@ class Firewall(Kind):
 
     What is declared is what stands between the braces of `table inet NAME { … }`: chains, sets, rules. On a live host `nft -c` must
     accept it before anything is written; then the kernel replaces the whole table at once, and no other table is touched. A
-    unit of its own puts it in place at every start. What is in the sets of a table is not compared: programs add to them.
+    unit of its own puts it in place at every start. Sets and maps that are declared with elements are compared with them; those that
+    are declared empty, or with the flag `dynamic` or `timeout`, are for programs and rules to fill.
     """
 
     name = "firewall"
@@ -191,11 +196,36 @@ def _start_seen(resource: Resource, system: System) -> str:
 
 
 def _listed(resource: Resource, system: System) -> Optional[str]:
-    """The digest of what the kernel tells of the table, without counters and contents of sets; None where there is none."""
+    """What the kernel tells of the table, without counters; None where there is none."""
     if system.stat(NFT) is None:
         return None
-    ended = system.run(Command((NFT, "-s", "-t", "list", "table", *_called(resource))))
-    return digest_bytes(ended.stdout.encode()) if ended.code == 0 else None
+    ended = system.run(Command((NFT, "-s", "list", "table", *_called(resource))))
+    return ended.stdout if ended.code == 0 else None
+
+
+def filled(listed: str) -> Tuple[str, ...]:
+    """The sets and maps that hold something and that neither rules nor time change: of a new table, those declared with elements."""
+    found: List[str] = []
+    name, changing = "", False
+    for line in listed.splitlines():
+        begun = _SET.fullmatch(line)
+        name, changing = (begun.group(1), False) if begun else (name, changing or _CHANGING.fullmatch(line) is not None)
+        if line.startswith(_ELEMENTS) and not changing:
+            found.append(name)
+    return tuple(found)
+
+
+def digest_with(listed: str, sets: Sequence[str]) -> str:
+    """The digest of a listing with the elements of these sets, and without those of others: programs and rules add to them."""
+    kept: List[str] = []
+    name, inside = "", False
+    for line in listed.splitlines():
+        begun = _SET.fullmatch(line)
+        name = begun.group(1) if begun else name
+        inside = line.startswith(_ELEMENTS) or (inside and line.startswith(_MORE))
+        if not inside or name in sets:
+            kept.append(line + "\n")
+    return digest_bytes("".join(kept).encode())
 
 
 def _table(resource: Resource, system: System) -> str:
@@ -205,11 +235,11 @@ def _table(resource: Resource, system: System) -> str:
         return NONE
     note = _note(resource)
     told = system.read(note).decode() if system.stat(note) is not None else ""
-    return AS_WISHED if told == _noted(resource, listed, system) else OTHER
+    return AS_WISHED if told == _noted(resource, listed, told.split()[2:], system) else OTHER
 
 
-def _noted(resource: Resource, listed: str, system: System) -> str:
-    return f"{written.seen(paths(resource)[0], system)['file']} {listed}\n"
+def _noted(resource: Resource, listed: str, sets: Sequence[str], system: System) -> str:
+    return " ".join((str(written.seen(paths(resource)[0], system)["file"]), digest_with(listed, sets), *sets)) + "\n"
 
 
 def _try(resource: Resource, content: bytes, system: System) -> None:
@@ -233,10 +263,10 @@ def _try(resource: Resource, content: bytes, system: System) -> None:
 
 def _load(resource: Resource, system: System) -> None:
     programs.run(system, NFT, "-f", paths(resource)[1])
-    listed = _listed(resource, system)
+    listed = _listed(resource, system) or ""
     note = _note(resource)
     place.make_folders(note, system)
-    system.write(note, _noted(resource, str(listed), system).encode(), attributes=Attributes(mode="0600"))
+    system.write(note, _noted(resource, listed, filled(listed), system).encode(), attributes=Attributes(mode="0600"))
 
 
 def _drop(resource: Resource, system: System) -> None:

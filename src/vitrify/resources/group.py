@@ -106,13 +106,27 @@ class Group(Kind):
         return (passwd.PATHS["group"],)
 
     def implied(self, resource: Resource, others: Mapping[Address, Resource]) -> Tuple[Address, ...]:
-        """After its members, but for those that wait for the group themselves; an absent one after the user of its name that goes."""
+        """After its members, but for those that wait for the group themselves; an absent one after the users that go, or go to another."""
         name = str(resource.fields["name"])
         if resource.absent:
-            own = Address("user", name)
-            return (own,) if own in others and others[own].absent else ()
+            return tuple(address for address, other in others.items() if address.kind == "user" and _leaves(other, name))
         users = (Address("user", user) for user in _members(resource.fields))
         return tuple(user for user in users if user in others and not others[user].absent and not _waits(others[user], name))
+
+    def opposed(self, resource: Resource, others: Mapping[Address, Resource]) -> Mapping[Address, str]:
+        """The users that are to be in it, where it is to be absent."""
+        name = str(resource.fields["name"])
+        users = {address: other for address, other in others.items() if address.kind == "user"} if resource.absent else {}
+        first = {address: "it is its primary group" for address, user in users.items() if user.fields.get("group") == name}
+        listed = {address: "it is to be a member" for address, user in users.items() if name in _texts(user.fields.get("groups"))}
+        return {address: why for address, why in {**listed, **first}.items() if not others[address].absent}
+
+    def hopeless(self, change: Change, earlier: Mapping[Address, Change]) -> str:
+        """Whose primary group it is, of those that neither go before nor go to another."""
+        if change.action is not Action.REMOVE:
+            return ""
+        stay = [name for name in _texts(change.before.get("first")) if not _moves(earlier.get(Address("user", name)))]
+        return f"it is the primary group of {', '.join(stay)}" if stay else ""
 
     def assumed(self, change: Change, earlier: Mapping[Address, Change]) -> str:
         """Members that the plan makes."""
@@ -135,6 +149,19 @@ class Group(Kind):
     def text(self, resource: Resource, seen: Observation, blob: Callable[[str], bytes]) -> Optional[str]:
         """Its number and members."""
         return "" if resource.absent else _told({**seen.properties, **self.desired(resource)})
+
+
+def _leaves(user: Resource, group: str) -> bool:
+    """Whether a user that may be in this group goes, or goes to another."""
+    return user.absent or user.fields.get("group", group) != group
+
+
+def _moves(change: Optional[Change]) -> bool:
+    return change is not None and (change.action is Action.REMOVE or "group" in change.after)
+
+
+def _texts(value: JSON) -> Tuple[str, ...]:
+    return tuple(map(str, value)) if isinstance(value, list) else ()
 
 
 def _waits(user: Resource, group: str) -> bool:
@@ -162,7 +189,7 @@ def _observation(resource: Resource, accounts: Accounts) -> Observation:
     members: List[JSON] = [*sorted(accounts.members(name))]
     found.update({"type": "group", "gid": int(row[2]) if row[2].isdigit() else row[2], "members": members})
     if resource.absent:
-        found["first"] = [user[0] for user in accounts.passwd.rows if len(user) > 3 and user[3] == row[2]]
+        found["first"] = list(accounts.first_in(name))
     return Observation(resource.address, found, _told(found))
 
 

@@ -8,9 +8,8 @@ from typing import List, Mapping, Tuple
 from vitrify.core import waiting
 from vitrify.core.difference import Change
 from vitrify.core.digest import JSON
-from vitrify.core.resource import Address, Kind, Observation, Phase, Properties, Resource
 from vitrify.core.schema import Field, Problem, Schema, Type
-from vitrify.core.system import Question, System
+from vitrify.core.system import Question
 
 _URL = re.compile(r"https?://[^\s/@?#]+(?:[/?][^\s#]*)?")
 
@@ -29,7 +28,7 @@ def _http_rules(values: Mapping[str, JSON]) -> List[Problem]:
     return found
 
 
-class HttpCheck(Kind):
+class HttpCheck(waiting.Barrier):
     """A URL that must answer before anything written after it is done: a barrier.
 
     It is asked with `GET` from the host itself, without following redirections: for every plan, once; and in an apply, for as long as
@@ -38,7 +37,6 @@ class HttpCheck(Kind):
     """
 
     name = "http_check"
-    phases = frozenset({Phase.LIVE})
     short = "url"
     schema = Schema(
         fields={
@@ -56,31 +54,11 @@ class HttpCheck(Kind):
         """The URL."""
         return str(fields["url"])
 
-    def desired(self, resource: Resource) -> Properties:
-        """That it answers."""
-        return {} if resource.absent else waiting.ANSWERED
-
-    def observe(self, resource: Resource, system: System) -> Observation:
+    def question(self, fields: Mapping[str, JSON]) -> Question:
         """One request."""
-        return waiting.observed(resource, _question(resource.fields), system)
-
-    def enact(self, change: Change, system: System) -> None:
-        """Ask until it does."""
-        waiting.wait(change.resource, _question(change.resource.fields), system)
-
-    def listens(self, resource: Resource) -> Mapping[Address, str]:
-        """What it is `after`."""
-        return waiting.heard(resource)
-
-    def assumed(self, change: Change, earlier: Mapping[Address, Change]) -> str:
-        """What it is `after` makes it answer."""
-        return waiting.assumed(change, earlier)
+        return Question(url=str(fields["url"]), status=int(str(fields.get("status", 200))), pattern=str(fields.get("body", "")))
 
     def because(self, change: Change) -> Tuple[str, ...]:
         """In words that fit a question."""
         wait = f"does not answer as wished: up to {waiting.seconds(change.resource):g} s"
         return (wait,) if change.before.get("answered") is False else ()
-
-
-def _question(fields: Mapping[str, JSON]) -> Question:
-    return Question(url=str(fields["url"]), status=int(str(fields.get("status", 200))), pattern=str(fields.get("body", "")))

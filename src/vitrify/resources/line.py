@@ -117,6 +117,10 @@ class Line(Kind):
             new = place.attributes(place.wished(change.resource.fields)) if stat is None else Attributes()
             system.write(path, after, attributes=new)
 
+    def rest(self, content: bytes, resource: Resource) -> bytes:
+        """The file as it would be with the line taken away."""
+        return edited(content, resource.gone())
+
     def affected(self, change: Change) -> Tuple[str, ...]:
         """The file."""
         return self.owned_paths(change.resource)

@@ -25,6 +25,7 @@ class Link(Kind):
 
     name = "link"
     phases = frozenset({Phase.BAKE, Phase.LIVE})
+    confined = True
     schema = Schema(
         fields={
             "path": Field(Type.PATH, "where the link is", required=True),

@@ -151,7 +151,20 @@ class PackageKind(Kind):
     def assumed(self, change: Change, earlier: Mapping[Address, Change]) -> str:
         """Where an earlier change moves what can be had."""
         moving = [str(address) for address in earlier if address.kind == "repository"] if change.action is not Action.REMOVE else []
-        return f"{', '.join(moving)} changes first: what can be had may be another version then" if moving else ""
+        told = f"{', '.join(moving)} changes first: which version can be had and what comes with it is known only then"
+        return told if moving else ""
+
+    def around(self, system: System) -> Mapping[str, str]:
+        """All that is installed."""
+        manager = _manager(system)
+        return manager.versions(system) if manager else {}
+
+    def besides(self, changes: Sequence[Change], before: Mapping[str, str], after: Mapping[str, str]) -> Tuple[str, ...]:
+        """What came, changed and went with the packages that were planned, and was not told of."""
+        own = {str(change.resource.fields["name"]) for change in changes}
+        told = {effect.name for change in changes for effect in _effects(change.before, "also")}
+        moved = [name for name in sorted({*before, *after} - own - told) if before.get(name) != after.get(name)]
+        return tuple(_effect(name, before.get(name, ""), after.get(name, "")).told() for name in moved)
 
     def because(self, change: Change) -> Tuple[str, ...]:
         """What differs, and all that comes and goes with it."""
@@ -269,6 +282,10 @@ def _effects(properties: Properties, name: str) -> List[Effect]:
 def _texts(properties: Properties, name: str) -> List[str]:
     found = properties.get(name)
     return [str(text) for text in found] if isinstance(found, list) else []
+
+
+def _effect(name: str, old: str, new: str) -> Effect:
+    return Effect("change" if old and new else "install" if new else "remove", name, old=old, new=new)
 
 
 def _turned(effect: Effect) -> Effect:

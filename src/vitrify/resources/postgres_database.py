@@ -8,7 +8,7 @@ from vitrify.core import postgres
 from vitrify.core.diagnostic import TargetFailed
 from vitrify.core.difference import Action, Change
 from vitrify.core.digest import JSON
-from vitrify.core.resource import MISSING, Address, Kind, Observation, Phase, Properties, Resource
+from vitrify.core.resource import MISSING, Address, Properties, Resource
 from vitrify.core.schema import Field, Problem, Schema, Type
 from vitrify.core.system import System
 
@@ -22,7 +22,7 @@ def _database_rules(values: Mapping[str, JSON]) -> List[Problem]:
     return [*postgres.problems(values), *([Problem(("name",), "this database is the server's own")] if own else [])]
 
 
-class PostgresDatabase(Kind):
+class PostgresDatabase(postgres.Held):
     """A database of a PostgreSQL server.
 
     It is asked through psql over the local socket. Encoding and locale are those it was created with: where others are declared, that
@@ -30,7 +30,6 @@ class PostgresDatabase(Kind):
     """
 
     name = "postgres_database"
-    phases = frozenset({Phase.LIVE})
     schema = Schema(
         fields={
             "name": Field(Type.TEXT, "the database", required=True),
@@ -46,11 +45,6 @@ class PostgresDatabase(Kind):
         },
         rules=(_database_rules,),
     )
-    short = "name"
-
-    def identity(self, fields: Mapping[str, JSON]) -> str:
-        """The name, and the server."""
-        return postgres.identity(fields)
 
     def desired(self, resource: Resource) -> Properties:
         """What was declared of it."""
@@ -63,14 +57,9 @@ class PostgresDatabase(Kind):
         }
         return {**found, "extensions": AS_WISHED} if "extensions" in fields else found
 
-    def observe(self, resource: Resource, system: System) -> Observation:
+    def held(self, fields: Mapping[str, JSON], system: System) -> Properties:
         """What the server says of it."""
-        if not postgres.lives(system):
-            return Observation(resource.address, self.desired(resource))
-        try:
-            return Observation(resource.address, _seen(resource.fields, system))
-        except TargetFailed as error:
-            return Observation(resource.address, {**MISSING, "failed": error.diagnostics[0].summary})
+        return _seen(fields, system)
 
     def enact(self, change: Change, system: System) -> None:
         """Create it, change what differs, or drop it."""
@@ -113,14 +102,10 @@ class PostgresDatabase(Kind):
         owner = Address("postgres_user", postgres.identity({"name": str(resource.fields.get("owner")), **server}))
         return () if resource.absent else (*postgres.server_first(others), *([owner] if owner in others else []))
 
-    def assumed(self, change: Change, earlier: Mapping[Address, Change]) -> str:
-        """The server may be about to be installed or started."""
-        return postgres.assumed(earlier) if "failed" in change.before else ""
-
     def because(self, change: Change) -> Tuple[str, ...]:
         """At once that the server cannot be asked, or that something cannot be changed."""
         if "failed" in change.before:
-            return (f"the server cannot be asked ({change.before['failed']}): this will fail unless it runs by then",)
+            return postgres.unasked(change)
         fixed = [f"{reason}: cannot be changed, this will fail" for reason in change.because if reason.split(" ")[0] in FIXED]
         rest = [reason for reason in change.because if reason.split(" ")[0] not in FIXED]
         return (*("it lacks an extension" if reason.startswith("extensions ") else reason for reason in rest), *fixed)

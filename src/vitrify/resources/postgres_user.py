@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 from typing import Dict, List, Mapping, Optional, Tuple
 
-from vitrify.core import postgres, scram
-from vitrify.core.diagnostic import TargetFailed
+from vitrify.core import kept, postgres, scram
 from vitrify.core.difference import Action, Change
 from vitrify.core.digest import JSON
-from vitrify.core.resource import MISSING, Address, Kind, Observation, Phase, Properties, Resource
+from vitrify.core.resource import MISSING, Address, Properties, Resource
 from vitrify.core.schema import Field, Problem, Schema, Type
 from vitrify.core.system import System
 
@@ -32,16 +31,16 @@ def _user_rules(values: Mapping[str, JSON]) -> List[Problem]:
     return [*postgres.problems(values), *found, *([Problem(("name",), "this name is the server's own")] if reserved else [])]
 
 
-class PostgresUser(Kind):
+class PostgresUser(postgres.Held):
     """A role of a PostgreSQL server.
 
     It is asked through psql over the local socket. A password goes there as a SCRAM-SHA-256 verifier made on the target, over standard
-    input: it stands in no command line, and in no log of the server. What is not declared stays as it is; a new role can log in. A role
+    input: it stands in no command line, and in no log of the server. Whether a role has it is told by that verifier, so a password that
+    somebody else gave it is set anew once, the same one too. What is not declared stays as it is; a new role can log in. A role
     that owns something is not removed: the server refuses.
     """
 
     name = "postgres_user"
-    phases = frozenset({Phase.LIVE})
     schema = Schema(
         fields={
             "name": Field(Type.TEXT, "the role", required=True),
@@ -58,11 +57,6 @@ class PostgresUser(Kind):
         },
         rules=(_user_rules,),
     )
-    short = "name"
-
-    def identity(self, fields: Mapping[str, JSON]) -> str:
-        """The name, and the server."""
-        return postgres.identity(fields)
 
     def desired(self, resource: Resource) -> Properties:
         """What was declared of it; that it has its password."""
@@ -73,14 +67,9 @@ class PostgresUser(Kind):
         found.update({"password": AS_WISHED} if "password" in fields else {})
         return {**found, "member_of": AS_WISHED} if "member_of" in fields else found
 
-    def observe(self, resource: Resource, system: System) -> Observation:
+    def held(self, fields: Mapping[str, JSON], system: System) -> Properties:
         """What the server says of it."""
-        if not postgres.lives(system):
-            return Observation(resource.address, self.desired(resource))
-        try:
-            return Observation(resource.address, _seen(resource.fields, system))
-        except TargetFailed as error:
-            return Observation(resource.address, {**MISSING, "failed": error.diagnostics[0].summary})
+        return _seen(fields, system)
 
     def enact(self, change: Change, system: System) -> None:
         """Create it, change what differs, or drop it."""
@@ -96,7 +85,9 @@ class PostgresUser(Kind):
         options = [f"{'' if change.after[key] else 'NO'}{key.upper()}" for key in FLAGS if key in change.after]
         options += [f"CONNECTION LIMIT {change.after['connection_limit']}"] if "connection_limit" in change.after else []
         if change.after.get("password") == AS_WISHED and seen.get("password") != AS_WISHED:
-            options.append(f"PASSWORD {postgres.text(scram.verifier(_password(fields, system), salt=os.urandom(16)))}")
+            verifier = scram.verifier(system.blob(str(fields["password"])).decode(), salt=os.urandom(16))
+            kept.keep(_proof(fields, verifier, system), b"", system)
+            options.append(f"PASSWORD {postgres.text(verifier)}")
         statements += [f"ALTER ROLE {role} {' '.join(options)}"] if options else []
         member = change.after.get("member_of") == AS_WISHED
         statements += [f"GRANT {postgres.name(group)} TO {role}" for group in _groups(fields)] if member else []
@@ -121,14 +112,10 @@ class PostgresUser(Kind):
         groups = [Address(self.name, group) for group in _groups(resource.fields)]
         return (*postgres.server_first(others), *(address for address in groups if address in others)) if not resource.absent else ()
 
-    def assumed(self, change: Change, earlier: Mapping[Address, Change]) -> str:
-        """The server may be about to be installed or started."""
-        return postgres.assumed(earlier) if "failed" in change.before else ""
-
     def because(self, change: Change) -> Tuple[str, ...]:
         """At once that the server cannot be asked."""
         if "failed" in change.before:
-            return (f"the server cannot be asked ({change.before['failed']}): this will fail unless it runs by then",)
+            return postgres.unasked(change)
         words = {"password": "the password differs", "member_of": "it is not a member of all its roles"}
         return tuple(words.get(reason.split(" ")[0], reason) for reason in change.because)
 
@@ -138,8 +125,9 @@ def _groups(fields: Mapping[str, JSON]) -> List[str]:
     return [str(group) for group in groups] if isinstance(groups, list) else []
 
 
-def _password(fields: Mapping[str, JSON], system: System) -> str:
-    return system.blob(str(fields["password"])).decode()
+def _proof(fields: Mapping[str, JSON], verifier: str, system: System) -> str:
+    """What is kept on the target where this verifier was made of the declared password: to look needs no password then."""
+    return f"{fields['password']}-{system.keyed(verifier.encode())}"
 
 
 def _seen(fields: Mapping[str, JSON], system: System) -> Dict[str, JSON]:
@@ -149,15 +137,15 @@ def _seen(fields: Mapping[str, JSON], system: System) -> Dict[str, JSON]:
     rows = postgres.ask(
         fields,
         system,
-        f"SELECT json_build_object({columns}, 'connection_limit', rolconnlimit, 'kept', rolpassword, 'groups', ({groups})) "  # noqa: S608  quoted
+        f"SELECT json_build_object({columns}, 'connection_limit', rolconnlimit, 'verifier', rolpassword, 'groups', ({groups})) "  # noqa: S608  quoted
         f"FROM pg_authid r WHERE rolname = {role}",
     )
     if not rows:
         return dict(MISSING)
-    kept, member_of = rows[0].pop("kept"), rows[0].pop("groups") or []
+    verifier, member_of = str(rows[0].pop("verifier")), rows[0].pop("groups") or []
     found: Dict[str, JSON] = {"type": "role", **rows[0]}
     if "password" in fields:
-        found["password"] = AS_WISHED if scram.proves(str(kept), _password(fields, system)) else OTHER
+        found["password"] = OTHER if kept.kept(_proof(fields, verifier, system), system) is None else AS_WISHED
     if "member_of" in fields:
         found["member_of"] = AS_WISHED if isinstance(member_of, list) and set(_groups(fields)) <= set(map(str, member_of)) else OTHER
     return found

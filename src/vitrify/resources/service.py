@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Dict, List, Mapping, Optional, Sequence, Tuple
 
-from vitrify.core import install, systemctl
+from vitrify.core import install, systemctl, sysv
 from vitrify.core.diagnostic import TargetFailed, VitrifyError
 from vitrify.core.difference import Action, Change
 from vitrify.core.digest import JSON
@@ -44,7 +44,8 @@ class Service(Kind):
     """A unit of systemd that something else brings: a package, a `unit`, a `file`.
 
     A name without a suffix is a service; `x.timer` and `x.socket` are units as they stand. Only what is declared is compared. A unit
-    that has nothing to enable (no section `[Install]`) counts as enabled or not, as wished. A restart or reload that is owed is paid
+    that has nothing to enable (no section `[Install]`) counts as enabled or not, as wished. An init script that no unit stands beside
+    is enabled by `update-rc.d`. A restart or reload that is owed is paid
     once, after all changes it listens to; it starts nothing that does not run. Where the unit cannot reload it is restarted.
     In a folder and in an image the links alone are made. A service that left the declaration stays as it is.
     """
@@ -195,11 +196,12 @@ def _state(unit: str, system: System) -> systemctl.States:
 def _seen(resource: Resource, state: Optional[systemctl.States], system: System) -> Properties:
     unit, fields = _unit(resource), resource.fields
     file = install.find(unit, system)
-    there = file is not None or (state is not None and state.get("LoadState") not in (None, "not-found", "masked"))
+    old = "" if file is not None else sysv.script(unit, system)
+    there = file is not None or old != "" or (state is not None and state.get("LoadState") not in (None, "not-found", "masked"))
     found: Dict[str, JSON] = {"type": "service", "unit": THERE if there else MISSING_UNIT}
     found["masked"] = install.masked(unit, system) or (state is not None and state.get("LoadState") == "masked")
-    found["enabled"] = install.enabled(unit, system)
-    if there and (file is None or not install.can_be(file)) and "enabled" in fields:
+    found["enabled"] = sysv.enabled(old, system) if old else install.enabled(unit, system)
+    if there and not old and (file is None or not install.can_be(file)) and "enabled" in fields:
         found["enabled"] = fields["enabled"]
     if state is None:
         return {**found, "owes": "nothing", **({"running": fields["running"]} if "running" in fields else {})}
@@ -214,7 +216,10 @@ def _set_links(after: Properties, resource: Resource, system: System) -> None:
         install.unmask(unit, system)
     if before["masked"] and after.get("masked") is None and changes and after["enabled"] is True:
         raise TargetFailed(f"{unit} is masked and cannot be enabled", hint="add `masked: false`")
-    if changes and after["enabled"] is True:
+    old = "" if install.find(unit, system) is not None else sysv.script(unit, system)
+    if changes and old:
+        sysv.switch(old, system, on=after["enabled"] is True)
+    elif changes and after["enabled"] is True:
         install.enable(unit, system)
     elif changes:
         install.disable(unit, system)

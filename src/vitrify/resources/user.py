@@ -8,13 +8,13 @@ from typing import Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 from vitrify.core import enrol, home, kept, passwd, place
 from vitrify.core.diagnostic import TargetFailed
 from vitrify.core.difference import Action, Change
-from vitrify.core.digest import JSON, KEYED, PLAIN, digest_bytes
+from vitrify.core.digest import JSON, KEYED, PLAIN
 from vitrify.core.enrol import Person
 from vitrify.core.passwd import Accounts, Row
 from vitrify.core.registrar import registrar
 from vitrify.core.resource import MISSING, Address, Kind, Observation, OnLeave, Phase, Properties, Resource
 from vitrify.core.schema import Field, Problem, Schema, Type
-from vitrify.core.system import System
+from vitrify.core.system import System, digest_like
 
 NO_PASSWORD, EMPTY = "none", "empty"
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}")
@@ -124,8 +124,8 @@ class User(Kind):
             accounts = passwd.read(system, looking=False)
         _alter(change, name, accounts, system)
         _set_password(change, name, system)
-        ages, now = change.after.get("ages"), enrol.ages_of(passwd.read(system, looking=True), name)
-        if isinstance(ages, str) and ages != now:
+        ages = change.after.get("ages")
+        if isinstance(ages, str) and ages != enrol.ages_of(passwd.read(system, looking=True), name):
             registrar(system).set_ages(name, ages.split(":"))
         _provide_home(change, name, system)
 
@@ -230,7 +230,7 @@ def _seen(resource: Resource, row: Row, accounts: Accounts, system: System) -> D
 def _digest(field: str, password: str, wished: str, system: System) -> str:
     if not _is_hash(password):
         return NO_PASSWORD if field else EMPTY
-    return digest_bytes(password.encode()) if wished.startswith(PLAIN) else system.keyed(password.encode())
+    return digest_like(wished, password.encode(), system)
 
 
 def _is_hash(password: str) -> bool:

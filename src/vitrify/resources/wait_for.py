@@ -8,9 +8,8 @@ from typing import List, Mapping, Tuple
 from vitrify.core import waiting
 from vitrify.core.difference import Change
 from vitrify.core.digest import JSON
-from vitrify.core.resource import Address, Kind, Observation, Phase, Properties, Resource
 from vitrify.core.schema import Field, Problem, Schema, Type
-from vitrify.core.system import Question, System
+from vitrify.core.system import Question
 
 _TCP = re.compile(r"(?:(?P<host>[A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\]):)?(?P<port>[0-9]{1,5})")
 
@@ -24,7 +23,7 @@ def _wait_rules(values: Mapping[str, JSON]) -> List[Problem]:
     return found
 
 
-class WaitFor(Kind):
+class WaitFor(waiting.Barrier):
     """A moment that must have come before anything written after it is done: a barrier.
 
     It is looked at from the host itself: for every plan, once; and in an apply, for as long as `timeout` says, whenever it has not come
@@ -33,7 +32,6 @@ class WaitFor(Kind):
     """
 
     name = "wait_for"
-    phases = frozenset({Phase.LIVE})
     schema = Schema(
         fields={
             "tcp": Field(Type.ANY, "a port that something listens on: a number for this host, or HOST:PORT"),
@@ -49,37 +47,17 @@ class WaitFor(Kind):
 
     def identity(self, fields: Mapping[str, JSON]) -> str:
         """The path, or host and port."""
-        asked = _question(fields)
+        asked = self.question(fields)
         return asked.path or f"{asked.host}:{asked.port}"
 
-    def desired(self, resource: Resource) -> Properties:
-        """That it has come."""
-        return {} if resource.absent else waiting.ANSWERED
-
-    def observe(self, resource: Resource, system: System) -> Observation:
-        """One look."""
-        return waiting.observed(resource, _question(resource.fields), system)
-
-    def enact(self, change: Change, system: System) -> None:
-        """Wait."""
-        waiting.wait(change.resource, _question(change.resource.fields), system)
-
-    def listens(self, resource: Resource) -> Mapping[Address, str]:
-        """What it is `after`."""
-        return waiting.heard(resource)
-
-    def assumed(self, change: Change, earlier: Mapping[Address, Change]) -> str:
-        """What it is `after` brings it."""
-        return waiting.assumed(change, earlier)
+    def question(self, fields: Mapping[str, JSON]) -> Question:
+        """A connection, or a path."""
+        if "path" in fields:
+            return Question(path=str(fields["path"]))
+        match = _TCP.fullmatch(str(fields["tcp"]))
+        host, port = (match.group("host"), match.group("port")) if match else (None, "0")
+        return Question(host=(host or "127.0.0.1").strip("[]"), port=int(port))
 
     def because(self, change: Change) -> Tuple[str, ...]:
         """In words that fit a moment."""
         return (f"is not there yet: up to {waiting.seconds(change.resource):g} s",) if change.before.get("answered") is False else ()
-
-
-def _question(fields: Mapping[str, JSON]) -> Question:
-    if "path" in fields:
-        return Question(path=str(fields["path"]))
-    match = _TCP.fullmatch(str(fields["tcp"]))
-    host, port = (match.group("host"), match.group("port")) if match else (None, "0")
-    return Question(host=(host or "127.0.0.1").strip("[]"), port=int(port))

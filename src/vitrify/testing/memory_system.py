@@ -115,10 +115,6 @@ class MemorySystem:
         content = self.read(path)
         return keyed_digest(content, key=self._key) if keyed else digest_bytes(content)
 
-    def is_named(self, content: bytes, *, by: str) -> bool:
-        """See `System`."""
-        return by in (digest_bytes(content), keyed_digest(content, key=self._key))
-
     def keyed(self, content: bytes) -> str:
         """See `System`."""
         return keyed_digest(content, key=self._key)

@@ -128,6 +128,11 @@ class FramedSession:
         self._turn = asyncio.Lock()
         self._calls = 0
 
+    @property
+    def usable(self) -> bool:
+        """Whether the process is there, as far as one can tell without asking it."""
+        return self._program.code is None and not self._program.ended
+
     async def greet(self) -> None:
         """Wait until the payload says who it is; whatever is something else is refused, and ended."""
         try:

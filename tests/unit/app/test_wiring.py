@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from vitrify.app import App, Options
+from vitrify.app import App
+from vitrify.core.asked import Scope
 from vitrify.core.diagnostic import DeclarationInvalid
 from vitrify.core.event import silence
 from vitrify.project import keyring
@@ -16,7 +18,7 @@ INVALID = "version: 1\nproject: shop\nservers: {web: {lifecycle: mutabl, hosts: 
 
 
 def an_app(folder: Path) -> App:
-    return App(Options(folder=str(folder / "shop")), emit=silence, environ={"VITRIFY_HOME": str(folder / "home")})
+    return App(Scope(folder=str(folder / "shop")), emit=silence, environ={"VITRIFY_HOME": str(folder / "home")})
 
 
 @pytest.mark.parametrize("ask", [App.plan, App.status, App.audit, App.outdated, lambda app: app.bake("web")])
@@ -24,8 +26,8 @@ def test_an_invalid_declaration_leaves_nothing_behind(tmp_path: Path, ask: Calla
     (tmp_path / "shop").mkdir()
     (tmp_path / "shop/vitrify.yaml").write_text(INVALID)
 
-    with pytest.raises(DeclarationInvalid):
-        ask(an_app(tmp_path))
+    with closing(an_app(tmp_path)) as app, pytest.raises(DeclarationInvalid):
+        ask(app)
 
     assert [path.name for path in sorted(tmp_path.rglob("*"))] == ["shop", "vitrify.yaml"]
 
@@ -43,7 +45,8 @@ def test_a_valid_declaration_says_who_the_project_is(tmp_path: Path) -> None:
     (tmp_path / "shop").mkdir()
     (tmp_path / "shop/vitrify.yaml").write_text(INVALID.replace("mutabl,", "mutable,"))
 
-    an_app(tmp_path).status()
+    with closing(an_app(tmp_path)) as app:
+        app.status()
 
     assert (tmp_path / "shop/vitrify.keys").is_file()
     assert (tmp_path / "home/keys/digest").stat().st_size == 32

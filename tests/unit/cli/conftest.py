@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from vitrify.cli.exits import Exit
-from vitrify.cli.facade import Scope
 from vitrify.cli.invocation import Surroundings
 from vitrify.cli.main import run
 from vitrify.cli.render import Streams
+from vitrify.core.asked import Scope
 from vitrify.core.difference import Action, Change
 from vitrify.core.drift import Audit, Class, Finding
 from vitrify.core.event import Emit, Event, Stage
@@ -78,6 +78,7 @@ class FakeApplication:
         self.image_verified_is = ImageVerified("sha256:" + "7" * 64, holds)
         self.verified_is = Verified("vitrify.dev/ledger/5e0f", 7, "c0ffee", ("ann@desk",))
         self.checks_are: tuple[Check, ...] = ()
+        self.closed = False
 
     def open(self, scope: Scope, emit: Emit, environ: Mapping[str, str]) -> FakeApplication:
         self.scopes.append(scope)
@@ -90,6 +91,9 @@ class FakeApplication:
             self.emit(event)
         if found := self.fails_in.get(name, self.error):
             raise found
+
+    def close(self) -> None:
+        self.closed = True
 
     @property
     def asked(self) -> list[str]:
@@ -141,6 +145,10 @@ class FakeApplication:
     def bake(self, server: str) -> tuple[str, int]:
         self._called("bake", server=server)
         return IMAGE, 12_345_678
+
+    def bake_disk(self, server: str, *, form: str, into: str) -> tuple[str, int]:
+        self._called("bake_disk", server=server, form=form, into=into)
+        return "sha256:" + "ab12" * 16, 600 << 20
 
     def releases(self, server: str) -> tuple[ReleaseStatus, ...]:
         self._called("releases", server=server)

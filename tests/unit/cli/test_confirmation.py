@@ -28,6 +28,7 @@ def test_a_yes_on_the_terminal_is_enough(ready: Console, verb: str) -> None:
 
     assert ended.code is Exit.DONE
     assert ready.app.asked[-1] == verb
+    assert ready.app.closed
     assert ended.err.count("[y/N]") == 1
 
 
@@ -38,6 +39,7 @@ def test_anything_but_a_yes_changes_nothing(ready: Console, verb: str, answer: s
 
     assert ended.code is Exit.USAGE
     assert verb not in ready.app.asked
+    assert ready.app.closed
     assert "nothing was changed" in ended.err
 
 

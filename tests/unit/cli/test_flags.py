@@ -9,9 +9,9 @@ import click
 import pytest
 
 from vitrify.cli.exits import Exit
-from vitrify.cli.facade import Scope
 from vitrify.cli.group import VERBS, vitrify
 from vitrify.cli.verb import Verb
+from vitrify.core.asked import Scope
 from vitrify.core.plan import Plan
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from wishes import KINDS, as_wished, directory, owned, planned, seen, wish
 from vitrify.core.difference import Action, Change
 from vitrify.core.digest import JSON, JSONObject
 from vitrify.core.plan import Counts, HostPlan, Owned, Plan, ReleasePlan, Seen, counts, expectation, plan_host, tagged
-from vitrify.core.resource import Observation, OnLeave, Resource, Sureness
+from vitrify.core.resource import Address, Observation, OnLeave, Resource, Sureness
 
 HOST = HostPlan(server="web", host="local", changes=(), settled=(), forgotten=(), expect="sha256:0")
 RELEASE = ReleasePlan(server="web", host="local", kind="none", release=3, live=3, because=())
@@ -134,6 +134,15 @@ def test_a_line_that_left_goes_though_another_line_of_its_file_stays() -> None:
     made = planned([stays], [as_wished(stays), as_wished(leaves)], [owned(stays), owned(leaves)])
 
     assert addresses(made.changes) == ["line:/etc/hosts#b"]
+
+
+def test_what_nobody_here_knows_the_kind_of_stays_owned_and_is_named() -> None:
+    file, odd = wish("file", path="/etc/motd"), Resource(Address("odd", "one"), {})
+
+    made = planned([], [as_wished(file), seen(odd, type="odd")], [owned(file), owned(odd)])
+
+    assert addresses(made.changes) == ["file:/etc/motd"]
+    assert (made.forgotten, made.strange) == ((), (odd,))
 
 
 def test_a_plan_tells_what_somebody_else_changed() -> None:

@@ -213,6 +213,21 @@ def test_warm_instances_are_walked_too(bench: Bench) -> None:
     assert (found.instances, [finding.where for finding in found.findings]) == (2, bench.running(release=1))
 
 
+def test_after_a_flip_to_mutable_the_instances_left_over_are_looked_at_until_they_are_retired(bench: Bench, root: Path) -> None:
+    bench.apply(a_server("one"))
+    server = in_place(root, MOTD)
+    converge(bench, server)
+    clean = look(bench, server)
+    bench.runtime.alter(bench.running()[0], "/app.txt")
+
+    found = look(bench, server)
+    bench.retire()
+
+    assert (clean.findings, clean.resources, clean.instances) == ((), 1, 1)
+    assert [(finding.path, finding.evidence, finding.answer) for finding in found.findings] == [("/app.txt", "overlay", "report")]
+    assert look(bench, server).instances == 0
+
+
 def test_instances_are_those_of_the_first_host(bench: Bench) -> None:
     bench.apply(a_server())
 

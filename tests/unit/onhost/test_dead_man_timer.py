@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import cast
 
@@ -17,7 +18,7 @@ from vitrify.core.step import carry_on
 from vitrify.core.system import Command, Completed
 from vitrify.onhost import dead_man
 from vitrify.onhost.context import Context
-from vitrify.onhost.dead_man import UNITS, WANTS, alone, arm, armed, disarm, stands
+from vitrify.onhost.dead_man import TRIES, UNITS, WANTS, alone, arm, armed, disarm, stands
 from vitrify.onhost.rooted import Rooted
 from vitrify.onhost.scope import Here
 from vitrify.resources.registry import all_kinds
@@ -74,6 +75,19 @@ def test_an_armed_run_has_a_timer_that_also_starts_with_the_machine(root: Path, 
     assert "OnActiveSec=120.000\n" in system.read(f"{UNITS}/{NAME}.timer").decode()
     assert systemctl.told == [("restart", f"{NAME}.timer")]
     assert kept(root) == {f"{NAME}.json", f"{NAME}.pyz"}
+
+
+def test_an_undo_that_fails_is_begun_again_after_longer_and_longer_waits(root: Path, systemctl: MemorySystemctl) -> None:
+    system = a_host(systemctl)
+
+    arm(on(system, root), "r1", 120.0, running=__file__)
+
+    lines = system.read(f"{UNITS}/{NAME}.timer").decode().splitlines()
+    tries = [float(line.partition("=")[2]) for line in lines if line.startswith("OnActiveSec=")]
+    waits = [later - sooner for sooner, later in pairwise(tries)]
+    assert (tries[0], waits[0], len(tries)) == (120.0, 5.0, TRIES)
+    assert all(later == 2 * sooner for sooner, later in pairwise(waits))
+    assert waits[-1] > 11 * 3600
 
 
 def test_a_very_long_time_is_one_that_systemd_can_read(root: Path, systemctl: MemorySystemctl) -> None:

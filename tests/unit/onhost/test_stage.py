@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import marshal
 import os
 import zipfile
 import zipimport
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from vitrify.onhost.stage import KEPT, compiled, keep, kept, private_folder
+from vitrify.onhost.stage import KEPT, compiled, helped, keep, kept, private_folder, side_by_side
 
 DIGEST = "d" * 64
 NAME = f"{DIGEST}.any"
@@ -58,6 +59,23 @@ def test_what_was_kept_is_found_and_can_be_imported_through_its_descriptor(folde
 
 def test_the_same_sources_are_compiled_to_the_same_bytes() -> None:
     assert good() == good()
+
+
+def test_two_processes_compile_what_one_would() -> None:
+    members = {f"module{number}.py": f"ANSWER = {number}\n".encode() for number in range(5)}
+
+    code = side_by_side(members)
+
+    assert sorted(code) == sorted(members)
+    for number in range(5):
+        spaces: dict[str, object] = {}
+        exec(marshal.loads(code[f"module{number}.py"][16:]), spaces)  # noqa: S102, S302  the test's own module
+        assert spaces["ANSWER"] == number
+
+
+@pytest.mark.parametrize("told", [b"", marshal.dumps({"module.py": b"code"})[:-1], marshal.dumps(42)])
+def test_of_a_second_process_that_ended_too_soon_nothing_is_taken(told: bytes) -> None:
+    assert helped(told) == {}
 
 
 @pytest.mark.parametrize(

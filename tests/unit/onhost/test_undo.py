@@ -13,6 +13,7 @@ from vitrify.core.diagnostic import Denied, UsageInvalid
 from vitrify.core.difference import Change
 from vitrify.core.digest import JSONObject
 from vitrify.core.resource import Resource
+from vitrify.core.step import carry_on
 from vitrify.core.system import System
 from vitrify.resources.file import File
 from vitrify.testing.engine import MEMORY, Engine, errors, kinds_and, outcomes, quick_folder, wish
@@ -156,6 +157,59 @@ def test_a_folder_with_something_foreign_in_it_is_never_removed(engine: Engine) 
     undo(engine, force=True)
 
     assert (engine.root / "srv/theirs").read_text() == "theirs\n"
+
+
+class Filler(File):
+    """Acts on paths that nobody knows, as a command does."""
+
+    name = "filler"
+
+    def affected(self, change: Change) -> tuple[str, ...]:
+        return ()
+
+    def undoable(self, change: Change) -> bool:
+        return False
+
+
+def test_what_an_act_of_the_run_put_into_a_folder_of_the_run_is_named_and_stays(engine: Engine) -> None:
+    engine.kinds = kinds_and(Filler())
+    made = wish("filler", path="/srv/data", content=engine.text("theirs by now\n"))
+    engine.apply(wish("directory", path="/srv"), made, engine.file("/srv/ours", "ours\n"))
+
+    answer = engine.call("undo", by="ada")
+
+    assert outcomes(answer) == ["done", "done"]
+    assert answer["skipped"] == ["filler:/srv/data"]
+    assert answer["stays"] == ["/srv/data"]
+    assert (engine.root / "srv/data").read_text() == "theirs by now\n"
+    assert not (engine.root / "srv/ours").exists()
+
+
+def test_what_a_killed_act_of_the_run_put_there_is_known_as_well(engine: Engine) -> None:
+    engine.kinds = kinds_and(Filler())
+    wishes = (wish("directory", path="/srv"), wish("filler", path="/srv/data", content=engine.text("x\n")))
+
+    def killed(step: str) -> None:
+        if step == "enact.act" and (engine.root / "srv/data").exists():
+            raise KeyboardInterrupt
+
+    engine.reached = killed
+    with pytest.raises(KeyboardInterrupt):
+        engine.apply(*wishes)
+    engine.reached = carry_on
+
+    assert engine.call("undo", by="ada")["stays"] == ["/srv/data"]
+
+
+def test_what_somebody_else_put_beside_it_is_foreign_all_the_same(engine: Engine) -> None:
+    engine.kinds = kinds_and(Filler())
+    engine.apply(wish("directory", path="/srv"), wish("filler", path="/srv/data", content=engine.text("x\n")))
+    (engine.root / "srv/theirs").write_text("theirs\n")
+
+    with pytest.raises(Denied, match="/srv/theirs was added"):
+        undo(engine)
+
+    assert engine.call("undo", by="ada", force=True)["stays"] == ["/srv/data", "/srv/theirs"]
 
 
 def test_the_time_of_a_folder_that_others_wrote_to_is_left_alone(engine: Engine) -> None:

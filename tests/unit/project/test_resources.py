@@ -133,15 +133,27 @@ def test_the_same_address_twice_with_other_values_is_told_with_both_places(proje
             "leave the path to one of them",
         ),
         (
+            "- user: {name: ada, group: ops}",
+            "- group: {name: ops, absent: true}",
+            "`group:ops` cannot be as wished beside `user:ada`: it is its primary group",
+            "take one of them out",
+        ),
+        (
+            "- user: {name: ada, groups: [adm, ops]}",
+            "- group: {name: ops, absent: true}",
+            "`group:ops` cannot be as wished beside `user:ada`: it is to be a member",
+            "take one of them out",
+        ),
+        (
             "- file: {path: /etc/motd, content: hello}",
             "- link: {path: /etc/motd, to: issue}",
             "`link:/etc/motd` writes /etc/motd, and so does `file:/etc/motd`",
             "leave the path to one of them",
         ),
     ],
-    ids=["file-line", "tree-line", "tree-file", "file-link"],
+    ids=["file-line", "tree-line", "tree-file", "group-of-a-user", "member-of-a-group", "file-link"],
 )
-def test_two_resources_that_write_one_file_are_told_with_both_places(
+def test_two_resources_that_cannot_both_be_as_wished_are_told_with_both_places(
     project: Project, whole: str, also: str, expected: str, hint: str
 ) -> None:
     project.file("app/page", "page")

@@ -7,7 +7,7 @@ from vitrify.core.difference import Change, difference
 from vitrify.core.digest import JSON
 from vitrify.core.resource import Address, Resource
 from vitrify.core.system import Command, Completed, Target
-from vitrify.resources.firewall import NFT, Firewall
+from vitrify.resources.firewall import NFT, Firewall, digest_with, filled
 from vitrify.testing.memory_programs import MemorySystemctl
 from vitrify.testing.memory_system import MemorySystem, Node
 
@@ -87,3 +87,62 @@ def test_a_change_of_a_firewall_can_always_shut_us_out() -> None:
 def test_a_firewall_that_could_not_be_is_refused(fields: dict[str, JSON], summary: str) -> None:
     problems = FIREWALL.schema.problems({"name": "shop", "content": "x", **fields})
     assert summary in [problem.summary for problem in problems]
+
+
+LISTED = """table inet shop {
+\tset office {
+\t\ttype ipv4_addr
+\t\tflags interval
+\t\telements = { 10.1.0.0/16, 10.2.0.1-10.2.0.9,
+\t\t\t     10.4.0.1 comment "a, } b" }
+\t}
+
+\tset blocked {
+\t\ttype ipv4_addr
+\t}
+
+\tset seen {
+\t\ttype ipv4_addr
+\t\tflags dynamic,timeout
+\t\telements = { 192.0.2.1 }
+\t}
+
+\tmap ports {
+\t\ttype inet_service : verdict
+\t\telements = { 22 : accept, 80 : drop }
+\t}
+
+\tchain input {
+\t\ttcp dport { 22, 80 } accept
+\t}
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("was", "is_now"),
+    [("10.4.0.1", "10.4.0.2"), ("22 : accept", "22 : drop"), ("tcp dport { 22, 80 }", "tcp dport { 22, 443 }")],
+)
+def test_the_elements_of_sets_that_were_declared_with_some_are_compared(was: str, is_now: str) -> None:
+    assert filled(LISTED) == ("office", "ports")
+    assert digest_with(LISTED.replace(was, is_now), filled(LISTED)) != digest_with(LISTED, filled(LISTED))
+
+
+EMPTY = "set blocked {\n\t\ttype ipv4_addr\n"
+
+
+@pytest.mark.parametrize(
+    ("was", "is_now"),
+    [
+        ("{ 192.0.2.1 }", "{ 192.0.2.1, 192.0.2.2 }"),
+        (EMPTY, f"{EMPTY}\t\telements = {{ 192.0.2.1,\n\t\t\t     192.0.2.2 }}\n"),
+    ],
+)
+def test_what_programs_add_to_sets_that_are_theirs_to_fill_is_not_compared(was: str, is_now: str) -> None:
+    assert digest_with(LISTED.replace(was, is_now), filled(LISTED)) == digest_with(LISTED, filled(LISTED))
+
+
+def test_a_set_whose_elements_were_all_taken_away_differs() -> None:
+    emptied = LISTED.replace("\t\telements = { 22 : accept, 80 : drop }\n", "")
+
+    assert digest_with(emptied, filled(LISTED)) != digest_with(LISTED, filled(LISTED))

@@ -236,3 +236,50 @@ def test_a_service_that_could_not_be_is_refused(fields: dict[str, JSON], summary
 def test_a_service_cannot_be_absent_and_says_what_to_write_instead() -> None:
     (problem,) = SERVICE.schema.problems({"name": "shop"}, absent=True)
     assert "running: false" in problem.hint
+
+
+def with_init_script(*links: str) -> MemorySystem:
+    """A folder with an init script of this name, and Debian's program that makes the links of such."""
+
+    def update_rc(system: MemorySystem, command: Command) -> Completed:
+        _, name, verb = command.argv
+        for link in [path for path in system.nodes if path.endswith(name) and "/rc5.d/" in path]:
+            system.remove(link)
+        letter = "K" if verb == "disable" else "S"
+        system.put(f"/etc/rc5.d/{letter}01{name}", Node("link", to=f"../init.d/{name}"))
+        return Completed(0, "", "")
+
+    system = MemorySystem(programs={"update-rc.d": update_rc})
+    system.put("/etc/init.d/shop", Node("file", mode="0755"))
+    system.put("/etc/rc5.d", Node("directory", mode="0755"))
+    for link in links:
+        system.put(f"/etc/rc5.d/{link}", Node("link", to="../init.d/shop"))
+    return system
+
+
+@pytest.mark.parametrize(("links", "enabled"), [(("S01shop",), True), (("K01shop",), False), ((), False), (("S01shopping",), False)])
+def test_an_init_script_is_enabled_where_a_link_starts_it(links: tuple[str, ...], enabled: JSON) -> None:
+    seen = SERVICE.observe(service(enabled=True), with_init_script(*links)).properties
+
+    assert (seen["unit"], seen["enabled"]) == ("there", enabled)
+
+
+def test_an_init_script_is_enabled_and_disabled_by_the_program_that_debian_has_for_it() -> None:
+    system = with_init_script()
+
+    converge(service(enabled=True), system)
+    converge(service(enabled=False), system)
+
+    assert [act.subject for act in system.acts if act.verb == "run"] == [
+        "update-rc.d shop defaults",
+        "update-rc.d shop enable",
+        "update-rc.d shop defaults",
+        "update-rc.d shop disable",
+    ]
+
+
+def test_a_unit_beside_an_init_script_is_the_one_that_counts() -> None:
+    system = with_init_script("S01shop")
+    system.put(UNIT, Node("file", content=TEXT))
+
+    assert SERVICE.observe(service(enabled=True), system).properties["enabled"] is False

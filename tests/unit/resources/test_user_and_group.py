@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from vitrify.core.diagnostic import TargetFailed
 from vitrify.core.digest import JSON
 from vitrify.core.order import order
 from vitrify.core.resource import Address, OnLeave, Resource
@@ -244,3 +245,22 @@ def test_a_look_by_somebody_who_may_not_read_the_shadow_still_tells_the_rest() -
     seen = User().observe(wish("user", name="ada", uid=1000), system)
 
     assert (seen.properties["uid"], seen.properties.get("locked")) == (1000, None)
+
+
+def test_a_group_that_somebody_has_for_a_primary_one_is_not_planned_to_go(engine: Engine) -> None:
+    with pytest.raises(TargetFailed, match="group:ada cannot be as wished") as refused:
+        changes(engine, wish("group", name="ada", absent=True))
+
+    assert "it is the primary group of ada" in str(refused.value)
+
+
+@pytest.mark.parametrize("user", [wish("user", name="ada", group="adm"), wish("user", name="ada", absent=True)])
+def test_a_group_goes_after_whoever_had_it_went_or_goes_to_another(engine: Engine, user: Resource) -> None:
+    wishes = order([wish("group", name="ada", absent=True), user], kinds=all_kinds()).resources
+
+    answer = engine.apply(*wishes)
+
+    assert [one.address.kind for one in wishes] == ["user", "group"]
+    assert outcomes(answer)[0] == "done"
+    assert "ada" not in (engine.root / "etc/group").read_text()
+    assert changes(engine, *wishes) == []
