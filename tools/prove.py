@@ -66,7 +66,7 @@ PROOFS: Final[Mapping[str, Proof]] = {
     ),
     "identity": Proof(
         claim="a declaration of nearly every kind is one image, whoever bakes it, where, when, in which order and with which Python",
-        tests=("tests/property/test_identity.py",),
+        tests=("tests/property/test_image_identity.py",),
         n=60,
         covers=("src/vitrify/builders/*.py", "src/vitrify/onhost/*.py", "src/vitrify/resources/*.py"),
     ),

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from tests.amount import amount
 
-from identity import NOBODY, Circumstances, baked, base, everything, explained, programs, resources
+from image_circumstances import NOBODY, Circumstances, baked, base, everything, explained, programs, resources
 from vitrify.core.digest import JSONObject
 
 pytestmark = pytest.mark.root
