@@ -190,6 +190,11 @@ EXAMPLES: Mapping[str, str] = {
     port: 8000
     env: {DATABASE_URL: "secret:database_url", LOG_LEVEL: info}
 """,
+    "reboot": """
+- reboot: {when_required: true, after: "package:linux-image-amd64"}
+- reboot: {name: grub, reboot_on: ["file:/etc/default/grub.d/quiet.cfg"], timeout: 15m}
+- reboot: {name: nightly, always: true}
+""",
     "replace": """
 - replace: {path: /etc/nginx/nginx.conf, match: 'worker_connections [0-9]+;', to: worker_connections 4096;}
 - replace: {path: /etc/app.conf, start_after: '^\\[old\\]$', end_before: '^\\[', match: ^enabled=1$, to: enabled=0}

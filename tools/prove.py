@@ -76,6 +76,30 @@ PROOFS: Final[Mapping[str, Proof]] = {
         n=1_000,
         covers=("src/vitrify/builders/*.py", "src/vitrify/onhost/*.py", "src/vitrify/stores/*.py"),
     ),
+    "images": Proof(
+        claim="no mutation of a manifest, index, config, layer or archive writes outside its root or ends in anything but a refusal",
+        tests=("tests/property/test_hostile_images.py",),
+        n=10_000,
+        covers=(
+            "src/vitrify/stores/**/*.py",
+            "src/vitrify/onhost/foreign.py",
+            "src/vitrify/onhost/layer.py",
+            "src/vitrify/onhost/layout.py",
+            "src/vitrify/onhost/untar.py",
+            "src/vitrify/core/reference.py",
+        ),
+    ),
+    "lease": Proof(
+        claim="of many that want one server's lease, some frozen for longer than it holds, nobody acts by a token that was overtaken",
+        tests=("tests/conformance/test_lease_contenders.py",),
+        n=200,
+        covers=(
+            "src/vitrify/onhost/lease.py",
+            "src/vitrify/onhost/tenant.py",
+            "src/vitrify/onhost/memory.py",
+            "tests/conformance/contender.py",
+        ),
+    ),
     "ledger": Proof(
         claim="a ledger of n entries proves every shorter one, and any flipped byte is found",
         tests=("tests/property", "-k", "ledger"),

@@ -132,6 +132,16 @@ class _Rollout(TypedDict, total=False):
     keep_warm: str
     retain: int
 
+class _MirrorNeeded(TypedDict):
+    """Where the packages of a base come from."""
+    uris: Sequence[str]
+
+class _Mirror(_MirrorNeeded, total=False):
+    """Where the packages of a base come from."""
+    suites: Sequence[str]
+    components: Sequence[str]
+    keyring: str
+
 def project(
     name: str,
     *,
@@ -152,6 +162,7 @@ def server(
     hosts: Sequence[str | _Host],
     resources: Sequence[Resource],
     base: str = ...,
+    mirror: _Mirror = ...,
     on_image: Literal['drop', 'refuse'] = ...,
     runtime: Literal['bubblewrap'] = ...,
     replicas: int = ...,
@@ -1290,7 +1301,8 @@ def package(
 
     Where it is missing, or its version is not the declared one, it is installed together with all others of its neighbourhood
     in one transaction. The plan names what comes and goes with it, as the package manager's own simulation says; a transaction
-    that would do more is refused. A name that another installed package provides counts as there.
+    that would do more is refused. A name that another installed package provides counts as there. Into an image come the package files that
+    `vitrify.lock` pins, and no others.
 
     name: its name, `NAME:ARCHITECTURE` where it is of another one; a list is one resource for each
     version: exactly this version, one that fits a pattern (`1.18.*`), or `latest`; any where not given
@@ -1439,6 +1451,44 @@ def process(
     user: the user it runs as; root where not given
     port: the TCP port it listens on, told to it in $PORT
     env: its environment; a value `secret:NAME` is kept out of the unit and out of images
+    after: addresses of resources that must be done before
+    when: whether the resource counts at all
+    absent: whether the thing shall be gone
+    on_leave: what becomes of it once it left the declaration
+    protect: whether it is never removed
+    tags: words to pick resources by
+    override: whether it takes the place of an earlier resource with the same address
+    """
+
+def reboot(
+    *,
+    always: bool = ...,
+    name: str = ...,
+    reboot_on: _Texts = ...,
+    timeout: str = ...,
+    when_required: bool = ...,
+    after: str | _Texts = ...,
+    when: bool = ...,
+    absent: bool = ...,
+    on_leave: Literal['remove', 'keep', 'purge'] = ...,
+    protect: bool = ...,
+    tags: str | _Texts = ...,
+    override: bool = ...,
+) -> Resource:
+    """A restart of the host, when it is due: a barrier. What is written after it is done on the host that is up again.
+
+    `when_required`: packages ask for it (`/run/reboot-required`), or a newer kernel of the kind that runs is installed; whenever
+    something changes that it is `after`, it looks again before it decides. `reboot_on`: one of these resources changed, and the host was
+    not restarted since; a failed run does not forget it, a restart by anybody settles it.
+    One run restarts a host once for each `reboot`, however often it is cut short, and fails where the host still asks for it
+    afterwards. An apply waits for the host and goes on by itself, and so does the same command. Only for hosts with systemd that are
+    reached over SSH. In a folder there is nothing to restart, and in an image it has no meaning. It cannot be undone.
+
+    name: what to call it; `host` where not given
+    when_required: due while the host's packages ask for it, or a newer kernel is installed than runs
+    reboot_on: addresses of resources; due when one of them changes
+    always: due every time: no plan will ever be empty
+    timeout: how long the host may take to be up again, as in 90s, 15m; 10m where not given
     after: addresses of resources that must be done before
     when: whether the resource counts at all
     absent: whether the thing shall be gone
@@ -1988,7 +2038,8 @@ def venv(
 
     Packages and the lines of a requirements file are installed where they are not met by what is there; nothing else in it is touched.
     It is made anew where its interpreter does not start any more, or is another version than the one it is made with by now. Hashes
-    in a requirements file are checked by pip as it installs.
+    in a requirements file are checked by pip as it installs. Into an image come wheels alone, those that
+    `vitrify.lock` pins, each by its hash.
 
     path: the folder
     python: the interpreter that it is made with; /usr/bin/python3 where not given

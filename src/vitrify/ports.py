@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from vitrify.core.declaration import Content, Health, Host, Route
+from vitrify.core.declaration import Content, Health, Host, Mirror, Route
 from vitrify.core.digest import JSONObject
+from vitrify.core.elsewhere import Attachment, Pushed, Referrer
 from vitrify.core.event import Emit, silence
+from vitrify.core.locked import Inputs
+from vitrify.core.reference import Reference
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # few commands meet a lease of somebody else, or a verdict
     from vitrify.core.report import Verdict
+    from vitrify.onhost.lease import Lease, Wish
 
 
 class Session(Protocol):
@@ -71,6 +76,31 @@ class BakeRequest:
     labels: Mapping[str, str]
     kinds: Sequence[JSONObject] = ()
     """Kinds that are not ours, each by name, class and digest; their sources are among the contents."""
+    inputs: Inputs | None = None
+    """The files that are installed, and no others; None where nothing is pinned."""
+    base_inputs: Inputs | None = None
+    """The files that the base is made of, where it is made of packages."""
+    mirror: Mirror | None = None
+    """Where the base's packages come from while something is chosen; this machine's own sources where None."""
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Files that were chosen, each of them kept; `security` names those (name, version) that were offered for security."""
+
+    inputs: Inputs
+    security: frozenset[tuple[str, str]] = frozenset()
+    digest: str = ""
+    """Of a base in a registry: what its tag stands for."""
+
+
+@dataclass(frozen=True)
+class Offer:
+    """What can be had of a package now; `security` where its distribution offers it for security."""
+
+    name: str
+    version: str
+    security: bool = False
 
 
 @dataclass(frozen=True)
@@ -91,8 +121,18 @@ class Builder(Protocol):
         """The image of this request.
 
         Equal requests over equal bases give equal digests, on any machine; baking what is here already costs next to nothing.
-        What was packed of the base stands in the image's labels, as `Ground.layer` names it.
+        What was packed of the base stands in the image's labels, as `Ground.layer` names it. With `inputs`, exactly those files are
+        installed: one that cannot be had any more, or is another one by now, is an error.
         """
+
+    async def choose(self, request: BakeRequest, *, emit: Emit = silence) -> Chosen:
+        """What a bake of this would install now, if nothing were pinned; the request's own `inputs` need not be fetched again."""
+
+    async def choose_base(self, request: BakeRequest, *, emit: Emit = silence) -> Chosen | None:
+        """What the request's base would be made of now; None where it is not made of packages."""
+
+    async def offers(self, request: BakeRequest, names: Sequence[str]) -> tuple[Offer, ...]:
+        """What can be had now of these packages, where the request's base and repositories lead; nothing of one that nobody offers."""
 
     async def ground(self, base: str) -> Ground | None:
         """The base as it is now, without reading a file of it; None where nothing of it is packed (`scratch`, `host`).
@@ -288,6 +328,25 @@ class StateStore(Protocol):
         """Forget it; repeating it is harmless."""
 
 
+class Leases(Protocol):
+    """The exclusive, expiring, fenced right to change one server on one host, kept by that host and measured by its clocks."""
+
+    def acquire(self, wish: Wish) -> Lease:
+        """A lease with a token greater than any before; `Busy`, which names the holder, where somebody else's stands."""
+
+    def held(self, wish: Wish) -> AbstractContextManager[Lease]:
+        """The same for as long as this lasts, and no longer than this process."""
+
+    def presented(self, token: int) -> AbstractContextManager[Lease]:
+        """Act by a lease that was acquired before, which renews it; `Busy`, and no act, where it ended or a newer one was given."""
+
+    def release(self, token: int, *, why: str = ...) -> Lease | None:
+        """Give back the lease of this token, or whichever there is (0); None where it was over. Repeating it is harmless."""
+
+    def standing(self) -> Lease | None:
+        """The lease that keeps everybody else out now."""
+
+
 @dataclass(frozen=True)
 class Made:
     """What an image was made from: the declaration's digest, and that of each resource by its address."""
@@ -326,3 +385,34 @@ class ImageStore(Protocol):
 
     def has(self, image: str) -> bool:
         """Whether the image is here, whole."""
+
+
+@dataclass(frozen=True)
+class Pulled:
+    """What a pull brought. `reference` names the manifest by its digest."""
+
+    image: Image
+    reference: Reference
+    fetched_bytes: int
+
+
+class Registry(Protocol):
+    """Images elsewhere, by reference. What comes from there is believed only where a digest says the same."""
+
+    def push(self, image: str, to: Reference, *, emit: Emit = silence) -> Pushed:
+        """Have this image there under this tag: whole, or not at all. Killed and repeated, it goes on; what is there is not sent."""
+
+    def pull(self, reference: Reference, *, emit: Emit = silence) -> Pulled:
+        """Have the image for this machine here, under the identity that it was pushed with; `IntegrityFailed` where a byte differs."""
+
+    def resolve(self, reference: Reference) -> str:
+        """The digest that the name stands for now: of the image, or of the index of several."""
+
+    def attach(self, subject: Reference, artifact_type: str, blobs: Sequence[Attachment]) -> str:
+        """Have these documents there as belonging to what `subject` names by digest; the digest of what holds them. Equal ones are one."""
+
+    def referrers(self, subject: Reference, *, artifact_type: str = "") -> tuple[Referrer, ...]:
+        """What belongs to the manifest that `subject` names by digest; of this kind, or of all."""
+
+    def attached(self, subject: Reference, referrer: str) -> tuple[Attachment, ...]:
+        """The documents of one referrer; `IntegrityFailed` where it does not belong to `subject`."""

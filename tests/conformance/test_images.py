@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from vitrify.builders.oci import OciBuilder
+from vitrify.builders.oci import OciBuilder, Sources
+from vitrify.builders.supplies import Supplies
 from vitrify.stores.layout import LayoutStore
 from vitrify.testing.image_suite import Based, BuilderSuite, ImageStoreSuite, NewBuilder, Stocked, a_request
 from vitrify.testing.memory_images import MemoryImages
@@ -31,7 +32,7 @@ class TestOciBuilder(BuilderSuite):
     @pytest.fixture
     def new(self, tmp_path: Path) -> NewBuilder:
         numbers = count()
-        return lambda: OciBuilder(MemorySession(), LayoutStore(tmp_path / f"store{next(numbers)}"))
+        return lambda: _oci(tmp_path / f"store{next(numbers)}")
 
     @pytest.fixture
     def based(self, tmp_path: Path) -> Based:
@@ -53,6 +54,10 @@ class TestLayoutStore(ImageStoreSuite):
     def stocked(self, tmp_path: Path) -> Stocked:
         store = LayoutStore(tmp_path)
         return store, asyncio.run(OciBuilder(MemorySession(), store).bake(a_request())).digest
+
+
+def _oci(folder: Path) -> OciBuilder:
+    return OciBuilder(MemorySession(), LayoutStore(folder), sources=Sources(Supplies(folder / "supplies")))
 
 
 def _write(file: Path, text: str) -> None:

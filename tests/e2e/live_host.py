@@ -148,7 +148,21 @@ class LiveHost:
     def reboot(self, *how: str) -> LiveHost:
         """The same machine, shut down (in order, unless `how` says otherwise) and started again."""
         self.run(*(how or ("systemctl", "reboot")), expect=None if how else 0)
+        return self.started_anew()
+
+    def started_anew(self) -> LiveHost:
+        """The same machine, once it has gone down by itself and come up."""
         return _wait(self.keeper, self.console, instead_of=self.init)
+
+    @contextmanager
+    def held_down(self) -> Iterator[None]:
+        """Once it has gone down it stays down until the end of the block: who starts it again sleeps."""
+        starter = next(pid for pid in _family(self.keeper.pid) if _words(pid)[:1] == ["sh"])
+        os.kill(starter, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(starter, signal.SIGCONT)
 
 
 @contextmanager
@@ -204,6 +218,12 @@ def _family(pid: int) -> Iterator[int]:
         yield one
         with suppress(OSError):
             waiting += [int(child) for child in Path(f"/proc/{one}/task/{one}/children").read_text().split()]
+
+
+def _words(pid: int) -> list[str]:
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+    return []
 
 
 def _pids(pid: int) -> Sequence[str]:

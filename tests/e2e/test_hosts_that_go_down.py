@@ -104,6 +104,8 @@ def test_a_second_control_machine_follows_what_is_under_way_and_nothing_is_done_
     assert machine.text("/srv/ran") == "ran\n"
     (records,) = journals(machine)
     assert (records.count("begin"), records.count("intent"), records[-1]) == (1, 4, "end")
+    (lease,) = other.document("lease", "show", "web")["leases"]
+    assert (lease["standing"], lease["token"], lease["reason"], lease["released"]) == (False, 1, "apply", "it was done")
 
 
 def test_the_dead_mans_timer_runs_by_a_clock_that_nobody_can_set(fleet: Fleet, control: Control) -> None:

@@ -20,7 +20,9 @@ KINDS = all_kinds()
 FOLDER = Path(__file__).resolve().parents[1] / "kinds"
 NEEDS: tuple[frozenset[str], ...] = (frozenset(), frozenset({"accounts"}))
 """What a folder has to offer: files, and the files that accounts are kept in."""
-NOT_HERE = frozenset({"command", "script", "git", "venv", "certificate", "package", "repository", "http_check", "wait_for", "swap"})
+NOT_HERE = frozenset(
+    {"command", "script", "git", "venv", "certificate", "package", "reboot", "repository", "http_check", "wait_for", "swap"}
+)
 """Kinds that run programs of the root, wait for somebody, or make what no two machines make alike: they have tests of their own."""
 
 

@@ -21,13 +21,18 @@ if TYPE_CHECKING:  # a command brings along what it needs and no more
     from vitrify.core.plan import Plan
     from vitrify.core.report import (
         Applied,
+        Bootstrapped,
         Check,
         EntryView,
+        ImageKept,
+        ImageMoved,
         ImageVerified,
+        LeaseView,
         Outdated,
         Released,
         ReleaseStatus,
         ServerStatus,
+        Updated,
         Verified,
         Which,
     )
@@ -80,11 +85,18 @@ class App:
         document = saved.read(path)
         self._options = Selection.from_json(document.get("selection")).within(self._options)
         self._wiring = self._begin(self._options)
-        now = self._run(self._plan())
+        now = self.free(self._run(self._plan()))
         if document.get("digest") != now.digest:
             hint = f"plan again (`vitrify plan -o {path}`), look at it, and apply that"
             raise PlanStale(f"{path} is not what an apply would do now", why=saved.moved(document, now), hint=hint)
         return now
+
+    def free(self, plan: Plan) -> Plan:
+        """This plan, if nobody is changing what it is about at this moment; else a fresh one as soon as nobody is.
+
+        `Busy` at once where `--wait` does not allow for that.
+        """
+        return self._run(self._free(plan))
 
     def apply(self, plan: Plan) -> Applied:
         """Carry out the plan, server by server; stops at the first that fails."""
@@ -153,6 +165,21 @@ class App:
 
         return self._run(outdated(self._chosen(), self._wiring.world, parallel=self._options.parallel))
 
+    def bare(self, server: str = "") -> tuple[Bootstrapped, ...]:
+        """Which hosts lack a Python, and how they would get one; changes nothing."""
+        from vitrify.lifecycle import bootstrap
+
+        return asyncio.run(bootstrap.look(self._named(server), self._wiring.world, parallel=self._options.parallel))
+
+    def bootstrap(self, found: tuple[Bootstrapped, ...], server: str = "") -> tuple[Bootstrapped, ...]:
+        """Bring a Python to the hosts that lack one."""
+        from vitrify.lifecycle import bootstrap
+
+        return asyncio.run(bootstrap.install(found, self._named(server), self._wiring.world, parallel=self._options.parallel))
+
+    def _named(self, server: str) -> tuple[Server, ...]:
+        return (self._server(server),) if server else self._chosen()
+
     def bake(self, server: str) -> tuple[str, int]:
         """Bake a server's image; returns its digest and size in bytes."""
         from vitrify.lifecycle import baking
@@ -160,10 +187,18 @@ class App:
         image = self._run(baking.bake(self._server(server), LOCAL, self._wiring.world))
         return image.digest, image.size
 
+    def update(self, server: str = "", *, dry_run: bool = False) -> Updated:
+        """Choose anew what a server's base is made of and what it installs (or all servers'), and pin that unless it is a dry run."""
+        from vitrify.lifecycle.update import update
+
+        everyone = self._wiring.declaration.servers
+        servers = (self._server(server),) if server else everyone
+        return self._run(update(servers, everyone, LOCAL, self._wiring.world, dry_run=dry_run))
+
     def bake_disk(self, server: str, *, form: str, into: str) -> tuple[str, int]:
         """Bake a server's image and write a bootable disk of it to a file; returns the image's digest and the disk's size in bytes."""
         image, _ = self.bake(server)
-        size = self._wiring.write_disk(image, self._server(server), form=form, into=into)
+        size = self._wiring.warehouse.write_disk(image, self._server(server), form=form, into=into, emit=self._wiring.emit)
         self._wiring.world.ledger.append("disk.written", {"server": server, "image": image, "format": form, "bytes": size})
         return image, size
 
@@ -211,6 +246,19 @@ class App:
 
         return self._run(logs(name, self._wiring.world, lines=lines))
 
+    def leases(self, server: str = "") -> tuple[LeaseView, ...]:
+        """Who holds, or last held, the lease of one server, or of all, on each host."""
+        from vitrify.lifecycle import holders
+
+        servers = (self._server(server),) if server else self._chosen()
+        return self._run(holders.held(servers, self._wiring.world, parallel=self._options.parallel))
+
+    def release_lease(self, server: str, *, reason: str) -> tuple[LeaseView, ...]:
+        """Take the lease of a server away from whoever holds it, and record that; returns those that were taken away."""
+        from vitrify.lifecycle import holders
+
+        return self._run(holders.release(self._server(server), self._wiring.world, reason=reason))
+
     def audit(self, *, full: bool = False) -> Audit:
         """Compare what runs with what was declared and authorised; changes nothing."""
         from vitrify.lifecycle.audit import audit
@@ -232,6 +280,42 @@ class App:
     def verify_image(self, name: str, *, keys: Sequence[str] = ()) -> ImageVerified:
         """Check an image (a server's, by its digest, or in a folder) and all that is said of it."""
         return self._wiring.verify_image(name, keys=keys)
+
+    def push(self, what: str, reference: str, *, plain: bool = False, compression: str = "gzip") -> ImageMoved:
+        """Push an image to a registry."""
+        from vitrify.core.reference import Reference
+        from vitrify.lifecycle import images
+
+        return images.push(
+            what, Reference.parse(reference), self._wiring.warehouse.stock(plain=plain, compression=compression), self._wiring.world
+        )
+
+    def pull(self, reference: str, *, plain: bool = False) -> ImageMoved:
+        """Have an image of a registry here."""
+        from vitrify.core.reference import Reference
+        from vitrify.lifecycle import images
+
+        return images.pull(Reference.parse(reference), self._wiring.warehouse.stock(plain=plain), self._wiring.world)
+
+    def images(self) -> tuple[ImageKept, ...]:
+        """Every image that is kept on this machine."""
+        from vitrify.lifecycle import images
+
+        return images.images(self._wiring.warehouse.stock(), self._wiring.world)
+
+    def export(self, what: str, into: str, *, name: str = "", evidence: bool = False) -> ImageMoved:
+        """Write an image to a file or a folder."""
+        from vitrify.core.reference import Reference
+        from vitrify.lifecycle import images
+
+        wrapping = images.Wrapping(into, Reference.parse(name) if name else None, evidence)
+        return images.export(what, wrapping, self._wiring.warehouse.stock(), self._wiring.world)
+
+    def load(self, source: str) -> tuple[ImageMoved, ...]:
+        """Have the images of a file or a folder here."""
+        from vitrify.lifecycle import images
+
+        return images.load(source, self._wiring.warehouse.stock(), self._wiring.world)
 
     def doctor(self) -> tuple[Check, ...]:
         """What this machine has, and the line that mends what it lacks."""
@@ -277,6 +361,19 @@ class App:
     async def _plan(self) -> Plan:
         async with self._wiring.calling():
             return await self._planned()
+
+    async def _free(self, plan: Plan) -> Plan:
+        from vitrify.lifecycle.lease import refuse_held, when_free
+
+        known: Plan | None = plan
+
+        async def found() -> Plan:
+            nonlocal known
+            now, known = known or await self._planned(), None
+            refuse_held(now.servers)
+            return now
+
+        return await when_free(found, ", ".join(sorted({one.server for one in plan.servers})), self._wiring.world)
 
     async def _planned(self) -> Plan:
         from vitrify.core.digest import digest_of

@@ -6,21 +6,23 @@ import getpass
 import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vitrify.core.asked import Scope
-from vitrify.core.declaration import Declaration, Host, Server
+from vitrify.core.declaration import Declaration, Host
 from vitrify.core.diagnostic import UsageInvalid
 from vitrify.core.digest import PLAIN
 from vitrify.core.event import Emit
 from vitrify.onhost.failpoint import from_environment
 
 if TYPE_CHECKING:
+    from vitrify.app.warehouse import Warehouse
     from vitrify.builders.oci import OciBuilder
+    from vitrify.core.digest import JSONObject
     from vitrify.core.report import ImageVerified, Verdict, Verified
     from vitrify.core.resource import Kinds
     from vitrify.core.step import Reached
@@ -31,7 +33,6 @@ if TYPE_CHECKING:
     from vitrify.ports import Clock, Session
     from vitrify.project.identity import Identity
     from vitrify.project.reach import Reach
-    from vitrify.stores.layout import LayoutStore
     from vitrify.strangers import Installed
     from vitrify.transports.local import LocalTransport
     from vitrify.transports.ssh import SshTransport
@@ -139,10 +140,11 @@ class Wiring:
     def world(self) -> World:
         """What the stories are given."""
         from vitrify.lifecycle.world import World
+        from vitrify.onhost.tenant import Tenant
         from vitrify.project import identity
         from vitrify.project.clock import SystemClock, new_name
         from vitrify.project.keyring import digest_key
-        from vitrify.stores.claim import claim
+        from vitrify.project.lock import LockFile
         from vitrify.stores.sqlite import SqliteStateStore
 
         signer = self._signer
@@ -162,12 +164,16 @@ class Wiring:
             key=digest_key(self.home / "keys").hex(),
             bubblewrap=lambda: self._bubblewrap,
             identify=new_name,
-            claim=lambda server: claim(home / "claims" / f"{server}.lock", server),
             session=self._session,
             session_anew=partial(self._session, anew=True),
+            bringing=partial(self._session, bringing=True),
             site=self._site,
+            pins=LockFile(str(self.folder)),
+            leased=self._leased,
             keep_runs=self._options.keep_runs,
             dead_man=self._options.dead_man,
+            process=Tenant.this().to_json(),
+            wait=self._options.wait,
         )
 
     @cached_property
@@ -227,12 +233,13 @@ class Wiring:
                 await self._ssh.give_up()
 
     @asynccontextmanager
-    async def _session(self, host: Host, *, anew: bool = False) -> AsyncIterator[Session]:
-        if host.is_remote and not anew:
+    async def _session(self, host: Host, *, anew: bool = False, bringing: bool = False) -> AsyncIterator[Session]:
+        if host.is_remote and not (anew or bringing):
             async with self._waiting.session(host) as session:
                 yield session
             return
-        session = await (self._ssh.connect(host, anew=True) if host.is_remote else self._transport.connect(host))
+        connect = partial(self._ssh.connect, anew=anew, bringing=bringing) if host.is_remote else self._transport.connect
+        session = await connect(host)
         try:
             yield session
         finally:
@@ -250,15 +257,27 @@ class Wiring:
             await self._waiting.close()
 
     @asynccontextmanager
-    async def _site(self, host: Host) -> AsyncIterator[Site]:
+    async def _site(self, host: Host, *lease: JSONObject) -> AsyncIterator[Site]:
+        """Where instances run: only looked at, or with the lease of a server that is asked for (`Wiring._leased`)."""
         from vitrify.transports.lazy import LazySession
+        from vitrify.transports.leased import leased
 
-        async with LazySession(lambda: self._session(LOCAL)) as here:  # what finds everything done starts no program
-            if not host.is_remote:
-                yield self._nearby(here)
+        # What finds everything done starts no program.
+        async with LazySession(lambda: self._session(LOCAL)) as here, LazySession(lambda: self._session(host)) as there:
+            session = there if host.is_remote else here
+            over = partial(self._elsewhere, host, here=here) if host.is_remote else self._nearby
+            if not lease:
+                yield over(session)
                 return
-            async with self._session(host) as session:
-                yield self._elsewhere(host, session, here)
+            async with leased(session, *lease) as held:
+                yield replace(over(held), token=held.token)
+
+    def _leased(self, host: Host, server: str, wish: JSONObject) -> AbstractAsyncContextManager[Site]:
+        return self._site(host, {"home": self._run_home(host), "project": self.world.project_id, "server": server}, wish)
+
+    def _run_home(self, host: Host) -> str:
+        """The folder that holds the instances of this project there."""
+        return f"{ELSEWHERE}/{self.world.project_id}" if host.is_remote else str(self.home / "projects" / self.world.project_id / "run")
 
     def _nearby(self, session: Session) -> Site:
         from vitrify.lifecycle.world import Site
@@ -266,13 +285,14 @@ class Wiring:
         from vitrify.runtimes.bubblewrap import BubblewrapRuntime
         from vitrify.stores.carrying import NearbyCarrier
 
-        home = str(self.home / "projects" / self.world.project_id / "run")
+        home = self._run_home(LOCAL)
         return Site(
             session=session,
             builder=self._builder(session),
-            runtime=BubblewrapRuntime(session, home=home, images=NearbyCarrier(self._store), emit=self._emit),
+            runtime=BubblewrapRuntime(session, home=home, images=NearbyCarrier(self.warehouse.store), emit=self._emit),
             router=CaddyRouter(session, home=home, emit=self._emit),
             evidence=self.evidence,
+            home=home,
         )
 
     def _elsewhere(self, host: Host, session: Session, here: Session) -> Site:
@@ -283,45 +303,46 @@ class Wiring:
         from vitrify.runtimes.bubblewrap import BubblewrapRuntime
         from vitrify.stores.carrying import SessionCarrier
 
-        home = f"{ELSEWHERE}/{self.world.project_id}"
-        tools, carrier = HostTools(session, home), SessionCarrier(session, home, self._store)
+        home = self._run_home(host)
+        tools, carrier = HostTools(session, home), SessionCarrier(session, home, self.warehouse.store)
         return Site(
             session=session,
             builder=self._builder(here),
             runtime=BubblewrapRuntime(session, home=home, images=carrier, bwrap=tools.bubblewrap, emit=self._emit),
             router=CaddyRouter(session, home=home, caddy=tools.caddy, emit=self._emit, outside=host.address),
             evidence=self.evidence,
+            home=home,
         )
 
     def _builder(self, session: Session) -> OciBuilder:
         from vitrify.builders.oci import Means, OciBuilder
 
-        return OciBuilder(session, self._store, means=Means(payload=self._transport.payload, bwrap=self._bubblewrap))
+        means = Means(payload=self._transport.payload, bwrap=self._bubblewrap)
+        return OciBuilder(session, self.warehouse.store, means=means, sources=self.warehouse.sources())
+
+    @property
+    def emit(self) -> Emit:
+        """Where events go."""
+        return self._emit
 
     @cached_property
-    def _store(self) -> LayoutStore:
-        from vitrify.stores.layout import LayoutStore
+    def warehouse(self) -> Warehouse:
+        """The images that this machine keeps."""
+        from vitrify.app.warehouse import Warehouse
 
-        return LayoutStore(self.home / "store")
+        return Warehouse(self.home / "store", self._environ)
 
     @cached_property
     def evidence(self) -> OciEvidence:
         """What is in the images of this machine's store, who made them, and whether that is true."""
         from vitrify.evidence.oci import OciEvidence
 
-        return OciEvidence(self._store, signer=lambda: self._signer, trusted=self._trusted)
+        return OciEvidence(self.warehouse.store, signer=lambda: self._signer, trusted=self._trusted)
 
     def _trusted(self) -> tuple[Verifier, ...]:
         from vitrify.ledger.checkpoint import Verifier
 
         return tuple(Verifier.parse(author) for author in self._known_identity().authors)
-
-    def write_disk(self, image: str, server: Server, *, form: str, into: str) -> int:
-        """Write a bootable disk of an image in the store; its size in bytes."""
-        from vitrify.builders import disk
-
-        wish = disk.Wish(image, form, server.writable)
-        return disk.write(self._store.folder(image), wish, Path(into), emit=self._emit)
 
     def verify_image(self, name: str, *, keys: Sequence[str]) -> ImageVerified:
         """Check an image: of a server, by its digest, or in an OCI layout that came from elsewhere."""

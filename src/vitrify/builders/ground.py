@@ -7,12 +7,16 @@ import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from vitrify.builders.tree import Tree, listed
 from vitrify.core.diagnostic import UsageInvalid
 from vitrify.core.digest import JSON, JSONObject, digest_bytes, digest_of
+from vitrify.core.elsewhere import BaseImage
+from vitrify.core.event import Emit, silence
+from vitrify.core.reference import Reference
 
-SCRATCH, HOST, ROOTFS = "scratch", "host", "rootfs"
+SCRATCH, HOST, ROOTFS, DEBOOTSTRAP, IMAGE = "scratch", "host", "rootfs", "debootstrap", "oci"
 
 _SYSTEM_RECORDS = (
     "etc/os-release",
@@ -27,6 +31,16 @@ _SYSTEM_RECORDS = (
 """What tells one system from another: its name, its accounts and what its package manager installed."""
 
 
+class Bases(Protocol):
+    """Where bases that are images of a registry come from."""
+
+    def have(self, reference: Reference, *, emit: Emit = silence) -> BaseImage:
+        """The image that this digest names, for this machine, unpacked; from the store where it is here, without asking anybody."""
+
+    def resolve(self, reference: Reference) -> str:
+        """The digest that a tag stands for now."""
+
+
 @dataclass(frozen=True)
 class Base:
     """A base as declared: its kind, and where a bake finds its files."""
@@ -36,12 +50,14 @@ class Base:
 
     @classmethod
     def parse(cls, text: str, *, system: str = "/") -> Base:
-        """Read `scratch`, `host` or `rootfs:DIR`; `system` is where the running system's files are."""
+        """Read a base as a request names it; `system` is where the running system's files are."""
         kind, _, folder = text.partition(":")
+        if kind in (DEBOOTSTRAP, IMAGE) and folder:
+            return cls(kind)
         if kind == ROOTFS and not Path(folder).is_dir():
             raise UsageInvalid(f"the base {text} is not a folder", hint="write rootfs:DIR with the root of an unpacked system")
         if kind not in (SCRATCH, HOST, ROOTFS) or (folder and kind != ROOTFS):
-            raise UsageInvalid(f"there is no base {text!r}", hint="bases: scratch, host, rootfs:DIR")
+            raise UsageInvalid(f"there is no base {text!r}", hint="bases: scratch, host, rootfs:DIR, debootstrap:SUITE, oci:REFERENCE")
         return cls(kind, {HOST: system, ROOTFS: os.path.realpath(folder)}.get(kind, ""))
 
     @property

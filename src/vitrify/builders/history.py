@@ -49,7 +49,7 @@ def why(now: Parts, before: Parts | None) -> str:
     if before is None:
         return "it is new"
     if now.means != before.means:
-        return "vitrify itself changed"
+        return "vitrify, or what is pinned, changed"
     if now.base != before.base:
         return "the base changed"
     changed = [address for address, wish in now.wishes.items() if before.wishes.get(address) != wish]

@@ -12,21 +12,37 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
-from vitrify.builders.ground import HOST, ROOTFS, Base, rootfs_tree, stat_fingerprint, system_fingerprint, touched_fingerprint
+from vitrify.builders import choice, debootstrap
+from vitrify.builders.ground import (
+    DEBOOTSTRAP,
+    HOST,
+    IMAGE,
+    ROOTFS,
+    Base,
+    Bases,
+    rootfs_tree,
+    stat_fingerprint,
+    system_fingerprint,
+    touched_fingerprint,
+)
 from vitrify.builders.manifest import Documents, documents, process
+from vitrify.builders.offers import offers
+from vitrify.builders.reach import reach
 from vitrify.builders.shelf import Shelf
+from vitrify.builders.supplies import Supplies
 from vitrify.builders.tree import Tree
-from vitrify.core.diagnostic import Denied, TargetFailed
+from vitrify.core.diagnostic import Denied, TargetFailed, UsageInvalid
 from vitrify.core.digest import JSON, JSONObject, digest_of
 from vitrify.core.event import Emit, Event, Stage, silence
+from vitrify.core.locked import ARCHITECTURES, Inputs
+from vitrify.core.reference import Reference
 from vitrify.onhost.layout import LABEL_BASE, LABEL_FINGERPRINT, LABEL_PREFIX, LABEL_SECRETS, LAYER, Descriptor
-from vitrify.ports import BakeRequest, Ground, Image, Session
+from vitrify.ports import BakeRequest, Chosen, Ground, Image, Offer, Session
 
 FORMAT: Final = 2
 """Counts up when equal inputs would give other bytes; part of every cache key."""
 
 _SECOND_NS: Final = 10**9
-_ARCHITECTURES: Final = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "i686": "386"}
 
 
 @dataclass(frozen=True)
@@ -45,7 +61,15 @@ class Means:
     @property
     def architecture(self) -> str:
         """The machine in the words of the image format."""
-        return _ARCHITECTURES.get(self.machine, self.machine)
+        return ARCHITECTURES.get(self.machine, self.machine)
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where bakes take from what is not declared byte for byte: the store of packages, and images in registries."""
+
+    supplies: Supplies | None = None
+    bases: Bases | None = None
 
 
 @dataclass(frozen=True)
@@ -67,24 +91,96 @@ class _Ground:
 class OciBuilder:
     """The builder of OCI images. Equal requests over equal bases give equal digests; several may bake at once."""
 
-    def __init__(self, session: Session, store: Shelf, *, means: Means | None = None) -> None:
+    def __init__(self, session: Session, store: Shelf, *, means: Means | None = None, sources: Sources | None = None) -> None:
         self._session = session
         self._store = store
         self._means = means or Means()
+        self._sources = sources or Sources()
 
     async def bake(self, request: BakeRequest, *, emit: Emit = silence) -> Image:
         """The image of this request; one that is here already is found without a word to the session."""
         _refuse_secret_contents(request.resources)
+        choice.refuse_another_base(request)
         emit(Event("bake.start", Stage.STARTED, request.server, data={"base": request.base}))
+        await self._make_root(request, emit)
         ground = await asyncio.to_thread(self._look_at, request, emit)
         key = self._key(request, ground)
         image = self._known(key)
         cached = image is not None
         if image is None:
+            await self._have(request, ground, emit)
             image = await self._bake(request, ground, emit)
             self._store.remember("bakes", key, {"image": image.digest})
         emit(Event("bake.done", Stage.DONE, request.server, data={"image": image.digest, "bytes": image.size, "cached": cached}))
         return image
+
+    async def choose(self, request: BakeRequest, *, emit: Emit = silence) -> Chosen:
+        """By a bake that is thrown away: only it knows what its resources install, and what is installed beneath them by then."""
+        await self._make_root(request, emit)
+        ground = await asyncio.to_thread(self._look_at, request, emit)
+        return await self._choose(request, ground, emit, keep=False)
+
+    async def choose_base(self, request: BakeRequest, *, emit: Emit = silence) -> Chosen | None:
+        """By this machine's own apt."""
+        kind, _, suite = request.base.partition(":")
+        if kind == IMAGE:
+            reference = replace(Reference.parse(suite), digest="")
+            return Chosen(Inputs(), digest=await asyncio.to_thread(self._bases.resolve, reference))
+        if kind != DEBOOTSTRAP:
+            return None
+        emit(Event("choose.base", Stage.STARTED, request.base))
+        with self._store.work() as work:
+            asked = (suite, request.mirror, self._supplies, work)
+            return await asyncio.to_thread(debootstrap.choose, *asked, architecture=self._means.architecture)
+
+    async def offers(self, request: BakeRequest, names: Sequence[str]) -> tuple[Offer, ...]:
+        """As this machine's apt tells, in a folder of its own."""
+        with self._store.work() as work:
+            return await asyncio.to_thread(offers, request, names, work, architecture=self._means.architecture)
+
+    @property
+    def _supplies(self) -> Supplies:
+        if self._sources.supplies is None:
+            raise UsageInvalid("there is no store of packages to bake from")
+        return self._sources.supplies
+
+    @property
+    def _bases(self) -> Bases:
+        if self._sources.bases is None:
+            raise UsageInvalid("there is no way to registries to bake from")
+        return self._sources.bases
+
+    async def _choose(self, request: BakeRequest, ground: _Ground, emit: Emit, *, keep: bool) -> Chosen:
+        emit(Event("choose", Stage.STARTED, request.server))
+        known = request.inputs or Inputs()
+        with self._store.work() as work:
+            argument = choice.to_choose(known, self._supplies, reach(request), keep=keep)
+            answer = await self._apply(request, ground, work / "upper", argument, emit)
+            return await asyncio.to_thread(choice.kept, answer, request, self._supplies)
+
+    async def _have(self, request: BakeRequest, ground: _Ground, emit: Emit) -> None:
+        """Every file that is pinned: from the store, else from wherever it is still offered."""
+        if request.inputs is None or not self._supplies.lacking(request.inputs):
+            return
+        await self._choose(request, ground, emit, keep=True)
+        choice.refuse_lacking(request.inputs, self._supplies, subject=request.server)
+
+    async def _make_root(self, request: BakeRequest, emit: Emit) -> None:
+        """The root of a base that is made of packages, where it is not here."""
+        kind, _, suite = request.base.partition(":")
+        if kind != DEBOOTSTRAP or self._supplies.root(_root_key(request)) is not None:
+            return
+        inputs, supplies = _base_inputs(request), self._supplies
+        emit(Event("bake.base", Stage.STARTED, request.server, request.base, {"files": len(inputs.debs)}))
+        with self._store.work() as work:
+            fetched = (inputs, suite, request.mirror, supplies, work)
+            await asyncio.to_thread(debootstrap.have, *fetched, architecture=self._means.architecture)
+        choice.refuse_lacking(inputs, supplies, subject=request.server)
+        with supplies.making(_root_key(request)) as making:
+            await asyncio.to_thread(debootstrap.build, inputs, supplies, making)
+            scope: JSONObject = {**self._scope(request), "root": str(making / "root"), "lower": [], "target": "folder"}
+            await self._session.call("even", {"scope": scope}, emit=emit)
+        emit(Event("bake.base", Stage.DONE, request.server, request.base))
 
     async def ground(self, base: str) -> Ground | None:
         """The base as the status of its files tells; the running system is not packed, instances see it as it is."""
@@ -101,10 +197,24 @@ class OciBuilder:
             system = system_fingerprint(base.folder)
             named = _Ground(base, "", {LABEL_BASE: HOST, LABEL_FINGERPRINT: system})
             return replace(named, identity=named.identity_for(request.resources))
-        if base.kind == ROOTFS:
-            layer = self._base_layer(base, request, emit)
-            return _Ground(base, layer.digest, {LABEL_BASE: ROOTFS, LABEL_FINGERPRINT: layer.digest}, (layer,))
+        if base.kind == IMAGE:
+            return self._image_ground(request, emit)
+        if base.kind in (ROOTFS, DEBOOTSTRAP):
+            made = base.kind == DEBOOTSTRAP
+            base = Base(DEBOOTSTRAP, str(self._supplies.root(_root_key(request)))) if made else base
+            layer = self._made_layer(base, request, emit) if made else self._base_layer(base, request, emit)
+            return _Ground(base, layer.digest, {LABEL_BASE: base.kind, LABEL_FINGERPRINT: layer.digest}, (layer,))
         return _Ground(base, base.kind, {LABEL_BASE: base.kind})
+
+    def _image_ground(self, request: BakeRequest, emit: Emit) -> _Ground:
+        """An image of a registry: its own layers, byte for byte, and its root beneath what the resources write."""
+        reference = Reference.parse(request.base.partition(":")[2])
+        if not reference.digest:
+            raise UsageInvalid(f"nobody chose yet what {reference} stands for", hint=f"`vitrify update {request.server}`")
+        found = self._bases.have(reference, emit=emit)
+        layers = tuple(Descriptor(LAYER, digest, size) for digest, size in found.layers)
+        labels = {LABEL_BASE: IMAGE, LABEL_FINGERPRINT: reference.digest}
+        return _Ground(Base(IMAGE, found.root), found.image, labels, layers)
 
     def _base_layer(self, base: Base, request: BakeRequest, emit: Emit) -> Descriptor:
         tree = rootfs_tree(base.folder)
@@ -127,6 +237,15 @@ class OciBuilder:
             self._store.remember("bases", fingerprint, {"digest": layer.digest, "size": layer.size})
         return layer
 
+    def _made_layer(self, base: Base, request: BakeRequest, emit: Emit) -> Descriptor:
+        """Of a root that nobody writes to once it is made: what it is made of names it."""
+        known = self._store.recall("roots", _root_key(request))
+        layer = Descriptor(LAYER, str(known["digest"]), int(str(known["size"]))) if known else None
+        if layer is None or not self._store.holds(layer):
+            layer = self._base_layer(base, request, emit)
+            self._store.remember("roots", _root_key(request), {"digest": layer.digest, "size": layer.size})
+        return layer
+
     def _pack(self, tree: Tree, into: Path) -> tuple[Descriptor, int]:
         """Pack a base and keep the layer; also when that was, by the clock of the file system."""
         from vitrify.builders.layer import pack
@@ -142,7 +261,8 @@ class OciBuilder:
     def _key(self, request: BakeRequest, ground: _Ground) -> str:
         labels: JSONObject = dict(_labels(request, ground))
         made_of: JSONObject = {"made_by": self._made_by(), "base": ground.identity, "labels": labels, "resources": list(request.resources)}
-        return digest_of({**made_of, **_guests(request)})
+        pinned: JSONObject = {"inputs": request.inputs.digest} if request.inputs else {}
+        return digest_of({**made_of, **pinned, **_guests(request)})
 
     def _known(self, key: str) -> Image | None:
         noted = self._store.recall("bakes", key)
@@ -152,12 +272,14 @@ class OciBuilder:
         from vitrify.builders.stack import Job, layers
 
         settings = process(request.resources)
+        pinned = choice.of_the_lock(request.inputs, self._supplies) if request.inputs else {}
         job = Job(
             request=request,
             identity=ground.identity_for,
             lowers=tuple(str(folder) for folder in ground.base.lowers),
             means=self._made_by(),
-            bwrap=self._means.bwrap,
+            pinned=pinned,
+            scope=self._scope(request),
             emit=emit,
         )
         own = await layers(job, self._session, self._store)
@@ -169,6 +291,39 @@ class OciBuilder:
 
     def _made_by(self) -> JSON:
         return [FORMAT, self._means.payload, self._means.architecture]
+
+    async def _apply(self, request: BakeRequest, ground: _Ground, upper: Path, more: JSONObject, emit: Emit) -> JSONObject:
+        """Make the resources true in an empty folder over the base."""
+        from vitrify.builders.stack import refuse_failures
+
+        await asyncio.to_thread(upper.mkdir, mode=0o755)
+        scope: JSONObject = {**self._scope(request), "root": str(upper), "lower": ground.base.lowers}
+        arguments: JSONObject = {"scope": scope, "resources": list(request.resources)}
+        answer = await self._session.call("bake", {**arguments, **_guests(request), **more}, contents=request.contents, emit=emit)
+        refuse_failures(answer)
+        return answer
+
+    def _scope(self, request: BakeRequest) -> JSONObject:
+        """What all bakes of this image have in common."""
+        return {
+            "target": "image",
+            "project": request.labels.get("project", ""),
+            "server": request.server,
+            "memory": "",
+            "bwrap": self._means.bwrap,
+            "key": "",
+        }
+
+
+def _base_inputs(request: BakeRequest) -> Inputs:
+    if request.base_inputs is None:
+        raise UsageInvalid(f"nobody chose yet what {request.base} consists of", hint=f"`vitrify update {request.server}`")
+    return request.base_inputs
+
+
+def _root_key(request: BakeRequest) -> str:
+    """What a root is made of, and how."""
+    return digest_of([FORMAT, _base_inputs(request).digest])
 
 
 def _guests(request: BakeRequest) -> JSONObject:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -28,18 +29,24 @@ _LOOK_AGAIN: Final = 0.02
 """Seconds between two looks whether somebody else has finished a layer."""
 
 
+_INSTALLS: Final = frozenset({"package", "repository", "venv"})
+"""Kinds that take what they install from the lock, where there is one."""
+
+
 @dataclass(frozen=True)
 class Job:
     """What one image is to be: the request, what it stands on, and by what means it is made.
 
-    `identity` names the base as far as these resources can notice it, `lowers` are its folders for a bake.
+    `identity` names the base as far as these resources can notice it, `lowers` are its folders for a bake. `pinned` is the argument
+    of a bake that installs from the lock, `scope` what the scopes of all layers have in common.
     """
 
     request: BakeRequest
     identity: Callable[[Sequence[JSONObject]], str]
     lowers: tuple[str, ...]
     means: JSON
-    bwrap: str
+    pinned: JSONObject
+    scope: JSONObject
     emit: Emit
 
 
@@ -102,7 +109,9 @@ class _Stack:
         """The next layer: known, or baked by whoever comes first."""
         base = self._job.identity(piece.resources)
         beneath: JSON = [made.layer.digest for made in self.made]
-        means: JSON = {"by": self._job.means, "kinds": list(self._job.request.kinds)}
+        inputs = self._job.request.inputs
+        locked: JSONObject = {"inputs": inputs.digest} if inputs and _installs(piece) else {}
+        means: JSON = {"by": self._job.means, "kinds": list(self._job.request.kinds), **locked}
         key = digest_of({"means": means, "base": base, "beneath": beneath, "resources": list(piece.resources)})
         made = self._known(key, piece)
         if made is None:
@@ -156,19 +165,15 @@ class _Stack:
         request, below = self._job.request, self._folders[::-1]
         table = str(below[0] / TABLE) if below else ""
         scope: JSONObject = {
-            "target": "image",
+            **self._job.scope,
             "root": str(upper),
             "lower": [*(str(folder / ROOT) for folder in below), *self._job.lowers],
-            "project": request.labels.get("project", ""),
-            "server": request.server,
-            "memory": "",
-            "bwrap": self._job.bwrap,
-            "key": "",
             "table": table,
         }
         earlier = self._cut.slices[: len(self.made)]
         declared: JSON = [name for one in earlier for resource in one.resources for name in _with_password(resource)]
         arguments: JSONObject = {"scope": scope, "resources": list(piece.resources), "keep": True, "declared": declared}
+        arguments |= self._job.pinned if _installs(piece) else {}
         return {**arguments, "kinds": list(request.kinds)} if request.kinds else arguments
 
     def _raise(self) -> None:
@@ -195,7 +200,9 @@ class _Stack:
     def _pack(self, work: Path, answer: JSONObject, *, last: bool) -> Made:
         """Pack what was written, searched for secrets, and keep the layer; also as it stands, if others are to be baked upon it."""
         attributes, table = answer.get("attributes"), answer.get("table")
-        tree = Tree(str(work / "kept" / ROOT), stamps(attributes if isinstance(attributes, dict) else {}), overlay=True)
+        told = stamps(attributes if isinstance(attributes, dict) else {})
+        # What a program gave to somebody is theirs, where it could be given at all.
+        tree = Tree(str(work / "kept" / ROOT), told, disk_owners=os.geteuid() == 0, overlay=True)
         archive = work / "layer.tar"
         with writable():
             with archive.open("xb") as file:
@@ -223,6 +230,11 @@ def bent(roots: Sequence[str], paths: Sequence[str]) -> bool:
     """Whether one of these paths leads through a link in one of these roots."""
     folders = sorted({folder for path in paths for folder in (path, *ancestors(path))})  # the outer ones first
     return any(Path(root + folder).is_symlink() for folder in folders for root in roots)
+
+
+def _installs(piece: Slice) -> bool:
+    """Whether something in this layer is taken from the lock."""
+    return any(str(resource["address"]).partition(":")[0] in _INSTALLS for resource in piece.resources)
 
 
 def _with_password(resource: JSONObject) -> Iterator[str]:

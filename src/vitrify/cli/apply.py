@@ -20,6 +20,7 @@ EXAMPLES = {
     "vitrify apply": "Show the plan, ask, and carry it out.",
     "vitrify apply -y -l web": "Only the server web, without asking.",
     "vitrify apply -t motd": "Only resources that are tagged so; what left the declaration stays as it is.",
+    "vitrify apply --wait=10m": "Where somebody else is changing the same server, wait for that; without it, exit 6 at once.",
     "vitrify apply plan.json": "Carry out a saved plan exactly, or refuse it.",
 }
 
@@ -38,7 +39,7 @@ EXAMPLES = {
     ),
 )
 @click.argument("file", required=False)
-@shared("project", "limit", "exclude", "tag", "var", "parallel", "keep_runs", "dead_man", "yes")
+@shared("project", "limit", "exclude", "tag", "var", "parallel", "keep_runs", "dead_man", "wait", "yes")
 def apply(invocation: Invocation, file: str | None) -> Exit:
     """Show the plan, ask, and carry it out: mutable servers are converged in place, immutable ones get a new release that
     takes over once it is healthy. FILE is a saved plan. Interrupted or killed, the same command finishes what was begun.
@@ -60,7 +61,7 @@ def apply(invocation: Invocation, file: str | None) -> Exit:
 
 def _plan(invocation: Invocation, file: str | None) -> Plan:
     if file is None:
-        return invocation.app.plan()
+        return invocation.app.free(invocation.app.plan())
     scope = invocation.scope
     if scope.limit or scope.exclude or scope.tags or scope.environment:
         raise UsageInvalid(

@@ -11,15 +11,20 @@ if TYPE_CHECKING:
     from vitrify.core.plan import Plan
     from vitrify.core.report import (
         Applied,
+        Bootstrapped,
         Check,
         Converged,
         EntryView,
+        ImageKept,
+        ImageMoved,
         ImageVerified,
         InstanceStatus,
+        LeaseView,
         Outdated,
         Released,
         ReleaseStatus,
         ServerStatus,
+        Updated,
         Verified,
     )
 
@@ -93,9 +98,41 @@ def outdated(rows: Sequence[Outdated]) -> JSONObject:
     return document("outdated", hosts=hosts)
 
 
+def updated(result: Updated) -> JSONObject:
+    """The document of `update`."""
+    moves: list[JSON] = [asdict(move) for move in result.moves]
+    return document("updated", servers=list(result.servers), moves=moves, written=result.written)
+
+
+def bootstrapped(rows: Sequence[Bootstrapped]) -> JSONObject:
+    """The document of `bootstrap`."""
+    return document("bootstrap", hosts=[asdict(row) for row in rows])
+
+
 def releases(found: Sequence[ReleaseStatus]) -> JSONObject:
     """The document of `releases`."""
     return document("releases", releases=[_release(release) for release in found])
+
+
+def images(found: Sequence[ImageKept]) -> JSONObject:
+    """The document of `images`."""
+    rows: list[JSON] = [
+        {
+            "image": one.image,
+            "bytes": one.size,
+            "base": one.base,
+            "server": one.server,
+            "releases": list(one.releases),
+            "names": list(one.names),
+        }
+        for one in found
+    ]
+    return document("images", images=rows)
+
+
+def moved(verb: str, found: ImageMoved) -> JSONObject:
+    """The document of `push`, `pull` and `export`."""
+    return document(verb, image=found.image, place=found.place, manifest=found.manifest, bytes=found.moved_bytes)
 
 
 def entries(found: Sequence[EntryView]) -> JSONObject:
@@ -158,6 +195,11 @@ def _released(release: Released) -> JSONObject:
         "answer_ms": None if release.answer_seconds is None else _ms(release.answer_seconds),
         "ms": _ms(release.seconds),
     }
+
+
+def leases(found: Sequence[LeaseView]) -> JSONObject:
+    """Who holds, or last held, which lease."""
+    return document("leases", leases=[asdict(one) for one in found])
 
 
 def _server(server: ServerStatus) -> JSONObject:

@@ -80,7 +80,10 @@ def exit_for(error: BaseException) -> Exit:  # noqa: C901, PLR0911  one case for
 
 
 def ended(applied: Applied) -> Exit:
-    """The code of an apply or undo that went through: what failed counts before what could not be reached."""
-    if any(host.failed or host.undone for host in applied.hosts) or any(not problem.unreachable for problem in applied.problems):
+    """The code of an apply or undo that went through: what failed counts before what could not be reached, or was somebody else's."""
+    failed = [problem for problem in applied.problems if not (problem.unreachable or problem.busy)]
+    if failed or any(host.failed or host.undone for host in applied.hosts):
         return Exit.HOSTS_FAILED
-    return Exit.UNREACHABLE if applied.problems else Exit.DONE
+    if any(problem.unreachable for problem in applied.problems):
+        return Exit.UNREACHABLE
+    return Exit.BUSY if applied.problems else Exit.DONE

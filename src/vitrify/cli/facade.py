@@ -13,13 +13,18 @@ if TYPE_CHECKING:  # help and usage errors are told before any of these is neede
     from vitrify.core.plan import Plan
     from vitrify.core.report import (
         Applied,
+        Bootstrapped,
         Check,
         EntryView,
+        ImageKept,
+        ImageMoved,
         ImageVerified,
+        LeaseView,
         Outdated,
         Released,
         ReleaseStatus,
         ServerStatus,
+        Updated,
         Verified,
         Which,
     )
@@ -36,6 +41,9 @@ class Application(Protocol):
 
     def saved(self, path: str) -> Plan:
         """The plan in this file, if it still describes what an apply would do."""
+
+    def free(self, plan: Plan) -> Plan:
+        """This plan, or a fresh one once nobody else is changing what it is about."""
 
     def apply(self, plan: Plan) -> Applied:
         """Carry out the plan."""
@@ -61,8 +69,17 @@ class Application(Protocol):
     def outdated(self) -> tuple[Outdated, ...]:
         """How far every host is behind what its package lists offer."""
 
+    def bare(self, server: str) -> tuple[Bootstrapped, ...]:
+        """Which hosts lack a Python, of one server or of all, and how they would get one."""
+
+    def bootstrap(self, found: tuple[Bootstrapped, ...], server: str) -> tuple[Bootstrapped, ...]:
+        """Bring a Python to the hosts that lack one."""
+
     def bake(self, server: str) -> tuple[str, int]:
         """Bake a server's image: its digest and its size in bytes."""
+
+    def update(self, server: str, *, dry_run: bool) -> Updated:
+        """Choose anew what a server ("" for all) installs, and pin that unless it is a dry run."""
 
     def bake_disk(self, server: str, *, form: str, into: str) -> tuple[str, int]:
         """Bake a server's image and write a bootable disk of it: the image's digest and the disk's size in bytes."""
@@ -85,6 +102,12 @@ class Application(Protocol):
     def logs(self, name: str, *, lines: int) -> str:
         """The last lines of an instance, or of each live instance of a server."""
 
+    def leases(self, server: str) -> tuple[LeaseView, ...]:
+        """Who holds, or last held, the lease of one server, or of all where `server` is empty."""
+
+    def release_lease(self, server: str, *, reason: str) -> tuple[LeaseView, ...]:
+        """Take the lease of a server away from whoever holds it."""
+
     def audit(self, *, full: bool) -> Audit:
         """All differences between what runs and what was declared and authorised."""
 
@@ -96,6 +119,21 @@ class Application(Protocol):
 
     def verify_image(self, name: str, *, keys: Sequence[str]) -> ImageVerified:
         """Check an image and all that is said of it; of no keys, the project's own are meant."""
+
+    def push(self, what: str, reference: str, *, plain: bool, compression: str) -> ImageMoved:
+        """Push the image of a server or of a digest."""
+
+    def pull(self, reference: str, *, plain: bool) -> ImageMoved:
+        """Have an image of a registry here."""
+
+    def images(self) -> tuple[ImageKept, ...]:
+        """Every image that is kept here."""
+
+    def export(self, what: str, into: str, *, name: str, evidence: bool) -> ImageMoved:
+        """Write an image to a file, or to a folder where `into` ends with a slash."""
+
+    def load(self, source: str) -> tuple[ImageMoved, ...]:
+        """Have the images of a file or a folder here."""
 
     def doctor(self) -> tuple[Check, ...]:
         """What this machine has and lacks."""

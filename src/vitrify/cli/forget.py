@@ -24,7 +24,7 @@ EXAMPLES = {
 @click.argument("server")
 @flag("--host", metavar="HOST", default="", help="Only this host, written as in the declaration.")
 @flag("--gone", is_flag=True, help="The hosts are gone for good: forget them without asking them.")
-@shared("project", "parallel", "yes")
+@shared("project", "parallel", "wait", "yes")
 def forget(invocation: Invocation, server: str, host: str, gone: bool) -> Exit:  # noqa: FBT001  a flag of the command line
     """Stop managing a mutable SERVER where it is changed in place: everything stays there as it is and belongs to nobody, so
     nothing of it is changed or removed again. `vitrify retire` takes away what was created. A host that is still declared is

@@ -9,11 +9,12 @@ import click
 
 from vitrify import __version__
 from vitrify.cli.exits import MEANINGS
-from vitrify.cli.options import shared
+from vitrify.cli.options import shared, spelled_out
 from vitrify.cli.verb import PREFIX
 
 VERBS: Mapping[str, str] = {
     "init": "Begin a project: write a declaration to start from.",
+    "bootstrap": "Let hosts without Python get one from their package manager.",
     "plan": "Show what apply would do, and why; change nothing.",
     "apply": "Make it so: converge mutable servers, release immutable ones.",
     "import": "Take what is there under management without touching it.",
@@ -21,13 +22,20 @@ VERBS: Mapping[str, str] = {
     "status": "Show each server: what is live, what was applied when.",
     "bake": "Bake the image of an immutable server.",
     "verify": "Check an image, and what is said of it, offline.",
+    "images": "List the images that are kept here.",
+    "push": "Push an image to a registry.",
+    "pull": "Pull an image from a registry.",
+    "export": "Write an image to a file that can be carried.",
+    "load": "Bring in an image from such a file.",
     "releases": "List the releases of immutable servers.",
     "rollback": "Make a former release of an immutable server live again.",
     "logs": "Show what instances wrote.",
     "outdated": "Show which packages are behind, and which patches are for security.",
+    "update": "Choose anew what images are made of, and pin that.",
     "audit": "Find every difference from what was declared and authorised.",
     "ledger": "Read and verify the tamper-evident record.",
     "retire": "Take a server out of service, and away what was created for it.",
+    "lease": "Show who is changing a server right now; take that away.",
     "forget": "Stop managing hosts, and leave what is there.",
     "explain": "Show where the value of a variable comes from.",
     "inventory": "Bring in what other tools know about hosts.",
@@ -45,6 +53,10 @@ ELSEWHERE: Mapping[str, tuple[str, str]] = {"import": ("importing", "import_")}
 
 class Verbs(click.Group):
     """A group that knows its verbs by name and imports the one that is used."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As click does; a flag whose value may be left out never takes the next word for it."""
+        return super().parse_args(ctx, spelled_out(args))
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """All verbs, in the table's order."""
@@ -87,7 +99,7 @@ class Verbs(click.Group):
     no_args_is_help=True,
     subcommand_metavar="VERB [ARGS]...",
 )
-@shared("project", "limit", "exclude", "tag", "var", "parallel", "keep_runs", "dead_man", "yes")
+@shared("project", "limit", "exclude", "tag", "var", "parallel", "keep_runs", "dead_man", "wait", "yes")
 @click.version_option(__version__, "-V", "--version", prog_name="vitrify", message="%(prog)s %(version)s")
 def vitrify(**_: object) -> None:
     """Converge live servers in place, or bake the same declaration into images and replace instances.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 import click
@@ -78,6 +79,30 @@ class OutputOrFile(click.ParamType[str]):
         return value
 
 
+FOREVER = "forever"
+
+
+class Duration(click.ParamType[float]):
+    """Seconds, written as `500ms`, `30s`, `10m`, `1h` or `forever`."""
+
+    name = "duration"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The seconds."""
+        match = re.fullmatch(r"([0-9]+)(ms|s|m|h)", str(value))
+        if isinstance(value, float):
+            return value
+        if value == FOREVER:
+            return float("inf")
+        if match is None:
+            self.fail(
+                f"{value!r} is not a duration: a whole number and ms, s, m or h, as in 10m; or nothing, for as long as it takes.",
+                param,
+                ctx,
+            )
+        return int(match[1]) * {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}[match[2]]
+
+
 project = flag("-C", "--project", metavar="DIR", default=".", help="The project's folder, or one below it.")
 limit = flag(
     "-l",
@@ -115,6 +140,14 @@ dead_man = flag(
     show_default=True,
     help="A host takes back a change that could shut us out unless it is confirmed in this time; 0 trusts to luck.",
 )
+plain_http = flag("--plain-http", is_flag=True, help="Speak without encryption, also with registries on other machines.")
+wait = flag(
+    "--wait",
+    type=Duration(),
+    metavar="[=DURATION]",
+    default=0.0,
+    help="Where somebody else is changing the same server, wait for the end of it: as long as it takes, or this long, as in =10m.",
+)
 var = flag("--var", metavar="NAME=VALUE", multiple=True, callback=_assignments, help="Set a variable of the declaration. Repeatable.")
 output = flag("-o", "--output", type=click.Choice(FORMATS), default="table", help="Form of the data on stdout.")
 output_or_file = flag(
@@ -137,6 +170,7 @@ _DECORATORS: Mapping[str, Decorator] = {
     "parallel": parallel,
     "keep_runs": keep_runs,
     "dead_man": dead_man,
+    "wait": wait,
     "yes": yes,
     "output": output,
     "output_or_file": output_or_file,
@@ -157,6 +191,11 @@ def shared(*names: str) -> Decorator:
         return function
 
     return decorate
+
+
+def spelled_out(arguments: Sequence[str]) -> list[str]:
+    """The words of a command, with a bare `--wait` given the value that it stands for."""
+    return [f"--wait={FOREVER}" if word == "--wait" else word for word in arguments]
 
 
 def taken_from_group(ctx: click.Context) -> dict[str, object]:

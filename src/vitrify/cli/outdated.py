@@ -21,7 +21,8 @@ EXAMPLES = {
 @shared("project", "limit", "exclude", "var")
 def outdated(invocation: Invocation, security: bool, detailed_exitcode: bool) -> Exit:  # noqa: FBT001  flags of the command line
     """Show the packages of mutable servers that are behind what their own lists offer: from which version to which, which patches
-    are for security as the distribution labels them, and how old the newest is. Lists are not renewed: nothing is changed.
+    are for security as the distribution labels them, and how old the newest is. Lists are not renewed: nothing is changed. Of immutable
+    servers: how old the live image is, and which of the packages in it are offered in another version now.
     """  # noqa: D205  the whole paragraph is the help
     rows = invocation.app.outdated()
     shown = tuple(row.only_security() for row in rows) if security else rows

@@ -31,19 +31,34 @@ def outdated_lines(rows: Sequence[Outdated], look: Look) -> Iterator[Line]:
 
 
 def _standing(row: Outdated, look: Look) -> Iterator[str | Span]:
-    if row.lifecycle == "immutable":
+    image = row.lifecycle == "immutable"
+    if image:
         made = f"its image was made {ago(look.now - row.made_at)} ago" if row.made_at is not None else "no release is live yet"
         yield f"{made}; its packages change with the next release alone"
-        return
-    if not row.manager:
+    if row.manager:
+        yield from _behind(row, look)
+        yield from (_of_an_image(row, look) if image else _of_a_host(row, look))
+    elif not image:
         yield "there is no package manager that is known here"
-        return
+
+
+def _behind(row: Outdated, look: Look) -> Iterator[str | Span]:
     security = sum(package.security for package in row.packages)
     behind = f"{many(len(row.packages), 'package')} behind" if row.packages else "no package is behind"
     yield Span(f"{behind}, {security} for security", Style.ALARM) if security else behind
     newest = max((package.published_at for package in row.packages if package.published_at is not None), default=None)
     if newest is not None:
         yield f"the newest patch is {ago(look.now - newest)} old"
+
+
+def _of_an_image(row: Outdated, look: Look) -> Iterator[str | Span]:
+    if row.patched_at is not None:
+        yield f"what it installs was chosen {ago(look.now - row.patched_at)} ago"
+    if row.packages:
+        yield f"`vitrify update {row.server}` pins what is offered; the next apply is a new release of it"
+
+
+def _of_a_host(row: Outdated, look: Look) -> Iterator[str | Span]:
     if row.patched_at is not None:
         yield f"packages last changed {ago(look.now - row.patched_at)} ago"
     if row.lists_at is None:

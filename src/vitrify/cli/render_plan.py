@@ -55,7 +55,9 @@ def _header(server: HostPlan | ReleasePlan, told: str) -> Line:
 
 def _host(plan: HostPlan, look: Look) -> Iterator[Line]:
     yield _header(plan, "mutable, changed in place" if not plan.empty else "mutable, as declared")
-    if plan.run:
+    if plan.held:
+        yield line(Span("  ! ", Style.CHANGED), f"is being changed right now by {plan.held}")
+    elif plan.run:
         yield line(Span("  ~ ", Style.CHANGED), f"continues the unfinished run {plan.run}")
     for change in plan.changes:
         yield from _change(change, look)

@@ -28,7 +28,7 @@ EXAMPLES = {
 @verb("retire", examples=EXAMPLES, exits=(Exit.HOSTS_FAILED, Exit.UNREACHABLE, Exit.BUSY, Exit.INTEGRITY))
 @click.argument("server")
 @flag("--only", type=click.Choice(LIVES), default=None, help="Where a server lives both ways after a flip: which one goes.")
-@shared("project", "parallel", "yes")
+@shared("project", "parallel", "wait", "yes")
 def retire(invocation: Invocation, server: str, only: str | None) -> Exit:
     """Take SERVER out of service. Where it is changed in place, everything that vitrify created for it is removed, what it adopted
     stays, and its hosts are forgotten. Where it is immutable, its route is forgotten, its instances are stopped and discarded,

@@ -26,7 +26,7 @@ EXAMPLES = {
 )
 @click.argument("server")
 @flag("--to", metavar="RELEASE", type=click.IntRange(min=1), help="Which release; the previous one where none is named.")
-@shared("project", "var", "yes")
+@shared("project", "var", "wait", "yes")
 def rollback(invocation: Invocation, server: str, to: int | None) -> Exit:
     """Send all requests of an immutable SERVER to its previous release (or the one named). At once while its instances are warm;
     else they are started and must be healthy first. The release that was live stays, to go forward again.

@@ -30,7 +30,7 @@ EXAMPLES = {
 @flag("--run", metavar="RUN", default="", help="Which run to take back; the last one where none is named.")
 @flag("--back-to", metavar="RUN", default="", help="Take back this run and every one after it, the newest first.")
 @flag("--force", is_flag=True, help="Put back even what somebody else has changed since.")
-@shared("project", "var", "parallel", "yes")
+@shared("project", "var", "parallel", "wait", "yes")
 def undo(invocation: Invocation, server: str, run: str, back_to: str, force: bool) -> Exit:  # noqa: FBT001  a flag of the command line
     """Put back what the last apply (or the named run) found on each host of a mutable SERVER: contents, modes, owners, links.
     Refused where somebody changed the same things since, unless forced. What cannot be undone is named.

@@ -9,7 +9,7 @@ import click
 
 from vitrify.cli.exits import MEANINGS, Exit, exit_for
 from vitrify.cli.invocation import Invocation, Run, Surroundings
-from vitrify.cli.options import FORMATS, taken_from_group
+from vitrify.cli.options import FORMATS, spelled_out, taken_from_group
 from vitrify.cli.render import Format, Screen, Settings
 from vitrify.core.asked import Scope
 from vitrify.core.diagnostic import VitrifyError
@@ -27,6 +27,7 @@ _SCOPE = {
     "parallel": "parallel",
     "keep_runs": "keep_runs",
     "dead_man": "dead_man",
+    "wait": "wait",
 }
 """Flag -> the field of the scope that it fills."""
 _SHARED = (*_SCOPE, "output", "color", "quiet", "verbose", "yes")
@@ -50,6 +51,10 @@ class Verb(click.Command):
                 formatter.write_text(f"    {what}")
         with formatter.section("Exit codes"):
             formatter.write_dl([(str(int(code)), MEANINGS[code]) for code in self.exits])
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As click does; a flag whose value may be left out never takes the next word for it."""
+        return super().parse_args(ctx, spelled_out(args))
 
     def invoke(self, ctx: click.Context) -> Exit:
         """Run the verb; every `VitrifyError` is shown and becomes its exit code."""

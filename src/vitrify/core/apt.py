@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from contextlib import contextmanager
-from typing import Iterator, List, Optional, Sequence, Tuple
+from typing import Iterator, List, Mapping, Optional, Sequence, Tuple
 
-from vitrify.core import dpkg, simulation
+from vitrify.core import dpkg, simulation, supplies
 from vitrify.core.diagnostic import TargetFailed
-from vitrify.core.packaging import Effect, Options, refuse_without_root, run
+from vitrify.core.packaging import LONGEST, Effect, Options, refuse_without_root, run
 from vitrify.core.place import ancestors
-from vitrify.core.system import Attributes, Completed, System, Target
+from vitrify.core.system import Attributes, Command, Completed, System, Target
 
 PROGRAM = "/usr/bin/apt-get"
 HELPER = "/usr/lib/apt/apt-helper"
@@ -36,30 +36,65 @@ def simulate(argv: Sequence[str], options: Options, system: System) -> Completed
 
 
 def simulated(argv: Sequence[str], options: Options, system: System) -> List[Effect]:
-    """The effects of a transaction; TargetFailed where apt refuses it."""
+    """The effects of a transaction; TargetFailed where apt refuses it, DeclarationInvalid where the lock does not hold what it needs."""
     done = simulate(argv, options, system)
     if done.code != 0:
+        if supplies.pinned(system):
+            raise supplies.not_pinned(" ".join(argv[1:]), why=simulation.complaint(f"{done.stdout}\n{done.stderr}"))
         raise failed(argv, done)
     return [step.effect for step in simulation.steps(done.stdout)]
 
 
 def act(argv: Sequence[str], options: Options, system: System) -> None:
     """Do it. Inside a root that is not the running system nothing is started meanwhile."""
+    if supplies.choosing(system):
+        _choose(argv, options, system)
     with _nothing_started(system):
-        done = run(system, (PROGRAM, *_flags(options, system), *argv), QUIET)
+        done = run(system, (PROGRAM, *_flags(options, system), *argv), {**QUIET, **_undated(system)})
     if done.code != 0:
         raise failed(argv, done, system)
 
 
+def _undated(system: System) -> Mapping[str, str]:
+    """In an image scripts write no date, as far as they let that be chosen."""
+    return {"SOURCE_DATE_EPOCH": "0", "TZ": "UTC"} if system.target is Target.IMAGE else {}
+
+
+def _choose(argv: Sequence[str], options: Options, system: System) -> None:
+    """Have the file of everything that this would install, from wherever it is, and remember what it is."""
+    done = simulate(argv, options, system)
+    if done.code != 0:
+        raise failed(argv, done, system)
+    # What the project brought along itself is pinned by its own digest.
+    steps = [step for step in simulation.steps(done.stdout) if step.effect.new and not step.origin.startswith("local-deb")]
+    if not steps:
+        return
+    wanted = [f"{step.effect.name}={step.effect.new}" for step in steps]
+    command = (PROGRAM, "--quiet", *surroundings(system), "download", *wanted)
+    done = system.run(Command(command, cwd=supplies.DEBS, environment=QUIET, timeout=LONGEST))
+    if done.code != 0:
+        raise failed(("download", *wanted), done)
+    supplies.note(steps, system)
+
+
 def update(system: System, *, sources: str = "") -> None:
-    """Renew the lists of what can be had: all of them, or those of one file of sources."""
+    """Renew the lists of what can be had: all of them, or those of one file of sources. What is pinned has no newer lists."""
     refuse_without_root(system)
+    if supplies.pinned(system):
+        return
+    renew(system, sources=sources)
+    if supplies.choosing(system):
+        system.write(supplies.RENEWED, b"", attributes=Attributes(mode="0644"))
+
+
+def renew(system: System, *, sources: str = "") -> None:
+    """Let apt read its lists anew, wherever they are."""
     only = ("-o", f"Dir::Etc::SourceList={sources}", "-o", "Dir::Etc::SourceParts=/dev/null", "-o", "APT::Get::List-Cleanup=0")
     strict = ("-o", "APT::Update::Error-Mode=any")
     done = run(system, (PROGRAM, "--quiet", *surroundings(system), *strict, *(only if sources else ()), "update"), QUIET)
     if done.code != 0:
         raise failed(("update",), done)
-    if not sources:
+    if not sources and system.target is not Target.IMAGE:
         for folder in ancestors(STAMP):
             if system.stat(folder) is None:
                 system.make_directory(folder, attributes=Attributes())
@@ -76,7 +111,11 @@ def renewed_ns(system: System) -> int:
 
 
 def stale(oldest: Optional[int], system: System) -> bool:
-    """Whether the lists are older than so many seconds, or are not there at all."""
+    """Whether the lists are older than so many seconds, or are not there at all. What is chosen is chosen from new ones."""
+    if supplies.pinned(system):
+        return False
+    if supplies.choosing(system):
+        return system.stat(supplies.RENEWED) is None
     renewed = renewed_ns(system)
     if renewed == 0 or oldest is None:
         return renewed == 0
@@ -147,7 +186,7 @@ def _flags(options: Options, system: System) -> Tuple[str, ...]:
     found += ["-o", f"DPkg::Lock::Timeout={options.lock_timeout}", *KEPT]
     if options.recommends is not None:
         found.append("--install-recommends" if options.recommends else "--no-install-recommends")
-    if options.release:
+    if options.release and not supplies.pinned(system):
         found += ["--target-release", options.release]
     if options.autoremove:
         found.append("--auto-remove")
@@ -162,7 +201,8 @@ def surroundings(system: System) -> Tuple[str, ...]:
     if system.target is not Target.IMAGE:
         return inside
     traces = ("-o", "Dir::Log::Terminal=", "-o", "Dir::Log::History=", "-o", "Dir::Log::Planner=", "-o", "Dpkg::Options::=--log=/dev/null")
-    return (*inside, *traces, "-o", "APT::Keep-Downloaded-Packages=0")
+    quick = ("-o", "Dpkg::Options::=--force-unsafe-io")  # a bake that is cut short is thrown away
+    return (*inside, *traces, *quick, "-o", "APT::Keep-Downloaded-Packages=0", *supplies.apt_options(system))
 
 
 @contextmanager

@@ -22,3 +22,5 @@ class Scope:
     """So many runs of each server stay undoable on a host."""
     dead_man: float = 120.0
     """Seconds that a change has to be confirmed in, where it could shut us out; 0 is for ever."""
+    wait: float = 0.0
+    """Seconds to wait for somebody else who is changing the same server."""

@@ -106,13 +106,30 @@ class Rollout:
 
 @dataclass(frozen=True)
 class Base:
-    """What an image stands on: `scratch`, `host` or `rootfs` with an absolute `folder`."""
+    """What an image stands on: `scratch`, `host`, or what its one other field is about.
+
+    That is `rootfs` with an absolute `folder`, `debootstrap` with a `suite`, `oci` with a `reference`.
+    """
 
     kind: str
     folder: str = ""
+    suite: str = ""
+    reference: str = ""
+    """Of an image in a registry, written out in full; by its digest, or by a tag that the lock pins."""
 
     def __str__(self) -> str:
-        return f"rootfs:{self.folder}" if self.folder else self.kind
+        return ":".join(part for part in (self.kind, self.folder, self.suite, self.reference) if part)
+
+
+@dataclass(frozen=True)
+class Mirror:
+    """Where packages of a base come from, in place of this machine's own sources. `keyring` is an absolute path, or empty."""
+
+    uris: tuple[str, ...]
+    suites: tuple[str, ...] = ()
+    """The base's own suite where none is named."""
+    components: tuple[str, ...] = ("main",)
+    keyring: str = ""
 
 
 @dataclass(frozen=True)
@@ -138,6 +155,7 @@ class Server:
     resources: tuple[Resource, ...]
     where: Location
     base: Base | None = None
+    mirror: Mirror | None = None
     runtime: str = "bubblewrap"
     replicas: int = 1
     writable: tuple[str, ...] = ()

@@ -100,6 +100,14 @@ class TargetUnreachable(VitrifyError):
     """No session with the host could be opened."""
 
 
+class PythonMissing(TargetUnreachable):
+    """The host has no Python that runs the payload. `manager` is the package manager that could bring one, "" where none is known."""
+
+    def __init__(self, summary: str, *, manager: str, why: str = "", hint: str = "") -> None:
+        super().__init__(summary, why=why, hint=hint)
+        self.manager = manager
+
+
 class TargetFailed(VitrifyError):
     """The host refused or failed an act."""
 

@@ -18,7 +18,7 @@ from vitrify.core.diagnostic import DeclarationInvalid, Diagnostic
 from vitrify.core.resource import Address, Kinds, Resource
 from vitrify.core.schema import near
 
-BARRIERS = frozenset({"command", "http_check", "script", "wait_for"})
+BARRIERS = frozenset({"command", "http_check", "reboot", "script", "wait_for"})
 """Kinds whose effects nobody can foresee, or that wait for those of others: what is written around them may depend on them unsaid."""
 
 

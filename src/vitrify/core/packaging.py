@@ -168,6 +168,25 @@ class Manager(Protocol):
         """Set whether a package is held, and whether it is there only because others need it; None leaves that as it is."""
 
 
+_OTHERS = {
+    "dnf": (("/usr/bin/dnf", "/usr/bin/dnf5", "/usr/bin/microdnf"), "[rpm, -q, NAME]"),
+    "yum": (("/usr/bin/yum",), "[rpm, -q, NAME]"),
+    "apk": (("/sbin/apk", "/usr/bin/apk"), "[apk, info, -e, NAME]"),
+    "zypper": (("/usr/bin/zypper",), "[rpm, -q, NAME]"),
+    "pacman": (("/usr/bin/pacman",), "[pacman, -Q, NAME]"),
+}
+"""Package managers that are known by name alone: where each lies, and what it is asked whether a package is there."""
+
+
+def nobody(system: System) -> TargetFailed:
+    """The error of a target whose packages nobody here can install: what keeps them, and what to declare in place of a package."""
+    for name, (paths, asked) in _OTHERS.items():
+        if any(system.stat(path) is not None for path in paths):
+            hint = f"declare a `command` that runs {name}, with `unless: {asked}`; of package managers only apt is spoken yet"
+            return TargetFailed(f"packages of this target are kept by {name}, which vitrify does not speak", hint=hint)
+    return TargetFailed("there is no package manager on this target", why="it has no apt-get")
+
+
 def by_options(due: Sequence[Due]) -> List[List[Due]]:
     """In order, those together whose options agree."""
     groups: Dict[Tuple[Options, bool], List[Due]] = {}

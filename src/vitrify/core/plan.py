@@ -62,6 +62,8 @@ class HostPlan:
     kinds: Mapping[str, str] = field(default_factory=dict)
     """Kinds that are not ours -> the digest of their source."""
     notices: tuple[str, ...] = ()
+    held: str = field(default="", compare=False)
+    """Who is changing the host at this moment, in words: no part of what an apply would do."""
 
     @property
     def empty(self) -> bool:
@@ -177,10 +179,12 @@ class HostProblem:
     host: str
     why: str
     unreachable: bool = False
+    busy: bool = False
+    """Whether somebody else is changing it."""
 
     def to_json(self) -> JSONObject:
         """The form of every document."""
-        return {"server": self.server, "host": self.host, "why": self.why, "unreachable": self.unreachable}
+        return {"server": self.server, "host": self.host, "why": self.why, "unreachable": self.unreachable, "busy": self.busy}
 
 
 @dataclass(frozen=True)
@@ -249,6 +253,8 @@ class Seen:
     observations: Mapping[Address, Observation]
     owned: Sequence[Owned]
     unfinished: str = ""
+    held: JSONObject | None = None
+    """The lease by which somebody is changing the host at this moment."""
 
 
 def expectation(observations: Iterable[Observation]) -> str:
@@ -332,8 +338,9 @@ class _Planner:
         if not heard or wish.absent:
             return change
         if change is None:
-            seen = self._seen.observations[wish.address].properties
-            change = Change(wish, Action.UPDATE, before=seen, after=self._kinds[wish.address.kind].desired(wish))
+            kind, seen = self._kinds[wish.address.kind], self._seen.observations[wish.address].properties
+            change = Change(wish, Action.UPDATE, before=seen, after=kind.desired(wish))
+            change = replace(change, sureness=kind.sureness(change), undoable=kind.undoable(change))
         return replace(change, because=(*change.because, *heard))
 
     def noted(self, change: Change) -> Change:

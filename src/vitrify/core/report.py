@@ -33,6 +33,27 @@ class Outcome:
 
 
 @dataclass(frozen=True)
+class LeaseView:
+    """The last lease of a server on a host; `token` is 0 where nobody ever had one. Times in seconds since the epoch, by the host."""
+
+    server: str
+    host: str
+    standing: bool = False
+    """Whether it keeps everybody else out now."""
+    token: int = 0
+    by: str = ""
+    reason: str = ""
+    operation: str = ""
+    process: int | None = None
+    since: float = 0.0
+    until: float = 0.0
+    released: str = ""
+    """How it ended, where somebody ended it."""
+    problem: str = ""
+    """Why the host cannot tell."""
+
+
+@dataclass(frozen=True)
 class Converged:
     """The end of an apply (or an undo) on one host of a mutable server."""
 
@@ -205,6 +226,41 @@ class Outdated:
 
 
 @dataclass(frozen=True)
+class Moved:
+    """One pinned thing that moves: `subject` is the base or the server, a version is empty where the thing comes or goes."""
+
+    subject: str
+    name: str
+    old: str
+    new: str
+    security: bool = False
+    """Whether the new version is offered for security, as its distribution labels it."""
+
+
+@dataclass(frozen=True)
+class Updated:
+    """What `update` chose: every move, the servers that it chose for, and whether the lock was written."""
+
+    moves: tuple[Moved, ...]
+    servers: tuple[str, ...] = ()
+    written: bool = False
+
+
+@dataclass(frozen=True)
+class Bootstrapped:
+    """Whether one host can be reached by the payload: `state` is ready, bare, installed, failed or unreachable."""
+
+    server: str
+    host: str
+    state: str
+    python: str = ""
+    """The version that answered."""
+    command: str = ""
+    """What brings one, or brought it."""
+    problem: str = ""
+
+
+@dataclass(frozen=True)
 class Check:
     """One line of `doctor`: `state` is ok, missing or note."""
 
@@ -229,6 +285,28 @@ class ImageVerified:
 
     image: str
     verdicts: tuple[Verdict, ...]
+
+
+@dataclass(frozen=True)
+class ImageKept:
+    """One row of `images`. `releases` are those of this project that have it; `names` the references it was pushed to or pulled from."""
+
+    image: str
+    size: int
+    base: str
+    server: str
+    releases: tuple[str, ...]
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ImageMoved:
+    """An image that was pushed, pulled, exported or loaded. `manifest` is what names it at `place`; `moved_bytes` went over the line."""
+
+    image: str
+    place: str
+    manifest: str
+    moved_bytes: int
 
 
 @dataclass(frozen=True)

@@ -165,10 +165,16 @@ class Kind(ABC):
     """Whether its paths belong to others as well, as the file does that a line stands in."""
     together: ClassVar[bool] = False
     """Whether changes of this kind that follow each other are made in one act, by `enact_all`."""
+    chooses: ClassVar[bool] = False
+    """Whether what it installs is chosen by others (an index, a mirror): for an image that is pinned, in the lock."""
+
     confined: ClassVar[bool] = False
     """Whether a change writes its `affected` paths and nothing else: such changes are made one by one, but announced many at a time."""
     locks_out: ClassVar[bool] = False
     """Whether any change of this kind can cut the way by which the host is reached. `core.access` says so of paths and of services."""
+    restarts: ClassVar[bool] = False
+    """Whether its change ends the host's start, and with it whoever makes the change: what that began from is journaled with the intent,
+    and the same change is made again once the host is up, from the same beginning."""
     live_only: ClassVar[FrozenSet[str]] = frozenset()
     """The fields that have a meaning on a live host alone: in an image they are dropped, and a plan says so."""
 

@@ -29,9 +29,9 @@ def timeout_problems(values: Mapping[str, JSON]) -> List[Problem]:
     )
 
 
-def seconds(resource: Resource) -> float:
-    """How long to wait."""
-    match = _DURATION.fullmatch(str(resource.fields.get("timeout", "1m")))
+def seconds(resource: Resource, *, unsaid: str = "1m") -> float:
+    """How long to wait; `unsaid` is what holds where nothing is declared."""
+    match = _DURATION.fullmatch(str(resource.fields.get("timeout", unsaid)))
     return int(match.group(1)) * _SECONDS[match.group(2)] if match else 0.0
 
 

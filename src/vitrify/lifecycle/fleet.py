@@ -8,7 +8,7 @@ from functools import partial
 from itertools import groupby
 
 from vitrify.core.declaration import Host, Lifecycle, Server
-from vitrify.core.diagnostic import TargetUnreachable, VitrifyError
+from vitrify.core.diagnostic import Busy, TargetUnreachable, VitrifyError
 from vitrify.core.plan import HostPlan, HostProblem, ReleasePlan
 from vitrify.core.report import Applied, Converged, Released, Which
 from vitrify.lifecycle import mutable, trial
@@ -46,7 +46,7 @@ async def _plan_one(server: Server, host: Host, world: World) -> HostPlan | Rele
 
 def problem(server: str, host: str, error: VitrifyError) -> HostProblem:
     """A host's error as a value."""
-    return HostProblem(server, host, str(error), unreachable=isinstance(error, TargetUnreachable))
+    return HostProblem(server, host, str(error), unreachable=isinstance(error, TargetUnreachable), busy=isinstance(error, Busy))
 
 
 async def apply(planned: Sequence[HostPlan | ReleasePlan], servers: Mapping[str, Server], world: World, *, parallel: int) -> Applied:

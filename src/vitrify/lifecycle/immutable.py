@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from vitrify.core.declaration import Host, Server
 from vitrify.core.diagnostic import Denied, PlanStale, UsageInvalid
 from vitrify.core.event import Stage
@@ -9,6 +11,7 @@ from vitrify.core.plan import ReleasePlan
 from vitrify.core.report import Released
 from vitrify.lifecycle.audit import altered_findings, record_new
 from vitrify.lifecycle.baking import Wanted, baked, wanted_of
+from vitrify.lifecycle.lease import holding
 from vitrify.lifecycle.lodging import lodging
 from vitrify.lifecycle.lodging import to_json as lodging_to_json
 from vitrify.lifecycle.operation import SPOKEN, Intended, Rollout, moved
@@ -16,6 +19,7 @@ from vitrify.lifecycle.proposal import declared, propose, standing
 from vitrify.lifecycle.retire import RETIRE, carry_out_retirement
 from vitrify.lifecycle.rollout import abort, carry_out
 from vitrify.lifecycle.settings import SecretValue, from_json, known_secrets, to_json
+from vitrify.lifecycle.update import settle
 from vitrify.lifecycle.world import Site, World
 from vitrify.onhost.layout import LABEL_FINGERPRINT
 from vitrify.ports import Operation, Release
@@ -29,20 +33,19 @@ async def plan(server: Server, host: Host, world: World) -> ReleasePlan:
 
 async def apply(server: Server, host: Host, planned: ReleasePlan, world: World) -> Released:
     """Do what was planned, or refuse: bake, launch, gate, switch, drain, keep warm. Nothing where that was done meanwhile."""
-    with world.claim(server.name):
-        async with world.site(host) as site:
-            # Between the plan and the claim others may have been at work: what is due is decided again, now that nobody can.
+    async with holding(server.name, host, world, reason="apply") as site:
+        # Between the plan and the lease others may have been at work: what is due is decided again, now that nobody can.
+        due = await propose(server, host, site, world)
+        _refuse_stale(planned, due)
+        operation = world.state.open_operation(server.name)
+        if operation and due.kind == "resume":
+            return await _timed(await _reopened(operation, site, world, secret=known_secrets(server.secrets)))
+        if operation:
+            await _clear(operation, site, world, secret=known_secrets(server.secrets))
             due = await propose(server, host, site, world)
-            _refuse_stale(planned, due)
-            operation = world.state.open_operation(server.name)
-            if operation and due.kind == "resume":
-                return await _timed(await _reopened(operation, site, world, secret=known_secrets(server.secrets)))
-            if operation:
-                await _clear(operation, site, world, secret=known_secrets(server.secrets))
-                due = await propose(server, host, site, world)
-            if due.kind == "release":
-                return await _release(wanted_of(server, world), host, site, world)
-            return await (_unchanged(server, site, world) if due.empty else _replace(server, due, site, world))
+        if due.kind == "release":
+            return await _release(await settle(wanted_of(server, world), site, world), host, site, world)
+        return await (_unchanged(server, site, world) if due.empty else _replace(server, due, site, world))
 
 
 def _refuse_stale(planned: ReleasePlan, due: ReleasePlan) -> None:
@@ -78,6 +81,7 @@ async def _release(wanted: Wanted, host: Host, site: Site, world: World) -> Rele
         settings={
             **to_json(wanted.settings),
             "declared": wanted.declared,
+            "pinned": wanted.pinned.to_json(),
             "host": lodging_to_json(host),
             "base": labels.get(LABEL_FINGERPRINT) if isinstance(labels, dict) else None,
         },
@@ -137,18 +141,17 @@ async def _replace(server: Server, due: ReleasePlan, site: Site, world: World) -
 
 async def rollback(server: str, world: World, *, to: int | None, secret: SecretValue) -> Released:
     """Make a former release live again: at once while its instances are warm, by launching its image otherwise."""
-    with world.claim(server):
-        async with world.site(lodging(server, world)) as site:
-            open_operation = world.state.open_operation(server)
-            if open_operation and open_operation.kind == "rollback" and to in (None, open_operation.release):
-                return await carry_out(await _reopened(open_operation, site, world, secret=secret))
-            if open_operation:
-                await _clear(open_operation, site, world, secret=secret)
-            target = rollback_target(server, world, to=to)
-            found = await standing(site, target, world)
-            record_new(altered_findings(server, found.altered), world)
-            warm = tuple(instance for instance, state in found.sound.items() if state == "running")
-            return await carry_out(await _opened(target, "rollback", site, world, secret=secret, keep=warm, out=tuple(found.altered)))
+    async with holding(server, lodging(server, world), world, reason="rollback") as site:
+        open_operation = world.state.open_operation(server)
+        if open_operation and open_operation.kind == "rollback" and to in (None, open_operation.release):
+            return await carry_out(await _reopened(open_operation, site, world, secret=secret))
+        if open_operation:
+            await _clear(open_operation, site, world, secret=secret)
+        target = rollback_target(server, world, to=to)
+        found = await standing(site, target, world)
+        record_new(altered_findings(server, found.altered), world)
+        warm = tuple(instance for instance, state in found.sound.items() if state == "running")
+        return await carry_out(await _opened(target, "rollback", site, world, secret=secret, keep=warm, out=tuple(found.altered)))
 
 
 def rollback_target(server: str, world: World, *, to: int | None) -> Release:
@@ -181,6 +184,7 @@ async def _opened(  # noqa: PLR0913  one value for each thing that an operation 
         since=world.ledger.size,
         back=back.addresses if back else (),
         back_set=back.name if back else "",
+        token=site.token,
     )
     operation = Operation(world.identify(), release.server, kind, release.number, "begin", intended.to_json())
     release, operation = world.state.begin(release, operation)
@@ -192,7 +196,9 @@ async def _reopened(operation: Operation, site: Site, world: World, *, secret: S
     release = world.state.release(operation.server, operation.release)
     if release is None:
         raise PlanStale(f"release {operation.release} of {operation.server} is not known any more")
-    return Rollout(world, site, release, from_json(release.settings), operation, Intended.from_json(operation.data), secret)
+    intended = replace(Intended.from_json(operation.data), token=site.token)  # it goes on by a lease of its own
+    operation = replace(operation, data=intended.to_json())
+    return Rollout(world, site, release, from_json(release.settings), operation, intended, secret)
 
 
 async def _clear(operation: Operation, site: Site, world: World, *, secret: SecretValue) -> None:

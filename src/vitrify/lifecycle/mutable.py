@@ -8,16 +8,17 @@ from dataclasses import replace
 from pathlib import Path
 
 from vitrify.core.declaration import Host, Server
-from vitrify.core.diagnostic import TargetFailed, TargetUnreachable, UsageInvalid
+from vitrify.core.diagnostic import TargetFailed, TargetUnreachable, UsageInvalid, VitrifyError
 from vitrify.core.difference import Change
 from vitrify.core.digest import JSON, JSONObject
 from vitrify.core.plan import HostChanges, HostPlan, Owned, Seen, expectation, plan_host
 from vitrify.core.report import Converged, Outcome
 from vitrify.core.resource import Kinds, Observation, Resource
 from vitrify.ledger.entry import Entry
-from vitrify.lifecycle import left_over, record
+from vitrify.lifecycle import left_over, record, restart
 from vitrify.lifecycle.act import Act, carried_out
 from vitrify.lifecycle.confirmation import allowed, confirmed, cutting
+from vitrify.lifecycle.lease import asked_for, when_free
 from vitrify.lifecycle.strangers import Along, along, packed
 from vitrify.lifecycle.world import World
 
@@ -53,6 +54,7 @@ async def plan(server: Server, host: Host, world: World) -> HostPlan:
         forgotten=decided.forgotten,
         expect=expectation(seen.observations.values()),
         run=seen.unfinished,
+        held=_held(seen, host),
         kinds=along(_meant(decided, server.wishes(host)), world).digests,
         notices=(
             *server.notices,
@@ -100,16 +102,29 @@ async def look(server: Server, host: Host, world: World) -> Seen:
 def seen_from(answer: JSONObject) -> Seen:
     """What a host answered, as values."""
     observations = [Observation.from_json(item) for item in _objects(answer, "observations")]
+    held = answer.get("held")
     return Seen(
         observations={observation.address: observation for observation in observations},
         owned=tuple(Owned.from_json(item) for item in _objects(answer, "owned")),
         unfinished=str(answer.get("unfinished", "")),
+        held=held if isinstance(held, dict) else None,
     )
+
+
+def _held(seen: Seen, host: Host) -> str:
+    """Who is changing the host right now, in words; "" where nobody is, or where it is a run that goes on by itself and is followed."""
+    if seen.held is None or (host.is_remote and seen.unfinished and seen.held.get("operation") == seen.unfinished):
+        return ""
+    from vitrify.onhost.lease import Lease, spoken
+
+    lease = Lease.from_json(seen.held)
+    return f"{lease.by or 'somebody else'}, {spoken(lease)}"
 
 
 async def apply(server: Server, host: Host, planned: HostPlan, world: World) -> Converged:
     """Carry out exactly this plan, journal first; a run that was cut short is continued under its own name."""
     started = world.clock.monotonic()
+    restart.refuse_here(planned.changes, host, world)
     since, run = await _run_of(server, host, planned, world)
     intent: JSONObject = {
         "operation": run,
@@ -121,7 +136,8 @@ async def apply(server: Server, host: Host, planned: HostPlan, world: World) -> 
     world.state.manage(server.name, host.name)
     since = record.once(world.ledger, INTENDED, intent, since=since)
     world.reached("apply.intent")
-    answer, lost = await _enact(server, host, planned, run, world)
+    with world.working_on(host.name, f"{len(planned.changes)} changes"):
+        answer, lost = await _acted(server, host, planned, run, world)
     world.reached("apply.act")
     outcomes = tuple(_outcome(item) for item in _objects(answer, "results"))
     failed = [outcome for outcome in outcomes if outcome.outcome == "failed"]
@@ -131,6 +147,7 @@ async def apply(server: Server, host: Host, planned: HostPlan, world: World) -> 
         "host": host.name,
         "results": _pairs((outcome.address, outcome.outcome) for outcome in outcomes),
         "baseline": str(answer.get("baseline", "")),
+        "token": answer.get("token"),
         **({"unconfirmed": str(lost.diagnostics[0].why)} if lost else {}),
     }
     record.once(world.ledger, FAILED if failed or lost else DONE, body, since=since)
@@ -142,6 +159,19 @@ async def apply(server: Server, host: Host, planned: HostPlan, world: World) -> 
         rest = await apply(server, host, replace(planned, run=""), world)
         return replace(rest, outcomes=(*outcomes, *rest.outcomes), seconds=world.clock.monotonic() - started)
     return Converged(server.name, host.name, run, outcomes, seconds=world.clock.monotonic() - started)
+
+
+async def _acted(server: Server, host: Host, planned: HostPlan, run: str, world: World) -> tuple[JSONObject, TargetUnreachable | None]:
+    """What `_enact` returns; where a change restarts the host, it is waited for, and the same run goes on."""
+    while True:
+        watch = restart.Watch(world, planned.changes)
+        try:
+            return await _enact(server, host, planned, run, watch.hearing)
+        except VitrifyError as error:
+            if not watch.explains(error):
+                raise
+        await restart.back(watch, scope(server.name, host, world), host, world)
+        planned = restart.rest(planned, await plan(server, host, world), run, world)
 
 
 async def _enact(server: Server, host: Host, planned: HostPlan, run: str, world: World) -> tuple[JSONObject, TargetUnreachable | None]:
@@ -159,20 +189,21 @@ async def _enact(server: Server, host: Host, planned: HostPlan, run: str, world:
         "resources": _sent(server.wishes(host)),
         "keep": {"runs": world.keep_runs},
         "dead_man": seconds,
+        "lease": asked_for("apply", world, operation=run),
         **guests.arguments,
     }
     contents = {**server.contents, **guests.contents}
-    with world.working_on(host.name, f"{len(planned.changes)} changes"):
-        async with world.session(host) as session:
-            answer = await carried_out(Act("enact", run, arguments, contents), host, session, world)
-        # Of an apply that was cut short as well: whoever comes back finds it done, and the host would still take it back.
-        waiting = answer.get("armed")
-        try:
-            for armed in waiting if isinstance(waiting, list) and host.is_remote else ():
-                await confirmed(str(armed), scope(server.name, host, world), host, world)
-        except TargetUnreachable as error:
-            return answer, error
-        return answer, None
+    async with world.session(host) as session:
+        act = Act("enact", run, arguments, contents)
+        answer = await when_free(lambda: carried_out(act, host, session, world), server.name, world)
+    # Of an apply that was cut short as well: whoever comes back finds it done, and the host would still take it back.
+    waiting = answer.get("armed")
+    try:
+        for armed in waiting if isinstance(waiting, list) and host.is_remote else ():
+            await confirmed(str(armed), scope(server.name, host, world), host, world)
+    except TargetUnreachable as error:
+        return answer, error
+    return answer, None
 
 
 async def _run_of(server: Server, host: Host, planned: HostPlan, world: World) -> tuple[int, str]:
@@ -233,11 +264,12 @@ async def undo(server: str, host: Host, world: World, *, run: str = "", force: b
         if states.get(wanted) != _UNDONE:
             guests = _guests_of(wanted, known, world)
             arguments: JSONObject = {"scope": scope(server, host, world), "run": wanted, "force": force, "by": world.author}
-            arguments |= guests.arguments
-            answer = await carried_out(Act("undo", operation, arguments, guests.contents), host, session, world)
+            arguments |= {"lease": asked_for("undo", world, operation=wanted), **guests.arguments}
+            act = Act("undo", operation, arguments, guests.contents)
+            answer = await when_free(lambda: carried_out(act, host, session, world), server, world)
         world.reached("undo-story.act")
     outcomes = tuple(_outcome(item) for item in _objects(answer, "results"))
-    body = {**body, "results": _pairs((outcome.address, outcome.outcome) for outcome in outcomes)}
+    body = {**body, "results": _pairs((outcome.address, outcome.outcome) for outcome in outcomes), "token": answer.get("token")}
     failed = any(outcome.outcome == "failed" for outcome in outcomes)
     record.once(world.ledger, UNDO_FAILED if failed else UNDO_DONE, body, since=since)
     world.reached("undo-story.outcome")

@@ -33,6 +33,8 @@ class Intended:
     back: tuple[str, ...]
     """The addresses that served before; where a failing probation switches back to."""
     back_set: str
+    token: int = 0
+    """The lease by which it is carried out; of whoever goes on with it, once somebody does."""
 
     def to_json(self) -> JSONObject:
         """The form of `Operation.data`."""
@@ -44,12 +46,13 @@ class Intended:
             "since": self.since,
             "back": list(self.back),
             "back_set": self.back_set,
+            "token": self.token,
         }
 
     @classmethod
     def from_json(cls, data: JSONObject) -> Intended:
         """Read what `to_json` wrote."""
-        live, previous, since = data["live"], data["previous"], data["since"]
+        live, previous, since, token = data["live"], data["previous"], data["since"], data.get("token")
         return cls(
             keep=_texts(data["keep"]),
             out=_texts(data["out"]),
@@ -58,6 +61,7 @@ class Intended:
             since=since if isinstance(since, int) else 0,
             back=_texts(data["back"]),
             back_set=str(data["back_set"]),
+            token=token if isinstance(token, int) else 0,
         )
 
 
@@ -119,6 +123,7 @@ class Rollout:
             "server": self.server,
             "release": self.release.number,
             "image": self.release.image,
+            "token": self.intended.token,
             **more,
         }
         record.once(self.world.ledger, kind, body, since=self.intended.since)

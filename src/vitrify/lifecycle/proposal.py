@@ -13,6 +13,7 @@ from vitrify.lifecycle import record, upkeep
 from vitrify.lifecycle.baking import Wanted, wanted_of
 from vitrify.lifecycle.lodging import refuse_move
 from vitrify.lifecycle.operation import SPOKEN, Intended, moved
+from vitrify.lifecycle.pins import reasons
 from vitrify.lifecycle.retire import RETIRE
 from vitrify.lifecycle.settings import from_json, to_json
 from vitrify.lifecycle.world import Site, World
@@ -91,7 +92,7 @@ async def propose(server: Server, host: Host, site: Site, world: World) -> Relea
         because=(),
         declared=digest_of([wanted.declared, ground.seen]) if ground else wanted.declared,
         kinds=wanted.kinds,
-        notices=(*_notices(server, host, world), *lacking),
+        notices=(*_notices(server, host, world), *_to_choose(wanted), *lacking),
     )
     if operation and begun and operation.kind != RETIRE and declared(begun) == wanted.declared:
         return _resumed(await _anew(planned, live, wanted, site, world), operation, begun)
@@ -184,16 +185,23 @@ def _because(live: Release | None, wanted: Wanted, *, other_base: bool) -> tuple
         return ("there is no release yet",)
     base = (f"the base changed: {wanted.request.base} is not as it was packed for release {live.number}",) if other_base else ()
     differences = _differences(wanted.resources, live.resources)
+    pinned = reasons(live.settings.get("pinned"), wanted.pinned, base=str(wanted.server.base), release=live.number)
     if differences:
-        return (f"resources that differ from release {live.number}: {len(differences)}", *base)
+        return (f"resources that differ from release {live.number}: {len(differences)}", *base, *pinned)
     old, new = to_json(from_json(live.settings)), to_json(wanted.settings)
     changed = [name for name in new if new[name] != old.get(name) and name not in ("rollout", "health")]
     settings = tuple(f"{name} differs from release {live.number}" for name in changed)
-    if settings or base:
-        return (*settings, *base)
+    if settings or base or pinned:
+        return (*settings, *base, *pinned)
     if declared(live) == wanted.declared:
         return (f"release {live.number} does not stay live",)
     return (f"{wanted.request.base} is another base than that of release {live.number}",)
+
+
+def _to_choose(wanted: Wanted) -> tuple[str, ...]:
+    if not wanted.pinned.lacking:
+        return ()
+    return (f"vitrify.lock says nothing for {wanted.server.name} yet: the bake chooses what it installs, and writes it there",)
 
 
 _HELD = ("is left as it is", "are left as they are")

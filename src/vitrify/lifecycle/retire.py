@@ -8,6 +8,7 @@ from vitrify.core.diagnostic import UsageInvalid
 from vitrify.core.digest import JSONObject
 from vitrify.core.event import Stage
 from vitrify.lifecycle import record
+from vitrify.lifecycle.lease import holding
 from vitrify.lifecycle.lodging import lodging
 from vitrify.lifecycle.settings import from_json
 from vitrify.lifecycle.world import Site, World
@@ -18,12 +19,11 @@ RETIRE: Final = "retire"
 
 async def retire(server: str, world: World) -> int:
     """Stop and discard every instance of a server; killed midway, the same command goes on. Returns how many there were."""
-    with world.claim(server):
-        async with world.site(lodging(server, world)) as site:
-            return await carry_out_retirement(_begun(server, world), site, world)
+    async with holding(server, lodging(server, world), world, reason="retire") as site:
+        return await carry_out_retirement(_begun(server, site, world), site, world)
 
 
-def _begun(server: str, world: World) -> Operation:
+def _begun(server: str, site: Site, world: World) -> Operation:
     """The retirement that is under way, or a new one."""
     operation = world.state.open_operation(server)
     if operation is not None and operation.kind == RETIRE:
@@ -37,7 +37,7 @@ def _begun(server: str, world: World) -> Operation:
         )
     number = world.state.slots(server).live or releases[0].number
     release = next(release for release in releases if release.number == number)
-    fresh = Operation(world.identify(), server, RETIRE, number, "begin", {"since": world.ledger.size})
+    fresh = Operation(world.identify(), server, RETIRE, number, "begin", {"since": world.ledger.size, "token": site.token})
     return world.state.begin(release, fresh)[1]
 
 
@@ -58,7 +58,7 @@ async def carry_out_retirement(operation: Operation, site: Site, world: World) -
     """Traffic first, then the instances, then what we remember."""
     server, since = operation.server, operation.data.get("since")
     start = since if isinstance(since, int) else 0
-    record.once(world.ledger, "retire.intended", {"operation": operation.id, "server": server}, since=start)
+    record.once(world.ledger, "retire.intended", {"operation": operation.id, "server": server, "token": site.token}, since=start)
     release = world.state.release(server, operation.release)
     settings = from_json(release.settings) if release else None
     if settings and settings.route:

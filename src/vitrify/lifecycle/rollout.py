@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from vitrify.core.diagnostic import PreviousStillServing, TargetUnreachable, VitrifyError
+from vitrify.core.diagnostic import Busy, PreviousStillServing, TargetUnreachable, VitrifyError
 from vitrify.core.event import Stage
 from vitrify.core.report import Released
 from vitrify.lifecycle.fitness import Unfit, gate, probation
@@ -62,8 +62,8 @@ async def _gated(rollout: Rollout) -> tuple[Instance, ...]:
             instances = await launch(rollout)
         async with rollout.step("gate"):
             await gate(rollout, instances)
-    except TargetUnreachable:
-        raise  # nobody is there to end anything: the operation stays open, and the same command goes on with it
+    except (TargetUnreachable, Busy):
+        raise  # nobody is there to end anything, or it is somebody else's by now: the same command goes on with what is left
     except VitrifyError as error:
         # A run before this one may have switched and been killed: then traffic must go back before anything ends.
         switched = await moved(rollout.operation, rollout.settings, rollout.site)

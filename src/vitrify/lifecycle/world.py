@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractAsyncContextManager, AbstractContextManager, contextmanager
-from dataclasses import dataclass, replace
+from contextlib import AbstractAsyncContextManager, contextmanager
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from vitrify.core.declaration import Host, Server
+from vitrify.core.diagnostic import TargetFailed
 from vitrify.core.digest import JSONObject
 from vitrify.core.event import Emit, Event, Stage
 from vitrify.core.resource import Kinds
 from vitrify.core.step import Reached
 from vitrify.core.stranger import Stranger
 from vitrify.ledger.entry import Entry
+from vitrify.lifecycle.pins import Pins
 from vitrify.ports import Builder, Clock, Evidence, Router, Runtime, Session, StateStore
 
 
@@ -40,6 +42,15 @@ class Site:
     runtime: Runtime
     router: Router
     evidence: Evidence
+    home: str = ""
+    """The folder there that holds them, and the leases of their servers."""
+    token: int = 0
+    """The lease that every call presents; 0 where the site is only looked at."""
+
+
+def nobody_brings(host: Host) -> AbstractAsyncContextManager[Session]:
+    """For a world in which every host has its Python."""
+    raise TargetFailed(f"nothing could be installed on {host.name}")
 
 
 def no_strangers(_names: Iterable[str]) -> tuple[Stranger, ...]:
@@ -65,14 +76,24 @@ class World:
     """Finds the path of the bubblewrap program, or "" where there is none: looking costs a start of it, and few targets need it."""
     identify: Callable[[], str]
     """A new name for a run or an operation: unique, sortable by time."""
-    claim: Callable[[str], AbstractContextManager[None]]
-    """The exclusive right to change one server, given back even by a process that is killed; `Busy` where it is taken."""
     session: Callable[[Host], AbstractAsyncContextManager[Session]]
     session_anew: Callable[[Host], AbstractAsyncContextManager[Session]]
     """A session over a connection of its own: whoever gets one is not shut out."""
     site: Callable[[Host], AbstractAsyncContextManager[Site]]
+    leased: Callable[[Host, str, JSONObject], AbstractAsyncContextManager[Site]]
+    """The site while a lease of this server is held, which is asked for with this wish; `Busy` where somebody else has it."""
+    pins: Pins
+    """What mutable references stand for."""
     strangers: Callable[[Iterable[str]], tuple[Stranger, ...]] = no_strangers
     """Of these kinds, those that are not ours, with the source that goes along."""
+    bringing: Callable[[Host], AbstractAsyncContextManager[Session]] = nobody_brings
+    """A session with a host that gets a Python first, from its own package manager, over the same connection."""
+    process: JSONObject = field(default_factory=dict)
+    """This process, for whoever finds a lease of ours: once it is gone, its leases are over."""
+    lease_seconds: float = 60.0
+    """How long a lease holds that is not renewed."""
+    wait: float = 0.0
+    """Seconds to wait for somebody else who is changing the same server."""
     keep_runs: int = 20
     """So many runs of each server stay undoable on a host."""
     dead_man: float = 120.0

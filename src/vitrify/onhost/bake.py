@@ -17,7 +17,9 @@ from vitrify.onhost.change import attempt, make_true
 from vitrify.onhost.context import Context
 from vitrify.onhost.observe import observed
 from vitrify.onhost.rooted import Rooted
+from vitrify.onhost.sameness import even
 from vitrify.onhost.scope import Here
+from vitrify.onhost.supplied import chosen, lay_out
 
 RUNNING = ("/",)
 """The lowest layer of an image on the base `host`: what is not in the image itself is only seen."""
@@ -31,6 +33,7 @@ def bake(context: Context, arguments: JSONObject) -> JSONObject:
     never be baked this way.
     """
     here = Here.at(context, arguments)
+    lay_out(here.system, arguments)
     results: List[JSON] = []
     failed = False
     wishes = here.resources(arguments)
@@ -44,7 +47,10 @@ def bake(context: Context, arguments: JSONObject) -> JSONObject:
         earlier = (str(name) for name in declared) if isinstance(declared, list) else ()
         own = (one.address.name for one in wishes if one.address.kind == "user" and "password" in one.fields)
         _shut(here, but=frozenset((*earlier, *own)))
-    answer: JSONObject = {"results": results, "attributes": here.system.attributes()}
+    if not failed:
+        written = here.system.attributes()
+        even(here.system, declared=lambda path: path in written)
+    answer: JSONObject = {"results": results, "attributes": here.system.attributes(), "chosen": {} if failed else chosen(here.system)}
     return {**answer, "table": here.system.table()} if arguments.get("keep") is True else answer
 
 

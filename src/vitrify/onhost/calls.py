@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from importlib import import_module
 from typing import Callable, Dict, Optional, Tuple
 
@@ -12,6 +13,7 @@ Call = Callable[[Context, JSONObject], JSONObject]
 
 MODULES: Dict[str, Tuple[str, ...]] = {
     "bake": ("bake",),
+    "booted": ("host.boot",),
     "converge": ("observe", "enact", "undo"),
     "dead_man": ("dead_man.confirm",),
     "detached": ("detached",),
@@ -27,7 +29,9 @@ MODULES: Dict[str, Tuple[str, ...]] = {
         "instance.altered",
         "instance.healthy",
     ),
+    "leasing": ("lease.acquire", "lease.renew", "lease.release", "lease.show"),
     "outdated": ("outdated",),
+    "sameness": ("even",),
     "taking": ("image.lacking", "image.take"),
     "tools": ("tool.ensure",),
     "traffic": ("router.ensure", "router.release", "router.switch", "router.live", "router.in_flight", "router.answers"),
@@ -41,4 +45,16 @@ def find_call(name: str) -> Optional[Call]:
     if module is None:
         return None
     calls: Dict[str, Call] = import_module(f"vitrify.onhost.{module}").CALLS
-    return calls[name]
+    return calls[name] if module in _OWN else partial(_fenced, calls[name])
+
+
+_OWN = ("converge", "dead_man", "detached", "leasing")
+"""Whose calls see to their leases themselves; any other that presents one is made by it."""
+
+
+def _fenced(call: Call, context: Context, arguments: JSONObject) -> JSONObject:
+    if "lease" not in arguments:
+        return call(context, arguments)
+    leasing = import_module("vitrify.onhost.leasing")
+    answer: JSONObject = leasing.fenced(call, context, arguments)
+    return answer

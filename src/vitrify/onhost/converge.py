@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Dict, List, Mapping, Sequence, Tuple
+from dataclasses import dataclass, replace
+from typing import Dict, List, Mapping, Optional, Sequence, Tuple
 
 from vitrify.core.diagnostic import PlanStale
 from vitrify.core.difference import Action, Change
@@ -66,7 +66,14 @@ def enact(context: Context, arguments: JSONObject) -> JSONObject:
     here = Here.at(context, arguments)
     request = Request.of(here, arguments)
     first = _look(here, request) if not here.memory.there() else None
-    with here.memory.held(Holder(request.by, request.run), context.clock):
+    from vitrify.onhost.leasing import leased  # a look needs none of it
+
+    with leased(here, arguments, reason="apply", operation=request.run) as lease:
+        return {**_enacted(here, request, first), "token": lease.token}
+
+
+def _enacted(here: Here, request: Request, first: Optional[Look]) -> JSONObject:
+    with here.memory.held(Holder(request.by, request.run), here.context.clock):
         leave_undos(here)
         # Making the memory may itself make folders that are wished for: the very first look was before that.
         seen = first if first and not all_runs(here.memory) else _look(here, request)
@@ -244,7 +251,8 @@ class _Enactment:
         self._say(change, Stage.DONE, "another server holds it as well: it stays")
         return True
 
-    def _act(self, changes: Sequence[Change], ownership: Ownership) -> Tuple[Step, ...]:
+    def _act(self, planned: Sequence[Change], ownership: Ownership) -> Tuple[Step, ...]:
+        changes = [self._from_its_beginning(change) for change in planned]
         opaque = changes[0].sureness is Sureness.OPAQUE and bool(self._folders)
         before = self._keeper.sweep(self._folders, Baseline.remembered(self._here).entries) if opaque else {}
         steps = tuple(self._step(change, ownership) for change in changes)
@@ -281,6 +289,13 @@ class _Enactment:
         """Whether vitrify created a part of this under another address, which it had before: it goes with this one from now on."""
         return not self._inherited.isdisjoint(self._here.context.kinds[resource.address.kind].parts(resource))
 
+    def _from_its_beginning(self, change: Change) -> Change:
+        """A restart begins from what is there now, which no plan can know; cut short by itself, from what it began from then."""
+        if not self._here.context.kinds[change.resource.address.kind].restarts:
+            return change
+        begun = next((step.change for step in self._run.steps if step.identity == identity(change)), None)
+        return replace(change, before=begun.before if begun else observed(self._here, change.resource).properties)
+
     def _owe(self, change: Change) -> None:
         """Let whoever listens to this change note that it must be told of it: before it is made."""
         for wish, how in self._listeners.get(change.resource.address, ()):
@@ -297,6 +312,8 @@ class _Enactment:
 
     def _say(self, change: Change, stage: Stage, detail: str = "") -> None:
         data: Dict[str, JSON] = {"action": change.action.value}
+        if stage is Stage.STARTED and self._here.context.kinds[change.resource.address.kind].restarts:
+            data["boot"] = change.before.get("boot")
         self._here.context.emit(Event("change", stage, str(change.resource.address), detail, data))
 
 

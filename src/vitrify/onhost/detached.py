@@ -129,7 +129,7 @@ def _under_way(spools: Spools, server: Tuple[str, str], request: Request) -> Opt
         raise Busy(
             f"another {_NAMES.get(spool.request.call, spool.request.call)} of {server[1]} is under way on this host",
             why=f"{spool.request.operation}, begun by {spool.request.by or 'somebody'}, {since}",
-            hint="wait until it has ended, and run the same command again",
+            hint="wait until it has ended, and run the same command again; `--wait` does so by itself",
         )
     return None
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import Dict, Final, Iterator, Set, Tuple
+from dataclasses import replace
+from typing import Dict, Final, Iterator, Optional, Set, Tuple
 
 from vitrify.core.diagnostic import Denied
 from vitrify.core.digest import JSON, JSONObject
 from vitrify.onhost import untar
+from vitrify.onhost.foreign import DEVICES, HARD, PIPE, ForeignArchive
 from vitrify.onhost.layout import OPAQUE, WHITEOUT, Checked
 from vitrify.onhost.removal import remove_tree
 from vitrify.onhost.untar import Archive, Member
@@ -17,6 +19,10 @@ _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _OPAQUE_MARK: Final = "user.overlay.opaque"
 _MOST_ENTRIES: Final = 4_000_000
+_MOST_LINKS: Final = 40
+"""Symbolic links that one path may lead through, as with the kernel."""
+_MARKS: Final = ".wh..wh."
+"""Names that begin so are notes of a file system that packed the layer, but for `OPAQUE`."""
 
 Parts = Tuple[str, ...]
 
@@ -41,14 +47,20 @@ class Root:
         self._leave()
         os.close(self._root)
 
-    def apply(self, blob: Checked) -> None:
-        """Lay one layer over what is there. Denied for what an honest layer never holds, IntegrityFailed for a broken one."""
+    def apply(self, blob: Checked, *, foreign: bool = False) -> None:
+        """Lay one layer over what is there. Denied for what an honest layer never holds, IntegrityFailed for a broken one.
+
+        A `foreign` layer was packed by others: it may hold hard links, and lead through links of the image, which stay within it.
+        """
         self._written = set()
-        archive = Archive(blob.read)
+        archive = ForeignArchive(blob.read) if foreign else Archive(blob.read)
         for count, member in enumerate(archive.members()):
             if count >= _MOST_ENTRIES:
                 raise Denied("an image layer holds more entries than any layer", why=f"more than {_MOST_ENTRIES}")
-            self._lay(member, archive.content())
+            if not foreign:
+                self._lay(member, archive.content())
+            elif not _is_left_out(member):
+                self._lay(self._within(member), archive.content())
 
     def make_point(self, name: str) -> None:
         """Make a top-level folder for a mount; what is there stays as it is."""
@@ -82,13 +94,67 @@ class Root:
         if not kept:
             self._clear(folder, parts)
         self._note(member)
-        if member.type == untar.FILE:
+        if member.type == HARD:
+            self._link(member)
+        elif member.type == untar.FILE:
             self._write(folder, member, content)
         elif member.type == untar.LINK:
             os.symlink(member.link, name, dir_fd=folder)
             self._finish(folder, member)
         elif not kept:
             os.mkdir(name, 0o700, dir_fd=folder)
+
+    def _link(self, member: Member) -> None:
+        """One more name for a file, which has one mode and one owner under all of them."""
+        *above, name = target = tuple(member.link.split("/"))
+        source = os.dup(self._folder(self._through_links(tuple(above))))
+        try:
+            if self._is_folder(source, name):
+                raise Denied(f"an image layer holds a hard link to a folder: {member.path!r}")
+            os.link(name, member.parts[-1], src_dir_fd=source, dst_dir_fd=self._folder(member.parts[:-1]), follow_symlinks=False)
+        except FileNotFoundError:
+            raise Denied(f"an image layer holds a hard link to nothing: {member.path!r}", why=repr(member.link[:200])) from None
+        finally:
+            os.close(source)
+        self._note(replace(self._stamps.get((*self._through_links(target[:-1]), name), member), parts=member.parts))
+
+    def _within(self, member: Member) -> Member:
+        """The entry at the place where it comes to lie: a folder on its way may be a link to another one of the image."""
+        if member.type in DEVICES:
+            raise Denied(f"an image layer holds a device: {member.path!r}", why="an image holds files, folders and links alone")
+        above = member.parts[:-1]
+        try:
+            self._folder(above)
+        except Denied:
+            return replace(member, parts=(*self._through_links(above), member.parts[-1]))
+        return member
+
+    def _through_links(self, parts: Parts) -> Parts:
+        """The same folder by its real path. What a link says counts from the image's root, and never leads out of it."""
+        done: Parts = ()
+        left, links = list(parts), 0
+        while left:
+            name = left.pop(0)
+            if name == "..":
+                done = done[:-1]
+                continue
+            target = self._target((*done, name))
+            if target is None:
+                done = (*done, name)
+                continue
+            links += 1
+            if links > _MOST_LINKS:
+                raise Denied(f"a path in the image leads through too many links: {'/'.join(parts)!r}")
+            done = () if target.startswith("/") else done
+            left = [part for part in target.split("/") if part not in ("", ".")] + left
+        return done
+
+    def _target(self, parts: Parts) -> Optional[str]:
+        """Where a symbolic link leads; None where there is none."""
+        try:
+            return os.readlink(parts[-1], dir_fd=self._folder(parts[:-1]))
+        except OSError:
+            return None
 
     def _write(self, folder: int, member: Member, content: Iterator[bytes]) -> None:
         file = os.open(member.parts[-1], _NEW, 0o600, dir_fd=folder)
@@ -188,6 +254,13 @@ class Root:
         if self._near[1] != self._root:
             os.close(self._near[1])
         self._near = ((), self._root)
+
+
+def _is_left_out(member: Member) -> bool:
+    """What is nobody's loss: devices in `/dev`, which is the kernel's, pipes, which their servers make, and notes of a packer."""
+    name = member.parts[-1]
+    device = member.type in DEVICES and member.parts[0] == "dev"
+    return device or member.type == PIPE or (name.startswith(_MARKS) and name != OPAQUE)
 
 
 def _row(member: Member) -> JSON:

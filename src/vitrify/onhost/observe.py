@@ -53,7 +53,17 @@ class Look:
 def observe(context: Context, arguments: JSONObject) -> JSONObject:
     """The call `observe`."""
     here = Here.at(context, arguments)
-    return {"facts": here.system.facts(), **look(here, here.resources(arguments)).to_json()}
+    return {"facts": here.system.facts(), **look(here, here.resources(arguments)).to_json(), "held": _held(here)}
+
+
+def _held(here: Here) -> JSON:
+    """The lease by which somebody is changing this server in place now; null where nobody is."""
+    last = here.memory.read(f"leases/{here.scope.project}-{here.scope.server}.json") if here.memory.there() else None
+    if last is None or last.get("released"):
+        return None
+    from vitrify.onhost.leasing import standing  # nearly every look ends above
+
+    return standing(here)
 
 
 def look(here: Here, resources: Iterable[Resource]) -> Look:

@@ -29,14 +29,22 @@ def undo(context: Context, arguments: JSONObject) -> JSONObject:
     wanted, force = str(arguments.get("run", "")), arguments.get("force") is True
     if not here.memory.there():
         raise _nothing(here, wanted)
-    with here.memory.held(Holder(str(arguments.get("by", "")), wanted), context.clock):
+    from vitrify.onhost.leasing import leased  # a look needs none of it
+
+    with leased(here, arguments, reason="undo", operation=wanted) as lease:
+        return {**_undone(here, wanted, arguments, force=force), "token": lease.token}
+
+
+def _undone(here: Here, wanted: str, arguments: JSONObject, *, force: bool) -> JSONObject:
+    by = str(arguments.get("by", ""))
+    with here.memory.held(Holder(by, wanted), here.context.clock):
         kept = arguments.get("while_kept")
         if isinstance(kept, str) and here.memory.content(kept) is None:
             raise UsageInvalid(f"run {wanted} stands: it was confirmed meanwhile")
         chosen = _chosen(here, wanted)
         here = here.again(chosen.kinds)
         run = _end(here, chosen)
-        return _Undoing(here, run, force=force).go(by=str(arguments.get("by", "")))
+        return _Undoing(here, run, force=force).go(by=by)
 
 
 def _nothing(here: Here, wanted: str) -> UsageInvalid:

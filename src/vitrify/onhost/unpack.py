@@ -20,6 +20,10 @@ from vitrify.onhost.removal import remove_tree
 MOUNT_POINTS: Final = ("dev", "proc", "run", "sys", "tmp")
 """Folders that every root has, because something is mounted there or programs expect them."""
 
+OCI: Final = "oci"
+FOREIGN: Final = ("", OCI)
+"""Bases of images that hold layers which others packed: no base of ours is named, or an image from a registry is."""
+
 LARGEST_IMAGE: Final = 64 << 30
 """Bytes of all layers together."""
 
@@ -118,7 +122,7 @@ def _fill(part: Path, layout: str, digest: str, sync: Settle) -> None:
     place = Root(str(root), beneath=base == HOST)
     try:
         for layer in manifest.layers:
-            _lay(place, Checked(layout, layer))
+            _lay(place, Checked(layout, layer), foreign=base in FOREIGN)
         stamps = place.finish()
         own = entries(str(root))
         for name in MOUNT_POINTS:
@@ -132,10 +136,10 @@ def _fill(part: Path, layout: str, digest: str, sync: Settle) -> None:
     _synced(part, sync)
 
 
-def _lay(place: Root, blob: Checked) -> None:
+def _lay(place: Root, blob: Checked, *, foreign: bool) -> None:
     """Lay one layer down. A wrong digest is told before anything that the layer's content made us complain about."""
     try:
-        place.apply(blob)
+        place.apply(blob, foreign=foreign)
     finally:
         try:
             blob.finish()

@@ -73,6 +73,7 @@ def assemble(name: str, entry: Entry, project: Project) -> Server | None:
         resources=first.resources,
         where=entry.at,
         base=settings.base(part.base, project.folder),
+        mirror=settings.mirror(part.mirror, project.folder),
         runtime=part.runtime,
         replicas=part.replicas,
         writable=tuple(part.writable),
@@ -190,7 +191,7 @@ def _linked(active: list[Compiled], dormant: set[Address], workshop: Workshop) -
 
 def _needs_base(node: Node, problems: Problems) -> None:
     if "base" not in node.entries:
-        hint = "add `base: host` (the running system, read-only), `base: scratch` or `base: rootfs:DIR`"
+        hint = "add `base: host` (the running system, read-only), `scratch`, `rootfs:DIR`, `debootstrap:SUITE` or an image's name"
         problems.add("an immutable server needs the key `base`", walk(node, ("lifecycle",)), hint=hint)
 
 

@@ -42,7 +42,7 @@ def _target_python() -> Check:
     path = "/usr/bin/python3"
     if Path(path).exists():
         return Check("payload's python", OK, path)
-    return Check("payload's python", NOTE, sys.executable, "hosts need a Python 3.9 or newer: apt-get install python3-minimal")
+    return Check("payload's python", NOTE, sys.executable, "hosts need a Python 3.9 or newer: `vitrify bootstrap` installs one")
 
 
 def _program(need: Need) -> Check:

@@ -27,6 +27,7 @@ from vitrify.project.values import (
     RawMap,
     Reach,
     UrlPath,
+    Word,
     Writable,
     one_of,
     refuse,
@@ -229,6 +230,15 @@ class RolloutPart(Part):
     retain: int = Field(default=5, ge=1, le=1000)
 
 
+class MirrorPart(Part):
+    """Where the packages of a base come from."""
+
+    uris: list[Word] = Field(min_length=1, description="the addresses that it is had from, as in `uris: [http://…/debian]`")
+    suites: list[Word] = Field(default_factory=list)
+    components: list[Word] = Field(default_factory=lambda: ["main"], min_length=1)
+    keyring: Annotated[str | None, Given] = None
+
+
 class ServerPart(Part):
     """One server, with the keys of both lifecycles."""
 
@@ -238,6 +248,7 @@ class ServerPart(Part):
     )
     resources: RawList = Field(description="what it should be: a list of resources")
     base: Annotated[BaseName | None, Given] = None
+    mirror: Annotated[MirrorPart | None, Given] = None
     on_image: Annotated[str, one_of("drop", REFUSE)] = "drop"
     runtime: Annotated[str, one_of("bubblewrap")] = "bubblewrap"
     replicas: int = Field(default=1, ge=1, le=20)
@@ -303,6 +314,7 @@ def _note(part: type[Part], error: ErrorDetails, node: Node, owner: Location, pr
 
 def _model_at(part: type[Part], path: tuple[int | str, ...]) -> type[Part] | None:
     inner: dict[str, type[Part]] = {"health": HealthPart, "route": RoutePart, "rollout": RolloutPart, "hosts": HostPart}
+    inner["mirror"] = MirrorPart
     inner |= {"age": AgePart, "sops": SopsPart, "ansible_vault": AnsibleVaultPart}
     return inner.get(str(path[0])) if path else part
 

@@ -6,9 +6,10 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from vitrify.core.declaration import Base, Health, Host, Rollout, Route, Router
+from vitrify.core.declaration import Base, Health, Host, Mirror, Rollout, Route, Router
+from vitrify.core.reference import Reference
 from vitrify.core.schema import near
-from vitrify.project.envelope import HealthPart, HostPart, RolloutPart, RoutePart
+from vitrify.project.envelope import HealthPart, HostPart, MirrorPart, RolloutPart, RoutePart
 from vitrify.project.node import Node, walk
 from vitrify.project.problems import Problems
 from vitrify.project.values import SSH_HOST
@@ -48,7 +49,19 @@ def base(name: str | None, folder: Path) -> Base | None:
     """What an image stands on."""
     if name is None or name in ("scratch", "host"):
         return Base(name) if name else None
+    if name.startswith("debootstrap:"):
+        return Base("debootstrap", suite=name.partition(":")[2])
+    if not name.startswith("rootfs:"):
+        return Base("oci", reference=str(Reference.parse(name)))
     return Base("rootfs", beneath(folder, name.partition(":")[2]))
+
+
+def mirror(part: MirrorPart | None, folder: Path) -> Mirror | None:
+    """Where a base's packages come from."""
+    if part is None:
+        return None
+    keyring = beneath(folder, part.keyring) if part.keyring else ""
+    return Mirror(tuple(part.uris), tuple(part.suites), tuple(part.components), keyring)
 
 
 def health(part: HealthPart | None) -> Health | None:

@@ -7,11 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, NoReturn, TypeAlias
 
-from pydantic import AfterValidator, BeforeValidator, GetCoreSchemaHandler
+from pydantic import AfterValidator, BeforeValidator, GetCoreSchemaHandler, StringConstraints
 from pydantic_core import PydanticCustomError, core_schema
 
 from vitrify.core import schema
 from vitrify.core.batch import Share
+from vitrify.core.diagnostic import UsageInvalid
+from vitrify.core.reference import Reference
 from vitrify.core.schema import Field, Type, near
 from vitrify.project.node import Node, spoken
 
@@ -162,14 +164,34 @@ def _by_ssh(value: str) -> str:
 Reach: TypeAlias = Annotated[str, AfterValidator(_reach)]
 
 
+_SUITE = re.compile(r"debootstrap:[a-z][a-z0-9.+-]*")
+
+
 def _base(value: str) -> str:
-    if value not in ("scratch", "host") and not _folder(value, "rootfs:"):
-        known = ["scratch", "host", "rootfs:"]
-        refuse(f"`{value}` is not a base", near(value, known) or "`scratch`, `host`, or `rootfs:DIR` for an unpacked root file system")
+    if value not in ("scratch", "host") and not _folder(value, "rootfs:") and not _SUITE.fullmatch(value) and not _is_image(value):
+        known = ["scratch", "host", "rootfs:", "debootstrap:"]
+        others = (
+            "`rootfs:DIR` for an unpacked root file system, `debootstrap:SUITE` for a minimal Debian, or an image as in `debian:bookworm`"
+        )
+        refuse(f"`{value}` is not a base", near(value, known) or f"`scratch`, `host`, {others}")
     return value
 
 
+def _is_image(value: str) -> bool:
+    """Whether this names an image in a registry: with a tag or a digest, and not almost one of our own words."""
+    try:
+        found = Reference.parse(value)
+    except UsageInvalid:
+        return False
+    word = value.partition(":")[0]
+    return bool(found.tag or found.digest) and ("/" in value or not near(word, ["scratch", "host", "rootfs", "debootstrap"]))
+
+
 BaseName: TypeAlias = Annotated[str, AfterValidator(_base)]
+
+
+Word: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[^\s\x00]+$")]
+"""A text without spaces."""
 
 
 def _folder(value: str, prefix: str) -> bool:

@@ -6,10 +6,9 @@ import re
 from typing import Dict, List, Mapping, Optional, Sequence, Tuple
 
 from vitrify.core.debian import Apt
-from vitrify.core.diagnostic import TargetFailed
 from vitrify.core.difference import Action, Change
 from vitrify.core.digest import JSON
-from vitrify.core.packaging import INSTALLED, LATEST, Due, Effect, Foreseen, Manager, Options, Package, Wanted
+from vitrify.core.packaging import INSTALLED, LATEST, Due, Effect, Foreseen, Manager, Options, Package, Wanted, nobody
 from vitrify.core.resource import MISSING, Address, Kind, Observation, OnLeave, Phase, Properties, Resource, Sureness
 from vitrify.core.schema import Field, Problem, Schema, Type
 from vitrify.core.system import System
@@ -41,12 +40,14 @@ class PackageKind(Kind):
 
     Where it is missing, or its version is not the declared one, it is installed together with all others of its neighbourhood
     in one transaction. The plan names what comes and goes with it, as the package manager's own simulation says; a transaction
-    that would do more is refused. A name that another installed package provides counts as there.
+    that would do more is refused. A name that another installed package provides counts as there. Into an image come the package files that
+    `vitrify.lock` pins, and no others.
     """
 
     name = "package"
     phases = frozenset({Phase.BAKE, Phase.LIVE})
     together = True
+    chooses = True
     schema = Schema(
         fields={
             "name": Field(
@@ -88,7 +89,7 @@ class PackageKind(Kind):
         """One look at the database for all; where something is to be done, what the package manager says would happen."""
         manager = _manager(system)
         if manager is None:
-            missing: Properties = {**MISSING, "problem": "there is no package manager that is known here"}
+            missing: Properties = {**MISSING, "problem": nobody(system).diagnostics[0].summary}
             return tuple(Observation(one.address, self.desired(one) if one.absent else missing) for one in resources)
         wishes = [_wanted(resource) for resource in resources]
         seen = manager.look([wish.name for wish in wishes], system)
@@ -105,7 +106,7 @@ class PackageKind(Kind):
         """One transaction for all of them, and what is to be held."""
         manager = _manager(system)
         if manager is None:
-            raise TargetFailed("there is no package manager on this target", why="it has no apt-get")
+            raise nobody(system)
         for change in [change for change in changes if "back" in change.before]:
             effects, allowed = _effects(change.before, "back"), _texts(change.before, "allowed")
             manager.back(effects, system, allowed=allowed, orphans=change.before.get("orphans") is True)

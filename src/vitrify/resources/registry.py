@@ -41,6 +41,7 @@ CLASSES: Mapping[str, str] = {
     "postgres_database": "PostgresDatabase",
     "postgres_user": "PostgresUser",
     "process": "Process",
+    "reboot": "Reboot",
     "replace": "Replace",
     "repository": "Repository",
     "script": "Script",

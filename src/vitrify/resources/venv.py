@@ -6,7 +6,7 @@ import json
 import re
 from typing import Dict, List, Mapping, Optional, Tuple
 
-from vitrify.core import below, due, place
+from vitrify.core import below, due, place, supplies
 from vitrify.core.diagnostic import TargetFailed
 from vitrify.core.difference import Action, Change
 from vitrify.core.digest import JSON
@@ -15,6 +15,7 @@ from vitrify.core.schema import Field, Problem, Schema, Type
 from vitrify.core.system import ATTACHED, Attributes, Command, System, Target
 
 PYTHON = "/usr/bin/python3"
+_PLACES = ("index_url", "find_links")
 AS_WISHED, SHOWN = "as wished", 3
 INSTALLING = 3600.0
 _PACKAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*[^\x00-\x1f]*")
@@ -64,11 +65,13 @@ class Venv(Kind):
 
     Packages and the lines of a requirements file are installed where they are not met by what is there; nothing else in it is touched.
     It is made anew where its interpreter does not start any more, or is another version than the one it is made with by now. Hashes
-    in a requirements file are checked by pip as it installs.
+    in a requirements file are checked by pip as it installs. Into an image come wheels alone, those that
+    `vitrify.lock` pins, each by its hash.
     """
 
     name = "venv"
     phases = frozenset({Phase.BAKE, Phase.LIVE})
+    chooses = True
     schema = Schema(
         fields={
             "path": Field(Type.PATH, "the folder", required=True),
@@ -224,28 +227,62 @@ class _Environment:
         """Let pip install what is not met."""
         if self._wanted() is None:
             raise TargetFailed(f"{self._fields['requirements']} does not exist", hint="declare the `file` before")
+        if supplies.pinned(self._system) or supplies.choosing(self._system):
+            self._install_pinned()
+            return
         fields = self._fields
         words = ["--only-binary=:all:"] if fields.get("wheels_only") is True else []
         words += ["--no-index"] if fields.get("no_index") is True else []
-        words += [f"--{name.replace('_', '-')}={fields[name]}" for name in ("index_url", "find_links") if name in fields]
+        words += [f"--{name.replace('_', '-')}={fields[name]}" for name in _PLACES if name in fields]
         words += ["--no-compile"] if self._system.target is Target.IMAGE else []
         words += [f"--requirement={fields['requirements']}"] if "requirements" in fields else []
-        pip = (
-            f"{self._path}/bin/python",
-            "-I",
-            "-m",
-            "pip",
-            "install",
-            "-q",
-            "--no-input",
-            "--no-cache-dir",
-            "--disable-pip-version-check",
-        )
-        self._run((*pip, *words, "--", *self._packages()))
+        self._run(self._pip("install", *words, "--", *self._packages()))
+
+    def _install_pinned(self) -> None:
+        """Into an image: wheels alone, each by its hash. While they are chosen they are fetched; else only those of the lock can be had."""
+        chosen, requirements = f"{supplies.FOLDER}/venv{self._path}", f"{supplies.FOLDER}/venv{self._path}.txt"
+        supplies.make_folder(chosen, self._system)
+        try:
+            self._run(self._pip("download", "--only-binary=:all:", f"--dest={chosen}", *self._sources(), *self._named()))
+        except TargetFailed as error:
+            if not supplies.pinned(self._system):
+                raise
+            raise supplies.not_pinned(f"the packages of {self._path}", why=error.diagnostics[0].why) from error
+        wheels = self._system.names(chosen)
+        lines = [f"{chosen}/{name} --hash={self._hash(f'{chosen}/{name}')}\n" for name in wheels]
+        if supplies.choosing(self._system):
+            for name in wheels:
+                content = self._system.read(f"{chosen}/{name}")
+                self._system.write(f"{supplies.WHEELS}/{name}", content, attributes=Attributes(mode="0644"))
+        self._system.write(requirements, "".join(lines).encode(), attributes=Attributes(mode="0644"))
+        exactly = ("--no-index", "--no-deps", "--require-hashes", "--no-compile", f"--requirement={requirements}")
+        self._run(self._pip("install", *exactly))
+
+    def _hash(self, wheel: str) -> str:
+        """As pip writes it. What was laid out for the bake was held against the lock before."""
+        return self._system.digest(wheel, keyed=False)
+
+    def _sources(self) -> Tuple[str, ...]:
+        """Where wheels are looked for."""
+        if supplies.pinned(self._system):
+            return ("--no-index", "-f", supplies.WHEELS)
+        preferred = (f"--constraint={supplies.PREFERRED}",) if self._system.stat(supplies.PREFERRED) is not None else ()
+        declared = ("--no-index",) if self._fields.get("no_index") is True else ()
+        return (*preferred, *declared, *(f"--{name.replace('_', '-')}={self._fields[name]}" for name in _PLACES if name in self._fields))
+
+    def _named(self) -> Tuple[str, ...]:
+        more = (f"--requirement={self._fields['requirements']}",) if "requirements" in self._fields else ()
+        return (*more, "--", *self._packages())
+
+    def _pip(self, verb: str, *words: str) -> Tuple[str, ...]:
+        quiet = ("-q", "--no-input", "--no-cache-dir", "--disable-pip-version-check")
+        return (f"{self._path}/bin/python", "-I", "-m", "pip", verb, *quiet, *words)
 
     def _run(self, argv: Tuple[str, ...], *, attached: Optional[bytes] = None, stdin: bytes = b"") -> str:
         # What is compiled holds the time: an image would differ from one bake to the next.
         environment = {"PYTHONDONTWRITEBYTECODE": "1"} if self._system.target is Target.IMAGE or attached else {}
+        if supplies.choosing(self._system):
+            environment["PIP_CONFIG_FILE"] = supplies.PIP
         user = str(self._fields.get("user", ""))
         ended = self._system.run(Command(argv, environment=environment, user=user, timeout=INSTALLING, attached=attached, stdin=stdin))
         if ended.code != 0:

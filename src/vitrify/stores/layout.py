@@ -70,6 +70,17 @@ class LayoutStore:
         """Whether this blob is here with its full size."""
         return shelving.holds(self.layout, blob)
 
+    def blob(self, digest: str) -> Path:
+        """Where a blob lies, or would."""
+        return blob_path(str(self._oci), digest)
+
+    def measured(self, digest: str) -> int | None:
+        """The size of a blob that is here; None where it is not."""
+        try:
+            return self.blob(digest).stat().st_size
+        except FileNotFoundError:
+            return None
+
     @contextmanager
     def work(self) -> Iterator[Path]:
         """A fresh folder for one bake, gone afterwards; what killed bakes left behind is cleared first."""

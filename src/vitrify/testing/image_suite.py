@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from vitrify.core.declaration import Content
-from vitrify.core.diagnostic import Denied, UsageInvalid, VitrifyError
+from vitrify.core.diagnostic import DeclarationInvalid, Denied, UsageInvalid, VitrifyError
 from vitrify.core.digest import JSON, JSONObject, digest_bytes
 from vitrify.core.event import Event
 from vitrify.core.resource import Address, Resource
@@ -60,6 +60,18 @@ class BuilderSuite:
     def test_baking_again_gives_the_image_that_is_here(self, new: NewBuilder) -> None:
         builder = new()
         assert asyncio.run(builder.bake(a_request())) == asyncio.run(builder.bake(a_request()))
+
+    def test_what_was_chosen_upon_a_base_can_be_baked_upon_it_and_upon_no_other(self, new: NewBuilder) -> None:
+        builder = new()
+        chosen = asyncio.run(builder.choose(a_request()))
+        assert chosen.inputs.base == "scratch"
+        assert asyncio.run(builder.choose_base(a_request())) is None
+        assert asyncio.run(builder.offers(a_request(), ["nobody-offers-this"])) == ()
+
+        wanted = replace(a_request(), inputs=chosen.inputs)
+        assert asyncio.run(builder.bake(wanted)) == asyncio.run(builder.bake(wanted))
+        with pytest.raises(DeclarationInvalid, match="host"):
+            asyncio.run(builder.bake(replace(wanted, inputs=replace(chosen.inputs, base="host"))))
 
     def test_several_bakes_at_once_give_one_image(self, new: NewBuilder) -> None:
         builder = new()

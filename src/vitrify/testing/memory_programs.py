@@ -84,11 +84,13 @@ class MemorySystemctl:
         self._loaded: dict[str, str] = {}
 
     def __call__(self, system: MemorySystem, command: Command) -> Completed:
-        """One call: daemon-reload, start, restart, reload-or-restart, stop, reset-failed or show."""
+        """One call: daemon-reload, start, restart, reload-or-restart, stop, reset-failed, show or reboot."""
         verb, names = command.argv[1], [word for word in command.argv[2:] if not word.startswith("-")]
         if verb == "daemon-reload":
             self._loaded = {name: digest_bytes(system.read(path)) for name, path in _units(system).items()}
             return Completed(0, "", "")
+        if verb == "reboot":
+            return _start_anew(system)
         if verb == "show":
             return Completed(0, "\n".join(self._shown(system, name) for name in names), "")
         for name in names:
@@ -121,6 +123,14 @@ class MemorySystemctl:
         if again or name not in self.running:
             self.running[name] = self._loaded[name]
         return Completed(0, "", "")
+
+
+def _start_anew(system: MemorySystem) -> Completed:
+    """What the host keeps of a start is gone, and the next one has a name of its own."""
+    for path in [path for path in system.nodes if path.startswith("/run/")]:
+        del system.nodes[path]
+    system.write("/proc/sys/kernel/random/boot_id", b"another\n", attributes=Attributes())
+    return Completed(0, "", "")
 
 
 def _units(system: MemorySystem) -> dict[str, str]:

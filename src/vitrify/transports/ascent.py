@@ -11,6 +11,8 @@ import zlib
 from collections.abc import Sequence
 from importlib.resources import files
 
+from vitrify.core.interpreter import INSTALL, joined
+
 CACHE = "/var/cache/vitrify"
 _PYTHONS = "/usr/bin/python3 python3 python3.14 python3.13 python3.12 python3.11 python3.10 python3.9 /usr/libexec/platform-python"
 
@@ -25,6 +27,7 @@ ASCEND = (
 )
 _STARTER = "import sys,zlib,base64;exec(zlib.decompress(base64.b64decode(sys.argv[1])))"
 _VERSION = "import sys;print(4711,*sys.version_info[:3],sep=chr(46))"
+_MANAGER = f'manager=none; for name in {" ".join(INSTALL)}; do if command -v "$name" >/dev/null 2>&1; then manager=$name; break; fi; done; '
 FIND = (
     "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin; LC_ALL=C.UTF-8; export PATH LC_ALL; cd /; "
     'token=$2; echo "vitrify $token root"; shift 3; seen=; '
@@ -36,17 +39,30 @@ FIND = (
     '4711.*) seen="$seen; $python is ${version#4711.}";; '
     '*) seen="$seen; $python does not run";; '
     "esac; done; "
-    "manager=none; for name in apt-get dnf yum apk zypper pacman; do "
-    'if command -v "$name" >/dev/null 2>&1; then manager=$name; break; fi; done; '
+    f"{_MANAGER}"
     'echo "vitrify $token refused no-python-$manager ${seen#??}"; exit 69'
 )
 
+_BRING = " ".join(f"{manager}) {joined(commands)};;" for manager, commands in INSTALL.items())
+BRING = (
+    "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin; LC_ALL=C.UTF-8; DEBIAN_FRONTEND=noninteractive; "
+    f"export PATH LC_ALL DEBIAN_FRONTEND; cd /; {_MANAGER}"
+    f'case "$manager" in {_BRING} *) false;; esac </dev/null >&2 || '
+    '{ echo "vitrify $2 refused no-install-$manager $?"; exit 69; }; ' + FIND
+)
+"""Installs a Python first. What the package manager says is for people: standard output is the channel."""
 
-def command(token: str, digest: str, *, ask: bool, cache: str = CACHE, more: Sequence[str] = ()) -> str:
-    """What the host's login shell is given. `more` are variables for the payload, as `NAME=VALUE`."""
+
+def command(  # noqa: PLR0913  each is a word of it
+    token: str, digest: str, *, ask: bool, cache: str = CACHE, more: Sequence[str] = (), bringing: bool = False
+) -> str:
+    """What the host's login shell is given. `more` are variables for the payload, as `NAME=VALUE`.
+
+    `bringing`: its package manager installs a Python first.
+    """
     source = (files("vitrify.onhost") / "stage.py").read_bytes()
     stage = base64.b64encode(zlib.compress(source, 9)).decode()
-    words = (ASCEND, "vitrify", FIND, token, "ask" if ask else "never", stage, token, digest, cache, *more)
+    words = (ASCEND, "vitrify", BRING if bringing else FIND, token, "ask" if ask else "never", stage, token, digest, cache, *more)
     return f"exec /bin/sh -c {' '.join(quoted(word) for word in words)}"
 
 

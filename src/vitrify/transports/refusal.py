@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from vitrify.core.declaration import Host
-from vitrify.core.diagnostic import TargetUnreachable
+from vitrify.core.diagnostic import PythonMissing, TargetFailed, TargetUnreachable, VitrifyError
+from vitrify.core.interpreter import INSTALL, spelled
 
 LOST = 255
 """What the OpenSSH client ends with where the failure is its own."""
@@ -83,15 +84,7 @@ _STAGES = {
     "no-sudo": ("{host} has no sudo", "the login is not root's, and there is no way to become it", "install sudo there, or log in as root"),
 }
 _NO_PYTHON = "no-python-"
-_INSTALL = {
-    "apt-get": "apt-get install python3-minimal",
-    "dnf": "dnf install python3",
-    "yum": "yum install python3",
-    "apk": "apk add python3",
-    "zypper": "zypper install python3",
-    "pacman": "pacman -S python",
-}
-"""What brings a Python to a host that has this package manager."""
+_NO_INSTALL = "no-install-"
 
 
 def refused(host: Host, code: int | None, said: Sequence[str], *, entered: bool) -> TargetUnreachable:
@@ -106,14 +99,25 @@ def refused(host: Host, code: int | None, said: Sequence[str], *, entered: bool)
     return TargetUnreachable(_filled(reason.summary, host), why=why, hint=_filled(reason.hint, host))
 
 
-def stage_refused(host: Host, what: str, detail: str) -> TargetUnreachable:
+def stage_refused(host: Host, what: str, detail: str, said: Sequence[str] = ()) -> VitrifyError:
     """One of the stages on the host says that it cannot go on."""
     if what.startswith(_NO_PYTHON):
-        own = _INSTALL.get(what.removeprefix(_NO_PYTHON), "")
-        hint = "install Python 3.9 or newer there" + (f", as root: `{own}`" if own else "; no package manager that we know is there")
-        return TargetUnreachable(f"{host.name} has no Python that runs the payload", why=detail or "none was found", hint=hint)
+        return _no_python(host, what.removeprefix(_NO_PYTHON), detail or "none was found")
+    if what.startswith(_NO_INSTALL):
+        manager = what.removeprefix(_NO_INSTALL)
+        hint = "mend that on the host, and run the same command again"
+        if manager not in INSTALL:
+            return _no_python(host, manager, "none was found")
+        return TargetFailed(f"{manager} on {host.name} could not install Python", why=_last_words(None, said), hint=hint)
     summary, why, hint = _STAGES.get(what, ("no session could be opened on {host}", what, ""))
     return TargetUnreachable(_filled(summary, host), why=why or detail, hint=hint)
+
+
+def _no_python(host: Host, manager: str, why: str) -> PythonMissing:
+    own = spelled(manager)
+    by_hand = f"as root: `{own}`; `vitrify bootstrap` does that" if own else "no package manager that we know is there"
+    summary, hint = f"{host.name} has no Python that runs the payload", f"install Python 3.9 or newer there, {by_hand}"
+    return PythonMissing(summary, manager=manager if own else "", why=why, hint=hint)
 
 
 def wrong_password(host: Host) -> TargetUnreachable:

@@ -29,6 +29,8 @@ Password: TypeAlias = Callable[[Host], Awaitable[str]]
 
 PATIENCE = 40.0
 """Seconds from the start of the client to the payload's greeting."""
+INSTALLING = 900.0
+"""Seconds more that a package manager may take to install a Python."""
 _LONGEST_FOLDER = 44
 """The system allows 104 bytes for a socket's path; its name takes 41 of them, and 17 more while the client makes it."""
 _NOISE = 200
@@ -93,23 +95,25 @@ class SshTransport:
     def _packed(self) -> Payload:
         return pack()
 
-    async def connect(self, host: Host, *, anew: bool = False) -> FramedSession:
+    async def connect(self, host: Host, *, anew: bool = False, bringing: bool = False) -> FramedSession:
         """A session as root of this host; `TargetUnreachable` with the reason and what to do otherwise.
 
-        `anew` logs in once more, as somebody would who was never there.
+        `anew` logs in once more, as somebody would who was never there. `bringing` lets the host's package manager install a Python
+        before anything else; `TargetFailed` where it cannot.
         """
-        begun = None if anew else self._begun.pop(host, None)
-        token, program = begun or await self._start(host, shared=not anew)
+        begun = None if anew or bringing else self._begun.pop(host, None)
+        token, program = begun or await self._start(host, shared=not anew, bringing=bringing)
         session = FramedSession(program, lost=partial(refusal.broken, host))
+        patience = self._patience + (INSTALLING if bringing else 0)
         try:
-            async with asyncio.timeout(self._patience) as limit:
+            async with asyncio.timeout(patience) as limit:
                 door = _Door(program, host, token, limit)
                 await door.pass_through(self._password, self._packed)
                 await session.greet()
         except BaseException as error:
             await asyncio.shield(program.end())
             if isinstance(error, TimeoutError):
-                raise refusal.too_late(host, self._patience, program.said) from None
+                raise refusal.too_late(host, patience, program.said) from None
             raise
         return session
 
@@ -123,10 +127,11 @@ class SshTransport:
             _, (_, program) = self._begun.popitem()
             await program.end()
 
-    async def _start(self, host: Host, *, shared: bool) -> tuple[str, Program]:
+    async def _start(self, host: Host, *, shared: bool, bringing: bool = False) -> tuple[str, Program]:
         token = secrets.token_hex(8)
         more = [f"{WHERE}={self._environ[WHERE]}"] if self._environ.get(WHERE) else []
-        remote = command(token, self._packed.digest, ask=self._password is not None, cache=self._cache, more=more)
+        asks = self._password is not None
+        remote = command(token, self._packed.digest, ask=asks, cache=self._cache, more=more, bringing=bringing)
         try:
             return token, Program(await started(self._client.argv(host, remote, shared=shared), environ=self._environ))
         except OSError as error:
@@ -186,7 +191,8 @@ class _Door:
             self._entered = True
             if stage == "refused":
                 what, _, detail = rest.partition(" ")
-                raise refusal.stage_refused(self._host, what, detail)
+                await self._program.wait()  # what it said to people comes by another pipe
+                raise refusal.stage_refused(self._host, what, detail, self._program.said)
             if stage in ("need", "have"):
                 return stage == "need"
         await self._program.wait()

@@ -5,10 +5,12 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from tests.unit.cli.fake_leases import FakeLeases
+from tests.unit.cli.image_answers import ImageAnswers
 
 from vitrify.cli.exits import Exit
 from vitrify.cli.invocation import Surroundings
@@ -21,9 +23,11 @@ from vitrify.core.event import Emit, Event, Stage
 from vitrify.core.plan import HostPlan, Plan, ReleasePlan
 from vitrify.core.report import (
     Applied,
+    Bootstrapped,
     Check,
     Converged,
     EntryView,
+    ImageKept,
     ImageVerified,
     InstanceStatus,
     Outcome,
@@ -31,6 +35,7 @@ from vitrify.core.report import (
     Released,
     ReleaseStatus,
     ServerStatus,
+    Updated,
     Verdict,
     Verified,
     Which,
@@ -52,21 +57,23 @@ class Terminal(io.StringIO):
         return self._tty
 
 
-class FakeApplication:
+class FakeApplication(ImageAnswers, FakeLeases):
     """Answers with what it holds, notes what it was asked, and tells its events before it answers."""
 
     def __init__(self) -> None:
-        self.calls: list[tuple[str, dict[str, object]]] = []
+        super().__init__()
         self.scopes: list[Scope] = []
+        self.updated = Updated(())
         self.emit: Emit = lambda _: None
         self.events: tuple[Event, ...] = ()
         self.error: BaseException | None = None
-        self.fails_in: dict[str, BaseException] = {}
         self.plan_is = Plan("shop", "sha256:0", ())
         self.applied_is = Applied()
         self.lives_are: tuple[str, ...] = ("instances",)
         self.leaving_is = Plan("web", "", ())
         self.undone_is = Applied()
+        self.bare_are: tuple[Bootstrapped, ...] = ()
+        self.bootstrapped_are: tuple[Bootstrapped, ...] = ()
         self.outdated_is: tuple[Outdated, ...] = ()
         self.status_is: tuple[ServerStatus, ...] = ()
         self.releases_is: tuple[ReleaseStatus, ...] = ()
@@ -77,6 +84,7 @@ class FakeApplication:
         holds = (Verdict("content", holds=True, found="2 layers hold"), Verdict("signature", holds=True, found="by ann@desk"))
         self.image_verified_is = ImageVerified("sha256:" + "7" * 64, holds)
         self.verified_is = Verified("vitrify.dev/ledger/5e0f", 7, "c0ffee", ("ann@desk",))
+        self.images_are: tuple[ImageKept, ...] = ()
         self.checks_are: tuple[Check, ...] = ()
         self.closed = False
 
@@ -134,6 +142,14 @@ class FakeApplication:
         self._called("forget", server=server, host=host, gone=gone)
         return self.applied_is
 
+    def bare(self, server: str) -> tuple[Bootstrapped, ...]:
+        self._called("bare", server=server)
+        return self.bare_are
+
+    def bootstrap(self, found: tuple[Bootstrapped, ...], server: str) -> tuple[Bootstrapped, ...]:
+        self._called("bootstrap", found=found, server=server)
+        return self.bootstrapped_are
+
     def status(self) -> tuple[ServerStatus, ...]:
         self._called("status")
         return self.status_is
@@ -145,6 +161,10 @@ class FakeApplication:
     def bake(self, server: str) -> tuple[str, int]:
         self._called("bake", server=server)
         return IMAGE, 12_345_678
+
+    def update(self, server: str, *, dry_run: bool) -> Updated:
+        self._called("update", server=server, dry_run=dry_run)
+        return self.updated
 
     def bake_disk(self, server: str, *, form: str, into: str) -> tuple[str, int]:
         self._called("bake_disk", server=server, form=form, into=into)
@@ -362,21 +382,11 @@ def half_done() -> Applied:
     )
     return Applied(
         hosts=(Converged("db", "local", "20260301T101500-9c1f2b7e", outcomes, seconds=0.41),),
-        releases=(
-            Released(
-                "web",
-                "release",
-                4,
-                3,
-                IMAGE,
-                ("web-4-a", "web-4-b"),
-                "http://127.0.0.1:8080",
-                switch_seconds=0.0123,
-                answer_seconds=0.03,
-                seconds=3.4,
-            ),
-        ),
+        releases=(replace(RELEASED, switch_seconds=0.0123, answer_seconds=0.03, seconds=3.4),),
     )
+
+
+RELEASED = Released("web", "release", 4, 3, IMAGE, ("web-4-a", "web-4-b"), "http://127.0.0.1:8080")
 
 
 @pytest.fixture

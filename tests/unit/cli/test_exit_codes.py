@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from vitrify.cli.exits import MEANINGS, Exit, exit_for
+from vitrify.cli.exits import MEANINGS, Exit, ended, exit_for
 from vitrify.core import diagnostic
 from vitrify.core.diagnostic import (
     Busy,
@@ -17,13 +17,14 @@ from vitrify.core.diagnostic import (
     IntegrityFailed,
     PlanStale,
     PreviousStillServing,
+    PythonMissing,
     TargetFailed,
     TargetUnreachable,
     UsageInvalid,
     VitrifyError,
 )
 from vitrify.core.drift import Audit
-from vitrify.core.plan import Plan
+from vitrify.core.plan import HostProblem, Plan
 from vitrify.core.report import Applied, Check
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ TABLE: dict[type[VitrifyError], int] = {
     PlanStale: 1,
     TargetFailed: 3,
     TargetUnreachable: 4,
+    PythonMissing: 4,
     Denied: 5,
     Busy: 6,
     PreviousStillServing: 7,
@@ -45,6 +47,8 @@ TABLE: dict[type[VitrifyError], int] = {
 
 
 def _error(kind: type[VitrifyError]) -> VitrifyError:
+    if kind is PythonMissing:
+        return PythonMissing("it broke", manager="apk")
     return DeclarationInvalid([Diagnostic("it broke")]) if kind is DeclarationInvalid else kind("it broke")
 
 
@@ -150,3 +154,11 @@ def test_an_interruption_ends_cleanly(console: Console) -> None:
 
     assert ended.code is Exit.INTERRUPTED
     assert "Stopped." in ended.err
+
+
+def test_hosts_that_somebody_else_is_changing_are_told_apart_from_failed_ones() -> None:
+    busy, away = HostProblem("web", "a", "busy", busy=True), HostProblem("web", "b", "no answer", unreachable=True)
+
+    assert ended(Applied(problems=(busy,))) is Exit.BUSY
+    assert ended(Applied(problems=(busy, away))) is Exit.UNREACHABLE
+    assert ended(Applied(problems=(busy, HostProblem("web", "c", "failed")))) is Exit.HOSTS_FAILED

@@ -17,6 +17,7 @@ from vitrify.core.plan import Plan
 from vitrify.core.report import (
     Applied,
     Behind,
+    Bootstrapped,
     Check,
     EntryView,
     ImageVerified,
@@ -49,12 +50,20 @@ BEHIND = (
 )
 
 
+BARE = (
+    Bootstrapped("db", "ssh://db1", "ready", "3.11.2"),
+    Bootstrapped("db", "ssh://db2", "bare", command="apk add python3"),
+    Bootstrapped("db", "ssh://db4", "unreachable", problem="ssh://db4 does not answer\n  hint: is it up?"),
+)
+BROUGHT = (BARE[0], Bootstrapped("db", "ssh://db2", "installed", "3.12.1", "apk add python3"), BARE[2])
+
+
 @pytest.fixture
 def full_console(console: Console, mixed_plan: Plan, drift: Audit, servers: tuple[ServerStatus, ...], half_done: Applied) -> Console:
     """An application with something to say to every verb."""
     app = console.app
     app.plan_is, app.audit_is, app.status_is, app.applied_is = mixed_plan, drift, servers, half_done
-    app.undone_is = Applied(half_done.hosts)
+    app.undone_is, app.bare_are, app.bootstrapped_are = Applied(half_done.hosts), BARE, BROUGHT
     app.releases_is = (
         ReleaseStatus("web", 4, "live", "live", IMAGE, 1_800_000_000.0 - 185, 2),
         ReleaseStatus("web", 3, "warm", "previous", "sha256:" + "0" * 64, 1_800_000_000.0 - 86_400 * 3, 2),
@@ -94,6 +103,7 @@ def full_console(console: Console, mixed_plan: Plan, drift: Audit, servers: tupl
 
 COMMANDS = [
     ("init", "shop"),
+    ("bootstrap", "-y"),
     ("plan",),
     ("apply", "-y"),
     ("undo", "db", "-y"),

@@ -13,7 +13,7 @@ from typing import TypeVar, cast
 import pytest
 
 from vitrify.core.declaration import Base, Content, Health, Host, Lifecycle, Rollout, Route, Router, Server
-from vitrify.core.diagnostic import Busy, Location, TargetUnreachable
+from vitrify.core.diagnostic import Location, TargetUnreachable
 from vitrify.core.digest import JSON, JSONObject, digest_bytes
 from vitrify.core.event import Event
 from vitrify.core.plan import ReleasePlan
@@ -22,15 +22,19 @@ from vitrify.core.resource import Address, Resource
 from vitrify.ledger.entry import Entry, timestamp
 from vitrify.lifecycle import immutable
 from vitrify.lifecycle.baking import wanted_of
+from vitrify.lifecycle.pins import NoPins
 from vitrify.lifecycle.retire import retire
 from vitrify.lifecycle.settings import known_secrets
 from vitrify.lifecycle.world import Site, World
 from vitrify.onhost.calls import MODULES, find_call
+from vitrify.onhost.context import Context
+from vitrify.onhost.lease import Moment, Wish
 from vitrify.ports import Instance, InstanceSpec, Release, Session
 from vitrify.resources.registry import all_kinds
 from vitrify.testing.direct_session import DirectSession
 from vitrify.testing.memory_evidence import MemoryEvidence
 from vitrify.testing.memory_images import MemoryImages
+from vitrify.testing.memory_leases import Fenced, MemoryLeases
 from vitrify.testing.memory_router import MemoryRouter
 from vitrify.testing.memory_runtime import MemoryRuntime
 from vitrify.testing.memory_state import MemoryStateStore
@@ -203,6 +207,7 @@ class Bench:
 
     clock: SteppingClock = field(default_factory=SteppingClock)
     images: MemoryImages = field(default_factory=MemoryImages)
+    pins: NoPins = field(default_factory=NoPins)
     state: MemoryStateStore = field(default_factory=MemoryStateStore)
     events: list[Event] = field(default_factory=list)
     points: list[str] = field(default_factory=list)
@@ -210,7 +215,10 @@ class Bench:
     die_at: str = ""
     die_behind: int = 0
     unreachable: bool = False
-    held: set[str] = field(default_factory=set)
+    leases: dict[str, MemoryLeases] = field(default_factory=dict)
+    wait: float = 0.0
+    happens_at: dict[str, Callable[[], None]] = field(default_factory=dict)
+    """What happens, once, when a point is passed."""
     names: int = 0
     falls_ill_with: str = ""
     """An image whose instances pass at the gate, and never again once they have traffic."""
@@ -235,10 +243,12 @@ class Bench:
             key="00" * 32,
             bubblewrap=str,
             identify=self._identify,
-            claim=self._claim,
             session=self._session,
             session_anew=self._session,
             site=self._site,
+            pins=self.pins,
+            leased=self._leased,
+            wait=self.wait,
         )
 
     # -- what a person does --------------------------------------------------------------------------------------
@@ -325,6 +335,7 @@ class Bench:
 
     def _reached(self, point: str) -> None:
         self.points.append(point)
+        self.happens_at.pop(point, lambda: None)()
         if point == "switch.act":
             for instance in (one for one in self.instances() if one.image == self.falls_ill_with):
                 self.runtime.fall_ill(instance.id, reason="says 500")
@@ -346,16 +357,6 @@ class Bench:
         self.names += 1
         return f"20260202-{self.names:08d}"
 
-    @contextmanager
-    def _claim(self, server: str) -> Iterator[None]:
-        if server in self.held:
-            raise Busy(f"somebody else is changing {server}")
-        self.held.add(server)
-        try:
-            yield
-        finally:
-            self.held.discard(server)
-
     @asynccontextmanager
     async def _session(self, host: Host) -> AsyncIterator[Session]:
         if self.unreachable:
@@ -368,6 +369,29 @@ class Bench:
         if self.unreachable:
             raise TargetUnreachable(f"{host.name} does not answer")
         yield Site(DirectSession({}, self.clock.now, all_kinds()), self.images, *self._mortal(), self.evidence)
+
+    def lease(self, server: str = "web") -> MemoryLeases:
+        """The lease of a server, as its host keeps it."""
+        return self.leases.setdefault(server, MemoryLeases(server, lambda: Moment(self.clock.now(), self.clock.monotonic(), "boot")))
+
+    def give_back(self, token: int) -> None:
+        """Whoever has the lease of `web` by this token gives it back."""
+        self.lease().release(token)
+
+    @asynccontextmanager
+    async def _leased(self, host: Host, server: str, wish: JSONObject) -> AsyncIterator[Site]:
+        leases = self.lease(server)
+        token = leases.acquire(Wish(str(wish["by"]), str(wish["reason"]))).token
+        try:
+            async with self._site(host) as site:
+                runtime, router = (Fenced(port, leases, token) for port in (site.runtime, site.router))
+                yield replace(site, runtime=cast("MemoryRuntime", runtime), router=cast("MemoryRouter", router), token=token)
+        finally:
+            leases.release(token)
+
+    def context(self) -> Context:
+        """What a call on a host is given."""
+        return Context(emit=self.events.append, blob=lambda _: b"", reached=self._reached, kinds=all_kinds(), clock=self.clock.now)
 
 
 def with_rollout(server: Server, **changed: float) -> Server:

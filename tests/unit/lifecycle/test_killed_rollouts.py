@@ -162,9 +162,9 @@ def test_a_release_without_a_route_is_found_again_by_its_step() -> None:
     assert len(bench.instances()) == 1
 
 
-def test_a_killed_process_gives_its_claim_back() -> None:
+def test_a_killed_process_has_its_lease_no_more() -> None:
     bench = Bench()
     with bench.killed_at("gate.intent"):
         apply(bench, "one")
 
-    assert bench.held == set()
+    assert bench.lease().standing() is None

@@ -13,6 +13,7 @@ from vitrify.core.digest import JSONObject
 from vitrify.core.resource import Address, Resource
 from vitrify.lifecycle import baking
 from vitrify.ports import InstanceSpec
+from vitrify.testing.leases_suite import BOB
 
 ROOT = Base("rootfs", "/base")
 
@@ -262,7 +263,7 @@ def test_what_was_altered_in_an_instance_before_it_ended_is_told(bench: Bench) -
     assert [body["path"] for body in bench.bodies("finding")] == ["/srv/backdoor"]
 
 
-# -- between the plan and the claim ----------------------------------------------------------------------------------
+# -- between the plan and the lease ----------------------------------------------------------------------------------
 
 
 def test_two_who_planned_the_same_release_make_one(bench: Bench) -> None:
@@ -326,9 +327,9 @@ def test_a_plan_for_another_declaration_is_stale(bench: Bench) -> None:
 
 def test_while_somebody_else_changes_a_server_nobody_else_does(bench: Bench) -> None:
     planned = bench.plan(a_server())
-    bench.held.add("web")
+    bench.lease().acquire(BOB)
 
-    with pytest.raises(Busy):
+    with pytest.raises(Busy, match="web is being changed by bob@desk"):
         bench.apply(a_server(), planned)
 
 

@@ -8,6 +8,7 @@ import pytest
 from bench import Bench, a_server
 
 from vitrify.core.diagnostic import Busy, UsageInvalid
+from vitrify.testing.leases_suite import BOB
 
 
 @pytest.fixture
@@ -91,7 +92,7 @@ def test_a_first_rollout_that_was_cut_short_can_be_retired(bench: Bench) -> None
 
 def test_a_server_that_somebody_changes_is_not_retired(bench: Bench) -> None:
     bench.apply(a_server())
-    bench.held.add("web")
+    bench.lease().acquire(BOB)
 
     with pytest.raises(Busy):
         bench.retire()

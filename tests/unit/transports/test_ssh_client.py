@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from vitrify.core.declaration import Host
-from vitrify.core.diagnostic import UsageInvalid
-from vitrify.transports.ascent import ASCEND, FIND, command, quoted
+from vitrify.core.diagnostic import PythonMissing, TargetFailed, UsageInvalid
+from vitrify.core.interpreter import INSTALL, spelled
+from vitrify.transports.ascent import ASCEND, BRING, FIND, command, quoted
 from vitrify.transports.refusal import refused, stage_refused
 from vitrify.transports.ssh import Client, sockets
 
@@ -44,9 +46,10 @@ def test_what_a_login_shell_is_given_reads_the_same_in_every_shell() -> None:
     assert re.fullmatch(r"exec /bin/sh -c (?:'[^']*' ?)+", remote)
 
 
-@pytest.mark.parametrize("script", [ASCEND, FIND])
-def test_no_value_is_part_of_a_script(script: str) -> None:
-    with_one, with_another = command("a", "b" * 64, ask=True), command("c", "d" * 64, ask=False)
+@pytest.mark.parametrize(("script", "bringing"), [(ASCEND, False), (FIND, False), (ASCEND, True), (BRING, True)])
+def test_no_value_is_part_of_a_script(script: str, bringing: bool) -> None:  # noqa: FBT001  one of two ways
+    with_one = command("a", "b" * 64, ask=True, bringing=bringing)
+    with_another = command("c", "d" * 64, ask=False, bringing=bringing)
 
     assert quoted(script) in with_one
     assert quoted(script) in with_another
@@ -109,9 +112,9 @@ def test_a_client_that_says_nothing_is_told_by_its_end() -> None:
 @pytest.mark.parametrize(
     ("manager", "told"),
     [
-        ("apt-get", "`apt-get install python3-minimal`"),
-        ("dnf", "`dnf install python3`"),
-        ("apk", "`apk add python3`"),
+        ("apt-get", "--no-install-recommends install python3`; `vitrify bootstrap` does that"),
+        ("dnf", "`dnf -q -y install python3`; `vitrify bootstrap`"),
+        ("apk", "`apk add python3`; `vitrify bootstrap`"),
         ("none", "no package manager"),
     ],
 )
@@ -121,6 +124,32 @@ def test_a_host_without_python_says_what_it_has_and_what_brings_one(manager: str
     assert found.why == "/usr/bin/python3 is 3.7.3"
     assert "3.9" in found.hint
     assert told in found.hint
+
+
+def test_a_package_manager_that_fails_is_told_in_its_own_last_words() -> None:
+    failed = stage_refused(HOST, "no-install-dnf", "1", ["Error: Unable to find a match: python3"])
+    nobody = stage_refused(HOST, "no-install-none", "1")
+
+    assert isinstance(failed, TargetFailed)
+    assert failed.diagnostics[0].why == "Error: Unable to find a match: python3"
+    assert isinstance(nobody, PythonMissing)
+    assert nobody.manager == ""
+
+
+def test_every_package_manager_is_asked_in_constant_words_and_leaves_the_channel_alone(tmp_path: Path) -> None:
+    for manager, commands in INSTALL.items():
+        assert f"{manager}) {spelled(manager)};;" in BRING
+        tools = tmp_path / manager
+        tools.mkdir()
+        (tools / manager).write_text(f'#!/bin/sh\necho "{manager} $@" >> {tools}/told; read line; echo "chatter $line"\n')
+        (tools / manager).chmod(0o755)
+        script = re.sub(r"PATH=/[^;]*;", f"PATH={tools};", BRING.removesuffix(FIND), count=1)
+        argv = ["/bin/sh", "-c", script, "vitrify", script, "70k3n", "never"]
+        done = subprocess.run(argv, input=b"frames", capture_output=True, check=True)
+
+        assert done.stdout == b""
+        assert b"frames" not in done.stderr
+        assert (tools / "told").read_text().splitlines() == [" ".join(words) for words in commands]
 
 
 def test_control_sockets_lie_in_a_short_folder_of_ours(tmp_path: Path) -> None:
