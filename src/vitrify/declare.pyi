@@ -142,6 +142,12 @@ class _Mirror(_MirrorNeeded, total=False):
     components: Sequence[str]
     keyring: str
 
+class _Limits(TypedDict, total=False):
+    """What one instance may use."""
+    memory: str
+    cpu: int | str
+    pids: int
+
 def project(
     name: str,
     *,
@@ -164,9 +170,12 @@ def server(
     base: str = ...,
     mirror: _Mirror = ...,
     on_image: Literal['drop', 'refuse'] = ...,
-    runtime: Literal['bubblewrap'] = ...,
+    runtime: Literal['bubblewrap', 'podman'] = ...,
     replicas: int = ...,
     writable: Sequence[str] = ...,
+    volumes: Mapping[str, str] = ...,
+    capabilities: Sequence[str] = ...,
+    limits: _Limits = ...,
     health: _Health = ...,
     route: _Route = ...,
     rollout: _Rollout = ...,

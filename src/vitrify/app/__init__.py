@@ -11,31 +11,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from vitrify.app.wiring import LOCAL, Ask, Wiring
 from vitrify.core.asked import Scope
-from vitrify.core.declaration import Host, Server
+from vitrify.core.declaration import Host, Lifecycle, Server
 from vitrify.core.diagnostic import PlanStale, UsageInvalid
-from vitrify.core.digest import JSONObject
 from vitrify.core.event import Emit
 
 if TYPE_CHECKING:  # a command brings along what it needs and no more
+    from vitrify.core import report
     from vitrify.core.drift import Audit
     from vitrify.core.plan import Plan
-    from vitrify.core.report import (
-        Applied,
-        Bootstrapped,
-        Check,
-        EntryView,
-        ImageKept,
-        ImageMoved,
-        ImageVerified,
-        LeaseView,
-        Outdated,
-        Released,
-        ReleaseStatus,
-        ServerStatus,
-        Updated,
-        Verified,
-        Which,
-    )
 
 __all__ = ("App",)
 
@@ -67,8 +50,10 @@ class App:
 
     def plan(self) -> Plan:
         """What an apply would do; told to the ledger unless the last entry says the same."""
+        from vitrify.lifecycle import record
+
         plan = self._run(self._plan())
-        self._record_plan(plan)
+        record.plan(plan, self._wiring.world.ledger)
         return plan
 
     def save(self, plan: Plan, path: str) -> None:
@@ -98,18 +83,18 @@ class App:
         """
         return self._run(self._free(plan))
 
-    def apply(self, plan: Plan) -> Applied:
+    def apply(self, plan: Plan) -> report.Applied:
         """Carry out the plan, server by server; stops at the first that fails."""
         return self._run(self._apply(plan))
 
-    def undo(self, server: str, *, which: Which, force: bool = False) -> Applied:
+    def undo(self, server: str, *, which: report.Which, force: bool = False) -> report.Applied:
         """Take back the last apply of a mutable server on each of its hosts, the named run, or every run back to it."""
         from vitrify.lifecycle import fleet
 
         found = self._server(server)
         return self._run(fleet.undo(found, self._wiring.world, which=which, force=force, parallel=self._options.parallel))
 
-    def take_over(self, plan: Plan) -> Applied:
+    def take_over(self, plan: Plan) -> report.Applied:
         """Manage what this plan found to be as declared already; nothing on the hosts is touched."""
         from vitrify.lifecycle import keeping
 
@@ -127,7 +112,7 @@ class App:
         planned, problems = self._run(keeping.plan_to_leave(bare, self._wiring.world, parallel=self._options.parallel))
         return Plan(server, "", planned, made_at=round(time.time()), problems=problems)
 
-    def leave(self, server: str, plan: Plan) -> Applied:
+    def leave(self, server: str, plan: Plan) -> report.Applied:
         """Take away what this plan says, and forget the hosts on which that went well."""
         from vitrify.core.plan import HostPlan
         from vitrify.lifecycle import keeping
@@ -137,7 +122,7 @@ class App:
         applied = self._run(keeping.leave(bare, hosts, self._wiring.world, parallel=self._options.parallel))
         return replace(applied, problems=(*plan.problems, *applied.problems))
 
-    def forget(self, server: str, *, host: str = "", gone: bool = False) -> Applied:
+    def forget(self, server: str, *, host: str = "", gone: bool = False) -> report.Applied:
         """Stop managing a server's hosts (or one of them): what is there stays. Hosts that are `gone` are not asked."""
         from vitrify.core.report import Applied, Converged
         from vitrify.lifecycle import keeping
@@ -152,26 +137,26 @@ class App:
         bare = keeping.without_wishes(server, places)
         return self._run(keeping.forget(bare, self._wiring.world, parallel=self._options.parallel))
 
-    def status(self) -> tuple[ServerStatus, ...]:
+    def status(self) -> tuple[report.ServerStatus, ...]:
         """Every server of the declaration, as it is now."""
         from vitrify.lifecycle.status import status
 
         rows = self._run(status(self._chosen(), self._wiring.world))
         return (*rows, *self._abandoned())
 
-    def outdated(self) -> tuple[Outdated, ...]:
+    def outdated(self) -> tuple[report.Outdated, ...]:
         """How far every host is behind what its package lists offer; changes nothing."""
         from vitrify.lifecycle.outdated import outdated
 
         return self._run(outdated(self._chosen(), self._wiring.world, parallel=self._options.parallel))
 
-    def bare(self, server: str = "") -> tuple[Bootstrapped, ...]:
+    def bare(self, server: str = "") -> tuple[report.Bootstrapped, ...]:
         """Which hosts lack a Python, and how they would get one; changes nothing."""
         from vitrify.lifecycle import bootstrap
 
         return asyncio.run(bootstrap.look(self._named(server), self._wiring.world, parallel=self._options.parallel))
 
-    def bootstrap(self, found: tuple[Bootstrapped, ...], server: str = "") -> tuple[Bootstrapped, ...]:
+    def bootstrap(self, found: tuple[report.Bootstrapped, ...], server: str = "") -> tuple[report.Bootstrapped, ...]:
         """Bring a Python to the hosts that lack one."""
         from vitrify.lifecycle import bootstrap
 
@@ -187,7 +172,7 @@ class App:
         image = self._run(baking.bake(self._server(server), LOCAL, self._wiring.world))
         return image.digest, image.size
 
-    def update(self, server: str = "", *, dry_run: bool = False) -> Updated:
+    def update(self, server: str = "", *, dry_run: bool = False) -> report.Updated:
         """Choose anew what a server's base is made of and what it installs (or all servers'), and pin that unless it is a dry run."""
         from vitrify.lifecycle.update import update
 
@@ -202,7 +187,7 @@ class App:
         self._wiring.world.ledger.append("disk.written", {"server": server, "image": image, "format": form, "bytes": size})
         return image, size
 
-    def releases(self, server: str = "") -> tuple[ReleaseStatus, ...]:
+    def releases(self, server: str = "") -> tuple[report.ReleaseStatus, ...]:
         """The releases of one server, or of all, newest first."""
         from vitrify.lifecycle.status import releases
 
@@ -216,7 +201,7 @@ class App:
         target = rollback_target(server, self._wiring.world, to=to)
         return self._wiring.world.state.slots(server).live, target.number
 
-    def rollback(self, server: str, *, to: int | None = None) -> Released:
+    def rollback(self, server: str, *, to: int | None = None) -> report.Released:
         """Make a former release live again. Does not need the declaration, but for the secrets of a release that runs no more."""
         from vitrify.lifecycle.immutable import rollback
         from vitrify.lifecycle.settings import known_secrets
@@ -240,20 +225,38 @@ class App:
 
         return self._run(retire(server, self._wiring.world))
 
+    def enter(self, server: str, command: tuple[str, ...], *, instance: str, reason: str, terminal: bool) -> tuple[report.Entered, ...]:
+        """Run a command on each host of a mutable server, or inside one instance of an immutable one, where there is a reason."""
+        from vitrify.app.terminal import AS_ROOT, at_terminal
+        from vitrify.lifecycle import entering
+
+        found, world = self._server(server), self._wiring.world
+        wish = entering.Wish(command, reason, instance, terminal)
+        if found.lifecycle is Lifecycle.IMMUTABLE:
+            visit = asyncio.run(entering.into_instance(found, wish, world))
+            argv = (*AS_ROOT, *visit.argv) if visit.host.is_remote else visit.argv
+            visit = replace(visit, argv=self._wiring.on_host(visit.host, argv, terminal=terminal))
+            entered = entering.carried_out(visit, world, run=at_terminal)
+            released, left = asyncio.run(entering.leave(found, visit, world))
+            return (replace(entered, replaced=released.instances if released else (), left=left),)
+        ways = {host: self._wiring.on_host(host, command, terminal=terminal) for host in found.hosts}
+        visits = (replace(entering.onto_host(found, host, wish, world), argv=way) for host, way in ways.items())
+        return tuple(entering.carried_out(visit, world, run=at_terminal) for visit in visits)
+
     def logs(self, name: str, *, lines: int) -> str:
         """The last lines of an instance, or of each live instance of a server."""
         from vitrify.lifecycle.status import logs
 
         return self._run(logs(name, self._wiring.world, lines=lines))
 
-    def leases(self, server: str = "") -> tuple[LeaseView, ...]:
+    def leases(self, server: str = "") -> tuple[report.LeaseView, ...]:
         """Who holds, or last held, the lease of one server, or of all, on each host."""
         from vitrify.lifecycle import holders
 
         servers = (self._server(server),) if server else self._chosen()
         return self._run(holders.held(servers, self._wiring.world, parallel=self._options.parallel))
 
-    def release_lease(self, server: str, *, reason: str) -> tuple[LeaseView, ...]:
+    def release_lease(self, server: str, *, reason: str) -> tuple[report.LeaseView, ...]:
         """Take the lease of a server away from whoever holds it, and record that; returns those that were taken away."""
         from vitrify.lifecycle import holders
 
@@ -265,7 +268,7 @@ class App:
 
         return self._run(audit(self._chosen(), self._wiring.world, full=full))
 
-    def entries(self, *, last: int) -> tuple[EntryView, ...]:
+    def entries(self, *, last: int) -> tuple[report.EntryView, ...]:
         """The newest entries of the ledger, oldest first."""
         from vitrify.core.report import EntryView
 
@@ -273,15 +276,15 @@ class App:
         found = ledger.entries(max(0, ledger.size - last))
         return tuple(EntryView(entry.sequence, entry.at, entry.author, entry.kind, dict(entry.body)) for entry in found)
 
-    def verify(self, path: str = "") -> Verified:
+    def verify(self, path: str = "") -> report.Verified:
         """Check the project's ledger, or a copy of it, by code that shares nothing with the writer."""
         return self._wiring.verify(path)
 
-    def verify_image(self, name: str, *, keys: Sequence[str] = ()) -> ImageVerified:
+    def verify_image(self, name: str, *, keys: Sequence[str] = ()) -> report.ImageVerified:
         """Check an image (a server's, by its digest, or in a folder) and all that is said of it."""
         return self._wiring.verify_image(name, keys=keys)
 
-    def push(self, what: str, reference: str, *, plain: bool = False, compression: str = "gzip") -> ImageMoved:
+    def push(self, what: str, reference: str, *, plain: bool = False, compression: str = "gzip") -> report.ImageMoved:
         """Push an image to a registry."""
         from vitrify.core.reference import Reference
         from vitrify.lifecycle import images
@@ -290,20 +293,20 @@ class App:
             what, Reference.parse(reference), self._wiring.warehouse.stock(plain=plain, compression=compression), self._wiring.world
         )
 
-    def pull(self, reference: str, *, plain: bool = False) -> ImageMoved:
+    def pull(self, reference: str, *, plain: bool = False) -> report.ImageMoved:
         """Have an image of a registry here."""
         from vitrify.core.reference import Reference
         from vitrify.lifecycle import images
 
         return images.pull(Reference.parse(reference), self._wiring.warehouse.stock(plain=plain), self._wiring.world)
 
-    def images(self) -> tuple[ImageKept, ...]:
+    def images(self) -> tuple[report.ImageKept, ...]:
         """Every image that is kept on this machine."""
         from vitrify.lifecycle import images
 
         return images.images(self._wiring.warehouse.stock(), self._wiring.world)
 
-    def export(self, what: str, into: str, *, name: str = "", evidence: bool = False) -> ImageMoved:
+    def export(self, what: str, into: str, *, name: str = "", evidence: bool = False) -> report.ImageMoved:
         """Write an image to a file or a folder."""
         from vitrify.core.reference import Reference
         from vitrify.lifecycle import images
@@ -311,13 +314,13 @@ class App:
         wrapping = images.Wrapping(into, Reference.parse(name) if name else None, evidence)
         return images.export(what, wrapping, self._wiring.warehouse.stock(), self._wiring.world)
 
-    def load(self, source: str) -> tuple[ImageMoved, ...]:
+    def load(self, source: str) -> tuple[report.ImageMoved, ...]:
         """Have the images of a file or a folder here."""
         from vitrify.lifecycle import images
 
         return images.load(source, self._wiring.warehouse.stock(), self._wiring.world)
 
-    def doctor(self) -> tuple[Check, ...]:
+    def doctor(self) -> tuple[report.Check, ...]:
         """What this machine has, and the line that mends what it lacks."""
         from vitrify.project.doctor import doctor
 
@@ -342,7 +345,7 @@ class App:
 
         return [host_at(host, self._wiring.folder.absolute()) for name, host in self._wiring.world.state.managed() if name == server]
 
-    def _abandoned(self) -> tuple[ServerStatus, ...]:
+    def _abandoned(self) -> tuple[report.ServerStatus, ...]:
         """The managed hosts that no server declares any more; of all servers, whatever was chosen."""
         from vitrify.core.report import ServerStatus
         from vitrify.lifecycle.keeping import abandoned
@@ -389,17 +392,7 @@ class App:
         now, project = round(time.time()), self._wiring.declaration.project
         return Plan(project, declared, planned, made_at=now, selection=selection, problems=problems)
 
-    def _record_plan(self, plan: Plan) -> None:
-        from vitrify.core.plan import Selection
-
-        ledger = self._wiring.world.ledger
-        newest = next(iter(ledger.entries(ledger.size - 1)), None) if ledger.size else None
-        if newest is None or newest.kind != "plan" or newest.body.get("plan") != plan.digest:
-            body: JSONObject = {"plan": plan.digest, "declaration": plan.declaration, "empty": plan.empty}
-            picked: JSONObject = {} if plan.selection == Selection() else {"selection": plan.selection.to_json()}
-            ledger.append("plan", {**body, **picked})
-
-    async def _apply(self, plan: Plan) -> Applied:
+    async def _apply(self, plan: Plan) -> report.Applied:
         from vitrify.lifecycle import fleet
 
         servers = {server.name: server for server in self._wiring.declaration.servers}

@@ -232,6 +232,10 @@ class Wiring:
             if hosts:
                 await self._ssh.give_up()
 
+    def on_host(self, host: Host, argv: tuple[str, ...], *, terminal: bool) -> tuple[str, ...]:
+        """What runs these words on a host, from here; on another machine as whoever logs in there."""
+        return self._ssh.running(host, argv, terminal=terminal) if host.is_remote else argv
+
     @asynccontextmanager
     async def _session(self, host: Host, *, anew: bool = False, bringing: bool = False) -> AsyncIterator[Session]:
         if host.is_remote and not (anew or bringing):
@@ -280,16 +284,18 @@ class Wiring:
         return f"{ELSEWHERE}/{self.world.project_id}" if host.is_remote else str(self.home / "projects" / self.world.project_id / "run")
 
     def _nearby(self, session: Session) -> Site:
+        from vitrify.app.runtimes import PODMAN_STORAGE, Programs, runtime
         from vitrify.lifecycle.world import Site
+        from vitrify.project.tools import bubblewrap_here
         from vitrify.routers.caddy import CaddyRouter
-        from vitrify.runtimes.bubblewrap import BubblewrapRuntime
         from vitrify.stores.carrying import NearbyCarrier
 
         home = self._run_home(LOCAL)
+        programs = Programs(bubblewrap_here, self._environ.get(PODMAN_STORAGE, ""))
         return Site(
             session=session,
             builder=self._builder(session),
-            runtime=BubblewrapRuntime(session, home=home, images=NearbyCarrier(self.warehouse.store), emit=self._emit),
+            runtime=runtime(session, programs, home=home, images=NearbyCarrier(self.warehouse.store), emit=self._emit),
             router=CaddyRouter(session, home=home, emit=self._emit),
             evidence=self.evidence,
             home=home,
@@ -297,10 +303,10 @@ class Wiring:
 
     def _elsewhere(self, host: Host, session: Session, here: Session) -> Site:
         """Images are baked on this machine, and brought to the host on which they run."""
+        from vitrify.app.runtimes import Programs, runtime
         from vitrify.lifecycle.world import Site
         from vitrify.project.tools import HostTools
         from vitrify.routers.caddy import CaddyRouter
-        from vitrify.runtimes.bubblewrap import BubblewrapRuntime
         from vitrify.stores.carrying import SessionCarrier
 
         home = self._run_home(host)
@@ -308,7 +314,7 @@ class Wiring:
         return Site(
             session=session,
             builder=self._builder(here),
-            runtime=BubblewrapRuntime(session, home=home, images=carrier, bwrap=tools.bubblewrap, emit=self._emit),
+            runtime=runtime(session, Programs(tools.bubblewrap), home=home, images=carrier, emit=self._emit),
             router=CaddyRouter(session, home=home, caddy=tools.caddy, emit=self._emit, outside=host.address),
             evidence=self.evidence,
             home=home,

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         Bootstrapped,
         Check,
         Converged,
+        Entered,
         EntryView,
         ImageKept,
         ImageMoved,
@@ -57,6 +58,22 @@ def _held(result: Applied) -> list[JSON]:
 def rolled_back(release: Released) -> JSONObject:
     """The document of `rollback`."""
     return document("rollback", **_released(release))
+
+
+def entered(server: str, found: Sequence[Entered]) -> JSONObject:
+    """The document of `exec`."""
+    rows: list[JSON] = [
+        {
+            "host": one.host,
+            "instance": one.instance,
+            "code": one.code,
+            "entry": one.entry,
+            "replaced": list(one.replaced),
+            "left": one.left,
+        }
+        for one in found
+    ]
+    return document("exec", server=server, commands=rows)
 
 
 def retired(server: str, instances: int, result: Applied) -> JSONObject:
@@ -230,6 +247,7 @@ def _instance(instance: InstanceStatus) -> JSONObject:
         "age_ms": _ms(instance.age_seconds),
         "restarts": instance.restarts,
         "health": instance.health,
+        "entered": instance.entered,
     }
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # help and usage errors are told before any of these is neede
         Applied,
         Bootstrapped,
         Check,
+        Entered,
         EntryView,
         ImageKept,
         ImageMoved,
@@ -98,6 +99,9 @@ class Application(Protocol):
 
     def retire(self, server: str) -> int:
         """Stop and discard every instance of a server; returns how many there were."""
+
+    def enter(self, server: str, command: tuple[str, ...], *, instance: str, reason: str, terminal: bool) -> tuple[Entered, ...]:
+        """Run a command on a server's hosts, or inside an instance where there is a reason."""
 
     def logs(self, name: str, *, lines: int) -> str:
         """The last lines of an instance, or of each live instance of a server."""

@@ -138,6 +138,22 @@ class Applied:
 
 
 @dataclass(frozen=True)
+class Entered:
+    """One command that somebody ran on a host, or inside an instance there."""
+
+    host: str
+    code: int
+    """How it ended; a signal as the shell counts it."""
+    instance: str = ""
+    entry: int = 0
+    """The ledger's entry about it."""
+    replaced: tuple[str, ...] = ()
+    """The instances that serve in its place since."""
+    left: str = ""
+    """Why it was not replaced yet; the next apply does."""
+
+
+@dataclass(frozen=True)
 class InstanceStatus:
     """One instance as `status` and `releases` show it."""
 
@@ -152,6 +168,8 @@ class InstanceStatus:
     restarts: int
     health: str
     """ok, or the reason why not; empty where not asked."""
+    entered: str = ""
+    """By whom and why somebody entered it; it is replaced by the next apply."""
 
 
 @dataclass(frozen=True)

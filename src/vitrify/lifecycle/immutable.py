@@ -9,7 +9,7 @@ from vitrify.core.diagnostic import Denied, PlanStale, UsageInvalid
 from vitrify.core.event import Stage
 from vitrify.core.plan import ReleasePlan
 from vitrify.core.report import Released
-from vitrify.lifecycle.audit import altered_findings, record_new
+from vitrify.lifecycle.audit import altered_findings, record_new, unauthorised
 from vitrify.lifecycle.baking import Wanted, baked, wanted_of
 from vitrify.lifecycle.lease import holding
 from vitrify.lifecycle.lodging import lodging
@@ -132,7 +132,7 @@ async def _replace(server: Server, due: ReleasePlan, site: Site, world: World) -
     known = await site.runtime.instances(world.labels(server.name))
     # What is replaced is discarded: what was altered in it is told first, or nobody would ever know.
     altered = {instance.id: await site.runtime.altered(instance.id) for instance in known if instance.id in due.replace}
-    record_new(altered_findings(server.name, altered), world)
+    record_new(unauthorised(altered_findings(server.name, altered)), world)
     number, secret = str(live.number), known_secrets(server.secrets)
     stay = [instance for instance in known if not instance.gone and instance.id not in due.replace]
     keep = tuple(instance.id for instance in stay if instance.labels.get("release") == number)
@@ -149,7 +149,7 @@ async def rollback(server: str, world: World, *, to: int | None, secret: SecretV
             await _clear(open_operation, site, world, secret=secret)
         target = rollback_target(server, world, to=to)
         found = await standing(site, target, world)
-        record_new(altered_findings(server, found.altered), world)
+        record_new(unauthorised(altered_findings(server, found.altered)), world)
         warm = tuple(instance for instance, state in found.sound.items() if state == "running")
         return await carry_out(await _opened(target, "rollback", site, world, secret=secret, keep=warm, out=tuple(found.altered)))
 

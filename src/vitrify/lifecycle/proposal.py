@@ -10,6 +10,7 @@ from vitrify.core.diagnostic import TargetFailed, UsageInvalid
 from vitrify.core.digest import JSONObject, digest_of
 from vitrify.core.plan import ReleasePlan
 from vitrify.lifecycle import record, upkeep
+from vitrify.lifecycle.audit import ENTERED
 from vitrify.lifecycle.baking import Wanted, wanted_of
 from vitrify.lifecycle.lodging import refuse_move
 from vitrify.lifecycle.operation import SPOKEN, Intended, moved
@@ -54,6 +55,9 @@ class Standing:
 
 
 def _altered(found: Sequence[JSONObject]) -> str:
+    details = found[0].get("details")
+    if found[0]["change"] == ENTERED and isinstance(details, list):
+        return str(details[0])
     return f"altered, {found[0]['change']} {found[0]['path']}{f' and {len(found) - 1} more' if found[1:] else ''}"
 
 

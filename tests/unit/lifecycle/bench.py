@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,6 +16,7 @@ from vitrify.core.declaration import Base, Content, Health, Host, Lifecycle, Rol
 from vitrify.core.diagnostic import Location, TargetUnreachable
 from vitrify.core.digest import JSON, JSONObject, digest_bytes
 from vitrify.core.event import Event
+from vitrify.core.instance import Instance, InstanceSpec
 from vitrify.core.plan import ReleasePlan
 from vitrify.core.report import Released
 from vitrify.core.resource import Address, Resource
@@ -29,7 +30,7 @@ from vitrify.lifecycle.world import Site, World
 from vitrify.onhost.calls import MODULES, find_call
 from vitrify.onhost.context import Context
 from vitrify.onhost.lease import Moment, Wish
-from vitrify.ports import Instance, InstanceSpec, Release, Session
+from vitrify.ports import Release, Session
 from vitrify.resources.registry import all_kinds
 from vitrify.testing.direct_session import DirectSession
 from vitrify.testing.memory_evidence import MemoryEvidence
@@ -396,7 +397,3 @@ class Bench:
 
 def with_rollout(server: Server, **changed: float) -> Server:
     return replace(server, rollout=replace(server.rollout, **changed))  # type: ignore[arg-type]
-
-
-def unique(found: Sequence[str]) -> bool:
-    return len(set(found)) == len(found)

@@ -10,9 +10,9 @@ from bench import LOCAL, ROLLOUT, Bench, a_server, at_once, do
 from vitrify.core.declaration import Base, Host, Lifecycle
 from vitrify.core.diagnostic import Busy, PlanStale, UsageInvalid
 from vitrify.core.digest import JSONObject
+from vitrify.core.instance import InstanceSpec
 from vitrify.core.resource import Address, Resource
 from vitrify.lifecycle import baking
-from vitrify.ports import InstanceSpec
 from vitrify.testing.leases_suite import BOB
 
 ROOT = Base("rootfs", "/base")
