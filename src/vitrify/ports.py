@@ -17,7 +17,8 @@ from vitrify.core.instance import Instance, InstanceSpec
 from vitrify.core.reference import Reference
 from vitrify.core.release import Operation, Release, Slots
 
-if TYPE_CHECKING:  # few commands meet a lease of somebody else
+if TYPE_CHECKING:  # few commands meet a lease of somebody else, or a verdict
+    from vitrify.core.image_report import Verdict
     from vitrify.onhost.lease import Lease, Wish
 
 __all__ = (

@@ -5,29 +5,16 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from vitrify.app.image_verbs import ImageVerbs
 from vitrify.core.declaration import Lifecycle
 from vitrify.core.diagnostic import PlanStale, UsageInvalid
-from vitrify.core.digest import JSONObject
-from vitrify.core.drift import Audit
-from vitrify.core.plan import HostPlan, Plan, Selection
-from vitrify.core.report import (
-    LAST,
-    Applied,
-    Bootstrapped,
-    Check,
-    Converged,
-    Entered,
-    EntryView,
-    LeaseView,
-    Outdated,
-    Released,
-    ReleaseStatus,
-    ServerStatus,
-    Verified,
-    Which,
-)
+
+if TYPE_CHECKING:  # a command brings along what it needs and no more
+    from vitrify.core import report
+    from vitrify.core.drift import Audit
+    from vitrify.core.plan import Plan
 
 __all__ = ("App",)
 
@@ -37,8 +24,10 @@ class App(ImageVerbs):
 
     def plan(self) -> Plan:
         """What an apply would do; told to the ledger unless the last entry says the same."""
+        from vitrify.lifecycle import record
+
         plan = self._run(self._plan())
-        self._record_plan(plan)
+        record.plan(plan, self._wiring.world.ledger)
         return plan
 
     def save(self, plan: Plan, path: str) -> None:
@@ -49,6 +38,7 @@ class App(ImageVerbs):
 
     def saved(self, path: str) -> Plan:
         """The plan in this file, if an apply would still do exactly that; `PlanStale` otherwise."""
+        from vitrify.core.plan import Selection
         from vitrify.project import saved
 
         document = saved.read(path)
@@ -67,18 +57,18 @@ class App(ImageVerbs):
         """
         return self._run(self._free(plan))
 
-    def apply(self, plan: Plan) -> Applied:
+    def apply(self, plan: Plan) -> report.Applied:
         """Carry out the plan, server by server; stops at the first that fails."""
         return self._run(self._apply(plan))
 
-    def undo(self, server: str, *, which: Which = LAST, force: bool = False) -> Applied:
+    def undo(self, server: str, *, which: report.Which, force: bool = False) -> report.Applied:
         """Take back the last apply of a mutable server on each of its hosts, the named run, or every run back to it."""
         from vitrify.lifecycle import fleet
 
         found = self._server(server)
         return self._run(fleet.undo(found, self._wiring.world, which=which, force=force, parallel=self._options.parallel))
 
-    def take_over(self, plan: Plan) -> Applied:
+    def take_over(self, plan: Plan) -> report.Applied:
         """Manage what this plan found to be as declared already; nothing on the hosts is touched."""
         from vitrify.lifecycle import keeping
 
@@ -86,6 +76,7 @@ class App(ImageVerbs):
 
     def leaving(self, server: str) -> Plan:
         """What retiring a server would take away where it is changed in place; a plan for no server where it is not."""
+        from vitrify.core.plan import Plan
         from vitrify.lifecycle import keeping
 
         places = self._managed(server)
@@ -95,8 +86,9 @@ class App(ImageVerbs):
         planned, problems = self._run(keeping.plan_to_leave(bare, self._wiring.world, parallel=self._options.parallel))
         return Plan(server, "", planned, made_at=round(time.time()), problems=problems)
 
-    def leave(self, server: str, plan: Plan) -> Applied:
+    def leave(self, server: str, plan: Plan) -> report.Applied:
         """Take away what this plan says, and forget the hosts on which that went well."""
+        from vitrify.core.plan import HostPlan
         from vitrify.lifecycle import keeping
 
         hosts = [one for one in plan.servers if isinstance(one, HostPlan)]
@@ -104,8 +96,9 @@ class App(ImageVerbs):
         applied = self._run(keeping.leave(bare, hosts, self._wiring.world, parallel=self._options.parallel))
         return replace(applied, problems=(*plan.problems, *applied.problems))
 
-    def forget(self, server: str, *, host: str = "", gone: bool = False) -> Applied:
+    def forget(self, server: str, *, host: str = "", gone: bool = False) -> report.Applied:
         """Stop managing a server's hosts (or one of them): what is there stays. Hosts that are `gone` are not asked."""
+        from vitrify.core.report import Applied, Converged
         from vitrify.lifecycle import keeping
 
         places = [place for place in self._managed(server) if host in ("", place.name)]
@@ -118,32 +111,32 @@ class App(ImageVerbs):
         bare = keeping.without_wishes(server, places)
         return self._run(keeping.forget(bare, self._wiring.world, parallel=self._options.parallel))
 
-    def status(self) -> tuple[ServerStatus, ...]:
+    def status(self) -> tuple[report.ServerStatus, ...]:
         """Every server of the declaration, as it is now."""
         from vitrify.lifecycle.status import status
 
         rows = self._run(status(self._chosen(), self._wiring.world))
         return (*rows, *self._abandoned())
 
-    def outdated(self) -> tuple[Outdated, ...]:
+    def outdated(self) -> tuple[report.Outdated, ...]:
         """How far every host is behind what its package lists offer; changes nothing."""
         from vitrify.lifecycle.outdated import outdated
 
         return self._run(outdated(self._chosen(), self._wiring.world, parallel=self._options.parallel))
 
-    def bare(self, server: str = "") -> tuple[Bootstrapped, ...]:
+    def bare(self, server: str = "") -> tuple[report.Bootstrapped, ...]:
         """Which hosts lack a Python, and how they would get one; changes nothing."""
         from vitrify.lifecycle import bootstrap
 
         return asyncio.run(bootstrap.look(self._named(server), self._wiring.world, parallel=self._options.parallel))
 
-    def bootstrap(self, found: tuple[Bootstrapped, ...], server: str = "") -> tuple[Bootstrapped, ...]:
+    def bootstrap(self, found: tuple[report.Bootstrapped, ...], server: str = "") -> tuple[report.Bootstrapped, ...]:
         """Bring a Python to the hosts that lack one."""
         from vitrify.lifecycle import bootstrap
 
         return asyncio.run(bootstrap.install(found, self._named(server), self._wiring.world, parallel=self._options.parallel))
 
-    def releases(self, server: str = "") -> tuple[ReleaseStatus, ...]:
+    def releases(self, server: str = "") -> tuple[report.ReleaseStatus, ...]:
         """The releases of one server, or of all, newest first."""
         from vitrify.lifecycle.status import releases
 
@@ -157,7 +150,7 @@ class App(ImageVerbs):
         target = rollback_target(server, self._wiring.world, to=to)
         return self._wiring.world.state.slots(server).live, target.number
 
-    def rollback(self, server: str, *, to: int | None = None) -> Released:
+    def rollback(self, server: str, *, to: int | None = None) -> report.Released:
         """Make a former release live again. Does not need the declaration, but for the secrets of a release that runs no more."""
         from vitrify.lifecycle.immutable import rollback
         from vitrify.lifecycle.settings import known_secrets
@@ -181,7 +174,7 @@ class App(ImageVerbs):
 
         return self._run(retire(server, self._wiring.world))
 
-    def enter(self, server: str, command: tuple[str, ...], *, instance: str, reason: str, terminal: bool) -> tuple[Entered, ...]:
+    def enter(self, server: str, command: tuple[str, ...], *, instance: str, reason: str, terminal: bool) -> tuple[report.Entered, ...]:
         """Run a command on each host of a mutable server, or inside one instance of an immutable one, where there is a reason."""
         from vitrify.app.terminal import AS_ROOT, at_terminal
         from vitrify.lifecycle import entering
@@ -205,14 +198,14 @@ class App(ImageVerbs):
 
         return self._run(logs(name, self._wiring.world, lines=lines))
 
-    def leases(self, server: str = "") -> tuple[LeaseView, ...]:
+    def leases(self, server: str = "") -> tuple[report.LeaseView, ...]:
         """Who holds, or last held, the lease of one server, or of all, on each host."""
         from vitrify.lifecycle import holders
 
         servers = (self._server(server),) if server else self._chosen()
         return self._run(holders.held(servers, self._wiring.world, parallel=self._options.parallel))
 
-    def release_lease(self, server: str, *, reason: str) -> tuple[LeaseView, ...]:
+    def release_lease(self, server: str, *, reason: str) -> tuple[report.LeaseView, ...]:
         """Take the lease of a server away from whoever holds it, and record that; returns those that were taken away."""
         from vitrify.lifecycle import holders
 
@@ -224,17 +217,19 @@ class App(ImageVerbs):
 
         return self._run(audit(self._chosen(), self._wiring.world, full=full))
 
-    def entries(self, *, last: int) -> tuple[EntryView, ...]:
+    def entries(self, *, last: int) -> tuple[report.EntryView, ...]:
         """The newest entries of the ledger, oldest first."""
+        from vitrify.core.report import EntryView
+
         ledger = self._wiring.world.ledger
         found = ledger.entries(max(0, ledger.size - last))
         return tuple(EntryView(entry.sequence, entry.at, entry.author, entry.kind, dict(entry.body)) for entry in found)
 
-    def verify(self, path: str = "") -> Verified:
+    def verify(self, path: str = "") -> report.Verified:
         """Check the project's ledger, or a copy of it, by code that shares nothing with the writer."""
         return self._wiring.verify(path)
 
-    def doctor(self) -> tuple[Check, ...]:
+    def doctor(self) -> tuple[report.Check, ...]:
         """What this machine has, and the line that mends what it lacks."""
         from vitrify.project.doctor import doctor
 
@@ -248,8 +243,9 @@ class App(ImageVerbs):
 
     # -- the chosen servers ---------------------------------------------------------------------------------------
 
-    def _abandoned(self) -> tuple[ServerStatus, ...]:
+    def _abandoned(self) -> tuple[report.ServerStatus, ...]:
         """The managed hosts that no server declares any more; of all servers, whatever was chosen."""
+        from vitrify.core.report import ServerStatus
         from vitrify.lifecycle.keeping import abandoned
 
         if self._options.limit or self._options.exclude:
@@ -277,6 +273,7 @@ class App(ImageVerbs):
 
     async def _planned(self) -> Plan:
         from vitrify.core.digest import digest_of
+        from vitrify.core.plan import Plan, Selection
         from vitrify.lifecycle import fleet
         from vitrify.project.choose import only_tagged, with_tags
 
@@ -288,15 +285,7 @@ class App(ImageVerbs):
         now, project = round(time.time()), self._wiring.declaration.project
         return Plan(project, declared, planned, made_at=now, selection=selection, problems=problems)
 
-    def _record_plan(self, plan: Plan) -> None:
-        ledger = self._wiring.world.ledger
-        newest = next(iter(ledger.entries(ledger.size - 1)), None) if ledger.size else None
-        if newest is None or newest.kind != "plan" or newest.body.get("plan") != plan.digest:
-            body: JSONObject = {"plan": plan.digest, "declaration": plan.declaration, "empty": plan.empty}
-            picked: JSONObject = {} if plan.selection == Selection() else {"selection": plan.selection.to_json()}
-            ledger.append("plan", {**body, **picked})
-
-    async def _apply(self, plan: Plan) -> Applied:
+    async def _apply(self, plan: Plan) -> report.Applied:
         from vitrify.lifecycle import fleet
 
         servers = {server.name: server for server in self._wiring.declaration.servers}

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from vitrify.app.command import Command
 from vitrify.app.wiring import LOCAL
-from vitrify.core.image_report import ImageKept, ImageMoved, ImageVerified, Updated
+
+if TYPE_CHECKING:  # a command brings along what it needs and no more
+    from vitrify.core.image_report import ImageKept, ImageMoved, ImageVerified, Updated
 
 
 class ImageVerbs(Command):
@@ -14,9 +17,9 @@ class ImageVerbs(Command):
 
     def bake(self, server: str) -> tuple[str, int]:
         """Bake a server's image; returns its digest and size in bytes."""
-        from vitrify.lifecycle import immutable
+        from vitrify.lifecycle import baking
 
-        image = self._run(immutable.bake(self._server(server), LOCAL, self._wiring.world))
+        image = self._run(baking.bake(self._server(server), LOCAL, self._wiring.world))
         return image.digest, image.size
 
     def update(self, server: str = "", *, dry_run: bool = False) -> Updated:

@@ -267,7 +267,9 @@ class Wiring:
         from vitrify.transports.lazy import LazySession
         from vitrify.transports.leased import leased
 
-        async with self._session(host if host.is_remote else LOCAL) as session, LazySession(lambda: self._session(LOCAL)) as here:
+        # What finds everything done starts no program.
+        async with LazySession(lambda: self._session(LOCAL)) as here, LazySession(lambda: self._session(host)) as there:
+            session = there if host.is_remote else here
             over = partial(self._elsewhere, host, here=here) if host.is_remote else self._nearby
             if not lease:
                 yield over(session)

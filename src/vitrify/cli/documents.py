@@ -6,26 +6,25 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from vitrify.core.image_report import ImageKept, ImageMoved, ImageVerified, Updated
-from vitrify.core.plan import HostPlan, Plan
-from vitrify.core.report import (
-    Applied,
-    Bootstrapped,
-    Check,
-    Converged,
-    Entered,
-    EntryView,
-    InstanceStatus,
-    LeaseView,
-    Outdated,
-    Released,
-    ReleaseStatus,
-    ServerStatus,
-    Verified,
-)
-
 if TYPE_CHECKING:
     from vitrify.core.digest import JSON, JSONObject
+    from vitrify.core.image_report import ImageKept, ImageMoved, ImageVerified, Updated
+    from vitrify.core.plan import Plan
+    from vitrify.core.report import (
+        Applied,
+        Bootstrapped,
+        Check,
+        Converged,
+        Entered,
+        EntryView,
+        InstanceStatus,
+        LeaseView,
+        Outdated,
+        Released,
+        ReleaseStatus,
+        ServerStatus,
+        Verified,
+    )
 
 
 def document(name: str, /, **parts: JSON) -> JSONObject:
@@ -87,6 +86,8 @@ def forgotten(result: Applied) -> JSONObject:
 
 def taken_over(result: Applied, planned: Plan) -> JSONObject:
     """The document of `import`: on each host how many resources are managed now, and which differ and were left alone."""
+    from vitrify.core.plan import HostPlan
+
     hosts: list[JSON] = [
         {
             "server": plan.server,

@@ -10,8 +10,8 @@ from vitrify.core.event import Stage
 from vitrify.core.image_report import Moved, Updated
 from vitrify.core.locked import Inputs, Lock
 from vitrify.lifecycle import pins
+from vitrify.lifecycle.baking import Wanted, wanted_of
 from vitrify.lifecycle.pins import Pinned
-from vitrify.lifecycle.proposal import Wanted, wanted_of
 from vitrify.lifecycle.world import Site, World
 from vitrify.ports import Chosen
 

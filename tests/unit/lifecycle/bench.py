@@ -22,8 +22,8 @@ from vitrify.core.report import Released
 from vitrify.core.resource import Address, Resource
 from vitrify.ledger.entry import Entry, timestamp
 from vitrify.lifecycle import immutable
+from vitrify.lifecycle.baking import wanted_of
 from vitrify.lifecycle.pins import NoPins
-from vitrify.lifecycle.proposal import wanted_of
 from vitrify.lifecycle.retire import retire
 from vitrify.lifecycle.settings import known_secrets
 from vitrify.lifecycle.world import Site, World
