@@ -7,17 +7,47 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from vitrify.core.declaration import Content, Health, Host, Mirror, Route
+from vitrify.core.declaration import Content, Health, Host, Route
 from vitrify.core.digest import JSONObject
 from vitrify.core.elsewhere import Attachment, Pushed, Referrer
 from vitrify.core.event import Emit, silence
+from vitrify.core.image import BakeRequest, Chosen, Ground, Image, Made, Offer, Pulled
 from vitrify.core.instance import Instance, InstanceSpec
-from vitrify.core.locked import Inputs
 from vitrify.core.reference import Reference
+from vitrify.core.release import Operation, Release, Slots
 from vitrify.core.report import Verdict
 
 if TYPE_CHECKING:  # few commands meet a lease of somebody else
     from vitrify.onhost.lease import Lease, Wish
+
+__all__ = (
+    "Backends",
+    "BakeRequest",
+    "Builder",
+    "Carrier",
+    "Chosen",
+    "Clock",
+    "Evidence",
+    "Ground",
+    "Image",
+    "ImageStore",
+    "Instance",
+    "InstanceSpec",
+    "Leases",
+    "Made",
+    "Offer",
+    "Operation",
+    "Pulled",
+    "Registry",
+    "Release",
+    "Router",
+    "Runtime",
+    "Secrets",
+    "Session",
+    "Slots",
+    "StateStore",
+    "Transport",
+)
 
 
 class Session(Protocol):
@@ -54,65 +84,6 @@ class Clock(Protocol):
 
     async def sleep(self, seconds: float) -> None:
         """Let this much time pass."""
-
-
-@dataclass(frozen=True)
-class Image:
-    """A baked image: `digest` is the manifest over uncompressed layers; `config` its OCI process settings."""
-
-    digest: str
-    size: int
-    base: str
-    config: JSONObject
-
-
-@dataclass(frozen=True)
-class BakeRequest:
-    """What to bake: resources (in order) upon a base. `base` is `scratch`, `host` or `rootfs:DIR`."""
-
-    server: str
-    base: str
-    resources: Sequence[JSONObject]
-    contents: Mapping[str, Content]
-    labels: Mapping[str, str]
-    kinds: Sequence[JSONObject] = ()
-    """Kinds that are not ours, each by name, class and digest; their sources are among the contents."""
-    inputs: Inputs | None = None
-    """The files that are installed, and no others; None where nothing is pinned."""
-    base_inputs: Inputs | None = None
-    """The files that the base is made of, where it is made of packages."""
-    mirror: Mirror | None = None
-    """Where the base's packages come from while something is chosen; this machine's own sources where None."""
-
-
-@dataclass(frozen=True)
-class Chosen:
-    """Files that were chosen, each of them kept; `security` names those (name, version) that were offered for security."""
-
-    inputs: Inputs
-    security: frozenset[tuple[str, str]] = frozenset()
-    digest: str = ""
-    """Of a base in a registry: what its tag stands for."""
-
-
-@dataclass(frozen=True)
-class Offer:
-    """What can be had of a package now; `security` where its distribution offers it for security."""
-
-    name: str
-    version: str
-    security: bool = False
-
-
-@dataclass(frozen=True)
-class Ground:
-    """A packed base as it is now. `seen` moves whenever a file of it does.
-
-    `layer` is the digest of the layer that was packed from exactly this, "" where it was not packed yet.
-    """
-
-    seen: str
-    layer: str
 
 
 class Builder(Protocol):
@@ -224,42 +195,6 @@ class Secrets(Protocol):
         """The value; a `VitrifyError` that names the secret and never its value, where it cannot be had."""
 
 
-@dataclass(frozen=True)
-class Release:
-    """One image plus run settings put forward for one server; numbered from 1, never edited but for its `state`.
-
-    `state` is prepared, live, warm, stopped, discarded or aborted. `resources` maps address -> digest of the wish.
-    """
-
-    server: str
-    number: int
-    image: str
-    settings: JSONObject
-    resources: Mapping[str, str]
-    created_at: float
-    state: str
-
-
-@dataclass(frozen=True)
-class Operation:
-    """One rollout under way: `kind` release, rollback or replace; `step` the last one whose outcome is durable."""
-
-    id: str
-    server: str
-    kind: str
-    release: int
-    step: str
-    data: JSONObject
-
-
-@dataclass(frozen=True)
-class Slots:
-    """Which release is live and which was before it; None where there is none."""
-
-    live: int | None = None
-    previous: int | None = None
-
-
 class StateStore(Protocol):
     """Remembers releases and rollouts of one project. Every write is durable and atomic once it returns."""
 
@@ -319,16 +254,6 @@ class Leases(Protocol):
         """The lease that keeps everybody else out now."""
 
 
-@dataclass(frozen=True)
-class Made:
-    """What an image was made from: the declaration's digest, and that of each resource by its address."""
-
-    project: str
-    server: str
-    declaration: str
-    resources: Mapping[str, str]
-
-
 class Evidence(Protocol):
     """Says what is in an image and who made it from what, and checks what was said."""
 
@@ -357,15 +282,6 @@ class ImageStore(Protocol):
 
     def has(self, image: str) -> bool:
         """Whether the image is here, whole."""
-
-
-@dataclass(frozen=True)
-class Pulled:
-    """What a pull brought. `reference` names the manifest by its digest."""
-
-    image: Image
-    reference: Reference
-    fetched_bytes: int
 
 
 class Registry(Protocol):

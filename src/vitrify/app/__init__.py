@@ -11,10 +11,11 @@ from typing import Any, TypeVar
 
 from vitrify.app.wiring import LOCAL, Ask, Wiring
 from vitrify.core.asked import Scope
-from vitrify.core.declaration import Host, Lifecycle, Server
+from vitrify.core.declaration import Host, Server
 from vitrify.core.diagnostic import PlanStale, UsageInvalid
 from vitrify.core.digest import JSONObject
 from vitrify.core.drift import Audit
+from vitrify.core.entered import Entered
 from vitrify.core.event import Emit
 from vitrify.core.plan import HostPlan, Plan, Selection
 from vitrify.core.report import (
@@ -23,7 +24,6 @@ from vitrify.core.report import (
     Bootstrapped,
     Check,
     Converged,
-    Entered,
     EntryView,
     ImageKept,
     ImageMoved,
@@ -68,8 +68,7 @@ class App:
 
     def plan(self) -> Plan:
         """What an apply would do; told to the ledger unless the last entry says the same."""
-        plan = self._run(self._plan())
-        self._record_plan(plan)
+        self._record_plan(plan := self._run(self._plan()))
         return plan
 
     def save(self, plan: Plan, path: str) -> None:
@@ -146,15 +145,13 @@ class App:
         if gone:
             keeping.forget_gone(server, [place.name for place in places], self._wiring.world)
             return Applied(hosts=tuple(Converged(server, place.name, "", ()) for place in places))
-        bare = keeping.without_wishes(server, places)
-        return self._run(keeping.forget(bare, self._wiring.world, parallel=self._options.parallel))
+        return self._run(keeping.forget(keeping.without_wishes(server, places), self._wiring.world, parallel=self._options.parallel))
 
     def status(self) -> tuple[ServerStatus, ...]:
         """Every server of the declaration, as it is now."""
         from vitrify.lifecycle.status import status
 
-        rows = self._run(status(self._chosen(), self._wiring.world))
-        return (*rows, *self._abandoned())
+        return (*self._run(status(self._chosen(), self._wiring.world)), *self._abandoned())
 
     def outdated(self) -> tuple[Outdated, ...]:
         """How far every host is behind what its package lists offer; changes nothing."""
@@ -226,8 +223,7 @@ class App:
 
     def lives(self, server: str) -> tuple[str, ...]:
         """How a server lives: `in-place` on hosts, with `instances`, or both after a flip. Neither is one with instances that ended."""
-        over = ("discarded", "aborted")
-        releases = [release for release in self._wiring.world.state.releases(server) if release.state not in over]
+        releases = [release for release in self._wiring.world.state.releases(server) if release.state not in ("discarded", "aborted")]
         in_place = ("in-place",) if self._managed(server) else ()
         return (*in_place, *(("instances",) if releases or not in_place else ()))
 
@@ -239,21 +235,9 @@ class App:
 
     def enter(self, server: str, command: tuple[str, ...], *, instance: str, reason: str, terminal: bool) -> tuple[Entered, ...]:
         """Run a command on each host of a mutable server, or inside one instance of an immutable one, where there is a reason."""
-        from vitrify.app.terminal import AS_ROOT, at_terminal
-        from vitrify.lifecycle import entering
+        from vitrify.app.entering import Wish, enter
 
-        found, world = self._server(server), self._wiring.world
-        wish = entering.Wish(command, reason, instance, terminal)
-        if found.lifecycle is Lifecycle.IMMUTABLE:
-            visit = asyncio.run(entering.into_instance(found, wish, world))
-            argv = (*AS_ROOT, *visit.argv) if visit.host.is_remote else visit.argv
-            visit = replace(visit, argv=self._wiring.on_host(visit.host, argv, terminal=terminal))
-            entered = entering.carried_out(visit, world, run=at_terminal)
-            released, left = asyncio.run(entering.leave(found, visit, world))
-            return (replace(entered, replaced=released.instances if released else (), left=left),)
-        ways = {host: self._wiring.on_host(host, command, terminal=terminal) for host in found.hosts}
-        visits = (replace(entering.onto_host(found, host, wish, world), argv=way) for host, way in ways.items())
-        return tuple(entering.carried_out(visit, world, run=at_terminal) for visit in visits)
+        return enter(self._server(server), Wish(command, reason, instance, terminal), self._wiring, run=self._run)
 
     def logs(self, name: str, *, lines: int) -> str:
         """The last lines of an instance, or of each live instance of a server."""

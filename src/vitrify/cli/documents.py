@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from vitrify.core.entered import Entered
 from vitrify.core.plan import HostPlan, Plan
 from vitrify.core.report import (
     Applied,
     Bootstrapped,
     Check,
     Converged,
-    Entered,
     EntryView,
     ImageKept,
     ImageMoved,

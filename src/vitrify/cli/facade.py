@@ -9,13 +9,13 @@ from vitrify.core.asked import Scope
 
 if TYPE_CHECKING:  # help and usage errors are told before any of these is needed
     from vitrify.core.drift import Audit
+    from vitrify.core.entered import Entered
     from vitrify.core.event import Emit
     from vitrify.core.plan import Plan
     from vitrify.core.report import (
         Applied,
         Bootstrapped,
         Check,
-        Entered,
         EntryView,
         ImageKept,
         ImageMoved,

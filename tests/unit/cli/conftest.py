@@ -166,10 +166,6 @@ class FakeApplication(ImageAnswers, FakeLeases):
         self._called("update", server=server, dry_run=dry_run)
         return self.updated
 
-    def bake_disk(self, server: str, *, form: str, into: str) -> tuple[str, int]:
-        self._called("bake_disk", server=server, form=form, into=into)
-        return "sha256:" + "ab12" * 16, 600 << 20
-
     def releases(self, server: str) -> tuple[ReleaseStatus, ...]:
         self._called("releases", server=server)
         return self.releases_is

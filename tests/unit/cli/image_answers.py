@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from vitrify.core.report import Entered, ImageKept, ImageMoved
+from vitrify.core.entered import Entered
+from vitrify.core.report import ImageKept, ImageMoved
 
 IMAGE, THERE = "sha256:" + "ab12" * 16, "sha256:" + "cd34" * 16
 
@@ -29,6 +30,10 @@ class ImageAnswers:
     def pull(self: _Noting, reference: str, *, plain: bool) -> ImageMoved:
         self._called("pull", reference=reference, plain=plain)
         return ImageMoved(IMAGE, reference, THERE, 2_345_678)
+
+    def bake_disk(self: _Noting, server: str, *, form: str, into: str) -> tuple[str, int]:
+        self._called("bake_disk", server=server, form=form, into=into)
+        return IMAGE, 600 << 20
 
     def images(self: _Noting) -> tuple[ImageKept, ...]:
         self._called("images")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -397,7 +397,3 @@ class Bench:
 
 def with_rollout(server: Server, **changed: float) -> Server:
     return replace(server, rollout=replace(server.rollout, **changed))  # type: ignore[arg-type]
-
-
-def unique(found: Sequence[str]) -> bool:
-    return len(set(found)) == len(found)

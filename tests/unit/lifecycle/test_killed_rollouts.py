@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import pytest
-from bench import HEALTH, ROLLOUT, Bench, a_server, unique
+from bench import HEALTH, ROLLOUT, Bench, a_server
 
 from vitrify.core.diagnostic import PreviousStillServing, UsageInvalid
 from vitrify.core.digest import JSON
@@ -94,7 +94,8 @@ def assert_whole(bench: Bench, story: Story, told: str = "") -> None:
     assert all(bench.runtime_is_sound(instance) for instance in bench.serving()), told
     assert {instance.labels["release"] for instance in bench.instances()} <= kept, told
     assert bench.state.open_operation("web") is None, told
-    assert unique([f"{kind} {operation}" for kind, operation in told_once(bench)]), told
+    once = [f"{kind} {operation}" for kind, operation in told_once(bench)]
+    assert len(set(once)) == len(once), told
     assert bench.told()[-1] in (story.ended, "release.timed"), told
 
 
