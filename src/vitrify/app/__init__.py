@@ -8,12 +8,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from vitrify.app.image_verbs import ImageVerbs
-from vitrify.core.declaration import Lifecycle
 from vitrify.core.diagnostic import PlanStale, UsageInvalid
 
 if TYPE_CHECKING:  # a command brings along what it needs and no more
     from vitrify.core import report
     from vitrify.core.drift import Audit
+    from vitrify.core.entered import Entered
     from vitrify.core.plan import Plan
 
 __all__ = ("App",)
@@ -108,15 +108,13 @@ class App(ImageVerbs):
         if gone:
             keeping.forget_gone(server, [place.name for place in places], self._wiring.world)
             return Applied(hosts=tuple(Converged(server, place.name, "", ()) for place in places))
-        bare = keeping.without_wishes(server, places)
-        return self._run(keeping.forget(bare, self._wiring.world, parallel=self._options.parallel))
+        return self._run(keeping.forget(keeping.without_wishes(server, places), self._wiring.world, parallel=self._options.parallel))
 
     def status(self) -> tuple[report.ServerStatus, ...]:
         """Every server of the declaration, as it is now."""
         from vitrify.lifecycle.status import status
 
-        rows = self._run(status(self._chosen(), self._wiring.world))
-        return (*rows, *self._abandoned())
+        return (*self._run(status(self._chosen(), self._wiring.world)), *self._abandoned())
 
     def outdated(self) -> tuple[report.Outdated, ...]:
         """How far every host is behind what its package lists offer; changes nothing."""
@@ -163,8 +161,7 @@ class App(ImageVerbs):
 
     def lives(self, server: str) -> tuple[str, ...]:
         """How a server lives: `in-place` on hosts, with `instances`, or both after a flip. Neither is one with instances that ended."""
-        over = ("discarded", "aborted")
-        releases = [release for release in self._wiring.world.state.releases(server) if release.state not in over]
+        releases = [release for release in self._wiring.world.state.releases(server) if release.state not in ("discarded", "aborted")]
         in_place = ("in-place",) if self._managed(server) else ()
         return (*in_place, *(("instances",) if releases or not in_place else ()))
 
@@ -174,23 +171,11 @@ class App(ImageVerbs):
 
         return self._run(retire(server, self._wiring.world))
 
-    def enter(self, server: str, command: tuple[str, ...], *, instance: str, reason: str, terminal: bool) -> tuple[report.Entered, ...]:
+    def enter(self, server: str, command: tuple[str, ...], *, instance: str, reason: str, terminal: bool) -> tuple[Entered, ...]:
         """Run a command on each host of a mutable server, or inside one instance of an immutable one, where there is a reason."""
-        from vitrify.app.terminal import AS_ROOT, at_terminal
-        from vitrify.lifecycle import entering
+        from vitrify.app.entering import Wish, enter
 
-        found, world = self._server(server), self._wiring.world
-        wish = entering.Wish(command, reason, instance, terminal)
-        if found.lifecycle is Lifecycle.IMMUTABLE:
-            visit = asyncio.run(entering.into_instance(found, wish, world))
-            argv = (*AS_ROOT, *visit.argv) if visit.host.is_remote else visit.argv
-            visit = replace(visit, argv=self._wiring.on_host(visit.host, argv, terminal=terminal))
-            entered = entering.carried_out(visit, world, run=at_terminal)
-            released, left = asyncio.run(entering.leave(found, visit, world))
-            return (replace(entered, replaced=released.instances if released else (), left=left),)
-        ways = {host: self._wiring.on_host(host, command, terminal=terminal) for host in found.hosts}
-        visits = (replace(entering.onto_host(found, host, wish, world), argv=way) for host, way in ways.items())
-        return tuple(entering.carried_out(visit, world, run=at_terminal) for visit in visits)
+        return enter(self._server(server), Wish(command, reason, instance, terminal), self._wiring, run=self._run)
 
     def logs(self, name: str, *, lines: int) -> str:
         """The last lines of an instance, or of each live instance of a server."""

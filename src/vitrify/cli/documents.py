@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from vitrify.core.digest import JSON, JSONObject
+    from vitrify.core.entered import Entered
     from vitrify.core.image_report import ImageKept, ImageMoved, ImageVerified, Updated
     from vitrify.core.plan import Plan
     from vitrify.core.report import (
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
         Bootstrapped,
         Check,
         Converged,
-        Entered,
         EntryView,
         InstanceStatus,
         LeaseView,

@@ -9,6 +9,7 @@ from vitrify.core.asked import Scope
 
 if TYPE_CHECKING:  # help and usage errors are told before any of these is needed
     from vitrify.core.drift import Audit
+    from vitrify.core.entered import Entered
     from vitrify.core.event import Emit
     from vitrify.core.image_report import ImageKept, ImageMoved, ImageVerified, Updated
     from vitrify.core.plan import Plan
@@ -16,7 +17,6 @@ if TYPE_CHECKING:  # help and usage errors are told before any of these is neede
         Applied,
         Bootstrapped,
         Check,
-        Entered,
         EntryView,
         LeaseView,
         Outdated,

@@ -17,8 +17,9 @@ from dataclasses import dataclass
 from vitrify.core.declaration import Host, Server
 from vitrify.core.diagnostic import Denied, UsageInvalid, VitrifyError
 from vitrify.core.digest import JSONObject, digest_of
+from vitrify.core.entered import Entered
 from vitrify.core.instance import Instance
-from vitrify.core.report import Entered, Released
+from vitrify.core.report import Released
 from vitrify.lifecycle import immutable
 from vitrify.lifecycle.proposal import propose
 from vitrify.lifecycle.world import World
