@@ -12,12 +12,13 @@ from vitrify.core.digest import JSONObject
 from vitrify.core.elsewhere import Attachment, Pushed, Referrer
 from vitrify.core.event import Emit, silence
 from vitrify.core.image import BakeRequest, Chosen, Ground, Image, Made, Offer, Pulled
+from vitrify.core.image_report import Verdict
 from vitrify.core.instance import Instance, InstanceSpec
 from vitrify.core.reference import Reference
 from vitrify.core.release import Operation, Release, Slots
 
 if TYPE_CHECKING:  # few commands meet a lease of somebody else, or a verdict
-    from vitrify.core.report import Verdict
+    from vitrify.core.image_report import Verdict
     from vitrify.onhost.lease import Lease, Wish
 
 __all__ = (

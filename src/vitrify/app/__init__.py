@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
-from vitrify.app.wiring import LOCAL, Ask, Wiring
-from vitrify.core.asked import Scope
-from vitrify.core.declaration import Host, Lifecycle, Server
+from vitrify.app.image_verbs import ImageVerbs
+from vitrify.core.declaration import Lifecycle
 from vitrify.core.diagnostic import PlanStale, UsageInvalid
-from vitrify.core.event import Emit
 
 if TYPE_CHECKING:  # a command brings along what it needs and no more
     from vitrify.core import report
@@ -22,31 +18,9 @@ if TYPE_CHECKING:  # a command brings along what it needs and no more
 
 __all__ = ("App",)
 
-Result = TypeVar("Result")
 
-
-class App:
-    """One command's view of a project. Everything is opened when it is first needed, and nothing twice."""
-
-    def __init__(self, options: Scope, *, emit: Emit, environ: Mapping[str, str], ask: Ask | None = None) -> None:
-        self._options = options
-        self._environ = environ
-        self._wiring = Wiring(options, emit=emit, environ=environ, ask=ask)
-        self._begin = partial(Wiring, emit=emit, environ=environ, ask=ask)
-
-    @cached_property
-    def _loop(self) -> asyncio.Runner:
-        return asyncio.Runner()
-
-    def _run(self, story: Coroutine[Any, Any, Result]) -> Result:
-        """All stories of a command share one event loop: what one of them opened, the next one uses."""
-        return self._loop.run(story)
-
-    def close(self) -> None:
-        """End what was kept open between the stories of a command."""
-        if "_loop" in vars(self):
-            with self._loop as loop:
-                loop.run(self._wiring.hang_up())
+class App(ImageVerbs):
+    """A method for each verb; those about images have a file of their own."""
 
     def plan(self) -> Plan:
         """What an apply would do; told to the ledger unless the last entry says the same."""
@@ -162,31 +136,6 @@ class App:
 
         return asyncio.run(bootstrap.install(found, self._named(server), self._wiring.world, parallel=self._options.parallel))
 
-    def _named(self, server: str) -> tuple[Server, ...]:
-        return (self._server(server),) if server else self._chosen()
-
-    def bake(self, server: str) -> tuple[str, int]:
-        """Bake a server's image; returns its digest and size in bytes."""
-        from vitrify.lifecycle import baking
-
-        image = self._run(baking.bake(self._server(server), LOCAL, self._wiring.world))
-        return image.digest, image.size
-
-    def update(self, server: str = "", *, dry_run: bool = False) -> report.Updated:
-        """Choose anew what a server's base is made of and what it installs (or all servers'), and pin that unless it is a dry run."""
-        from vitrify.lifecycle.update import update
-
-        everyone = self._wiring.declaration.servers
-        servers = (self._server(server),) if server else everyone
-        return self._run(update(servers, everyone, LOCAL, self._wiring.world, dry_run=dry_run))
-
-    def bake_disk(self, server: str, *, form: str, into: str) -> tuple[str, int]:
-        """Bake a server's image and write a bootable disk of it to a file; returns the image's digest and the disk's size in bytes."""
-        image, _ = self.bake(server)
-        size = self._wiring.warehouse.write_disk(image, self._server(server), form=form, into=into, emit=self._wiring.emit)
-        self._wiring.world.ledger.append("disk.written", {"server": server, "image": image, "format": form, "bytes": size})
-        return image, size
-
     def releases(self, server: str = "") -> tuple[report.ReleaseStatus, ...]:
         """The releases of one server, or of all, newest first."""
         from vitrify.lifecycle.status import releases
@@ -280,46 +229,6 @@ class App:
         """Check the project's ledger, or a copy of it, by code that shares nothing with the writer."""
         return self._wiring.verify(path)
 
-    def verify_image(self, name: str, *, keys: Sequence[str] = ()) -> report.ImageVerified:
-        """Check an image (a server's, by its digest, or in a folder) and all that is said of it."""
-        return self._wiring.verify_image(name, keys=keys)
-
-    def push(self, what: str, reference: str, *, plain: bool = False, compression: str = "gzip") -> report.ImageMoved:
-        """Push an image to a registry."""
-        from vitrify.core.reference import Reference
-        from vitrify.lifecycle import images
-
-        return images.push(
-            what, Reference.parse(reference), self._wiring.warehouse.stock(plain=plain, compression=compression), self._wiring.world
-        )
-
-    def pull(self, reference: str, *, plain: bool = False) -> report.ImageMoved:
-        """Have an image of a registry here."""
-        from vitrify.core.reference import Reference
-        from vitrify.lifecycle import images
-
-        return images.pull(Reference.parse(reference), self._wiring.warehouse.stock(plain=plain), self._wiring.world)
-
-    def images(self) -> tuple[report.ImageKept, ...]:
-        """Every image that is kept on this machine."""
-        from vitrify.lifecycle import images
-
-        return images.images(self._wiring.warehouse.stock(), self._wiring.world)
-
-    def export(self, what: str, into: str, *, name: str = "", evidence: bool = False) -> report.ImageMoved:
-        """Write an image to a file or a folder."""
-        from vitrify.core.reference import Reference
-        from vitrify.lifecycle import images
-
-        wrapping = images.Wrapping(into, Reference.parse(name) if name else None, evidence)
-        return images.export(what, wrapping, self._wiring.warehouse.stock(), self._wiring.world)
-
-    def load(self, source: str) -> tuple[report.ImageMoved, ...]:
-        """Have the images of a file or a folder here."""
-        from vitrify.lifecycle import images
-
-        return images.load(source, self._wiring.warehouse.stock(), self._wiring.world)
-
     def doctor(self) -> tuple[report.Check, ...]:
         """What this machine has, and the line that mends what it lacks."""
         from vitrify.project.doctor import doctor
@@ -334,17 +243,6 @@ class App:
 
     # -- the chosen servers ---------------------------------------------------------------------------------------
 
-    def _chosen(self) -> tuple[Server, ...]:
-        from vitrify.project.choose import choose
-
-        return choose(self._wiring.declaration, limit=self._options.limit, exclude=self._options.exclude)
-
-    def _managed(self, server: str) -> list[Host]:
-        """The hosts that this server is changed in place on, whether they are declared still or not."""
-        from vitrify.project.settings import host_at
-
-        return [host_at(host, self._wiring.folder.absolute()) for name, host in self._wiring.world.state.managed() if name == server]
-
     def _abandoned(self) -> tuple[report.ServerStatus, ...]:
         """The managed hosts that no server declares any more; of all servers, whatever was chosen."""
         from vitrify.core.report import ServerStatus
@@ -355,11 +253,6 @@ class App:
         told = "left the declaration: what was applied is still there"
         places = abandoned(self._wiring.declaration.servers, self._wiring.world)
         return tuple(ServerStatus(server, "abandoned", (host,), problem=told) for server, host in places)
-
-    def _server(self, name: str) -> Server:
-        from vitrify.project.choose import named
-
-        return named(self._wiring.declaration, name)
 
     async def _plan(self) -> Plan:
         async with self._wiring.calling():

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from vitrify.app.warehouse import Warehouse
     from vitrify.builders.oci import OciBuilder
     from vitrify.core.digest import JSONObject
-    from vitrify.core.report import ImageVerified, Verdict, Verified
+    from vitrify.core.image_report import ImageVerified, Verdict
+    from vitrify.core.report import Verified
     from vitrify.core.resource import Kinds
     from vitrify.core.step import Reached
     from vitrify.evidence.oci import OciEvidence
@@ -352,7 +353,7 @@ class Wiring:
 
     def verify_image(self, name: str, *, keys: Sequence[str]) -> ImageVerified:
         """Check an image: of a server, by its digest, or in an OCI layout that came from elsewhere."""
-        from vitrify.core.report import ImageVerified
+        from vitrify.core.image_report import ImageVerified
         from vitrify.evidence.verify import only_image, verify
         from vitrify.ledger.checkpoint import Verifier
 
@@ -375,7 +376,7 @@ class Wiring:
 
     def _entered(self, image: str) -> Verdict:
         """Whether the ledger says that this image was baked."""
-        from vitrify.core.report import Verdict
+        from vitrify.core.image_report import Verdict
 
         for entry in self.world.ledger.entries():
             if entry.kind == "bake.done" and entry.body.get("image") == image:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from vitrify.core.digest import JSON, JSONObject
+    from vitrify.core.image_report import ImageKept, ImageMoved, ImageVerified, Updated
     from vitrify.core.plan import Plan
     from vitrify.core.report import (
         Applied,
@@ -16,16 +17,12 @@ if TYPE_CHECKING:
         Converged,
         Entered,
         EntryView,
-        ImageKept,
-        ImageMoved,
-        ImageVerified,
         InstanceStatus,
         LeaseView,
         Outdated,
         Released,
         ReleaseStatus,
         ServerStatus,
-        Updated,
         Verified,
     )
 

@@ -10,6 +10,7 @@ from vitrify.core.asked import Scope
 if TYPE_CHECKING:  # help and usage errors are told before any of these is needed
     from vitrify.core.drift import Audit
     from vitrify.core.event import Emit
+    from vitrify.core.image_report import ImageKept, ImageMoved, ImageVerified, Updated
     from vitrify.core.plan import Plan
     from vitrify.core.report import (
         Applied,
@@ -17,15 +18,11 @@ if TYPE_CHECKING:  # help and usage errors are told before any of these is neede
         Check,
         Entered,
         EntryView,
-        ImageKept,
-        ImageMoved,
-        ImageVerified,
         LeaseView,
         Outdated,
         Released,
         ReleaseStatus,
         ServerStatus,
-        Updated,
         Verified,
         Which,
     )

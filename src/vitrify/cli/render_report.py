@@ -6,19 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from vitrify.cli.text import BLANK, Line, Span, Style, ago, faint, lasted, line, many, prose, strong, table
+from vitrify.core.image_report import ImageVerified
 from vitrify.core.plan import HostPlan, HostProblem, Plan
-from vitrify.core.report import (
-    Applied,
-    Check,
-    Converged,
-    Entered,
-    ImageVerified,
-    InstanceStatus,
-    Released,
-    ReleaseStatus,
-    ServerStatus,
-    Verified,
-)
+from vitrify.core.report import Applied, Check, Converged, Entered, InstanceStatus, Released, ReleaseStatus, ServerStatus, Verified
 
 if TYPE_CHECKING:
     from vitrify.cli.render import Look

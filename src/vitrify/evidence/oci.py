@@ -12,7 +12,7 @@ from vitrify.onhost.layout import blob_path
 from vitrify.ports import Image, Made
 
 if TYPE_CHECKING:
-    from vitrify.core.report import Verdict
+    from vitrify.core.image_report import Verdict
 
 FORMAT = "1"
 """Counts up when other evidence is made of the same image; part of what is remembered."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from vitrify.core.declaration import Host, Lifecycle, Server
 from vitrify.core.event import Stage
+from vitrify.core.image_report import Moved, Updated
 from vitrify.core.locked import Inputs, Lock
 from vitrify.lifecycle import pins
 from vitrify.lifecycle.baking import Wanted, wanted_of

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from vitrify.core.report import Entered, ImageKept, ImageMoved
+from vitrify.core.image_report import ImageKept, ImageMoved
+from vitrify.core.report import Entered
 
 IMAGE, THERE = "sha256:" + "ab12" * 16, "sha256:" + "cd34" * 16
 
