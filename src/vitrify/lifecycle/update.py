@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from vitrify.core.declaration import Host, Lifecycle, Server
 from vitrify.core.event import Stage
@@ -15,9 +14,6 @@ from vitrify.lifecycle.baking import Wanted, wanted_of
 from vitrify.lifecycle.pins import Pinned
 from vitrify.lifecycle.world import Site, World
 from vitrify.ports import Chosen
-
-if TYPE_CHECKING:
-    from vitrify.core.report import Moved, Updated
 
 
 async def update(servers: Sequence[Server], everyone: Sequence[Server], host: Host, world: World, *, dry_run: bool) -> Updated:
@@ -40,8 +36,6 @@ async def update(servers: Sequence[Server], everyone: Sequence[Server], host: Ho
         for server in chosen:
             own = [move for move in moves if move.subject in (server.name, str(server.base))]
             world.ledger.append(pins.LOCK_MOVED, {"server": server.name, "moved": len(own)})
-    from vitrify.core.report import Updated
-
     return Updated(moves, servers=tuple(server.name for server in chosen), written=lock != before and not dry_run)
 
 
@@ -104,8 +98,6 @@ async def _own(server: Server, lock: Lock, secure: set[tuple[str, str]], site: S
 
 def _moves(before: Lock, after: Lock, secure: set[tuple[str, str]]) -> tuple[Moved, ...]:
     """Every pinned thing that differs, bases first."""
-    from vitrify.core.report import Moved
-
     names = sorted({*before.references, *after.references})
     tags = [(name, before.references.get(name, ""), after.references.get(name, "")) for name in names]
     found = [Moved(f"{pins.IMAGE}:{name}", "digest", was, now, security=False) for name, was, now in tags if was != now]
