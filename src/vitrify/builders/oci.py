@@ -268,7 +268,7 @@ class OciBuilder:
         labels: JSONObject = dict(_labels(request, ground))
         made_of: JSONObject = {"made_by": self._made_by(), "base": ground.identity, "labels": labels, "resources": list(request.resources)}
         pinned: JSONObject = {"inputs": request.inputs.digest} if request.inputs else {}
-        return digest_of({**made_of, **pinned, **_guests(request)})
+        return digest_of({**made_of, **pinned, **_guests(request), **request.permits})
 
     def _known(self, key: str) -> Image | None:
         noted = self._store.recall("bakes", key)
