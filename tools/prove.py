@@ -64,12 +64,25 @@ PROOFS: Final[Mapping[str, Proof]] = {
         n=10_000,
         covers=("src/vitrify/project/**/*.py", "src/vitrify/core/*.py", "src/vitrify/resources/*.py"),
     ),
+    "identity": Proof(
+        claim="a declaration of nearly every kind is one image, whoever bakes it, where, when, in which order and with which Python",
+        tests=("tests/property/test_image_identity.py",),
+        n=60,
+        covers=("src/vitrify/builders/*.py", "src/vitrify/onhost/*.py", "src/vitrify/resources/*.py"),
+    ),
+    "layers": Proof(
+        claim="however a declaration is cut into layers, and whatever of them is known, the root is that of one bake in one layer",
+        tests=("tests/property/test_image_layers.py",),
+        n=1_000,
+        covers=("src/vitrify/builders/*.py", "src/vitrify/onhost/*.py", "src/vitrify/stores/*.py"),
+    ),
     "images": Proof(
         claim="no mutation of a manifest, index, config, layer or archive writes outside its root or ends in anything but a refusal",
         tests=("tests/property/test_hostile_images.py",),
         n=10_000,
         covers=(
-            "src/vitrify/stores/**/*.py",
+            "src/vitrify/stores/archive.py",
+            "src/vitrify/stores/registry/*.py",
             "src/vitrify/onhost/foreign.py",
             "src/vitrify/onhost/layer.py",
             "src/vitrify/onhost/layout.py",

@@ -48,7 +48,8 @@ _FIELDS: Mapping[Type, str] = {
 }
 """Types of fields; what is not here is a text."""
 
-_SCALARS: Mapping[str, str] = {"text": "str", "integer": "int", "boolean": "bool", "duration": "str", "share": "int | str"}
+_MEASURES: Mapping[str, str] = {"memory": "str", "processors": "int | str"}
+_SCALARS: Mapping[str, str] = {"text": "str", "integer": "int", "boolean": "bool", "duration": "str", "share": "int | str", **_MEASURES}
 _FUNCTIONS: Mapping[type[Part], str] = {envelope.ServerPart: "Server", envelope.ProfilePart: "Profile"}
 """Parts that a function of the front end makes; the others are maps."""
 
@@ -103,6 +104,8 @@ def _type(shape: Shape) -> str:  # noqa: PLR0911  one case for each form of valu
         return "Sequence[Resource]"
     if shape.form == "list" and shape.items:
         return f"Sequence[{_type(shape.items)}]"
+    if shape.form == "map" and shape.items:
+        return f"Mapping[str, {_type(shape.items)}]"
     if shape.form == "part" and shape.part:
         return f"str | {_called(shape.part)}" if host_like(shape) else _called(shape.part)
     return _SCALARS.get(shape.form, "object")

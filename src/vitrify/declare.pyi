@@ -142,6 +142,18 @@ class _Mirror(_MirrorNeeded, total=False):
     components: Sequence[str]
     keyring: str
 
+class _Limits(TypedDict, total=False):
+    """What one instance may use."""
+    memory: str
+    cpu: int | str
+    pids: int
+
+class _AllowedSecret(TypedDict):
+    """A file of an image that looks as if it held a secret, and may be in it all the same."""
+    path: str
+    rule: str
+    reason: str
+
 def project(
     name: str,
     *,
@@ -164,9 +176,13 @@ def server(
     base: str = ...,
     mirror: _Mirror = ...,
     on_image: Literal['drop', 'refuse'] = ...,
-    runtime: Literal['bubblewrap'] = ...,
+    runtime: Literal['bubblewrap', 'podman'] = ...,
     replicas: int = ...,
     writable: Sequence[str] = ...,
+    allow_secrets: Sequence[_AllowedSecret] = ...,
+    volumes: Mapping[str, str] = ...,
+    capabilities: Sequence[str] = ...,
+    limits: _Limits = ...,
     health: _Health = ...,
     route: _Route = ...,
     rollout: _Rollout = ...,

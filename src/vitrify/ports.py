@@ -12,11 +12,13 @@ from vitrify.core.digest import JSONObject
 from vitrify.core.elsewhere import Attachment, Pushed, Referrer
 from vitrify.core.event import Emit, silence
 from vitrify.core.image import BakeRequest, Chosen, Ground, Image, Made, Offer, Pulled
+from vitrify.core.image_report import Verdict
+from vitrify.core.instance import Instance, InstanceSpec
 from vitrify.core.reference import Reference
 from vitrify.core.release import Operation, Release, Slots
-from vitrify.core.report import Verdict
 
-if TYPE_CHECKING:  # few commands meet a lease of somebody else
+if TYPE_CHECKING:  # few commands meet a lease of somebody else, or a verdict
+    from vitrify.core.image_report import Verdict
     from vitrify.onhost.lease import Lease, Wish
 
 __all__ = (
@@ -112,44 +114,6 @@ class Builder(Protocol):
         """
 
 
-@dataclass(frozen=True)
-class InstanceSpec:
-    """What to launch. `id` is given by the caller and makes launching repeatable: an id that exists is adopted.
-
-    `environment` may hold secrets: it is written to a 0600 file beside the instance and never passed as an argument.
-    """
-
-    id: str
-    image: str
-    argv: tuple[str, ...]
-    labels: Mapping[str, str]
-    environment: Mapping[str, str]
-    workdir: str = "/"
-    user: str = ""
-    writable: tuple[str, ...] = ()
-    port: int | None = None
-
-
-@dataclass(frozen=True)
-class Instance:
-    """One running (or ended) copy. `state` is starting, running, restarting, stopping, stopped or lost; `port` on 127.0.0.1."""
-
-    id: str
-    image: str
-    state: str
-    port: int | None
-    labels: Mapping[str, str]
-    started_at: float = 0.0
-    restarts: int = 0
-    exit_code: int | None = None
-    stop_at: float | None = None
-
-    @property
-    def gone(self) -> bool:
-        """Whether nothing keeps it alive any more: it was stopped, or its keeper was lost."""
-        return self.state in ("stopped", "lost")
-
-
 class Runtime(Protocol):
     """Keeps instances alive. Whatever vitrify dies of, the instances go on and are found again by their labels."""
 
@@ -175,7 +139,16 @@ class Runtime(Protocol):
         """The last lines it wrote."""
 
     async def altered(self, instance: str) -> tuple[JSONObject, ...]:
-        """Every difference between its root and its image: path, change (added, changed, removed), details; empty where none."""
+        """Every difference between its root and its image: path, change (added, changed, removed), details; empty where none.
+
+        An instance that somebody entered has one more, whose change is `entered`, with the ledger's `entry` about it.
+        """
+
+    async def mark(self, instance: str, *, by: str, reason: str, entry: int) -> None:
+        """Note, durably and for as long as it lives, that somebody enters it; repeating it is harmless."""
+
+    async def entrance(self, instance: str, argv: Sequence[str], *, terminal: bool) -> tuple[str, ...]:
+        """What, run on the target, runs `argv` inside a running instance as its own user, at a terminal or not."""
 
 
 @dataclass(frozen=True)

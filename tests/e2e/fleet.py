@@ -123,14 +123,24 @@ class Fleet:
         authorized = own / "authorized"
         shutil.copy(self.folder / "key.pub", authorized)
         binds = {own / "sshd": "/etc/ssh/sshd_config.d/fleet.conf", key: "/etc/ssh/its_key", authorized: "/root/.ssh/authorized_keys"}
-        # Instances need overlays, and the root of this machine is one itself: on those, no other can be written.
-        settings = [*(f"--bind-ro={path}:{place}" for path, place in binds.items()), "--tmpfs=/var/lib/vitrify-run:mode=0755"]
+        settings = [*(f"--bind-ro={path}:{place}" for path, place in binds.items()), f"--bind={self._disk(own)}:/var/lib/vitrify-run"]
         machine = self._stack.enter_context(booted(own / "place", files=tree(release), settings=settings))
         if known:
             self.know(address, key)
         reached = Reached(machine, address)
         _add_users(machine, authorized.read_text())
         return reached
+
+    def _disk(self, own: Path) -> Path:
+        """A filesystem that is still there when the machine boots anew.
+
+        Instances need overlays, and the root of this machine is one itself: on those, no other can be written.
+        """
+        place = own / "disk"
+        place.mkdir(mode=0o755)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=0755", "vitrify-run", str(place)], check=True)
+        self._stack.callback(subprocess.run, ["umount", "--lazy", str(place)], check=True)
+        return place
 
     def know(self, address: str, key: Path) -> None:
         """Let the client know this host key."""

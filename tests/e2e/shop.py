@@ -25,11 +25,15 @@ Document = dict[str, Any]
 APPLICATION = """
 import http.server, os, pathlib, sys, time
 BORN = time.time()
+KEPT = pathlib.Path("/srv/kept")
 GREETING = pathlib.Path("/srv/app/greeting.txt").read_text().strip()
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     def answer(self):
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if self.command == "POST" and KEPT.is_dir():
+            with (KEPT / "posts").open("ab", 0) as posts:
+                posts.write(b".")
         healthy = GREETING != "ill" and not (GREETING.startswith("falls-ill") and time.time() > BORN + 1.5)
         body = GREETING.encode()
         self.send_response(200 if healthy else 500)
@@ -37,7 +41,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
     do_GET = do_POST = answer
-http.server.ThreadingHTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()
+http.server.ThreadingHTTPServer((os.environ.get("ADDRESS", "127.0.0.1"), int(os.environ["PORT"])), Handler).serve_forever()
 """
 
 DECLARATION = """
@@ -50,7 +54,7 @@ servers:
   web:
     lifecycle: {lifecycle}
     hosts: {hosts}
-    base: host
+    base: {base}
     replicas: {replicas}
     resources:
       - directory: /srv
@@ -61,7 +65,7 @@ servers:
     health: {{{health}, passes: 1, interval: 50ms, grace: {grace}}}
     route: {{router: edge}}
     rollout: {{drain: 2s, probation: {probation}, keep_warm: 5m}}
-"""
+{more}"""
 
 
 @dataclass
@@ -77,6 +81,9 @@ class Shop:
     probation: str = "0s"
     hosts: str = '["root:./machine"]'
     health: str = "http: /"
+    base: str = "host"
+    more: str = ""
+    """Other keys of the server, each a line."""
     within: tuple[str, ...] = ()
     """What the command line is run by, as in another mount namespace."""
 

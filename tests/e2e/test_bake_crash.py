@@ -36,7 +36,8 @@ def count(event, _arguments):
 content = b"x" * 5000
 entries = {f"f{n}": {"type": "file", "content": digest_bytes(content)} for n in range(20)}
 wish = Resource(Address("tree", "/srv"), {"to": "/srv", "entries": entries})
-request = BakeRequest("web", "scratch", [wish.to_json()], {digest_bytes(content): Content(data=content)}, {})
+upon = Resource(Address("file", "/srv/f1"), {"path": "/srv/f1", "content": digest_bytes(content), "mode": "0600"})
+request = BakeRequest("web", "scratch", [wish.to_json(), upon.to_json()], {digest_bytes(content): Content(data=content)}, {})
 builder = OciBuilder(MemorySession(), LayoutStore(folder), means=Means(machine="x86_64"))
 asyncio.run(asyncio.sleep(0))
 if left:
@@ -71,8 +72,8 @@ def test_killed_anywhere_the_same_bake_again_gives_the_image_and_leaves_nothing(
         images = LayoutStore(store).images()
         assert all(LayoutStore(store).has(image) for image in images)
         assert finish(bake(store)) == expected
-        assert not list(store.glob("work/*")) + list(store.rglob("*.new"))
-        moment += 7
+        assert not list(store.glob("work/*")) + list(store.rglob("*.new")) + list(store.glob("roots/*/*.gone"))
+        moment += 13
     assert killed > 5
 
 

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
+import stat
 import tarfile
 from pathlib import Path
 
 import pytest
 
+from vitrify.builders import stack
+from vitrify.builders.cut import whole
 from vitrify.builders.oci import Means, OciBuilder
 from vitrify.core.declaration import Content, Host
 from vitrify.core.digest import JSON, JSONObject, digest_bytes
 from vitrify.core.resource import Address, Resource
 from vitrify.onhost.layout import blob_path, read_manifest
+from vitrify.onhost.unpack import unpack
 from vitrify.ports import BakeRequest
 from vitrify.project.binaries import BUBBLEWRAP, find
 from vitrify.stores.layout import LayoutStore
@@ -34,7 +39,7 @@ def request(base: str, *resources: JSONObject, contents: tuple[bytes, ...] = (CO
 
 
 async def baked(folder: Path, wanted: BakeRequest) -> tuple[str, Members]:
-    """The image's digest, and what its last layer holds."""
+    """The image's digest, and what its layers hold that are not its base's."""
     store = LayoutStore(folder / "store")
     transport = LocalTransport(folder, environ=os.environ)
     session = await transport.connect(Host("local"))
@@ -43,9 +48,11 @@ async def baked(folder: Path, wanted: BakeRequest) -> tuple[str, Members]:
         image = await OciBuilder(session, store, means=means).bake(wanted)
     finally:
         await session.close()
-    layout = store.folder(image.digest)
-    with tarfile.open(blob_path(layout, read_manifest(layout, image.digest).layers[-1].digest)) as archive:
-        return image.digest, {member.name: (f"{member.mode:04o}", member.uid, member.size) for member in archive}
+    layout, found = store.folder(image.digest), Members()
+    for layer in read_manifest(layout, image.digest).layers[1 if wanted.base.startswith("rootfs:") else 0 :]:
+        with tarfile.open(blob_path(layout, layer.digest)) as archive:
+            found.update({member.name: (f"{member.mode:04o}", member.uid, member.size) for member in archive})
+    return image.digest, found
 
 
 def app() -> list[JSONObject]:
@@ -102,3 +109,47 @@ def test_a_command_runs_over_the_base_and_writes_into_the_image_alone(tmp_path: 
 
     assert layer["opt/vitrify-made"] == ("0644", 0, len("made\n"))
     assert not Path("/opt/vitrify-made").exists()
+
+
+def shell(name: str, line: str) -> JSONObject:
+    run: JSON = ["/bin/sh", "-ec", line]
+    return wish("command", name, name=name, run=run, always=True)
+
+
+def layered() -> list[JSONObject]:
+    """Commands between files and trees: each sees what was written before it, in whatever layer that is."""
+    names: JSONObject = {name: {"type": "file", "mode": "0640", "content": digest_bytes(CODE)} for name in ("one", "two", "gone/three")}
+    entries: JSONObject = {**names, "gone": {"type": "directory", "mode": "0700"}}
+    return [
+        wish("directory", "/opt/vitrify", path="/opt/vitrify"),
+        wish("tree", "/opt/vitrify/tree", to="/opt/vitrify/tree", entries=entries, owner="daemon"),
+        shell("change", "cd /opt/vitrify/tree; cat one two > both; rm -r gone; mkdir gone; echo new > gone/new; rm two; chmod 4755 one"),
+        wish("file", "/opt/vitrify/tree/two", path="/opt/vitrify/tree/two", content=digest_bytes(CODE)),
+        wish("file", "/opt/vitrify/last", path="/opt/vitrify/last", content=digest_bytes(CODE)),
+    ]
+
+
+def unpacked(folder: Path, wanted: BakeRequest) -> dict[str, tuple[str, str]]:
+    """What an image has in `/opt/vitrify`, with the table of what it could not have on disk."""
+    digest, _ = asyncio.run(baked(folder, wanted))
+    done = unpack(str(folder / "store" / "oci"), digest, str(folder / "image"))
+    table = Path(done.folder, "attributes.json")
+    found = {"": (table.read_text() if table.exists() else "", "")}
+    for path in Path(done.root, "opt", "vitrify").rglob("*"):
+        status = path.lstat()
+        looks = f"{stat.filemode(status.st_mode)} {status.st_uid} {status.st_rdev}"
+        found[str(path.relative_to(done.root))] = (looks, path.read_text() if path.is_file() else "")
+    return found
+
+
+def test_commands_see_the_layers_beneath_and_what_they_remove_of_them_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    in_layers = unpacked(tmp_path / "layers", request("host", *layered()))
+    shutil.rmtree(tmp_path / "layers" / "store" / "roots")
+    more = [*layered(), shell("look", "cd /opt/vitrify/tree; ls -ln one gone > /opt/vitrify/seen; test ! -e gone/three")]
+    asyncio.run(baked(tmp_path / "layers", request("host", *more)))
+    monkeypatch.setattr(stack, "cut", whole)
+    in_one = unpacked(tmp_path / "one", request("host", *layered()))
+
+    assert in_layers == in_one
+    assert in_layers["opt/vitrify/tree/both"][1] == 2 * CODE.decode()
+    assert "opt/vitrify/tree/gone/three" not in in_layers

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import shutil
 import threading
+import time
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -135,6 +136,45 @@ def test_what_runs_there_is_seen_from_here_and_what_was_altered_is_replaced(stag
     assert "intruder" in stage.control.run("audit", "--detailed-exitcode", expect=2).stdout
     stage.control.run("apply")
     assert "No drift" in stage.control.run("audit", "--detailed-exitcode").stdout
+
+
+def test_a_command_runs_on_the_machine_and_inside_an_instance_there(stage: Stage) -> None:
+    declared = (stage.control.folder / "vitrify.yaml").read_text()
+    stage.release("steady")
+
+    inside = stage.control.run("exec", "web", "--break-glass", "it burns", "--", "/bin/caddy", "version").stdout
+    box = f'  box: {{lifecycle: mutable, hosts: ["{stage.machine.url("admin")}"], resources: []}}\n'
+    stage.control.declare(declared + box)
+    beside = stage.control.run("exec", "box", "--", "/bin/sh", "-c", "id -un; exit 3", expect=1).stdout
+    stage.control.declare(declared)
+
+    assert "v2." in inside
+    assert "replaced by" in inside
+    assert beside.startswith("admin\n")
+    assert "the command ended with 3" in beside
+    assert stage.says() == "release steady"
+
+
+def test_a_machine_that_was_booted_anew_serves_by_itself(stage: Stage) -> None:
+    stage.release("before")
+    (server,) = json.loads(stage.control.run("status", "-o", "json").stdout)["servers"]
+
+    machine = stage.machine.machine.reboot()
+    stage.machine = replace(stage.machine, machine=machine)
+    until = time.monotonic() + 30
+    while not _serves(stage) and time.monotonic() < until:
+        time.sleep(0.1)
+
+    assert stage.says() == "release before"
+    (again,) = json.loads(stage.control.run("status", "-o", "json").stdout)["servers"]
+    assert {one["id"] for one in again["instances"]} == {one["id"] for one in server["instances"]}
+
+
+def _serves(stage: Stage) -> bool:
+    try:
+        return stage.says() == "release before"
+    except OSError:
+        return False
 
 
 def test_a_server_is_not_left_behind_on_a_host_and_a_retired_one_leaves_no_process_there(stage: Stage) -> None:

@@ -58,6 +58,10 @@ def released(shop: Shop, turn: int) -> None:
     shop.run("apply")
 
 
+def served(shop: Shop, _: int) -> None:
+    shop.run("apply")
+
+
 def two_releases(shop: Shop, turn: int) -> None:
     if shop.greeting == "one":
         shop.run("apply")
@@ -143,7 +147,10 @@ STORIES = {
     "ill release": Story({"grace": "300ms"}, ill, ("apply",), serves_one, ends=7, daily=("abort",)),
     "release that falls ill": Story({}, falls_ill, ("apply",), serves_one, ends=7, daily=("switch_back",)),
     "rollback": Story({}, two_releases, ("rollback", "web"), serves_one, daily=("begin", "switch.", "retire")),
-    "retirement": Story({}, released, ("retire", "web"), serves_nothing, daily=("router-release", "instance-stop", "instance-discard")),
+    "retirement": Story({}, released, ("retire", "web"), serves_nothing, daily=("lease", "router-release", "instance-stop", "instance-discard")),
+    "entry": Story(
+        {}, served, ("exec", "web", "--break-glass", "it burns", "--", "/bin/true"), serves_one, daily=("exec", "instance-mark")
+    ),
     "apply in place": Story({"lifecycle": "mutable"}, tampered, ("apply",), converged, daily=("batch", "apply", "run", "enact", "each")),
     "batch that is ill": Story(TWO_HOSTS, ill_in_place, ("apply",), taken_back, ends=3, daily=("batch",)),
     "undo": Story({"lifecycle": "mutable"}, released, ("undo", "web"), undone, daily=("undo",)),

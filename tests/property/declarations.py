@@ -87,10 +87,10 @@ class Declared:
 
 def declarations(*, most: int = 8) -> st.SearchStrategy[Declared]:
     """Up to so many wishes that do not get into each other's way."""
-    return st.lists(st.sampled_from(FIXTURES), min_size=1, max_size=most).map(_apart)
+    return st.lists(st.sampled_from(FIXTURES), min_size=1, max_size=most).map(apart)
 
 
-def _apart(drawn: Sequence[Fixture]) -> Declared:
+def apart(drawn: Sequence[Fixture]) -> Declared:
     chosen: list[Fixture] = []
     addresses: set[Address] = set()
     claimed: set[str] = set()

@@ -116,11 +116,11 @@ _PROGRAM = """
 import json, sys
 sys.path[:0] = sys.argv[1:3]
 from pathlib import Path
-from declarations import FIXTURES, _apart
+from declarations import FIXTURES, apart
 from test_converging import engine
 from vitrify.testing.engine import quick_folder
 for begin in range(5):
-    declared = _apart(FIXTURES[begin::5])
+    declared = apart(FIXTURES[begin::5])
     with quick_folder() as root:
         planned = engine(root, declared).plan(*declared.wishes)
     print(json.dumps(planned, sort_keys=True))

@@ -4,71 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property, partial
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING
 
-from vitrify.app.wiring import LOCAL, Ask, Wiring
-from vitrify.core.asked import Scope
-from vitrify.core.declaration import Host, Server
+from vitrify.app.image_verbs import ImageVerbs
 from vitrify.core.diagnostic import PlanStale, UsageInvalid
-from vitrify.core.digest import JSONObject
-from vitrify.core.drift import Audit
-from vitrify.core.event import Emit
-from vitrify.core.plan import HostPlan, Plan, Selection
-from vitrify.core.report import (
-    LAST,
-    Applied,
-    Bootstrapped,
-    Check,
-    Converged,
-    EntryView,
-    ImageKept,
-    ImageMoved,
-    ImageVerified,
-    LeaseView,
-    Outdated,
-    Released,
-    ReleaseStatus,
-    ServerStatus,
-    Updated,
-    Verified,
-    Which,
-)
+
+if TYPE_CHECKING:  # a command brings along what it needs and no more
+    from vitrify.core import report
+    from vitrify.core.drift import Audit
+    from vitrify.core.entered import Entered
+    from vitrify.core.plan import Plan
 
 __all__ = ("App",)
 
-Result = TypeVar("Result")
 
-
-class App:
-    """One command's view of a project. Everything is opened when it is first needed, and nothing twice."""
-
-    def __init__(self, options: Scope, *, emit: Emit, environ: Mapping[str, str], ask: Ask | None = None) -> None:
-        self._options = options
-        self._environ = environ
-        self._wiring = Wiring(options, emit=emit, environ=environ, ask=ask)
-        self._begin = partial(Wiring, emit=emit, environ=environ, ask=ask)
-
-    @cached_property
-    def _loop(self) -> asyncio.Runner:
-        return asyncio.Runner()
-
-    def _run(self, story: Coroutine[Any, Any, Result]) -> Result:
-        """All stories of a command share one event loop: what one of them opened, the next one uses."""
-        return self._loop.run(story)
-
-    def close(self) -> None:
-        """End what was kept open between the stories of a command."""
-        if "_loop" in vars(self):
-            with self._loop as loop:
-                loop.run(self._wiring.hang_up())
+class App(ImageVerbs):
+    """A method for each verb; those about images have a file of their own."""
 
     def plan(self) -> Plan:
         """What an apply would do; told to the ledger unless the last entry says the same."""
+        from vitrify.lifecycle import record
+
         plan = self._run(self._plan())
-        self._record_plan(plan)
+        record.plan(plan, self._wiring.world.ledger)
         return plan
 
     def save(self, plan: Plan, path: str) -> None:
@@ -79,6 +38,7 @@ class App:
 
     def saved(self, path: str) -> Plan:
         """The plan in this file, if an apply would still do exactly that; `PlanStale` otherwise."""
+        from vitrify.core.plan import Selection
         from vitrify.project import saved
 
         document = saved.read(path)
@@ -97,18 +57,18 @@ class App:
         """
         return self._run(self._free(plan))
 
-    def apply(self, plan: Plan) -> Applied:
+    def apply(self, plan: Plan) -> report.Applied:
         """Carry out the plan, server by server; stops at the first that fails."""
         return self._run(self._apply(plan))
 
-    def undo(self, server: str, *, which: Which = LAST, force: bool = False) -> Applied:
+    def undo(self, server: str, *, which: report.Which, force: bool = False) -> report.Applied:
         """Take back the last apply of a mutable server on each of its hosts, the named run, or every run back to it."""
         from vitrify.lifecycle import fleet
 
         found = self._server(server)
         return self._run(fleet.undo(found, self._wiring.world, which=which, force=force, parallel=self._options.parallel))
 
-    def take_over(self, plan: Plan) -> Applied:
+    def take_over(self, plan: Plan) -> report.Applied:
         """Manage what this plan found to be as declared already; nothing on the hosts is touched."""
         from vitrify.lifecycle import keeping
 
@@ -116,6 +76,7 @@ class App:
 
     def leaving(self, server: str) -> Plan:
         """What retiring a server would take away where it is changed in place; a plan for no server where it is not."""
+        from vitrify.core.plan import Plan
         from vitrify.lifecycle import keeping
 
         places = self._managed(server)
@@ -125,8 +86,9 @@ class App:
         planned, problems = self._run(keeping.plan_to_leave(bare, self._wiring.world, parallel=self._options.parallel))
         return Plan(server, "", planned, made_at=round(time.time()), problems=problems)
 
-    def leave(self, server: str, plan: Plan) -> Applied:
+    def leave(self, server: str, plan: Plan) -> report.Applied:
         """Take away what this plan says, and forget the hosts on which that went well."""
+        from vitrify.core.plan import HostPlan
         from vitrify.lifecycle import keeping
 
         hosts = [one for one in plan.servers if isinstance(one, HostPlan)]
@@ -134,8 +96,9 @@ class App:
         applied = self._run(keeping.leave(bare, hosts, self._wiring.world, parallel=self._options.parallel))
         return replace(applied, problems=(*plan.problems, *applied.problems))
 
-    def forget(self, server: str, *, host: str = "", gone: bool = False) -> Applied:
+    def forget(self, server: str, *, host: str = "", gone: bool = False) -> report.Applied:
         """Stop managing a server's hosts (or one of them): what is there stays. Hosts that are `gone` are not asked."""
+        from vitrify.core.report import Applied, Converged
         from vitrify.lifecycle import keeping
 
         places = [place for place in self._managed(server) if host in ("", place.name)]
@@ -145,60 +108,33 @@ class App:
         if gone:
             keeping.forget_gone(server, [place.name for place in places], self._wiring.world)
             return Applied(hosts=tuple(Converged(server, place.name, "", ()) for place in places))
-        bare = keeping.without_wishes(server, places)
-        return self._run(keeping.forget(bare, self._wiring.world, parallel=self._options.parallel))
+        return self._run(keeping.forget(keeping.without_wishes(server, places), self._wiring.world, parallel=self._options.parallel))
 
-    def status(self) -> tuple[ServerStatus, ...]:
+    def status(self) -> tuple[report.ServerStatus, ...]:
         """Every server of the declaration, as it is now."""
         from vitrify.lifecycle.status import status
 
-        rows = self._run(status(self._chosen(), self._wiring.world))
-        return (*rows, *self._abandoned())
+        return (*self._run(status(self._chosen(), self._wiring.world)), *self._abandoned())
 
-    def outdated(self) -> tuple[Outdated, ...]:
+    def outdated(self) -> tuple[report.Outdated, ...]:
         """How far every host is behind what its package lists offer; changes nothing."""
         from vitrify.lifecycle.outdated import outdated
 
         return self._run(outdated(self._chosen(), self._wiring.world, parallel=self._options.parallel))
 
-    def bare(self, server: str = "") -> tuple[Bootstrapped, ...]:
+    def bare(self, server: str = "") -> tuple[report.Bootstrapped, ...]:
         """Which hosts lack a Python, and how they would get one; changes nothing."""
         from vitrify.lifecycle import bootstrap
 
         return asyncio.run(bootstrap.look(self._named(server), self._wiring.world, parallel=self._options.parallel))
 
-    def bootstrap(self, found: tuple[Bootstrapped, ...], server: str = "") -> tuple[Bootstrapped, ...]:
+    def bootstrap(self, found: tuple[report.Bootstrapped, ...], server: str = "") -> tuple[report.Bootstrapped, ...]:
         """Bring a Python to the hosts that lack one."""
         from vitrify.lifecycle import bootstrap
 
         return asyncio.run(bootstrap.install(found, self._named(server), self._wiring.world, parallel=self._options.parallel))
 
-    def _named(self, server: str) -> tuple[Server, ...]:
-        return (self._server(server),) if server else self._chosen()
-
-    def bake(self, server: str) -> tuple[str, int]:
-        """Bake a server's image; returns its digest and size in bytes."""
-        from vitrify.lifecycle import immutable
-
-        image = self._run(immutable.bake(self._server(server), LOCAL, self._wiring.world))
-        return image.digest, image.size
-
-    def update(self, server: str = "", *, dry_run: bool = False) -> Updated:
-        """Choose anew what a server's base is made of and what it installs (or all servers'), and pin that unless it is a dry run."""
-        from vitrify.lifecycle.update import update
-
-        everyone = self._wiring.declaration.servers
-        servers = (self._server(server),) if server else everyone
-        return self._run(update(servers, everyone, LOCAL, self._wiring.world, dry_run=dry_run))
-
-    def bake_disk(self, server: str, *, form: str, into: str) -> tuple[str, int]:
-        """Bake a server's image and write a bootable disk of it to a file; returns the image's digest and the disk's size in bytes."""
-        image, _ = self.bake(server)
-        size = self._wiring.warehouse.write_disk(image, self._server(server), form=form, into=into, emit=self._wiring.emit)
-        self._wiring.world.ledger.append("disk.written", {"server": server, "image": image, "format": form, "bytes": size})
-        return image, size
-
-    def releases(self, server: str = "") -> tuple[ReleaseStatus, ...]:
+    def releases(self, server: str = "") -> tuple[report.ReleaseStatus, ...]:
         """The releases of one server, or of all, newest first."""
         from vitrify.lifecycle.status import releases
 
@@ -212,7 +148,7 @@ class App:
         target = rollback_target(server, self._wiring.world, to=to)
         return self._wiring.world.state.slots(server).live, target.number
 
-    def rollback(self, server: str, *, to: int | None = None) -> Released:
+    def rollback(self, server: str, *, to: int | None = None) -> report.Released:
         """Make a former release live again. Does not need the declaration, but for the secrets of a release that runs no more."""
         from vitrify.lifecycle.immutable import rollback
         from vitrify.lifecycle.settings import known_secrets
@@ -225,8 +161,7 @@ class App:
 
     def lives(self, server: str) -> tuple[str, ...]:
         """How a server lives: `in-place` on hosts, with `instances`, or both after a flip. Neither is one with instances that ended."""
-        over = ("discarded", "aborted")
-        releases = [release for release in self._wiring.world.state.releases(server) if release.state not in over]
+        releases = [release for release in self._wiring.world.state.releases(server) if release.state not in ("discarded", "aborted")]
         in_place = ("in-place",) if self._managed(server) else ()
         return (*in_place, *(("instances",) if releases or not in_place else ()))
 
@@ -236,20 +171,26 @@ class App:
 
         return self._run(retire(server, self._wiring.world))
 
+    def enter(self, server: str, command: tuple[str, ...], *, instance: str, reason: str, terminal: bool) -> tuple[Entered, ...]:
+        """Run a command on each host of a mutable server, or inside one instance of an immutable one, where there is a reason."""
+        from vitrify.app.entering import Wish, enter
+
+        return enter(self._server(server), Wish(command, reason, instance, terminal), self._wiring, run=self._run)
+
     def logs(self, name: str, *, lines: int) -> str:
         """The last lines of an instance, or of each live instance of a server."""
         from vitrify.lifecycle.status import logs
 
         return self._run(logs(name, self._wiring.world, lines=lines))
 
-    def leases(self, server: str = "") -> tuple[LeaseView, ...]:
+    def leases(self, server: str = "") -> tuple[report.LeaseView, ...]:
         """Who holds, or last held, the lease of one server, or of all, on each host."""
         from vitrify.lifecycle import holders
 
         servers = (self._server(server),) if server else self._chosen()
         return self._run(holders.held(servers, self._wiring.world, parallel=self._options.parallel))
 
-    def release_lease(self, server: str, *, reason: str) -> tuple[LeaseView, ...]:
+    def release_lease(self, server: str, *, reason: str) -> tuple[report.LeaseView, ...]:
         """Take the lease of a server away from whoever holds it, and record that; returns those that were taken away."""
         from vitrify.lifecycle import holders
 
@@ -261,57 +202,19 @@ class App:
 
         return self._run(audit(self._chosen(), self._wiring.world, full=full))
 
-    def entries(self, *, last: int) -> tuple[EntryView, ...]:
+    def entries(self, *, last: int) -> tuple[report.EntryView, ...]:
         """The newest entries of the ledger, oldest first."""
+        from vitrify.core.report import EntryView
+
         ledger = self._wiring.world.ledger
         found = ledger.entries(max(0, ledger.size - last))
         return tuple(EntryView(entry.sequence, entry.at, entry.author, entry.kind, dict(entry.body)) for entry in found)
 
-    def verify(self, path: str = "") -> Verified:
+    def verify(self, path: str = "") -> report.Verified:
         """Check the project's ledger, or a copy of it, by code that shares nothing with the writer."""
         return self._wiring.verify(path)
 
-    def verify_image(self, name: str, *, keys: Sequence[str] = ()) -> ImageVerified:
-        """Check an image (a server's, by its digest, or in a folder) and all that is said of it."""
-        return self._wiring.verify_image(name, keys=keys)
-
-    def push(self, what: str, reference: str, *, plain: bool = False, compression: str = "gzip") -> ImageMoved:
-        """Push an image to a registry."""
-        from vitrify.core.reference import Reference
-        from vitrify.lifecycle import images
-
-        return images.push(
-            what, Reference.parse(reference), self._wiring.warehouse.stock(plain=plain, compression=compression), self._wiring.world
-        )
-
-    def pull(self, reference: str, *, plain: bool = False) -> ImageMoved:
-        """Have an image of a registry here."""
-        from vitrify.core.reference import Reference
-        from vitrify.lifecycle import images
-
-        return images.pull(Reference.parse(reference), self._wiring.warehouse.stock(plain=plain), self._wiring.world)
-
-    def images(self) -> tuple[ImageKept, ...]:
-        """Every image that is kept on this machine."""
-        from vitrify.lifecycle import images
-
-        return images.images(self._wiring.warehouse.stock(), self._wiring.world)
-
-    def export(self, what: str, into: str, *, name: str = "", evidence: bool = False) -> ImageMoved:
-        """Write an image to a file or a folder."""
-        from vitrify.core.reference import Reference
-        from vitrify.lifecycle import images
-
-        wrapping = images.Wrapping(into, Reference.parse(name) if name else None, evidence)
-        return images.export(what, wrapping, self._wiring.warehouse.stock(), self._wiring.world)
-
-    def load(self, source: str) -> tuple[ImageMoved, ...]:
-        """Have the images of a file or a folder here."""
-        from vitrify.lifecycle import images
-
-        return images.load(source, self._wiring.warehouse.stock(), self._wiring.world)
-
-    def doctor(self) -> tuple[Check, ...]:
+    def doctor(self) -> tuple[report.Check, ...]:
         """What this machine has, and the line that mends what it lacks."""
         from vitrify.project.doctor import doctor
 
@@ -325,19 +228,9 @@ class App:
 
     # -- the chosen servers ---------------------------------------------------------------------------------------
 
-    def _chosen(self) -> tuple[Server, ...]:
-        from vitrify.project.choose import choose
-
-        return choose(self._wiring.declaration, limit=self._options.limit, exclude=self._options.exclude)
-
-    def _managed(self, server: str) -> list[Host]:
-        """The hosts that this server is changed in place on, whether they are declared still or not."""
-        from vitrify.project.settings import host_at
-
-        return [host_at(host, self._wiring.folder.absolute()) for name, host in self._wiring.world.state.managed() if name == server]
-
-    def _abandoned(self) -> tuple[ServerStatus, ...]:
+    def _abandoned(self) -> tuple[report.ServerStatus, ...]:
         """The managed hosts that no server declares any more; of all servers, whatever was chosen."""
+        from vitrify.core.report import ServerStatus
         from vitrify.lifecycle.keeping import abandoned
 
         if self._options.limit or self._options.exclude:
@@ -345,11 +238,6 @@ class App:
         told = "left the declaration: what was applied is still there"
         places = abandoned(self._wiring.declaration.servers, self._wiring.world)
         return tuple(ServerStatus(server, "abandoned", (host,), problem=told) for server, host in places)
-
-    def _server(self, name: str) -> Server:
-        from vitrify.project.choose import named
-
-        return named(self._wiring.declaration, name)
 
     async def _plan(self) -> Plan:
         async with self._wiring.calling():
@@ -370,6 +258,7 @@ class App:
 
     async def _planned(self) -> Plan:
         from vitrify.core.digest import digest_of
+        from vitrify.core.plan import Plan, Selection
         from vitrify.lifecycle import fleet
         from vitrify.project.choose import only_tagged, with_tags
 
@@ -381,15 +270,7 @@ class App:
         now, project = round(time.time()), self._wiring.declaration.project
         return Plan(project, declared, planned, made_at=now, selection=selection, problems=problems)
 
-    def _record_plan(self, plan: Plan) -> None:
-        ledger = self._wiring.world.ledger
-        newest = next(iter(ledger.entries(ledger.size - 1)), None) if ledger.size else None
-        if newest is None or newest.kind != "plan" or newest.body.get("plan") != plan.digest:
-            body: JSONObject = {"plan": plan.digest, "declaration": plan.declaration, "empty": plan.empty}
-            picked: JSONObject = {} if plan.selection == Selection() else {"selection": plan.selection.to_json()}
-            ledger.append("plan", {**body, **picked})
-
-    async def _apply(self, plan: Plan) -> Applied:
+    async def _apply(self, plan: Plan) -> report.Applied:
         from vitrify.lifecycle import fleet
 
         servers = {server.name: server for server in self._wiring.declaration.servers}

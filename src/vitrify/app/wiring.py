@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from vitrify.app.warehouse import Warehouse
     from vitrify.builders.oci import OciBuilder
     from vitrify.core.digest import JSONObject
-    from vitrify.core.report import ImageVerified, Verdict, Verified
+    from vitrify.core.image_report import ImageVerified, Verdict
+    from vitrify.core.report import Verified
     from vitrify.core.resource import Kinds
     from vitrify.core.step import Reached
     from vitrify.evidence.oci import OciEvidence
@@ -232,6 +233,10 @@ class Wiring:
             if hosts:
                 await self._ssh.give_up()
 
+    def on_host(self, host: Host, argv: tuple[str, ...], *, terminal: bool) -> tuple[str, ...]:
+        """What runs these words on a host, from here; on another machine as whoever logs in there."""
+        return self._ssh.running(host, argv, terminal=terminal) if host.is_remote else argv
+
     @asynccontextmanager
     async def _session(self, host: Host, *, anew: bool = False, bringing: bool = False) -> AsyncIterator[Session]:
         if host.is_remote and not (anew or bringing):
@@ -262,7 +267,9 @@ class Wiring:
         from vitrify.transports.lazy import LazySession
         from vitrify.transports.leased import leased
 
-        async with self._session(host if host.is_remote else LOCAL) as session, LazySession(lambda: self._session(LOCAL)) as here:
+        # What finds everything done starts no program.
+        async with LazySession(lambda: self._session(LOCAL)) as here, LazySession(lambda: self._session(host)) as there:
+            session = there if host.is_remote else here
             over = partial(self._elsewhere, host, here=here) if host.is_remote else self._nearby
             if not lease:
                 yield over(session)
@@ -278,16 +285,18 @@ class Wiring:
         return f"{ELSEWHERE}/{self.world.project_id}" if host.is_remote else str(self.home / "projects" / self.world.project_id / "run")
 
     def _nearby(self, session: Session) -> Site:
+        from vitrify.app.runtimes import PODMAN_STORAGE, Programs, runtime
         from vitrify.lifecycle.world import Site
+        from vitrify.project.tools import bubblewrap_here
         from vitrify.routers.caddy import CaddyRouter
-        from vitrify.runtimes.bubblewrap import BubblewrapRuntime
         from vitrify.stores.carrying import NearbyCarrier
 
         home = self._run_home(LOCAL)
+        programs = Programs(bubblewrap_here, self._environ.get(PODMAN_STORAGE, ""))
         return Site(
             session=session,
             builder=self._builder(session),
-            runtime=BubblewrapRuntime(session, home=home, images=NearbyCarrier(self.warehouse.store), emit=self._emit),
+            runtime=runtime(session, programs, home=home, images=NearbyCarrier(self.warehouse.store), emit=self._emit),
             router=CaddyRouter(session, home=home, emit=self._emit),
             evidence=self.evidence,
             home=home,
@@ -295,10 +304,10 @@ class Wiring:
 
     def _elsewhere(self, host: Host, session: Session, here: Session) -> Site:
         """Images are baked on this machine, and brought to the host on which they run."""
+        from vitrify.app.runtimes import Programs, runtime
         from vitrify.lifecycle.world import Site
         from vitrify.project.tools import HostTools
         from vitrify.routers.caddy import CaddyRouter
-        from vitrify.runtimes.bubblewrap import BubblewrapRuntime
         from vitrify.stores.carrying import SessionCarrier
 
         home = self._run_home(host)
@@ -306,7 +315,7 @@ class Wiring:
         return Site(
             session=session,
             builder=self._builder(here),
-            runtime=BubblewrapRuntime(session, home=home, images=carrier, bwrap=tools.bubblewrap, emit=self._emit),
+            runtime=runtime(session, Programs(tools.bubblewrap), home=home, images=carrier, emit=self._emit),
             router=CaddyRouter(session, home=home, caddy=tools.caddy, emit=self._emit, outside=host.address),
             evidence=self.evidence,
             home=home,
@@ -344,7 +353,7 @@ class Wiring:
 
     def verify_image(self, name: str, *, keys: Sequence[str]) -> ImageVerified:
         """Check an image: of a server, by its digest, or in an OCI layout that came from elsewhere."""
-        from vitrify.core.report import ImageVerified
+        from vitrify.core.image_report import ImageVerified
         from vitrify.evidence.verify import only_image, verify
         from vitrify.ledger.checkpoint import Verifier
 
@@ -367,7 +376,7 @@ class Wiring:
 
     def _entered(self, image: str) -> Verdict:
         """Whether the ledger says that this image was baked."""
-        from vitrify.core.report import Verdict
+        from vitrify.core.image_report import Verdict
 
         for entry in self.world.ledger.entries():
             if entry.kind == "bake.done" and entry.body.get("image") == image:

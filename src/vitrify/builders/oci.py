@@ -1,18 +1,18 @@
-"""Bakes resources into an OCI image: asks the payload to apply them to an empty folder, packs that, publishes it whole."""
+"""Bakes resources into an OCI image: layer upon layer, each made by the payload in an empty folder; published as a whole.
+
+What is needed only where something is baked is imported there: a bake that finds everything done takes a quarter of a second.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import os
 import platform
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
-from vitrify.builders import choice, debootstrap
-from vitrify.builders.gate import refuse_secrets
+from vitrify.builders import choice
 from vitrify.builders.ground import (
     DEBOOTSTRAP,
     HOST,
@@ -25,50 +25,22 @@ from vitrify.builders.ground import (
     system_fingerprint,
     touched_fingerprint,
 )
-from vitrify.builders.layer import pack
 from vitrify.builders.manifest import Documents, documents, process
-from vitrify.builders.offers import offers
-from vitrify.builders.reach import reach
+from vitrify.builders.shelf import Shelf
 from vitrify.builders.supplies import Supplies
-from vitrify.builders.tree import Tree, stamps
-from vitrify.core.diagnostic import Denied, TargetFailed, UsageInvalid, VitrifyError
+from vitrify.builders.tree import Tree
+from vitrify.core.diagnostic import Denied, TargetFailed, UsageInvalid
 from vitrify.core.digest import JSON, JSONObject, digest_of
 from vitrify.core.event import Emit, Event, Stage, silence
 from vitrify.core.locked import ARCHITECTURES, Inputs
 from vitrify.core.reference import Reference
 from vitrify.onhost.layout import LABEL_BASE, LABEL_FINGERPRINT, LABEL_PREFIX, LABEL_SECRETS, LAYER, Descriptor
-from vitrify.onhost.removal import remove_tree
 from vitrify.ports import BakeRequest, Chosen, Ground, Image, Offer, Session
 
 FORMAT: Final = 2
 """Counts up when equal inputs would give other bytes; part of every cache key."""
 
 _SECOND_NS: Final = 10**9
-
-
-class Shelf(Protocol):
-    """Where images and what is known about them are kept."""
-
-    def work(self) -> AbstractContextManager[Path]:
-        """A fresh folder for one bake, gone afterwards; what killed bakes left behind is cleared first."""
-
-    def adopt(self, file: Path, *, digest: str) -> None:
-        """Keep a finished file of the work folder as a blob; durable, and whole or not at all."""
-
-    def holds(self, blob: Descriptor) -> bool:
-        """Whether this blob is here with its full size."""
-
-    def publish(self, config: bytes, manifest: bytes) -> Image:
-        """Make an image known, its layers being here: after this, and never before, `image` finds it."""
-
-    def image(self, digest: str) -> Image | None:
-        """An image that is here, whole."""
-
-    def recall(self, topic: str, key: str) -> JSONObject | None:
-        """What `remember` was told under this key."""
-
-    def remember(self, topic: str, key: str, value: JSONObject) -> None:
-        """Note something that can be found out again."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +78,12 @@ class _Ground:
     identity: str
     labels: Mapping[str, str]
     layers: tuple[Descriptor, ...] = ()
+
+    def identity_for(self, resources: Sequence[JSONObject]) -> str:
+        """The base as far as these resources can notice it: of the running system, what lies where they write, and its name."""
+        if self.base.kind != HOST:
+            return self.identity
+        return digest_of([self.labels[LABEL_FINGERPRINT], touched_fingerprint(self.base.folder, resources)])
 
 
 class OciBuilder:
@@ -148,6 +126,8 @@ class OciBuilder:
             return Chosen(Inputs(), digest=await asyncio.to_thread(self._bases.resolve, reference))
         if kind != DEBOOTSTRAP:
             return None
+        from vitrify.builders import debootstrap
+
         emit(Event("choose.base", Stage.STARTED, request.base))
         with self._store.work() as work:
             asked = (suite, request.mirror, self._supplies, work)
@@ -155,6 +135,8 @@ class OciBuilder:
 
     async def offers(self, request: BakeRequest, names: Sequence[str]) -> tuple[Offer, ...]:
         """As this machine's apt tells, in a folder of its own."""
+        from vitrify.builders.offers import offers
+
         with self._store.work() as work:
             return await asyncio.to_thread(offers, request, names, work, architecture=self._means.architecture)
 
@@ -172,6 +154,8 @@ class OciBuilder:
 
     async def _choose(self, request: BakeRequest, ground: _Ground, emit: Emit, *, keep: bool) -> Chosen:
         emit(Event("choose", Stage.STARTED, request.server))
+        from vitrify.builders.reach import reach
+
         known = request.inputs or Inputs()
         with self._store.work() as work:
             argument = choice.to_choose(known, self._supplies, reach(request), keep=keep)
@@ -190,6 +174,8 @@ class OciBuilder:
         kind, _, suite = request.base.partition(":")
         if kind != DEBOOTSTRAP or self._supplies.root(_root_key(request)) is not None:
             return
+        from vitrify.builders import debootstrap
+
         inputs, supplies = _base_inputs(request), self._supplies
         emit(Event("bake.base", Stage.STARTED, request.server, request.base, {"files": len(inputs.debs)}))
         with self._store.work() as work:
@@ -198,7 +184,7 @@ class OciBuilder:
         choice.refuse_lacking(inputs, supplies, subject=request.server)
         with supplies.making(_root_key(request)) as making:
             await asyncio.to_thread(debootstrap.build, inputs, supplies, making)
-            scope = {**self._scope(request, [], making / "root"), "target": "folder"}
+            scope: JSONObject = {**self._scope(request), "root": str(making / "root"), "lower": [], "target": "folder"}
             await self._session.call("even", {"scope": scope}, emit=emit)
         emit(Event("bake.base", Stage.DONE, request.server, request.base))
 
@@ -215,8 +201,8 @@ class OciBuilder:
         base = Base.parse(request.base, system=self._means.system)
         if base.kind == HOST:
             system = system_fingerprint(base.folder)
-            identity = digest_of([system, touched_fingerprint(base.folder, request.resources)])
-            return _Ground(base, identity, {LABEL_BASE: HOST, LABEL_FINGERPRINT: system})
+            named = _Ground(base, "", {LABEL_BASE: HOST, LABEL_FINGERPRINT: system})
+            return replace(named, identity=named.identity_for(request.resources))
         if base.kind == IMAGE:
             return self._image_ground(request, emit)
         if base.kind in (ROOTFS, DEBOOTSTRAP):
@@ -245,8 +231,9 @@ class OciBuilder:
             if self._store.holds(layer):
                 return layer
         with self._store.work() as work:
-            layer, finished = self._pack(tree, work / "base.tar", ours=False)
-        emit(Event("bake.layer", Stage.DONE, request.server, "base", {"digest": layer.digest, "bytes": layer.size}))
+            layer, finished = self._pack(tree, work / "base.tar")
+        data: JSONObject = {"digest": layer.digest, "bytes": layer.size, "layer": "base", "cached": False, "why": "it looks otherwise"}
+        emit(Event("bake.layer", Stage.DONE, request.server, "base: packed", data))
         if stat_fingerprint(tree)[0] != fingerprint:
             raise TargetFailed(f"{base.folder} changed while it was packed", hint="bake again once nothing writes there")
         self._store.remember("grounds", fingerprint, {"digest": layer.digest})
@@ -265,61 +252,67 @@ class OciBuilder:
             self._store.remember("roots", _root_key(request), {"digest": layer.digest, "size": layer.size})
         return layer
 
-    def _pack(self, tree: Tree, into: Path, *, ours: bool) -> tuple[Descriptor, int]:
-        """Pack a tree and keep the layer; also when that was, by the clock of the file system. Our own tree is searched for secrets."""
-        try:
+    def _pack(self, tree: Tree, into: Path) -> tuple[Descriptor, int]:
+        """Pack a base and keep the layer; also when that was, by the clock of the file system."""
+        from vitrify.builders.layer import pack
+        from vitrify.builders.stack import writable
+
+        with writable():
             with into.open("xb") as file:
-                layer = pack(tree, file, inspect=refuse_secrets) if ours else pack(tree, file)
+                layer = pack(tree, file)
             finished = into.stat().st_mtime_ns
-            if ours:
-                remove_tree(tree.folder)  # before the layer is synced: what is gone need not be written to the disk
             self._store.adopt(into, digest=layer.digest)
-        except OSError as error:
-            raise VitrifyError("the image store cannot be written", why=str(error), hint="make room, then bake again") from error
         return layer, finished
 
     def _key(self, request: BakeRequest, ground: _Ground) -> str:
-        made_by: list[JSON] = [FORMAT, self._means.payload, self._means.architecture]
         labels: JSONObject = dict(_labels(request, ground))
-        made_of: JSONObject = {"made_by": made_by, "base": ground.identity, "labels": labels, "resources": list(request.resources)}
+        made_of: JSONObject = {"made_by": self._made_by(), "base": ground.identity, "labels": labels, "resources": list(request.resources)}
         pinned: JSONObject = {"inputs": request.inputs.digest} if request.inputs else {}
-        return digest_of({**made_of, **pinned, **_guests(request)})
+        return digest_of({**made_of, **pinned, **_guests(request), **request.permits})
 
     def _known(self, key: str) -> Image | None:
         noted = self._store.recall("bakes", key)
         return self._store.image(str(noted["image"])) if noted else None
 
     async def _bake(self, request: BakeRequest, ground: _Ground, emit: Emit) -> Image:
+        from vitrify.builders.stack import Job, layers
+
         settings = process(request.resources)
-        with self._store.work() as work:
-            upper = work / "upper"
-            pinned = choice.of_the_lock(request.inputs, self._supplies) if request.inputs else {}
-            answer = await self._apply(request, ground, upper, pinned, emit)
-            sidecar = answer.get("attributes")
-            attributes = stamps(sidecar if isinstance(sidecar, dict) else {})
-            # What a program gave to somebody is theirs, where it could be given at all.
-            tree = Tree(str(upper), attributes, disk_owners=os.geteuid() == 0, overlay=True)
-            layer, _ = await asyncio.to_thread(self._pack, tree, work / "layer.tar", ours=True)
-        emit(Event("bake.layer", Stage.DONE, request.server, "resources", {"digest": layer.digest, "bytes": layer.size}))
+        pinned = choice.of_the_lock(request.inputs, self._supplies) if request.inputs else {}
+        job = Job(
+            request=request,
+            identity=ground.identity_for,
+            lowers=tuple(str(folder) for folder in ground.base.lowers),
+            means=self._made_by(),
+            pinned=pinned,
+            scope=self._scope(request),
+            emit=emit,
+        )
+        own = await layers(job, self._session, self._store)
         labels = _labels(request, ground)
         if settings.secrets:
             labels[LABEL_SECRETS] = ",".join(settings.secrets)
-        made: Documents = documents(settings, layers=(*ground.layers, layer), labels=labels, architecture=self._means.architecture)
+        made: Documents = documents(settings, layers=(*ground.layers, *own), labels=labels, architecture=self._means.architecture)
         return self._store.publish(made.config, made.manifest)
+
+    def _made_by(self) -> JSON:
+        return [FORMAT, self._means.payload, self._means.architecture]
 
     async def _apply(self, request: BakeRequest, ground: _Ground, upper: Path, more: JSONObject, emit: Emit) -> JSONObject:
         """Make the resources true in an empty folder over the base."""
+        from vitrify.builders.stack import refuse_failures
+
         await asyncio.to_thread(upper.mkdir, mode=0o755)
-        arguments: JSONObject = {"scope": self._scope(request, ground.base.lowers, upper), "resources": list(request.resources)}
+        scope: JSONObject = {**self._scope(request), "root": str(upper), "lower": ground.base.lowers}
+        arguments: JSONObject = {"scope": scope, "resources": list(request.resources)}
         answer = await self._session.call("bake", {**arguments, **_guests(request), **more}, contents=request.contents, emit=emit)
-        _refuse_failures(answer)
+        refuse_failures(answer)
         return answer
 
-    def _scope(self, request: BakeRequest, lower: list[JSON], upper: Path) -> JSONObject:
+    def _scope(self, request: BakeRequest) -> JSONObject:
+        """What all bakes of this image have in common."""
         return {
             "target": "image",
-            "root": str(upper),
-            "lower": lower,
             "project": request.labels.get("project", ""),
             "server": request.server,
             "memory": "",
@@ -357,10 +350,3 @@ def _refuse_secret_contents(resources: Sequence[JSONObject]) -> None:
                 why="an image is copied and kept; what is in it is known to all who can read it",
                 hint="give it to the process instead: `env: {NAME: secret:NAME}`",
             )
-
-
-def _refuse_failures(answer: JSONObject) -> None:
-    results = answer.get("results")
-    for result in results if isinstance(results, list) else []:
-        if isinstance(result, dict) and result.get("outcome") == "failed":
-            raise TargetFailed(f"{result.get('address')} could not be baked", why=str(result.get("error", "")))

@@ -6,28 +6,25 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from vitrify.core.plan import HostPlan, Plan
-from vitrify.core.report import (
-    Applied,
-    Bootstrapped,
-    Check,
-    Converged,
-    EntryView,
-    ImageKept,
-    ImageMoved,
-    ImageVerified,
-    InstanceStatus,
-    LeaseView,
-    Outdated,
-    Released,
-    ReleaseStatus,
-    ServerStatus,
-    Updated,
-    Verified,
-)
-
 if TYPE_CHECKING:
     from vitrify.core.digest import JSON, JSONObject
+    from vitrify.core.entered import Entered
+    from vitrify.core.image_report import ImageKept, ImageMoved, ImageVerified, Updated
+    from vitrify.core.plan import Plan
+    from vitrify.core.report import (
+        Applied,
+        Bootstrapped,
+        Check,
+        Converged,
+        EntryView,
+        InstanceStatus,
+        LeaseView,
+        Outdated,
+        Released,
+        ReleaseStatus,
+        ServerStatus,
+        Verified,
+    )
 
 
 def document(name: str, /, **parts: JSON) -> JSONObject:
@@ -60,6 +57,22 @@ def rolled_back(release: Released) -> JSONObject:
     return document("rollback", **_released(release))
 
 
+def entered(server: str, found: Sequence[Entered]) -> JSONObject:
+    """The document of `exec`."""
+    rows: list[JSON] = [
+        {
+            "host": one.host,
+            "instance": one.instance,
+            "code": one.code,
+            "entry": one.entry,
+            "replaced": list(one.replaced),
+            "left": one.left,
+        }
+        for one in found
+    ]
+    return document("exec", server=server, commands=rows)
+
+
 def retired(server: str, instances: int, result: Applied) -> JSONObject:
     """The document of `retire`."""
     hosts: list[JSON] = [_converged(host) for host in result.hosts]
@@ -73,6 +86,8 @@ def forgotten(result: Applied) -> JSONObject:
 
 def taken_over(result: Applied, planned: Plan) -> JSONObject:
     """The document of `import`: on each host how many resources are managed now, and which differ and were left alone."""
+    from vitrify.core.plan import HostPlan
+
     hosts: list[JSON] = [
         {
             "server": plan.server,
@@ -229,6 +244,7 @@ def _instance(instance: InstanceStatus) -> JSONObject:
         "age_ms": _ms(instance.age_seconds),
         "restarts": instance.restarts,
         "health": instance.health,
+        "entered": instance.entered,
     }
 
 

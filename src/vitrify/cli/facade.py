@@ -9,22 +9,20 @@ from vitrify.core.asked import Scope
 
 if TYPE_CHECKING:  # help and usage errors are told before any of these is needed
     from vitrify.core.drift import Audit
+    from vitrify.core.entered import Entered
     from vitrify.core.event import Emit
+    from vitrify.core.image_report import ImageKept, ImageMoved, ImageVerified, Updated
     from vitrify.core.plan import Plan
     from vitrify.core.report import (
         Applied,
         Bootstrapped,
         Check,
         EntryView,
-        ImageKept,
-        ImageMoved,
-        ImageVerified,
         LeaseView,
         Outdated,
         Released,
         ReleaseStatus,
         ServerStatus,
-        Updated,
         Verified,
         Which,
     )
@@ -98,6 +96,9 @@ class Application(Protocol):
 
     def retire(self, server: str) -> int:
         """Stop and discard every instance of a server; returns how many there were."""
+
+    def enter(self, server: str, command: tuple[str, ...], *, instance: str, reason: str, terminal: bool) -> tuple[Entered, ...]:
+        """Run a command on a server's hosts, or inside an instance where there is a reason."""
 
     def logs(self, name: str, *, lines: int) -> str:
         """The last lines of an instance, or of each live instance of a server."""

@@ -29,6 +29,7 @@ VERBS: Mapping[str, str] = {
     "load": "Bring in an image from such a file.",
     "releases": "List the releases of immutable servers.",
     "rollback": "Make a former release of an immutable server live again.",
+    "exec": "Run a command on a server's hosts; inside an instance only with a reason.",
     "logs": "Show what instances wrote.",
     "outdated": "Show which packages are behind, and which patches are for security.",
     "update": "Choose anew what images are made of, and pin that.",
@@ -47,7 +48,7 @@ VERBS: Mapping[str, str] = {
 }
 """Name -> short help, in the order of a project's life. `NAME` is the command `NAME` in the module of that name, unless told else."""
 
-ELSEWHERE: Mapping[str, tuple[str, str]] = {"import": ("importing", "import_")}
+ELSEWHERE: Mapping[str, tuple[str, str]] = {"import": ("importing", "import_"), "exec": ("executing", "exec_")}
 """Name -> module and command, where the name is a word of Python's."""
 
 

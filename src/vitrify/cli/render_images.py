@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from vitrify.cli.text import Line, Span, Style, faint, line, size, table
-from vitrify.core.report import ImageKept, ImageMoved
+from vitrify.core.image_report import ImageKept, ImageMoved
 
 if TYPE_CHECKING:
     from vitrify.cli.render import Look

@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from vitrify.cli.text import BLANK, Line, Span, Style, ago, faint, lasted, line, many, prose, strong, table
+from vitrify.core.entered import Entered
+from vitrify.core.image_report import ImageVerified
 from vitrify.core.plan import HostPlan, HostProblem, Plan
-from vitrify.core.report import (
-    Applied,
-    Check,
-    Converged,
-    ImageVerified,
-    InstanceStatus,
-    Released,
-    ReleaseStatus,
-    ServerStatus,
-    Verified,
-)
+from vitrify.core.report import Applied, Check, Converged, InstanceStatus, Released, ReleaseStatus, ServerStatus, Verified
 
 if TYPE_CHECKING:
     from vitrify.cli.render import Look
@@ -102,6 +94,18 @@ def _run(run: str, seconds: float) -> str:
     return f"  ({told})" if told else ""
 
 
+def entered_lines(entered: Iterable[Entered]) -> Iterator[Line]:
+    """How each command ended, and what became of the instance that it ran in; nothing of one that went well on a host."""
+    for one in entered:
+        where = one.instance or one.host
+        if one.code or one.instance:
+            yield line(_mark(good=not one.code), " ", strong(where), f": the command ended with {one.code}, ledger entry {one.entry}")
+        if one.replaced:
+            yield line("     ", faint("replaced by "), ", ".join(one.replaced))
+        elif one.instance:
+            yield line("     ", faint("not replaced "), one.left or "the next apply does that")
+
+
 def released_lines(release: Released, look: Look) -> Iterator[Line]:
     """Which release is live now, since when, and how fast that went."""
     before = f", release {release.previous} is previous" if release.previous else ""
@@ -183,7 +187,8 @@ def _remarks(instance: InstanceStatus) -> Iterator[Line]:
     """What does not fit a column: why an instance is ill, and that it was restarted."""
     ill = f"health: {instance.health}" if instance.health not in {"", "ok"} else ""
     again = f"restarted {instance.restarts} times" if instance.restarts > 1 else "restarted once" if instance.restarts else ""
-    told = "; ".join(part for part in (ill, again) if part)
+    entered = f"{instance.entered}; the next apply replaces it" if instance.entered else ""
+    told = "; ".join(part for part in (entered, ill, again) if part)
     if told:
         yield line(Span("! ", Style.CHANGED), f"{instance.id}  {told}")
 

@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from vitrify.cli.text import Line, Span, Style, faint, line, many, strong, table
-from vitrify.core.report import Moved, Updated
+from vitrify.core.image_report import Moved, Updated
 
 if TYPE_CHECKING:
     from vitrify.cli.render import Look

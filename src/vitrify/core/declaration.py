@@ -133,6 +133,26 @@ class Mirror:
 
 
 @dataclass(frozen=True)
+class Limits:
+    """What one instance may use: bytes of memory, thousandths of a processor, processes. None is no limit of ours."""
+
+    memory: int | None = None
+    cpu: int | None = None
+    pids: int | None = None
+
+    def to_json(self) -> JSONObject:
+        """The form that is sent and kept with a release: what is limited, alone."""
+        found = {"memory": self.memory, "cpu": self.cpu, "pids": self.pids}
+        return {name: value for name, value in found.items() if value is not None}
+
+    @classmethod
+    def from_json(cls, data: JSONObject) -> Limits:
+        """Read what `to_json` wrote."""
+        memory, cpu, pids = (value if isinstance(value, int) else None for value in map(data.get, ("memory", "cpu", "pids")))
+        return cls(memory, cpu, pids)
+
+
+@dataclass(frozen=True)
 class Content:
     """Bytes that a resource names by digest: held here, or in a file of the project that is read when needed."""
 
@@ -143,6 +163,15 @@ class Content:
     """The byte of the file that it begins at."""
     size: int | None = None
     """How many bytes of the file it is; all of the rest where None."""
+
+
+@dataclass(frozen=True)
+class AllowedSecret:
+    """A file of an image in which the gate finds a secret by `rule`, and that may be in it for this reason."""
+
+    path: str
+    rule: str
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -159,6 +188,11 @@ class Server:
     runtime: str = "bubblewrap"
     replicas: int = 1
     writable: tuple[str, ...] = ()
+    allowed_secrets: tuple[AllowedSecret, ...] = ()
+    volumes: Mapping[str, str] = field(default_factory=dict)
+    """Path inside -> the name of a volume: state that outlives releases."""
+    capabilities: tuple[str, ...] = ()
+    limits: Limits = field(default_factory=Limits)
     health: Health | None = None
     route: Route | None = None
     rollout: Rollout = field(default_factory=Rollout)

@@ -152,6 +152,8 @@ class InstanceStatus:
     restarts: int
     health: str
     """ok, or the reason why not; empty where not asked."""
+    entered: str = ""
+    """By whom and why somebody entered it; it is replaced by the next apply."""
 
 
 @dataclass(frozen=True)
@@ -226,27 +228,6 @@ class Outdated:
 
 
 @dataclass(frozen=True)
-class Moved:
-    """One pinned thing that moves: `subject` is the base or the server, a version is empty where the thing comes or goes."""
-
-    subject: str
-    name: str
-    old: str
-    new: str
-    security: bool = False
-    """Whether the new version is offered for security, as its distribution labels it."""
-
-
-@dataclass(frozen=True)
-class Updated:
-    """What `update` chose: every move, the servers that it chose for, and whether the lock was written."""
-
-    moves: tuple[Moved, ...]
-    servers: tuple[str, ...] = ()
-    written: bool = False
-
-
-@dataclass(frozen=True)
 class Bootstrapped:
     """Whether one host can be reached by the payload: `state` is ready, bare, installed, failed or unreachable."""
 
@@ -268,45 +249,6 @@ class Check:
     state: str
     found: str
     hint: str = ""
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """One thing that `verify` looked at, whether it holds, and what was found, in words."""
-
-    name: str
-    holds: bool
-    found: str
-
-
-@dataclass(frozen=True)
-class ImageVerified:
-    """What `verify` established about an image."""
-
-    image: str
-    verdicts: tuple[Verdict, ...]
-
-
-@dataclass(frozen=True)
-class ImageKept:
-    """One row of `images`. `releases` are those of this project that have it; `names` the references it was pushed to or pulled from."""
-
-    image: str
-    size: int
-    base: str
-    server: str
-    releases: tuple[str, ...]
-    names: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class ImageMoved:
-    """An image that was pushed, pulled, exported or loaded. `manifest` is what names it at `place`; `moved_bytes` went over the line."""
-
-    image: str
-    place: str
-    manifest: str
-    moved_bytes: int
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from vitrify.core.diagnostic import IntegrityFailed, UsageInvalid
-from vitrify.core.report import Verdict
+from vitrify.core.image_report import Verdict
 from vitrify.evidence import dsse, provenance, sbom, signature
 from vitrify.evidence.inventory import read_layer, together
 from vitrify.ledger.checkpoint import Verifier

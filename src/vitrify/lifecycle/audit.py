@@ -10,6 +10,7 @@ from vitrify.core.declaration import Host, Lifecycle, Server
 from vitrify.core.difference import agrees
 from vitrify.core.digest import JSON, JSONObject, digest_of
 from vitrify.core.drift import Audit, Class, Finding
+from vitrify.core.instance import Instance
 from vitrify.core.plan import Owned, Seen
 from vitrify.core.resource import MISSING, Address, Kinds, Resource
 from vitrify.lifecycle import left_over, record, upkeep
@@ -17,8 +18,10 @@ from vitrify.lifecycle.mutable import DONE, scope, seen_from
 from vitrify.lifecycle.settings import from_json
 from vitrify.lifecycle.strangers import along
 from vitrify.lifecycle.world import World
-from vitrify.ports import Instance, Release
+from vitrify.ports import Release
 
+ENTERED = "entered"
+"""The difference of an instance in which somebody was, with leave: the ledger says who and why."""
 _KNOWN_WINDOW = 2000
 """So many entries are searched for findings that were told already, and twice as many more as there are findings now."""
 _CHANGES = frozenset({"apply.done", "undo.done", "release.done", "replace.done", "rollback.done", "retire.done"})
@@ -32,7 +35,7 @@ async def audit(servers: Sequence[Server], world: World, *, full: bool) -> Audit
     started = world.clock.monotonic()
     looks = [await _look(server, host, world, full=full) for server in servers for host in _places(server)]
     findings = tuple(finding for look in looks for finding in look.findings)
-    record_new([finding for finding in findings if finding.classed is Class.UNAUTHORISED], world)
+    record_new(unauthorised(findings), world)
     return Audit(
         findings=findings,
         resources=sum(look.resources for look in looks),
@@ -245,15 +248,17 @@ def altered_findings(server: str, altered: Mapping[str, Sequence[JSONObject]]) -
 
 
 def _altered(server: str, instance: str, found: JSONObject) -> Finding:
-    details, modified = found.get("details"), found.get("modified_at")
+    details, modified, entry = found.get("details"), found.get("modified_at"), found.get("entry")
+    entered = found["change"] == ENTERED
     return Finding(
         server=server,
         where=instance,
         path=str(found["path"]),
         change=str(found["change"]),
         details=tuple(_SHORTENED.sub(r"\1", str(detail)) for detail in details) if isinstance(details, list) else (),
-        classed=Class.UNAUTHORISED,
-        evidence="overlay",
+        classed=Class.AUTHORISED if entered else Class.UNAUTHORISED,
+        evidence="ledger" if entered else "overlay",
+        entry=entry if isinstance(entry, int) else None,
         modified_at=modified if isinstance(modified, int) else None,
         owner=str(found.get("owner", "")),
         answer="replace",
@@ -271,6 +276,11 @@ def _unkept(server: str, where: str, change: str, told: str) -> Finding:
         evidence="resource",
         answer="replace",
     )
+
+
+def unauthorised(findings: Iterable[Finding]) -> list[Finding]:
+    """Those that nobody had leave for."""
+    return [finding for finding in findings if finding.classed is Class.UNAUTHORISED]
 
 
 def record_new(findings: Sequence[Finding], world: World) -> None:

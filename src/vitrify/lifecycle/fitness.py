@@ -9,9 +9,9 @@ from functools import partial
 from vitrify.core.declaration import Health
 from vitrify.core.diagnostic import VitrifyError
 from vitrify.core.event import Stage
+from vitrify.core.instance import Instance
 from vitrify.lifecycle.gate import failing
 from vitrify.lifecycle.operation import Rollout
-from vitrify.ports import Instance
 
 _CRASHES = 2
 """So many crashes, while it is looked at, make an instance unfit."""

@@ -8,8 +8,8 @@ from typing import Final, Protocol
 
 from vitrify.core.diagnostic import Denied, UsageInvalid, VitrifyError
 from vitrify.core.digest import PLAIN, JSONObject
+from vitrify.core.image_report import ImageKept, ImageMoved
 from vitrify.core.reference import Reference
-from vitrify.core.report import ImageKept, ImageMoved
 from vitrify.lifecycle import record
 from vitrify.lifecycle.world import World
 from vitrify.onhost.layout import LABEL_PREFIX

@@ -1,64 +1,34 @@
-"""The immutable lifecycle: bake, put a release forward, replace what was tampered with, go back."""
+"""The immutable lifecycle: put a release forward, replace what was tampered with, go back."""
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
 
 from vitrify.core.declaration import Host, Server
-from vitrify.core.diagnostic import DeclarationInvalid, Denied, PlanStale, UsageInvalid
-from vitrify.core.digest import JSONObject
+from vitrify.core.diagnostic import Denied, PlanStale, UsageInvalid
 from vitrify.core.event import Stage
 from vitrify.core.plan import ReleasePlan
 from vitrify.core.report import Released
-from vitrify.lifecycle import record
-from vitrify.lifecycle.audit import altered_findings, record_new
+from vitrify.lifecycle.audit import altered_findings, record_new, unauthorised
+from vitrify.lifecycle.baking import Wanted, baked, wanted_of
 from vitrify.lifecycle.lease import holding
 from vitrify.lifecycle.lodging import lodging
 from vitrify.lifecycle.lodging import to_json as lodging_to_json
 from vitrify.lifecycle.operation import SPOKEN, Intended, Rollout, moved
-from vitrify.lifecycle.proposal import Wanted, declared, propose, standing, wanted_of
+from vitrify.lifecycle.proposal import declared, propose, standing
 from vitrify.lifecycle.retire import RETIRE, carry_out_retirement
 from vitrify.lifecycle.rollout import abort, carry_out
 from vitrify.lifecycle.settings import SecretValue, from_json, known_secrets, to_json
 from vitrify.lifecycle.update import settle
 from vitrify.lifecycle.world import Site, World
 from vitrify.onhost.layout import LABEL_FINGERPRINT
-from vitrify.ports import Image, Made, Operation, Release
+from vitrify.ports import Operation, Release
 
 
 async def plan(server: Server, host: Host, world: World) -> ReleasePlan:
     """What an apply would do, and why; changes nothing."""
     async with world.site(host) as site:
         return await propose(server, host, site, world)
-
-
-async def bake(server: Server, host: Host, world: World) -> Image:
-    """The image of what is declared now; recorded in the ledger when it is new. Says what the image cannot hold."""
-    for notice in server.notices:
-        world.say("bake", server.name, notice)
-    async with world.site(host) as site:
-        return await _bake(await settle(wanted_of(server, world), site, world), site, world)
-
-
-async def _bake(wanted: Wanted, site: Site, world: World) -> Image:
-    try:
-        image = await site.builder.bake(wanted.request, emit=world.emit)
-    except DeclarationInvalid as error:  # a target does not know where in the declaration it stands
-        raise DeclarationInvalid(replace(one, where=one.where or wanted.server.where) for one in error.diagnostics) from error
-    made = Made(world.project_id, wanted.server.name, wanted.server.digest, wanted.resources)
-    await asyncio.to_thread(site.evidence.certify, image, made)
-    newest = record.last(world.ledger, server=wanted.server.name, kinds=("bake.done",))
-    if newest is None or newest.body.get("image") != image.digest:
-        body: JSONObject = {
-            "server": wanted.server.name,
-            "image": image.digest,
-            "bytes": image.size,
-            "base": image.base,
-            "declaration": wanted.server.digest,
-        }
-        world.ledger.append("bake.done", body)
-    return image
 
 
 async def apply(server: Server, host: Host, planned: ReleasePlan, world: World) -> Released:
@@ -100,7 +70,7 @@ def _spoken(plan: ReleasePlan) -> str:
 
 
 async def _release(wanted: Wanted, host: Host, site: Site, world: World) -> Released:
-    image, live = await _bake(wanted, site, world), _live(wanted.server.name, world)
+    image, live = await baked(wanted, site, world), _live(wanted.server.name, world)
     if live and (live.image, declared(live)) == (image.digest, wanted.declared):
         return await _unchanged(wanted.server, site, world)  # the base was touched, but there is the same in it
     labels = image.config.get("Labels")
@@ -162,7 +132,7 @@ async def _replace(server: Server, due: ReleasePlan, site: Site, world: World) -
     known = await site.runtime.instances(world.labels(server.name))
     # What is replaced is discarded: what was altered in it is told first, or nobody would ever know.
     altered = {instance.id: await site.runtime.altered(instance.id) for instance in known if instance.id in due.replace}
-    record_new(altered_findings(server.name, altered), world)
+    record_new(unauthorised(altered_findings(server.name, altered)), world)
     number, secret = str(live.number), known_secrets(server.secrets)
     stay = [instance for instance in known if not instance.gone and instance.id not in due.replace]
     keep = tuple(instance.id for instance in stay if instance.labels.get("release") == number)
@@ -179,7 +149,7 @@ async def rollback(server: str, world: World, *, to: int | None, secret: SecretV
             await _clear(open_operation, site, world, secret=secret)
         target = rollback_target(server, world, to=to)
         found = await standing(site, target, world)
-        record_new(altered_findings(server, found.altered), world)
+        record_new(unauthorised(altered_findings(server, found.altered)), world)
         warm = tuple(instance for instance, state in found.sound.items() if state == "running")
         return await carry_out(await _opened(target, "rollback", site, world, secret=secret, keep=warm, out=tuple(found.altered)))
 

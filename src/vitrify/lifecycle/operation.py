@@ -7,10 +7,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from vitrify.core.digest import JSON, JSONObject
+from vitrify.core.instance import Instance
 from vitrify.lifecycle import record
 from vitrify.lifecycle.settings import RunSettings, SecretValue
 from vitrify.lifecycle.world import Site, World
-from vitrify.ports import Instance, Operation, Release, Slots
+from vitrify.ports import Operation, Release, Slots
 
 SPOKEN = {"release": "release", "replace": "replacement", "rollback": "rollback", "retire": "retirement"}
 """Kinds of operation, as nouns."""

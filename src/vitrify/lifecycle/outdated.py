@@ -12,9 +12,9 @@ from vitrify.core.diagnostic import VitrifyError
 from vitrify.core.digest import JSON
 from vitrify.core.report import Behind, Outdated
 from vitrify.lifecycle import record
+from vitrify.lifecycle.baking import wanted_of
 from vitrify.lifecycle.mutable import scope
 from vitrify.lifecycle.pins import LOCAL, LOCK_MOVED
-from vitrify.lifecycle.proposal import wanted_of
 from vitrify.lifecycle.side_by_side import side_by_side
 from vitrify.lifecycle.world import World
 from vitrify.ports import Release

@@ -10,61 +10,15 @@ from vitrify.core.diagnostic import TargetFailed, UsageInvalid
 from vitrify.core.digest import JSONObject, digest_of
 from vitrify.core.plan import ReleasePlan
 from vitrify.lifecycle import record, upkeep
+from vitrify.lifecycle.audit import ENTERED
+from vitrify.lifecycle.baking import Wanted, wanted_of
 from vitrify.lifecycle.lodging import refuse_move
 from vitrify.lifecycle.operation import SPOKEN, Intended, moved
-from vitrify.lifecycle.pins import Pinned, is_tagged, reasons, standing_on
+from vitrify.lifecycle.pins import reasons
 from vitrify.lifecycle.retire import RETIRE
-from vitrify.lifecycle.settings import RunSettings, declared_digest, from_json, settings_of, to_json
-from vitrify.lifecycle.strangers import along
+from vitrify.lifecycle.settings import from_json, to_json
 from vitrify.lifecycle.world import Site, World
-from vitrify.ports import BakeRequest, Ground, Operation, Release, Slots
-from vitrify.resources.process import image_process
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """What the declaration asks for now."""
-
-    server: Server
-    settings: RunSettings
-    request: BakeRequest
-    declared: str
-    resources: dict[str, str]
-    kinds: Mapping[str, str]
-    pinned: Pinned
-
-
-def wanted_of(server: Server, world: World) -> Wanted:
-    """Image inputs and run settings of a declared server."""
-    process = next((resource for resource in server.resources if resource.address.kind == "process" and not resource.absent), None)
-    if process is None:
-        hint = "add to its resources, as in `- process: {name: web, command: [/usr/bin/python3, /srv/app/app.py], port: 8000}`"
-        raise UsageInvalid(f"{server.name} has no `process`, which an image is made to run", where=server.where, hint=hint)
-    if server.base is None:
-        hint = "add `base: host` (the running system, read-only), `scratch`, `rootfs:DIR`, `debootstrap:SUITE` or an image's name"
-        raise UsageInvalid(f"{server.name} has no `base` to bake its image upon", where=server.where, hint=hint)
-    settings = settings_of(server, image_process(process), key=bytes.fromhex(world.key))
-    resources = {str(resource.address): resource.digest for resource in server.resources}
-    guests, pinned = along(server.resources, world), Pinned.of(server, world.pins, world.kinds)
-    return Wanted(
-        server=server,
-        settings=settings,
-        request=BakeRequest(
-            server=server.name,
-            base=standing_on(server, world.pins.read()) if is_tagged(server) else str(server.base),
-            resources=[resource.to_json() for resource in server.resources],
-            contents={**server.contents, **guests.contents},
-            labels={"server": server.name},
-            kinds=guests.references,
-            inputs=pinned.own,
-            base_inputs=pinned.base,
-            mirror=server.mirror,
-        ),
-        declared=declared_digest(server.resources, str(server.base), settings, kinds={**guests.arguments, **pinned.identity}),
-        resources=resources,
-        kinds=guests.digests,
-        pinned=pinned,
-    )
+from vitrify.ports import Ground, Operation, Release, Slots
 
 
 def declared(release: Release | None) -> object:
@@ -101,6 +55,9 @@ class Standing:
 
 
 def _altered(found: Sequence[JSONObject]) -> str:
+    details = found[0].get("details")
+    if found[0]["change"] == ENTERED and isinstance(details, list):
+        return str(details[0])
     return f"altered, {found[0]['change']} {found[0]['path']}{f' and {len(found) - 1} more' if found[1:] else ''}"
 
 

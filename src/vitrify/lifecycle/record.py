@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from vitrify.core.digest import JSONObject
 from vitrify.ledger.entry import Entry
 from vitrify.lifecycle.world import Ledger
+
+if TYPE_CHECKING:
+    from vitrify.core.plan import Plan
 
 _STRIDE = 256
 
@@ -44,3 +49,13 @@ def _upto(ledger: Ledger, start: int, end: int) -> list[Entry]:
 
 def _about(entry: Entry, server: str, host: str | None) -> bool:
     return entry.body.get("server") == server and (host is None or entry.body.get("host") == host)
+
+
+def plan(planned: Plan, ledger: Ledger) -> None:
+    """Enter a plan, unless the newest entry is this very plan."""
+    newest = next(iter(ledger.entries(ledger.size - 1)), None) if ledger.size else None
+    if newest is None or newest.kind != "plan" or newest.body.get("plan") != planned.digest:
+        body: JSONObject = {"plan": planned.digest, "declaration": planned.declaration, "empty": planned.empty}
+        everything = planned.selection == type(planned.selection)()
+        picked: JSONObject = {} if everything else {"selection": planned.selection.to_json()}
+        ledger.append("plan", {**body, **picked})

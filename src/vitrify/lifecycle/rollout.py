@@ -20,11 +20,12 @@ from dataclasses import dataclass
 
 from vitrify.core.diagnostic import Busy, PreviousStillServing, TargetUnreachable, VitrifyError
 from vitrify.core.event import Stage
+from vitrify.core.instance import Instance, InstanceSpec
 from vitrify.core.report import Released
 from vitrify.lifecycle.fitness import Unfit, gate, probation
 from vitrify.lifecycle.operation import NO_WAY_BACK, SPOKEN, Rollout, moved
-from vitrify.lifecycle.settings import from_json
-from vitrify.ports import Backends, Instance, InstanceSpec
+from vitrify.lifecycle.settings import from_json, secret_names
+from vitrify.ports import Backends
 
 
 async def carry_out(rollout: Rollout) -> Released:
@@ -109,6 +110,11 @@ async def _launch_one(rollout: Rollout, index: int) -> Instance:
             user=settings.user,
             writable=settings.writable,
             port=settings.port,
+            runtime=settings.runtime,
+            secrets=tuple(name for name, value in settings.env.items() if secret_names({name: value})),
+            volumes=settings.volumes,
+            capabilities=settings.capabilities,
+            limits=settings.limits,
         )
     )
 

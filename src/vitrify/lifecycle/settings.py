@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from vitrify.core.declaration import Health, Rollout, Route, Router, Server
+from vitrify.core.declaration import Health, Limits, Rollout, Route, Router, Server
 from vitrify.core.diagnostic import UsageInvalid
 from vitrify.core.digest import JSON, JSONObject, digest_of, keyed_digest
 from vitrify.core.resource import Resource
 
+BUBBLEWRAP = "bubblewrap"
+"""The runtime of a release that names none."""
 SecretValue = Callable[[str], str]
 
 
@@ -31,6 +33,10 @@ class RunSettings:
     health: Health | None
     route: Route | None
     rollout: Rollout
+    runtime: str = BUBBLEWRAP
+    volumes: Mapping[str, str] = field(default_factory=dict)
+    capabilities: tuple[str, ...] = ()
+    limits: Limits = field(default_factory=Limits)
 
     def environment(self, secret: SecretValue) -> dict[str, str]:
         """The process environment, with secrets filled in."""
@@ -72,6 +78,10 @@ def settings_of(server: Server, process: JSONObject, *, key: bytes) -> RunSettin
         health=server.health,
         route=server.route,
         rollout=server.rollout,
+        runtime=server.runtime,
+        volumes=server.volumes,
+        capabilities=server.capabilities,
+        limits=server.limits,
     )
 
 
@@ -89,7 +99,19 @@ def to_json(settings: RunSettings) -> JSONObject:
         "health": settings.health.to_json() if settings.health else None,
         "route": _route_to_json(settings.route) if settings.route else None,
         "rollout": _rollout_to_json(settings.rollout),
+        **_confinement(settings),
     }
+
+
+def _confinement(settings: RunSettings) -> JSONObject:
+    """Only what is said: a release that was put forward before these words were there is the same release."""
+    found: JSONObject = {
+        "runtime": settings.runtime if settings.runtime != BUBBLEWRAP else "",
+        "volumes": dict(settings.volumes),
+        "capabilities": list(settings.capabilities),
+        "limits": settings.limits.to_json(),
+    }
+    return {name: value for name, value in found.items() if value}
 
 
 def from_json(data: JSONObject) -> RunSettings:
@@ -108,6 +130,10 @@ def from_json(data: JSONObject) -> RunSettings:
         health=_health_from_json(health) if isinstance(health, dict) else None,
         route=_route_from_json(route) if isinstance(route, dict) else None,
         rollout=_rollout_from_json(_mapping(data.get("rollout"))),
+        runtime=str(data.get("runtime") or BUBBLEWRAP),
+        volumes={path: str(name) for path, name in _mapping(data.get("volumes")).items()},
+        capabilities=tuple(str(name) for name in _list(data.get("capabilities"))),
+        limits=Limits.from_json(_mapping(data.get("limits"))),
     )
 
 

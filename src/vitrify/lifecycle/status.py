@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from vitrify.core.declaration import Host, Lifecycle, Server
 from vitrify.core.diagnostic import UsageInvalid, VitrifyError
 from vitrify.core.digest import JSON
+from vitrify.core.instance import Instance
 from vitrify.core.report import InstanceStatus, ReleaseStatus, ServerStatus
 from vitrify.lifecycle import left_over, upkeep
 from vitrify.lifecycle.lodging import HERE, lodging, lodgings
@@ -15,7 +16,6 @@ from vitrify.lifecycle.mutable import scope
 from vitrify.lifecycle.operation import SPOKEN
 from vitrify.lifecycle.settings import RunSettings, from_json
 from vitrify.lifecycle.world import Site, World
-from vitrify.ports import Instance
 
 
 async def status(servers: Sequence[Server], world: World) -> tuple[ServerStatus, ...]:
@@ -122,6 +122,7 @@ async def _instance(
         age_seconds=max(0.0, now - instance.started_at),
         restarts=instance.restarts,
         health=health,
+        entered=instance.entered,
     )
 
 

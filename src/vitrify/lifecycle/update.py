@@ -7,11 +7,11 @@ from dataclasses import replace
 
 from vitrify.core.declaration import Host, Lifecycle, Server
 from vitrify.core.event import Stage
+from vitrify.core.image_report import Moved, Updated
 from vitrify.core.locked import Inputs, Lock
-from vitrify.core.report import Moved, Updated
 from vitrify.lifecycle import pins
+from vitrify.lifecycle.baking import Wanted, wanted_of
 from vitrify.lifecycle.pins import Pinned
-from vitrify.lifecycle.proposal import Wanted, wanted_of
 from vitrify.lifecycle.world import Site, World
 from vitrify.ports import Chosen
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from vitrify.ports import Instance
+from vitrify.core.instance import Instance
 
 _CRASHES = 2
 """So many restarts are no accident any more, where the last one was a moment ago."""

@@ -6,7 +6,8 @@ import os
 import pwd
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Dict, List, Optional, Sequence, Tuple
+from types import MappingProxyType
+from typing import Dict, List, Mapping, Optional, Sequence, Tuple
 
 from vitrify.core.diagnostic import Denied, TargetFailed
 from vitrify.core.digest import JSONObject
@@ -16,6 +17,9 @@ from vitrify.onhost.sandbox import Step
 
 ANYBODY = {"/tmp": 0o1777, "/var/tmp": 0o1777}  # noqa: S108  paths inside an instance
 """Modes of writable folders that everybody expects; others have the image's, or 0755 where it holds none."""
+
+
+NONE: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -37,9 +41,14 @@ class Place:
         return f"{self.final}/{name}"
 
 
-def assemble(plan: Sequence[Mount], writable: Sequence[str], place: Place) -> Tuple[Step, ...]:
-    """The steps that put the instance's root together, with every folder that they need made."""
-    targets = _targets(RootView(tuple(plan)), writable)
+def assemble(plan: Sequence[Mount], writable: Sequence[str], place: Place, *, volumes: Mapping[str, str] = NONE) -> Tuple[Step, ...]:
+    """The steps that put the instance's root together, with every folder that they need made.
+
+    `volumes` are folders that outlive the instance, by the path where it sees them; they hide what the image has there.
+    """
+    view = RootView(tuple(plan))
+    kept = {view.resolve(path): folder for path, folder in volumes.items()}
+    targets = [replace(target, kept=kept.get(target.path, "")) for target in _targets(view, [*writable, *volumes])]
     points = _Points(place)
     steps = [_step(index, mount, place, points.below(mount, targets)) for index, mount in enumerate(plan) if mount.kind != "symlink"]
     for mount in plan:
@@ -53,6 +62,8 @@ class _Target:
 
     path: str
     lowers: Tuple[str, ...]
+    kept: str = ""
+    """The folder that is seen there instead, where it is one that outlives the instance."""
 
 
 def _targets(view: RootView, writable: Sequence[str]) -> List[_Target]:
@@ -115,6 +126,8 @@ def _overlay(mount: Mount, name: str, place: Place, *, writable: bool, mode: int
 
 
 def _writable(index: int, target: _Target, place: Place) -> Step:
+    if target.kept:
+        return Step(target.path, "bind", source=target.kept, writable=True)
     if target.path.startswith("/dev/"):
         return Step(target.path, "tmpfs", writable=True)
     if target.lowers:

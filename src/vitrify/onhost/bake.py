@@ -22,13 +22,15 @@ from vitrify.onhost.scope import Here
 from vitrify.onhost.supplied import chosen, lay_out
 
 RUNNING = ("/",)
-"""The layers beneath an image on the base `host`: what is not in the image itself is only seen."""
+"""The lowest layer of an image on the base `host`: what is not in the image itself is only seen."""
 
 
 def bake(context: Context, arguments: JSONObject) -> JSONObject:
     """Apply all resources in order, neighbours that go together in one act; the first failure skips the rest.
 
-    Returns what each became, and the table of attributes. DeclarationInvalid where what is declared can never be baked this way.
+    Returns what each became, the attributes of what this layer holds, and with `keep` the table that a bake of the layer above
+    begins with. `declared` names the accounts that layers beneath gave a password. DeclarationInvalid where what is declared can
+    never be baked this way.
     """
     here = Here.at(context, arguments)
     lay_out(here.system, arguments)
@@ -40,12 +42,20 @@ def bake(context: Context, arguments: JSONObject) -> JSONObject:
         failed = failed or any(outcome == "failed" for outcome, _ in ended)
         for resource, (outcome, error) in zip(group, ended):  # noqa: B905  Python 3.9; one for each
             results.append({"address": str(resource.address), "outcome": outcome, "error": error})
-    if here.scope.lower == RUNNING:
-        _shut(here, but=frozenset(one.address.name for one in wishes if one.address.kind == "user" and "password" in one.fields))
+    if _over_running(here):
+        declared = arguments.get("declared")
+        earlier = (str(name) for name in declared) if isinstance(declared, list) else ()
+        own = (one.address.name for one in wishes if one.address.kind == "user" and "password" in one.fields)
+        _shut(here, but=frozenset((*earlier, *own)))
     if not failed:
         written = here.system.attributes()
         even(here.system, declared=lambda path: path in written)
-    return {"results": results, "attributes": here.system.attributes(), "chosen": {} if failed else chosen(here.system)}
+    answer: JSONObject = {"results": results, "attributes": here.system.attributes(), "chosen": {} if failed else chosen(here.system)}
+    return {**answer, "table": here.system.table()} if arguments.get("keep") is True else answer
+
+
+def _over_running(here: Here) -> bool:
+    return here.scope.lower[-1:] == RUNNING
 
 
 def _groups(here: Here, wishes: Sequence[Resource]) -> List[List[Resource]]:
@@ -124,7 +134,7 @@ def _refuse_secret(resource: Resource) -> None:
 
 def _owned(here: Here, kind: Kind, group: Sequence[Resource]) -> Iterator[str]:
     """The paths that an image over the running system must hold itself."""
-    if here.scope.lower == RUNNING:
+    if _over_running(here):
         for resource in group:
             yield from () if resource.absent else kind.owned_paths(resource)
 
@@ -143,7 +153,7 @@ def _hold(system: Rooted, path: str) -> None:
         return
     with system.beneath.at(path) as spot:
         entry = spot.entry()
-    if entry is None or entry.layer == 0:
+    if entry is None or entry.layer < len(system.beneath.layers) - 1:
         return
     if seen.type == "link":
         system.make_link(path, to=seen.link)

@@ -11,7 +11,7 @@ import os
 import stat
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import Dict, Iterator, List, Optional, Sequence, Tuple, Union
 
 from vitrify.core.diagnostic import TargetFailed
 
@@ -130,7 +130,7 @@ def descend(folders: Sequence[Optional[int]], name: str) -> Tuple[Optional[int],
     try:
         for folder in folders:
             inner = None if folder is None or hidden else _enter(folder, name, above=opened)
-            hidden = hidden or inner == _HIDES or (len(folders) > 1 and inner is not None and inner != _HIDES and _is_opaque(inner))
+            hidden = hidden or inner == _HIDES or (len(folders) > 1 and inner is not None and inner != _HIDES and is_opaque(inner))
             opened.append(None if inner == _HIDES else inner)
     except BaseException:
         close(opened)
@@ -155,7 +155,8 @@ def _enter(folder: int, name: str, *, above: Sequence[Optional[int]]) -> Optiona
     raise NotADirectoryError(errno.ENOTDIR, "not a folder", name)
 
 
-def _is_opaque(folder: int) -> bool:
+def is_opaque(folder: Union[int, str]) -> bool:
+    """Whether a folder hides all that layers beneath have in it."""
     for name in _OPAQUE:
         try:
             if os.getxattr(folder, name) == b"y":

@@ -27,6 +27,8 @@ MODULES: Dict[str, Tuple[str, ...]] = {
         "instance.discard",
         "instance.logs",
         "instance.altered",
+        "instance.mark",
+        "instance.entrance",
         "instance.healthy",
     ),
     "leasing": ("lease.acquire", "lease.renew", "lease.release", "lease.show"),

@@ -13,23 +13,35 @@ import signal
 from dataclasses import dataclass
 from typing import List, Mapping, Optional, Tuple
 
-from vitrify.onhost.identity import children, name
+from vitrify.onhost.identity import Identity, alive, children, identify, name
 
 STATUS_FD = 3
 """Where a sandbox tells the process id of its first process (`bwrap --info-fd`)."""
 
-_SANDBOX = "bwrap"
+_SANDBOX = frozenset({"bwrap", "podman-init", "catatonit"})
+"""First processes of a sandbox, by name: what they start bears it, too, until it becomes another program."""
 _PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True)
 class Keep:
-    """What a shim keeps alive. `user` matters only where the shim is root; `sandbox` says that argv starts bubblewrap."""
+    """What a shim keeps alive. `user` matters only where the shim is root; `sandbox` says that argv starts bubblewrap.
+
+    `pid_file` is where argv, which then starts a container and waits for its end, has the id of its first process written.
+    """
 
     argv: Tuple[str, ...]
     cwd: str = "/"
     user: str = ""
     sandbox: bool = False
+    pid_file: str = ""
+    groups: Tuple[str, ...] = ()
+    """Files that a process writes to in order to be held to limits."""
+
+    @property
+    def within(self) -> bool:
+        """Whether what counts is not the child itself but runs inside something that the child puts up."""
+        return self.sandbox or bool(self.pid_file)
 
 
 @dataclass(frozen=True)
@@ -87,6 +99,8 @@ def _become(keep: Keep, environment: Mapping[str, str], pipes: Tuple[int, int, O
             if source is not None:
                 os.dup2(source, target)
         os.chdir(keep.cwd)
+        for group in keep.groups:
+            _enter(group)
         _drop_to(keep.user)
         # Behind the change of user, which clears it; and the shim may have died before it was set.
         die_with_parent()
@@ -101,6 +115,12 @@ def _become(keep: Keep, environment: Mapping[str, str], pipes: Tuple[int, int, O
         os.write(failed, str(errno.EINVAL).encode())
     finally:
         os._exit(127)
+
+
+def _enter(group: str) -> None:
+    descriptor = os.open(group, os.O_WRONLY | os.O_CLOEXEC)
+    os.write(descriptor, b"0")
+    os.close(descriptor)
 
 
 def _above(descriptor: int) -> int:
@@ -122,23 +142,36 @@ def die_with_parent() -> None:
         raise OSError(ctypes.get_errno(), "prctl")
 
 
-def first_process(status: int) -> Optional[int]:
-    """The first process of a sandbox, once its status descriptor tells; None until then."""
+def first_process(keep: Keep, status: Optional[int]) -> Optional[Identity]:
+    """The first process of what the child puts up, once it is told; None until then."""
     try:
-        told = os.read(status, 1 << 16)
-        pid = json.loads(told).get("child-pid") if told else None
-    except (BlockingIOError, ValueError):
+        pid = _written(keep.pid_file) if keep.pid_file else _told(status)
+    except (OSError, ValueError):
         return None
+    return identify(pid) if pid is not None else None
+
+
+def _told(status: Optional[int]) -> Optional[int]:
+    told = os.read(status, 1 << 16) if status is not None else b""
+    pid = json.loads(told).get("child-pid") if told else None
     return pid if isinstance(pid, int) else None
 
 
-def application(first: int) -> Optional[int]:
+def _written(pid_file: str) -> Optional[int]:
+    descriptor = os.open(pid_file, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        return int(os.read(descriptor, 64) or b"0") or None
+    finally:
+        os.close(descriptor)
+
+
+def application(first: Identity) -> Optional[int]:
     """The application below a sandbox's first process, once its program was really started; None until then."""
-    found = children(first)
-    return found[0] if found and name(found[0]) not in ("", _SANDBOX) else None
+    found = children(first.pid) if alive(first) else []
+    return found[0] if found and name(found[0]) not in {"", *_SANDBOX} else None
 
 
-def ask_to_end(child: int, first: Optional[int]) -> None:
+def ask_to_end(child: int, first: Optional[Identity]) -> None:
     """SIGTERM to the application: the child itself, or what runs right below the first process of a sandbox."""
     # A sandbox that gets the signal itself dies at once and takes the application with it, without any grace.
     for pid in _asked(child, first):
@@ -146,18 +179,14 @@ def ask_to_end(child: int, first: Optional[int]) -> None:
             os.kill(pid, signal.SIGTERM)
 
 
-def _asked(child: int, first: Optional[int]) -> List[int]:
-    return (children(first) if _still(child, first) and first else []) or [child]
-
-
-def _still(child: int, first: Optional[int]) -> bool:
+def _asked(child: int, first: Optional[Identity]) -> List[int]:
     # The child is ours to reap, so its number is its own; the first process's may have been given away.
-    return first is not None and first in children(child)
+    return (children(first.pid) if first and alive(first) else []) or [child]
 
 
-def make_end(child: int, first: Optional[int]) -> None:
+def make_end(child: int, first: Optional[Identity]) -> None:
     """SIGKILL to all of it: with the first process of a sandbox the kernel ends every other one."""
-    for pid in (first if _still(child, first) else None, child):
+    for pid in (first.pid if first and alive(first) else None, child):
         if pid is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)

@@ -8,12 +8,12 @@ import stat
 import tempfile
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Iterator, List, Tuple
+from typing import Iterator, List, Sequence, Tuple
 
 from vitrify.core.diagnostic import TargetFailed
 from vitrify.core.system import Command, Completed
 from vitrify.onhost.accounts import Accounts
-from vitrify.onhost.beneath import Beneath
+from vitrify.onhost.beneath import Beneath, is_opaque
 from vitrify.onhost.programs import PATH, finish, no_program
 
 MADE = ("dev", "proc")
@@ -90,7 +90,7 @@ class Contained:
                 stack.enter_context(_mount_points(upper))
                 fresh = [] if os.path.isdir(os.path.join(upper, "tmp")) else _FRESH
                 yield ["--bind", upper, "/", *_SPECIAL, *fresh]
-            elif lower == ("/",):
+            elif lower[-1] == "/":
                 yield [*self._per_folder(stack), *_SPECIAL, *_FRESH, "--dir", "/run"]
             else:
                 stack.enter_context(_mount_points(upper))
@@ -112,15 +112,32 @@ class Contained:
         return found
 
     def _folder(self, stack: ExitStack, upper: str, name: str) -> List[str]:
-        if not os.path.isdir(f"/{name}") or os.path.islink(f"/{name}"):
+        below = _below(name, self.beneath.layers[1:])
+        if not below:
             return ["--bind", upper, f"/{name}"]
         if not os.path.isdir(upper):
-            if os.geteuid() != 0 and _holds_mounts(f"/{name}"):
+            if below == [f"/{name}"] and os.geteuid() != 0 and _holds_mounts(f"/{name}"):
                 # Only root may lay something over a folder that other filesystems are mounted in; it can be read as it is.
                 return ["--ro-bind", f"/{name}", f"/{name}"]
-            os.mkdir(upper, stat.S_IMODE(os.stat(f"/{name}").st_mode) | 0o700)
+            os.mkdir(upper, stat.S_IMODE(os.stat(below[0]).st_mode) | 0o700)
             stack.callback(_remove_empty, upper)
-        return ["--overlay-src", f"/{name}", "--overlay", upper, stack.enter_context(_work_folder(self.beneath.layers[0])), f"/{name}"]
+        sources = [word for folder in reversed(below) for word in ("--overlay-src", folder)]
+        return [*sources, "--overlay", upper, stack.enter_context(_work_folder(self.beneath.layers[0])), f"/{name}"]
+
+
+def _below(name: str, layers: Sequence[str]) -> List[str]:
+    """The folders of this name in the layers beneath, the upper first, down to one that hides the rest."""
+    found: List[str] = []
+    for layer in layers:
+        folder = os.path.join(layer, name)
+        if not os.path.lexists(folder):
+            continue
+        if not os.path.isdir(folder) or os.path.islink(folder):
+            break
+        found.append(folder)
+        if is_opaque(folder):
+            break
+    return found
 
 
 _SPECIAL = ["--dev", "/dev", "--proc", "/proc"]

@@ -1,5 +1,7 @@
 """Instances of images on this host: launched under a shim each, found again by id and labels. The payload's `instance.*` calls.
 
+Which runtime an instance has stands in its folder, so that whoever calls need not know.
+
 Folders and files are specified in `docs/formats/instances.md`. Nothing is kept in memory: whoever calls next, from
 wherever, finds what is there.
 """
@@ -7,17 +9,32 @@ wherever, finds what is there.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Callable, Dict, Mapping
+from typing import Callable, Dict, List, Mapping, Optional
 
 from vitrify.core.diagnostic import Denied, TargetFailed
 from vitrify.core.digest import JSON, JSONObject
 from vitrify.core.event import Event, Stage
-from vitrify.onhost import keeping
+from vitrify.onhost import confining, entering, keeping, reviving
+from vitrify.onhost import podman as engine
 from vitrify.onhost.altered import altered, layer
 from vitrify.onhost.context import Context
 from vitrify.onhost.health import look
-from vitrify.onhost.launching import Wish, check_reach, checked, folders, instances, labels_of, make
+from vitrify.onhost.launching import (
+    BUBBLEWRAP,
+    PODMAN,
+    Filled,
+    Wish,
+    check_reach,
+    checked,
+    folders,
+    instances,
+    labels_of,
+    limits_of,
+    make,
+    sandboxed,
+)
 from vitrify.onhost.logfile import tail
+from vitrify.onhost.podman import Podman
 from vitrify.onhost.record import read_record, sync_folder
 from vitrify.onhost.removal import remove_tree
 
@@ -29,8 +46,7 @@ def launch(context: Context, arguments: JSONObject) -> JSONObject:
         raise TargetFailed("an instance is launched from a spec")
     wish = Wish.read(spec)
     Path(instances(home)).mkdir(mode=0o711, parents=True, exist_ok=True)
-    for path in (home, str(arguments["bwrap"])):
-        check_reach(path, wish.user)
+    fill = _filled(home, wish, arguments)
     context.emit(Event("instance.launch", Stage.STARTED, wish.id))
     folder = f"{instances(home)}/{wish.id}"
     with keeping.lock(f"{instances(home)}/.lock"):
@@ -40,31 +56,76 @@ def launch(context: Context, arguments: JSONObject) -> JSONObject:
                 f"there is an instance {wish.id} with another spec", hint="an instance is never edited: give the new one its own id"
             )
         if known is None:
-            make(home, wish, arguments, at=context.clock())
+            make(home, wish, fill, at=context.clock())
     context.reached("instance-start.intent")
     with keeping.lock(f"{folder}/launch.lock"):
-        keeping.keep(folder)
+        reviving.start(home, folder)
+    if arguments.get("lasting") is True:
+        reviving.arrange(home)
     context.reached("instance-start.act")
     context.emit(Event("instance.launch", Stage.DONE, wish.id))
     return _shown(folder)
 
 
+def _filled(home: str, wish: Wish, arguments: JSONObject) -> Filled:
+    if wish.runtime == BUBBLEWRAP:
+        _only_podman(wish)
+        for path in (home, str(arguments["bwrap"])):
+            check_reach(path, wish.user)
+        return sandboxed(home, wish, arguments)
+    if wish.runtime != PODMAN:
+        raise TargetFailed(f"there is no runtime {wish.runtime!r} here", hint=f"{BUBBLEWRAP}, or {PODMAN}")
+    from vitrify.onhost import containers
+
+    return containers.contained(home, wish, arguments, engine.settle(home, str(arguments.get("storage") or "")))
+
+
+def _only_podman(wish: Wish) -> None:
+    if wish.capabilities:
+        raise TargetFailed("bubblewrap keeps no capabilities", hint=f"use `runtime: {PODMAN}`, or take them out")
+
+
+def _podman(home: str, folder: str) -> Optional[Podman]:
+    """The podman that runs this instance, or whose orphan it is; None where it is bubblewrap's."""
+    spec = read_record(f"{folder}/spec.json")
+    return engine.known(home) if spec is None or spec.get("runtime") == PODMAN else None
+
+
 def listed(_: Context, arguments: JSONObject) -> JSONObject:
     """All instances that carry these labels, oldest first."""
     wanted = labels_of(arguments.get("labels")).items()
-    found = [_shown(folder) for folder in folders(str(arguments["home"]))]
+    home = str(arguments["home"])
+    found = [*(_shown(folder) for folder in folders(home)), *_orphans(home)]
     shown = [instance for instance in found if wanted <= labels_of(instance["labels"]).items()]
     shown.sort(key=lambda instance: (instance["created_at"], instance["id"]))
     return {"instances": list(shown)}
 
 
+def _orphans(home: str) -> List[Dict[str, JSON]]:
+    podman = engine.known(home)
+    if podman is None:
+        return []
+    from vitrify.onhost import containers
+
+    return containers.orphans(home, podman)
+
+
 def stop(context: Context, arguments: JSONObject) -> JSONObject:
     """End it, gently for `grace` seconds; its files stay. Harmless where it has ended."""
-    folder, grace = _known(arguments), arguments.get("grace")
+    given, identifier = arguments.get("grace"), str(arguments["id"])
+    grace = float(given) if isinstance(given, (int, float)) else 10.0
+    orphan = next((one for one in _orphans(str(arguments["home"])) if one["id"] == identifier), None)
+    folder = f"{instances(str(arguments['home']))}/{identifier}" if orphan else _known(arguments)
     context.reached("instance-stop.intent")
-    keeping.stop(folder, grace=float(grace) if isinstance(grace, (int, float)) else 10.0)
+    if orphan is None:
+        keeping.stop(folder, grace=grace)
+    podman = _podman(str(arguments["home"]), folder)
+    if podman is not None:
+        from vitrify.onhost import containers
+
+        containers.end(identifier, podman, grace=grace)
     context.reached("instance-stop.act")
-    return _shown(folder)
+    return orphan or _shown(folder)
 
 
 def stop_later(_: Context, arguments: JSONObject) -> JSONObject:
@@ -79,16 +140,28 @@ def discard(context: Context, arguments: JSONObject) -> JSONObject:
     home, identifier = str(arguments["home"]), checked(str(arguments["id"]))
     place = Path(instances(home))
     folder, gone = place / identifier, place / ".gone"
+    podman = _podman(home, str(folder))
     if not folder.is_dir():
+        if podman is not None:
+            from vitrify.onhost import containers
+
+            containers.remove_orphan(home, identifier, podman)
         return {"id": identifier}
     context.reached("instance-discard.intent")
     with keeping.lock(f"{place}/.lock"):
         if keeping.state(str(folder)).kept:
             raise Denied(f"the instance {identifier} still runs", hint="stop it first")
+        if podman is not None:
+            from vitrify.onhost import containers
+
+            containers.remove(str(folder), podman)
+        confining.release(identifier, limits_of(str(folder)))
         remove_tree(str(gone))
         folder.rename(gone)
         sync_folder(str(place))
         remove_tree(str(gone))
+    if next(folders(home), None) is None:
+        reviving.dismiss(home)
     context.reached("instance-discard.act")
     return {"id": identifier}
 
@@ -101,9 +174,31 @@ def logs(_: Context, arguments: JSONObject) -> JSONObject:
 
 def alterations(_: Context, arguments: JSONObject) -> JSONObject:
     """Every difference between its sealed root and its image."""
-    spec = read_record(f"{_known(arguments)}/spec.json") or {}
-    kept = spec.get("layers")
-    return {"altered": list(altered([layer(one) for one in kept] if isinstance(kept, list) else []))}
+    folder = _known(arguments)
+    podman, entered = _podman(str(arguments["home"]), folder), entering.difference(folder)
+    if podman is not None:
+        from vitrify.onhost import containers
+
+        return {"altered": [*entered, *containers.alterations(folder, podman)]}
+    kept = (read_record(f"{folder}/spec.json") or {}).get("layers")
+    return {"altered": [*entered, *altered([layer(one) for one in kept] if isinstance(kept, list) else [])]}
+
+
+def mark(context: Context, arguments: JSONObject) -> JSONObject:
+    """Note durably that somebody enters it, before anybody does."""
+    folder, entry = _known(arguments), arguments.get("entry")
+    context.reached("instance-mark.intent")
+    entering.mark(folder, by=str(arguments["by"]), reason=str(arguments["reason"]), entry=entry if isinstance(entry, int) else 0)
+    context.reached("instance-mark.act")
+    return _shown(folder)
+
+
+def entrance(_: Context, arguments: JSONObject) -> JSONObject:
+    """The words that, run on this host, run `argv` inside."""
+    folder, argv = _known(arguments), arguments.get("argv")
+    words = [str(word) for word in argv] if isinstance(argv, list) else []
+    podman = _podman(str(arguments["home"]), folder)
+    return {"argv": list(entering.way_in(folder, words, terminal=arguments.get("terminal") is True, podman=podman))}
 
 
 def healthy(_: Context, arguments: JSONObject) -> JSONObject:
@@ -130,6 +225,7 @@ def _shown(folder: str) -> Dict[str, JSON]:
         "restarts": found.restarts,
         "exit_code": found.exit_code,
         "stop_at": found.stop_at,
+        "entered": entering.spoken(entering.marked(folder)),
     }
 
 
@@ -148,5 +244,7 @@ CALLS: Mapping[str, Callable[[Context, JSONObject], JSONObject]] = {
     "instance.discard": discard,
     "instance.logs": logs,
     "instance.altered": alterations,
+    "instance.mark": mark,
+    "instance.entrance": entrance,
     "instance.healthy": healthy,
 }

@@ -53,7 +53,7 @@ def state(folder: str) -> State:
     keeper = Identity.from_json(told.get("shim"))
     status = str(told.get("status", "lost"))
     if status != "stopped" and not alive(keeper):
-        status = "stopped" if control.stop or _due(control) else "lost"
+        status = "stopped" if control.stop or due(control) else "lost"
     code, restarts, started = told.get("exit_code"), told.get("restarts"), told.get("started_at")
     return State(
         status=status,
@@ -67,7 +67,8 @@ def state(folder: str) -> State:
     )
 
 
-def _due(control: shim.Control) -> bool:
+def due(control: shim.Control) -> bool:
+    """Whether the time to stop that somebody set has come."""
     return control.stop_at is not None and time.time() >= control.stop_at
 
 

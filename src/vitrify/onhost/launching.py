@@ -5,18 +5,23 @@ from __future__ import annotations
 import os
 import pwd
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Callable, Dict, Iterator, List, Optional
+from typing import Callable, Dict, Iterator, List, Mapping, Optional, Tuple
 
 from vitrify.core.diagnostic import TargetFailed
 from vitrify.core.digest import JSON, JSONObject, digest_of
 from vitrify.onhost import ports, sandbox
 from vitrify.onhost.assemble import Place, assemble, layers
+from vitrify.onhost.confining import groups
 from vitrify.onhost.mounts import entries
 from vitrify.onhost.record import read_record, sync_folder, write_record
 from vitrify.onhost.removal import remove_tree
 from vitrify.onhost.unpack import Unpacked, unpack
+from vitrify.onhost.volumes import give, volume
+
+BUBBLEWRAP, PODMAN = "bubblewrap", "podman"
+"""The runtimes that there are."""
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
 _DIGEST = re.compile(r"sha256:([0-9a-f]{64})")
@@ -37,11 +42,18 @@ class Wish:
     writable: List[str]
     port: Optional[int]
     given: str
+    runtime: str = BUBBLEWRAP
+    secrets: Tuple[str, ...] = ()
+    """Variables of the environment whose values are secret."""
+    volumes: Mapping[str, str] = field(default_factory=dict)
+    """Path inside -> the name of what outlives the instance."""
+    capabilities: Tuple[str, ...] = ()
+    limits: JSONObject = field(default_factory=dict)
 
     @classmethod
     def read(cls, spec: JSONObject) -> Wish:
         """Read the caller's JSON."""
-        port = spec.get("port")
+        port, limits = spec.get("port"), spec.get("limits")
         return cls(
             id=checked(str(spec["id"])),
             image=str(spec["image"]),
@@ -53,41 +65,66 @@ class Wish:
             writable=_texts(spec.get("writable")),
             port=port if isinstance(port, int) else None,
             given=digest_of(spec),
+            runtime=str(spec.get("runtime") or BUBBLEWRAP),
+            secrets=tuple(_texts(spec.get("secrets"))),
+            volumes=labels_of(spec.get("volumes")),
+            capabilities=tuple(_texts(spec.get("capabilities"))),
+            limits=limits if isinstance(limits, dict) else {},
         )
 
 
-def make(home: str, wish: Wish, arguments: JSONObject, *, at: float) -> None:
+Filled = Callable[[str], JSONObject]
+"""Fills a folder that is being made, and says what its `spec.json` holds beside what every instance's does."""
+
+
+def make(home: str, wish: Wish, fill: Filled, *, at: float) -> None:
     """Make the whole folder aside, then give it its name: an instance's folder is complete or not there."""
     final, making = f"{instances(home)}/{wish.id}", f"{instances(home)}/.making"
     remove_tree(making)
     remove_tree(final)
     Path(making).mkdir(mode=0o711)
-    image = _image(home, str(arguments["layout"]), wish.image)
-    place = Place(making, final, wish.user)
-    steps = assemble(image.mounts(entries()), wish.writable, place)
-    port = ports.free(_taken(home), seed=wish.id) if wish.port is not None else None
-    fill = _filler(wish.id, port)
-    run = sandbox.Sandbox(
-        str(arguments["bwrap"]), steps, tuple(fill(part) for part in wish.argv), workdir=wish.workdir, hostname=wish.id[:63]
-    )
-    environment = {name: fill(value) for name, value in wish.environment.items()}
-    write_record(f"{making}/environment", {**_surroundings(wish, port), **environment})
-    write_record(
-        f"{making}/spec.json",
-        {
-            "format": 1,
-            "id": wish.id,
-            "image": wish.image,
-            "labels": dict(wish.labels),
-            "port": port,
-            "created_at": at,
-            "given": wish.given,
-            "layers": list(layers(steps)),
-            "keep": {"argv": list(sandbox.instance_argv(run)), "cwd": "/", "user": wish.user, "sandbox": True},
-        },
-    )
+    spec: Dict[str, JSON] = {
+        "format": 1,
+        "id": wish.id,
+        "image": wish.image,
+        "runtime": wish.runtime,
+        "labels": dict(wish.labels),
+        "created_at": at,
+        "given": wish.given,
+    }
+    write_record(f"{making}/spec.json", {**spec, **fill(making)})
     Path(making).rename(final)
     sync_folder(instances(home))
+
+
+def sandboxed(home: str, wish: Wish, arguments: JSONObject) -> Filled:
+    """An instance under bubblewrap: its image unpacked, its layers laid out."""
+
+    def fill(making: str) -> JSONObject:
+        image = _image(home, str(arguments["layout"]), wish.image)
+        place = Place(making, f"{instances(home)}/{wish.id}", wish.user)
+        volumes = {path: volume(home, name) for path, name in wish.volumes.items()}
+        if wish.user and os.geteuid() == 0:
+            for folder in volumes.values():
+                give(folder, (_account(wish.user).pw_uid, _account(wish.user).pw_gid))
+        steps = assemble(image.mounts(entries()), wish.writable, place, volumes=volumes)
+        port = free_port(home, wish)
+        filled = filler(wish.id, port)
+        run = sandbox.Sandbox(
+            str(arguments["bwrap"]), steps, tuple(filled(part) for part in wish.argv), workdir=wish.workdir, hostname=wish.id[:63]
+        )
+        environment = {name: filled(value) for name, value in wish.environment.items()}
+        write_record(f"{making}/environment", {**_surroundings(wish, port), **environment})
+        keep: JSONObject = {"argv": list(sandbox.instance_argv(run)), "cwd": "/", "user": wish.user, "sandbox": True}
+        keep["groups"] = list(groups(wish.id, wish.limits))
+        return {"port": port, "layers": list(layers(steps)), "limits": wish.limits, "keep": keep}
+
+    return fill
+
+
+def free_port(home: str, wish: Wish) -> Optional[int]:
+    """A port of its own, where it asks for one."""
+    return ports.free(_taken(home), seed=wish.id) if wish.port is not None else None
 
 
 def _image(home: str, layout: str, digest: str) -> Unpacked:
@@ -106,11 +143,12 @@ def _surroundings(wish: Wish, port: Optional[int]) -> Dict[str, JSON]:
     home = _account(wish.user).pw_dir if wish.user else "/"
     found: Dict[str, JSON] = {"PATH": _PATH, "HOME": home, "VITRIFY_INSTANCE": wish.id}
     if port is not None:
-        found["PORT"] = str(port)
+        found.update(PORT=str(port), ADDRESS="127.0.0.1")
     return found
 
 
-def _filler(identifier: str, port: Optional[int]) -> Callable[[str], str]:
+def filler(identifier: str, port: Optional[int]) -> Callable[[str], str]:
+    """Fills in what only a launched instance knows."""
     known = {"${instance.id}": identifier, "${instance.port}": "" if port is None else str(port)}
 
     def fill(text: str) -> str:
@@ -175,3 +213,9 @@ def _texts(value: JSON) -> List[str]:
 def labels_of(value: JSON) -> Dict[str, str]:
     """A map of texts, read from JSON."""
     return {name: str(part) for name, part in value.items()} if isinstance(value, dict) else {}
+
+
+def limits_of(folder: str) -> JSONObject:
+    """What the instance of this folder is held to by groups of ours."""
+    limits = (read_record(f"{folder}/spec.json") or {}).get("limits")
+    return limits if isinstance(limits, dict) else {}

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from typing import Callable, List, Optional, Sequence, Tuple
+from typing import Callable, List, Mapping, Optional, Sequence, Tuple
 
-from vitrify.core.digest import JSONObject
+from vitrify.core.digest import JSON, JSONObject
 from vitrify.core.system import Target
 from vitrify.onhost.accounts import RootAccounts
 from vitrify.onhost.beneath import Beneath
@@ -20,9 +20,14 @@ def folder_system(root: str, *, sidecar: Optional[Sidecar], bwrap: str, blob: Ca
     return _system(Beneath([root]), Target.FOLDER, sidecar, bwrap, (blob, key))
 
 
-def image_system(root: str, lower: Sequence[str], *, bwrap: str, blob: Callable[[str], bytes], key: bytes) -> Rooted:
-    """The image that `root` is the upper layer of; modes and owners are kept in a table, whoever bakes."""
-    return _system(Beneath([root, *lower]), Target.IMAGE, Sidecar({}), bwrap, (blob, key))
+def image_system(  # noqa: PLR0913  one value for each thing that differs between bakes
+    root: str, lower: Sequence[str], *, bwrap: str, blob: Callable[[str], bytes], key: bytes, table: Optional[Mapping[str, JSON]] = None
+) -> Rooted:
+    """The image that `root` is the upper layer of; modes and owners are kept in a table, whoever bakes.
+
+    `table` is the one that was kept of the layers beneath.
+    """
+    return _system(Beneath([root, *lower]), Target.IMAGE, Sidecar(table or {}), bwrap, (blob, key))
 
 
 def _system(

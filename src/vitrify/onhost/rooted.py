@@ -232,16 +232,23 @@ class Rooted:
             self.sidecar.keep()
 
     def attributes(self) -> JSONObject:
-        """Path -> mode, uid and gid, of every entry whose row of the table still holds; empty where there is no table."""
+        """Path -> mode, uid and gid, of all in the upper layer whose row of the table still holds; empty where there is no table."""
         if self.sidecar is None:
             return {}
         found: JSONObject = {}
+        upper = self.beneath.layers[0]
         for path, row in self.sidecar.table().items():
+            if not os.path.lexists(upper + path):  # of the many rows of layers beneath: not worth a walk down to them
+                continue
             with suppress(FileNotFoundError, NotADirectoryError), self.beneath.at(path) as spot:
                 entry = spot.entry()
                 if entry is not None and entry.layer == 0 and self.sidecar.shown(path, entry.status):
                     found[path] = row
         return found
+
+    def table(self) -> JSONObject:
+        """Every row of the table as it is kept, for the bake of a layer above this one."""
+        return self.sidecar.rows() if self.sidecar else {}
 
     # -- modes and owners ----------------------------------------------------------------------------------------
 
@@ -285,7 +292,7 @@ class Rooted:
                 self.sidecar.put(spot.path, wanted, entry.status)
 
     def _copied_up(self, path: str, below: os.stat_result) -> None:
-        self._note(path, self._on_disk(below))
+        self._note(path, self.shown(path, below))
 
 
 def _kept_attributes(spot: Spot, entry: Entry) -> Dict[str, bytes]:

@@ -16,7 +16,7 @@ from vitrify.onhost.live import live_system
 from vitrify.onhost.memory import Memory
 from vitrify.onhost.root import folder_system, image_system
 from vitrify.onhost.rooted import Rooted
-from vitrify.onhost.sidecar import Sidecar
+from vitrify.onhost.sidecar import Sidecar, read_table
 from vitrify.onhost.strangers import Guests, references, refuse_ours
 
 ATTRIBUTES = "attributes.json"
@@ -34,6 +34,8 @@ class Scope:
     memory: str
     bwrap: str
     key: bytes
+    table: str = ""
+    """Of an image: the file that says which modes and owners the layers beneath have beside those on disk."""
 
     @classmethod
     def of(cls, arguments: JSONObject) -> Scope:
@@ -51,6 +53,7 @@ class Scope:
             memory=str(data.get("memory", "")),
             bwrap=str(data.get("bwrap", "")),
             key=bytes.fromhex(str(data.get("key", ""))),
+            table=str(data.get("table", "")),
         )
         if not os.path.isdir(scope.root):
             raise UsageInvalid(f"there is no folder {scope.root!r} to work on", hint="create it, or correct `hosts` or `base`")
@@ -122,7 +125,8 @@ def _system(scope: Scope, memory: Memory, context: Context) -> Rooted:
     if scope.target is Target.HOST:
         return live_system(blob=context.blob, key=scope.key)
     if scope.target is Target.IMAGE:
-        return image_system(scope.root, scope.lower, bwrap=scope.bwrap, blob=context.blob, key=scope.key)
+        table = read_table(scope.table) if scope.table else {}
+        return image_system(scope.root, scope.lower, table=table, bwrap=scope.bwrap, blob=context.blob, key=scope.key)
     sidecar = None if os.geteuid() == 0 else _sidecar(memory)
     return folder_system(scope.root, sidecar=sidecar, bwrap=scope.bwrap, blob=context.blob, key=scope.key)
 

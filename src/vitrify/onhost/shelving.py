@@ -56,8 +56,8 @@ def listed(layout: str) -> Dict[str, JSONObject]:
     return {}
 
 
-def write(path: Path, content: bytes) -> None:
-    """Write a whole file, durable, readable by all; equal content that is there already is left alone.
+def write(path: Path, content: bytes, *, durable: bool = True) -> None:
+    """Write a whole file, readable by all; equal content that is there already is left alone.
 
     The caller holds a lock, so the temporary file has one name: what a killed process left of it is overwritten.
     """
@@ -70,9 +70,11 @@ def write(path: Path, content: bytes) -> None:
         file.write(content)
         file.flush()
         os.fchmod(file.fileno(), 0o644)
-        os.fsync(file.fileno())
+        if durable:
+            os.fsync(file.fileno())
     temporary.replace(path)
-    sync_folder(str(path.parent))
+    if durable:
+        sync_folder(str(path.parent))
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Dict, Optional
 
 from vitrify.onhost import child as children
-from vitrify.onhost.identity import Identity, identify
+from vitrify.onhost.identity import Identity, alive, identify
 from vitrify.onhost.logfile import LogFile
 from vitrify.onhost.record import read_record, write_record
 
@@ -68,7 +68,7 @@ class Shim:
         self._keep, self._environment, self._myself = keep, environment, myself
         self._log = LogFile("log")
         self._child: Optional[children.Child] = None
-        self._first: Optional[int] = None
+        self._first: Optional[Identity] = None
         self._application: Optional[Identity] = None
         self._status, self._restarts, self._started_at = "starting", 0, 0.0
         self._exit_code: Optional[int] = None
@@ -127,7 +127,7 @@ class Shim:
             return
         self._poll.register(self._child.output, select.POLLIN)
         self._status = "starting"
-        if not self._keep.sandbox:
+        if not self._keep.within:
             self._running(self._child.pid)
 
     def _running(self, pid: int) -> None:
@@ -195,8 +195,8 @@ class Shim:
             self._stop()
 
     def _settle(self, child: children.Child) -> None:
-        if self._first is None and child.status is not None:
-            self._first = children.first_process(child.status)
+        if self._first is None:
+            self._first = children.first_process(self._keep, child.status)
         if self._first is not None:
             application = children.application(self._first)
             if application:
@@ -219,6 +219,9 @@ class Shim:
         if self._child:
             self._forget_output()
             self._child.close()
+        if self._keep.pid_file and not alive(self._first):  # the next container's has still to be written there
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self._keep.pid_file)  # noqa: PTH108  a shim imports as little as it can
         steady = self._status == "running" and time.time() - self._started_at >= STEADY
         pause = FIRST_PAUSE if steady else self._pause
         self._child, self._first, self._application, self._exit_code = None, None, None, code
@@ -295,7 +298,10 @@ def _what(data: JSON) -> children.Keep:
     if not isinstance(data, dict) or not isinstance(data["argv"], list):
         raise SystemExit("vitrify shim: spec.json does not say what to keep")
     argv = tuple(str(argument) for argument in data["argv"])
-    return children.Keep(argv, cwd=str(data.get("cwd", "/")), user=str(data.get("user", "")), sandbox=data.get("sandbox") is True)
+    cwd, user, pid_file = (str(data.get(name, default)) for name, default in (("cwd", "/"), ("user", ""), ("pid_file", "")))
+    listed = data.get("groups")
+    groups = tuple(str(group) for group in listed) if isinstance(listed, list) else ()
+    return children.Keep(argv, cwd=cwd, user=user, sandbox=data.get("sandbox") is True, pid_file=pid_file, groups=groups)
 
 
 def _environment(record: Optional[JSONObject]) -> Dict[str, str]:

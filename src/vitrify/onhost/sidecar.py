@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Callable, Mapping, Optional, Tuple
 
+from vitrify.core.diagnostic import TargetFailed
 from vitrify.core.digest import JSON, JSONObject
 
 
@@ -64,8 +67,12 @@ class Sidecar:
     def keep(self) -> None:
         """Make it durable, where there is somewhere to."""
         if self._changed and self._save:
-            self._save({path: _to_json(row) for path, row in sorted(self._rows.items())})
+            self._save(self.rows())
         self._changed = False
+
+    def rows(self) -> JSONObject:
+        """All rows as they are kept, for another table of the same tree to begin with."""
+        return {path: _to_json(row) for path, row in sorted(self._rows.items())}
 
     def table(self) -> JSONObject:
         """`{path: {mode, uid, gid}}`, modes in octal digits."""
@@ -73,6 +80,17 @@ class Sidecar:
             path: {"mode": f"{row.wanted.mode:04o}", "uid": row.wanted.uid, "gid": row.wanted.gid}
             for path, row in sorted(self._rows.items())
         }
+
+
+def read_table(path: str) -> JSONObject:
+    """The rows in a file, as `rows` gave them; TargetFailed where there is no such file, or something else in it."""
+    try:
+        found: JSON = json.loads(Path(path).read_bytes())
+    except (OSError, ValueError) as error:
+        raise TargetFailed(f"the table of attributes {path} cannot be read", why=str(error)) from error
+    if not isinstance(found, dict):
+        raise TargetFailed(f"{path} is no table of attributes")
+    return found
 
 
 def _disk(status: os.stat_result) -> Tuple[int, int, int]:

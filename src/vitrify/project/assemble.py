@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from vitrify.core.batch import Pace
-from vitrify.core.declaration import Content, Host, Lifecycle, Router, Server
+from vitrify.core.declaration import AllowedSecret, Content, Host, Lifecycle, Router, Server
 from vitrify.core.diagnostic import DeclarationInvalid
 from vitrify.core.digest import JSON
 from vitrify.core.order import order
@@ -59,14 +59,13 @@ def assemble(name: str, entry: Entry, project: Project) -> Server | None:
         return None
     route = settings.route(part.route, node, project.routers, problems)
     hosts = settings.hosts(part.hosts, node, project.folder, problems)
-    if image:
-        _needs_own_files(hosts, node, problems)
+    _fits(part, hosts, node, problems, image=image)
     sound = {host: wished for host, wished in by_host.items() if wished}
     if len(sound) < len(by_host) or (part.route and not route):
         return None
     first = next(iter(sound.values()))
     apart = {host: wished.resources for host, wished in sound.items() if wished.resources != first.resources}
-    return Server(
+    server = Server(
         name=name,
         lifecycle=Lifecycle(part.lifecycle),
         hosts=hosts,
@@ -74,9 +73,6 @@ def assemble(name: str, entry: Entry, project: Project) -> Server | None:
         where=entry.at,
         base=settings.base(part.base, project.folder),
         mirror=settings.mirror(part.mirror, project.folder),
-        runtime=part.runtime,
-        replicas=part.replicas,
-        writable=tuple(part.writable),
         health=settings.health(part.health),
         route=route,
         rollout=settings.rollout(part.rollout),
@@ -86,6 +82,27 @@ def assemble(name: str, entry: Entry, project: Project) -> Server | None:
         apart=apart,
         notices=tuple(dict.fromkeys(notice for wished in sound.values() for notice in wished.notices)),
     )
+    return _confined(server, part)
+
+
+def _confined(server: Server, part: ServerPart) -> Server:
+    return replace(
+        server,
+        runtime=part.runtime,
+        replicas=part.replicas,
+        writable=tuple(part.writable),
+        allowed_secrets=tuple(AllowedSecret(one.path, one.rule, one.reason) for one in part.allow_secrets),
+        volumes=part.volumes,
+        capabilities=tuple(part.capabilities),
+        limits=settings.limits(part.limits),
+    )
+
+
+def _fits(part: ServerPart, hosts: Sequence[Host], node: Node, problems: Problems, *, image: bool) -> None:
+    settings.needs_room(part, node, problems)
+    if image:
+        _needs_own_files(hosts, node, problems)
+        settings.needs_runtime(part, node, problems)
 
 
 def settled(name: str, entry: Entry, layers: Layers, problems: Problems) -> tuple[tuple[Layer, ...], Node]:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
 
 from vitrify.core.declaration import Declaration, Host, Lifecycle, Server
 from vitrify.core.diagnostic import UsageInvalid
-from vitrify.core.plan import HostPlan, ReleasePlan, tagged
 from vitrify.core.schema import near
+
+if TYPE_CHECKING:
+    from vitrify.core.plan import HostPlan, ReleasePlan
 
 
 def choose(declaration: Declaration, *, limit: Sequence[str], exclude: Sequence[str]) -> tuple[Server, ...]:
@@ -53,6 +56,8 @@ def only_tagged(
     """Of these plans the part that is about resources with one of these tags; all of them where there are no tags."""
     if not tags:
         return tuple(planned)
+    from vitrify.core.plan import HostPlan, tagged
+
     by_name = {server.name: server for server in servers}
     parts = [(one, by_name[one.server]) for one in planned if isinstance(one, HostPlan)]
     return tuple(tagged(one, server.wishes(server.host(one.host)), tags=tags) for one, server in parts)

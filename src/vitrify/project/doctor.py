@@ -12,6 +12,7 @@ from pathlib import Path
 
 from vitrify.core.diagnostic import VitrifyError
 from vitrify.core.report import Check
+from vitrify.onhost import podman as engine
 from vitrify.project.binaries import BUBBLEWRAP, CADDY, Need, find
 
 OK, MISSING, NOTE = "ok", "missing", "note"
@@ -25,6 +26,7 @@ def doctor(environ: Mapping[str, str], *, home: Path) -> tuple[Check, ...]:
         _target_python(),
         bubblewrap,
         _namespaces(bubblewrap),
+        _podman(),
         _program(CADDY),
         _systemd(),
         _ssh(),
@@ -68,6 +70,20 @@ def _namespaces(bubblewrap: Check) -> Check:
     if done.returncode == 0:
         return Check(name, OK, "bwrap starts a process in namespaces of its own")
     return Check(name, MISSING, done.stderr.strip()[-200:], "sysctl -w kernel.unprivileged_userns_clone=1 user.max_user_namespaces=10000")
+
+
+def _podman() -> Check:
+    """What `runtime: podman` needs here; nobody else does."""
+    try:
+        program = engine.check()
+    except VitrifyError as error:
+        first = error.diagnostics[0]
+        return Check(
+            "podman", NOTE, f"`runtime: podman` cannot be used: {first.summary}{f', {first.why}' if first.why else ''}", first.hint
+        )
+    said = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=20, check=False).stdout.strip()
+    beside = "; control groups are of both versions, crun is started beside the second" if engine.halved() else ""
+    return Check("podman", OK, f"{program} ({said.removeprefix('podman version ')}){beside}")
 
 
 def _systemd() -> Check:

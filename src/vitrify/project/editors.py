@@ -16,6 +16,7 @@ from vitrify.project.shapes import EXACTLY_ONE, FILLED, Key, Shape, host_like, k
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _NAME = r"^[A-Za-z][A-Za-z0-9_-]{0,62}$"
 _REFERENCE: JSONObject = {"$ref": "#/$defs/reference"}
+_MEMORY, _PROCESSORS = r"^[0-9]{1,9}(MB|GB|MiB|GiB)$", r"^[0-9]{1,4}(\.[0-9]{1,3})?$"
 _DURATION = r"^[0-9]{1,9}(ms|s|m|h)$"
 
 
@@ -70,6 +71,8 @@ def _plain(shape: Shape, *, literal: bool) -> JSONObject:  # noqa: PLR0911  one 
         return {"anyOf": [{"type": "string"}, named]} if host_like(shape) else named
     if shape.form == "list" and shape.items:
         return {"type": "array", "items": _value(shape.items, literal=literal), **({"minItems": 1} if shape.filled else {})}
+    if shape.form == "map" and shape.items:
+        return {"type": "object", "additionalProperties": _value(shape.items, literal=literal)}
     if shape.form == "variables":
         return {"$ref": "#/$defs/variables"}
     if shape.form == "resources":
@@ -82,6 +85,10 @@ def _plain(shape: Shape, *, literal: bool) -> JSONObject:  # noqa: PLR0911  one 
 def _scalar(shape: Shape) -> JSONObject:
     if shape.form == "duration":
         return {"type": "string", "pattern": _DURATION}
+    if shape.form == "memory":
+        return {"type": "string", "pattern": _MEMORY}
+    if shape.form == "processors":
+        return {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "string", "pattern": _PROCESSORS}]}
     if shape.form == "share":
         return {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": "^[0-9]+%$"}]}
     if shape.choices:

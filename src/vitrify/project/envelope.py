@@ -18,15 +18,19 @@ from vitrify.project.problems import Problems
 from vitrify.project.secrets import reference
 from vitrify.project.values import (
     BaseName,
+    Capability,
     Duration,
     Given,
     HostName,
     HostShare,
     Listen,
+    MemorySize,
+    ProcessorShare,
     RawList,
     RawMap,
     Reach,
     UrlPath,
+    VolumeName,
     Word,
     Writable,
     one_of,
@@ -239,6 +243,22 @@ class MirrorPart(Part):
     keyring: Annotated[str | None, Given] = None
 
 
+class LimitsPart(Part):
+    """What one instance may use."""
+
+    memory: Annotated[MemorySize | None, Given] = None
+    cpu: Annotated[ProcessorShare | None, Given] = None
+    pids: Annotated[int | None, Given] = Field(default=None, ge=1, le=4_000_000)
+
+
+class AllowedSecretPart(Part):
+    """A file of an image that looks as if it held a secret, and may be in it all the same."""
+
+    path: Writable = Field(description="the file's path in the image, as in `path: /srv/app/tests/key.pem`")
+    rule: str = Field(min_length=1, description="the rule that refused it, as in `rule: private key`")
+    reason: str = Field(min_length=1, description="why it may be in an image, as in `reason: a key of the tests`")
+
+
 class ServerPart(Part):
     """One server, with the keys of both lifecycles."""
 
@@ -250,9 +270,13 @@ class ServerPart(Part):
     base: Annotated[BaseName | None, Given] = None
     mirror: Annotated[MirrorPart | None, Given] = None
     on_image: Annotated[str, one_of("drop", REFUSE)] = "drop"
-    runtime: Annotated[str, one_of("bubblewrap")] = "bubblewrap"
+    runtime: Annotated[str, one_of("bubblewrap", "podman")] = "bubblewrap"
     replicas: int = Field(default=1, ge=1, le=20)
     writable: list[Writable] = Field(default_factory=list)
+    allow_secrets: list[AllowedSecretPart] = Field(default_factory=list)
+    volumes: dict[Writable, VolumeName] = Field(default_factory=dict)
+    capabilities: list[Capability] = Field(default_factory=list)
+    limits: LimitsPart = Field(default_factory=LimitsPart)
     health: Annotated[HealthPart | None, Given] = None
     route: Annotated[RoutePart | None, Given] = None
     rollout: RolloutPart = Field(default_factory=RolloutPart)
@@ -313,8 +337,14 @@ def _note(part: type[Part], error: ErrorDetails, node: Node, owner: Location, pr
 
 
 def _model_at(part: type[Part], path: tuple[int | str, ...]) -> type[Part] | None:
-    inner: dict[str, type[Part]] = {"health": HealthPart, "route": RoutePart, "rollout": RolloutPart, "hosts": HostPart}
-    inner["mirror"] = MirrorPart
+    inner: dict[str, type[Part]] = {
+        "health": HealthPart,
+        "route": RoutePart,
+        "rollout": RolloutPart,
+        "hosts": HostPart,
+        "limits": LimitsPart,
+        "mirror": MirrorPart,
+    }
     inner |= {"age": AgePart, "sops": SopsPart, "ansible_vault": AnsibleVaultPart}
     return inner.get(str(path[0])) if path else part
 

@@ -1,4 +1,4 @@
-"""The settings of a server as core values: hosts, base, health, route and rollout."""
+"""The settings of a server as core values: hosts, base, health, route, rollout and limits."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from vitrify.core.declaration import Base, Health, Host, Mirror, Rollout, Route, Router
+from vitrify.core.declaration import Base, Health, Host, Limits, Mirror, Rollout, Route, Router
 from vitrify.core.reference import Reference
 from vitrify.core.schema import near
-from vitrify.project.envelope import HealthPart, HostPart, MirrorPart, RolloutPart, RoutePart
+from vitrify.project.envelope import HealthPart, HostPart, LimitsPart, MirrorPart, RolloutPart, RoutePart, ServerPart
 from vitrify.project.node import Node, walk
 from vitrify.project.problems import Problems
 from vitrify.project.values import SSH_HOST
@@ -79,6 +79,30 @@ def health(part: HealthPart | None) -> Health | None:
         grace=part.grace,
         port=part.port,
     )
+
+
+def limits(part: LimitsPart) -> Limits:
+    """What one instance may use."""
+    memory, cpu = part.memory, part.cpu
+    return Limits(memory.size if memory else None, cpu.thousandths if cpu else None, part.pids)
+
+
+def needs_runtime(part: ServerPart, node: Node, problems: Problems) -> None:
+    """What only one of the runtimes can do is noted where it stands beside the other."""
+    if part.runtime == "podman" and part.base == "host":
+        hint = "`base: rootfs:DIR` or `base: scratch`, or `runtime: bubblewrap`"
+        problems.add("podman runs images that are whole, and `base: host` is not", walk(node, ("base",)), hint=hint)
+    if part.runtime == "bubblewrap" and part.capabilities:
+        where = walk(node, ("capabilities",), key=True)
+        problems.add("bubblewrap keeps no capabilities", where, hint="`runtime: podman`, or take them out")
+
+
+def needs_room(part: ServerPart, node: Node, problems: Problems) -> None:
+    """A volume is a place of its own: neither in another nor in a folder that an instance writes to for itself."""
+    for path in part.volumes:
+        for other in (*part.writable, *(name for name in part.volumes if name != path)):
+            if path == other or path.startswith(f"{other}/") or (other.startswith(f"{path}/") and other in part.writable):
+                problems.add(f"the volume at {path} and {other} lie in each other", walk(node, ("volumes", path), key=True))
 
 
 def rollout(part: RolloutPart) -> Rollout:

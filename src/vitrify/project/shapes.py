@@ -10,7 +10,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from vitrify.core.batch import Share
 from vitrify.project import envelope
 from vitrify.project.envelope import HostPart, Part
-from vitrify.project.values import OneOf
+from vitrify.project.values import Memory, OneOf, Processors
 
 SECTIONS: Mapping[str, type[Part]] = {
     "environments": envelope.EnvironmentPart,
@@ -37,6 +37,7 @@ FILLED = frozenset(
         envelope.HealthPart,
         envelope.RoutePart,
         envelope.RolloutPart,
+        envelope.LimitsPart,
         envelope.RouterPart,
         envelope.GroupPart,
         envelope.SshPart,
@@ -47,7 +48,11 @@ FILLED = frozenset(
 
 @dataclass(frozen=True)
 class Shape:
-    """What one key holds. `form` is text, integer, boolean, duration, share, list, part, section, variables, resources or anything."""
+    """What one key holds.
+
+    `form` is text, integer, boolean, duration, share, memory, processors, list, map (of names to `items`), part, section, variables,
+    resources or anything.
+    """
 
     form: str
     choices: tuple[str, ...] = ()
@@ -96,6 +101,8 @@ def _shape(annotation: Any, metadata: Iterable[Any]) -> Shape:  # noqa: ANN401  
         annotation = first
     if get_origin(annotation) is list:
         return Shape("list", items=_shape(get_args(annotation)[0], ()), filled=_limit(metadata, "min_length") is not None)
+    if get_origin(annotation) is dict:
+        return Shape("map", items=_shape(get_args(annotation)[1], ()))
     if isinstance(annotation, type) and issubclass(annotation, Part):
         return Shape("part", part=annotation)
     choices = next((one.choices for one in metadata if isinstance(one, OneOf)), ())
@@ -103,7 +110,15 @@ def _shape(annotation: Any, metadata: Iterable[Any]) -> Shape:  # noqa: ANN401  
     return Shape(_TYPES.get(annotation, "anything"), choices, _pattern(metadata), least, most, _limit(metadata, "min_length") is not None)
 
 
-_TYPES: Mapping[Any, str] = {str: "text", int: "integer", bool: "boolean", float: "duration", Share: "share"}
+_TYPES: Mapping[Any, str] = {
+    str: "text",
+    int: "integer",
+    bool: "boolean",
+    float: "duration",
+    Share: "share",
+    Memory: "memory",
+    Processors: "processors",
+}
 
 
 def _limit(metadata: Iterable[Any], name: str) -> int | None:

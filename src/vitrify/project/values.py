@@ -20,6 +20,14 @@ from vitrify.project.node import Node, spoken
 _DURATION = re.compile(r"([0-9]{1,9})(ms|s|m|h)")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _LISTEN = re.compile(r"([A-Za-z0-9.-]*|\[[0-9a-fA-F:]+\]):([0-9]{1,5})")
+_VOLUME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+_MEMORY = re.compile(r"([0-9]{1,9})(MB|GB|MiB|GiB)")
+_SIZES = {"MB": 10**6, "GB": 10**9, "MiB": 2**20, "GiB": 2**30}
+SMALLEST = 4_000_000
+"""Bytes: below, no program starts."""
+_PROCESSORS = re.compile(r"([0-9]{1,4})(?:\.([0-9]{1,3}))?")
+FEWEST = 10
+"""Thousandths: the least that the kernel takes."""
 _HOST = re.compile(r"[A-Za-z0-9*]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 
 
@@ -98,6 +106,62 @@ def _below_root(value: str) -> str:
 
 
 Writable: TypeAlias = Annotated[str, AfterValidator(_below_root)]
+
+
+def _volume_name(value: str) -> str:
+    if not _VOLUME.fullmatch(value):
+        refuse(f"{value!r} is not the name of a volume", "letters, digits, and . _ - inside: the folder that keeps it is called so")
+    return value
+
+
+VolumeName: TypeAlias = Annotated[str, AfterValidator(_volume_name)]
+
+
+def _capability(value: str) -> str:
+    if not re.fullmatch(r"(CAP_)?[A-Z][A-Z_]+", value):
+        refuse(f"{value!r} is not a capability", "as in NET_BIND_SERVICE")
+    return value.removeprefix("CAP_")
+
+
+Capability: TypeAlias = Annotated[str, AfterValidator(_capability)]
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Bytes."""
+
+    size: int
+
+
+def _memory(value: Any) -> Memory:  # noqa: ANN401  what stands in a file can be anything
+    match = _MEMORY.fullmatch(value) if isinstance(value, str) else None
+    found = int(match[1]) * _SIZES[match[2]] if match else 0
+    if found < SMALLEST:
+        refuse("this is no amount of memory that a process could live with", "a whole number and MB, GB, MiB or GiB, as in 256MB")
+    return Memory(found)
+
+
+MemorySize: TypeAlias = Annotated[Memory, BeforeValidator(_memory)]
+"""Bytes, written as `256MB` or `1GiB`."""
+
+
+@dataclass(frozen=True)
+class Processors:
+    """Thousandths of a processor."""
+
+    thousandths: int
+
+
+def _processors(value: Any) -> Processors:  # noqa: ANN401  what stands in a file can be anything
+    match = _PROCESSORS.fullmatch(str(value)) if isinstance(value, (str, int)) and not isinstance(value, bool) else None
+    found = int(match[1]) * 1000 + int((match[2] or "").ljust(3, "0")) if match else 0
+    if found < FEWEST:
+        refuse("this is not a number of processors", 'as in 2 or "0.5"')
+    return Processors(found)
+
+
+ProcessorShare: TypeAlias = Annotated[Processors, BeforeValidator(_processors)]
+"""So many processors, written as `2` or `"0.5"`."""
 
 
 def _url_path(value: str) -> str:

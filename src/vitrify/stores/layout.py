@@ -17,6 +17,7 @@ from vitrify.onhost import shelving
 from vitrify.onhost.layout import LABEL_BASE, MANIFEST, Descriptor, blob_path, read_document, read_manifest
 from vitrify.onhost.removal import remove_tree
 from vitrify.ports import Image
+from vitrify.stores.roots import Roots
 
 _NAME: Final = "org.opencontainers.image.ref.name"
 
@@ -31,6 +32,7 @@ class LayoutStore:
         self._oci = folder / "oci"
         self._cache = folder / "cache"
         self._work = folder / "work"
+        self.roots = Roots(folder / "roots")
 
     @property
     def layout(self) -> str:
@@ -138,9 +140,23 @@ class LayoutStore:
         return None
 
     def remember(self, topic: str, key: str, value: JSONObject) -> None:
-        """Note something that can be found out again."""
+        """Note something that can be found out again: whole or not at all, and perhaps not after a power cut."""
         with shelving.locked(self._cache):
-            shelving.write(self._note(topic, key), canonical(value))
+            shelving.write(self._note(topic, key), canonical(value), durable=False)
+
+    @contextmanager
+    def trying(self, topic: str, key: str) -> Iterator[bool]:
+        """The exclusive right to find something out while it is held; False where somebody else has it, in this process or another.
+
+        Few rights are shared by many keys, so hold one at a time.
+        """
+        place = self._cache / topic
+        place.mkdir(parents=True, exist_ok=True)
+        lock = os.open(place / f".{key.removeprefix(PLAIN)[:2]}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            yield _locked_at_once(lock)
+        finally:
+            os.close(lock)
 
     def _note(self, topic: str, key: str) -> Path:
         return self._cache / topic / f"{key.removeprefix(PLAIN)}.json"
@@ -149,9 +165,15 @@ class LayoutStore:
 def _try_lock(folder: Path) -> int | None:
     """A descriptor that holds the folder until it is closed or its process ends; None where somebody else does."""
     held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    if _locked_at_once(held):
+        return held
+    os.close(held)
+    return None
+
+
+def _locked_at_once(descriptor: int) -> bool:
     try:
-        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        os.close(held)
-        return None
-    return held
+        return False
+    return True

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from vitrify.core.diagnostic import VitrifyError
-from vitrify.core.report import Verdict
+from vitrify.core.image_report import Verdict
 from vitrify.ports import Image, Made
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from vitrify.core.declaration import Health
 from vitrify.core.diagnostic import Denied, TargetFailed
 from vitrify.core.digest import JSONObject
-from vitrify.ports import Instance, InstanceSpec
+from vitrify.core.instance import Instance, InstanceSpec
 
 FIRST_PORT = 20000
 
@@ -25,11 +25,22 @@ class _Kept:
 
 
 class MemoryRuntime:
-    """Starts at once. `broken` are programs (`argv[0]`) that cannot be started; `ill` are images whose next instances never pass."""
+    """Starts at once. `broken` are programs (`argv[0]`) that cannot be started, `searching` tell what they may write to.
 
-    def __init__(self, clock: Callable[[], float], *, broken: tuple[str, ...] = (), ill: Mapping[str, str] | None = None) -> None:
-        self._clock, self._broken, self.ill = clock, broken, dict(ill or {})
+    `ill` are images whose next instances never pass.
+    """
+
+    def __init__(
+        self,
+        clock: Callable[[], float],
+        *,
+        broken: tuple[str, ...] = (),
+        searching: tuple[str, ...] = (),
+        ill: Mapping[str, str] | None = None,
+    ) -> None:
+        self._clock, self._broken, self._searching, self.ill = clock, broken, searching, dict(ill or {})
         self._kept: dict[str, _Kept] = {}
+        self.dies_before_start: BaseException | None = None
         self._ports = FIRST_PORT
 
     async def launch(self, spec: InstanceSpec) -> Instance:
@@ -44,12 +55,16 @@ class MemoryRuntime:
                 port = self._ports
             blank = Instance(spec.id, spec.image, "stopped", port, dict(spec.labels))
             known = self._kept[spec.id] = _Kept(spec, blank, ill=self.ill.get(spec.image, ""))
+        if self.dies_before_start:
+            raise self.dies_before_start
         if self._seen(spec.id).state in ("stopped", "lost"):
             self._start(known)
         return known.instance
 
     def _start(self, kept: _Kept) -> None:
         kept.lines.append(f"{kept.spec.id} started")
+        if kept.spec.argv[0] in self._searching:
+            kept.lines += [*(f"could write {path}" for path in (*kept.spec.writable, *kept.spec.volumes)), "looked"]
         if kept.spec.argv[0] in self._broken:
             kept.instance = replace(kept.instance, state="restarting", restarts=1, exit_code=127, stop_at=None)
         else:
@@ -90,6 +105,20 @@ class MemoryRuntime:
     async def altered(self, instance: str) -> tuple[JSONObject, ...]:
         """What the test altered."""
         return tuple(self._known(instance).altered)
+
+    async def mark(self, instance: str, *, by: str, reason: str, entry: int) -> None:
+        """Note that somebody enters it."""
+        kept = self._known(instance)
+        if not kept.instance.entered:
+            told = f"entered by {by}: {reason}"
+            kept.instance = replace(kept.instance, entered=told)
+            kept.altered.insert(0, {"path": f"instance:{instance}", "change": "entered", "details": [told], "owner": by, "entry": entry})
+
+    async def entrance(self, instance: str, argv: Sequence[str], *, terminal: bool) -> tuple[str, ...]:
+        """Words that only this twin understands."""
+        if self._seen(instance).state != "running":
+            raise TargetFailed(f"nobody can enter {instance}: it is {self._seen(instance).state}")
+        return ("inside", instance, *argv)
 
     def crash(self, instance: str) -> None:
         """Its process dies and is started again."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import stat
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -43,22 +45,31 @@ class MemorySession:
         if name != "bake" or not isinstance(scope, dict) or not isinstance(resources, list):
             raise VitrifyError(f"this session cannot {name}")
         wishes = [Resource.from_json(resource) for resource in resources if isinstance(resource, dict)]
-        baked = _Baking(Path(str(scope["root"])), contents or {}, self.owners)
+        baked = _Baking(Path(str(scope["root"])), contents or {}, self.owners, _known(scope))
         for path, part in self.order([part for wish in wishes for part in _parts(wish)]):
             baked.put(path, part)
         results: list[JSON] = [{"address": str(wish.address), "outcome": "done", "error": ""} for wish in wishes]
-        return {"results": results, "attributes": baked.attributes}
+        return {"results": results, "attributes": baked.attributes, "table": baked.table()}
 
     async def close(self) -> None:
         """Nothing is open."""
 
 
 class _Baking:
-    """One image root being filled."""
+    """One layer being filled; `known` is the table of the layers beneath."""
 
-    def __init__(self, root: Path, contents: Mapping[str, Content], owners: Mapping[str, int]) -> None:
-        self._root, self._contents, self._owners = root, contents, owners
+    def __init__(self, root: Path, contents: Mapping[str, Content], owners: Mapping[str, int], known: JSONObject) -> None:
+        self._root, self._contents, self._owners, self._known = root, contents, owners, known
         self.attributes: JSONObject = {}
+
+    def table(self) -> JSONObject:
+        """The table for a layer above: what is wished, and what is on disk."""
+        own: JSONObject = {}
+        for path, row in self.attributes.items():
+            status = (self._root / path.lstrip("/")).lstat()
+            disk: JSON = [f"{stat.S_IMODE(status.st_mode):04o}", status.st_uid, status.st_gid]
+            own[path] = {**(row if isinstance(row, dict) else {}), "disk": disk}
+        return {**self._known, **own}
 
     def put(self, path: str, part: JSONObject) -> None:
         """Write one part and the folders above it."""
@@ -83,8 +94,18 @@ class _Baking:
         self._note(path, part, mode="0755")
 
     def _note(self, path: str, part: JSONObject, *, mode: str) -> None:
+        below = self._known.get(path)
+        if isinstance(below, dict) and not part:
+            self.attributes[path] = {name: below[name] for name in ("mode", "uid", "gid")}
+            return
         uid, gid = (self._owners[str(part.get(whose) or "root")] for whose in ("owner", "group"))
         self.attributes[path] = {"mode": str(part.get("mode") or mode).zfill(4), "uid": uid, "gid": gid}
+
+
+def _known(scope: JSONObject) -> JSONObject:
+    """The table of the layers beneath."""
+    table = scope.get("table")
+    return dict(json.loads(Path(str(table)).read_bytes())) if table else {}
 
 
 def _bytes(contents: Mapping[str, Content], part: JSONObject) -> bytes:

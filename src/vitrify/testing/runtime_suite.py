@@ -9,9 +9,10 @@ from typing import Protocol, TypeVar
 
 import pytest
 
-from vitrify.core.declaration import Health
-from vitrify.core.diagnostic import Denied, TargetFailed
-from vitrify.ports import Instance, InstanceSpec, Runtime
+from vitrify.core.declaration import Health, Limits
+from vitrify.core.diagnostic import Denied, TargetFailed, VitrifyError
+from vitrify.core.instance import Instance, InstanceSpec
+from vitrify.ports import Runtime
 
 T = TypeVar("T")
 
@@ -41,19 +42,73 @@ class RuntimeBench(Protocol):
     def alter(self, identity: str, path: str) -> None:
         """Add a file to its sealed root."""
 
+    def searcher(self, identity: str) -> InstanceSpec:
+        """An instance that may write to `/srv/count` and tries every path there is; see `SEARCH`."""
+
+    def dying(self) -> Runtime:
+        """The runtime, of a vitrify that dies when it is about to start what it was asked to launch."""
+
+    def within(self, entrance: tuple[str, ...]) -> str:
+        """What the words print that `entrance` gave for `ENTER`."""
+
+    def holds(self, limits: Limits) -> bool:
+        """Whether this runtime holds instances to limits; where it does, one that was launched with these is held to them."""
+
+
+ENTER = ("/usr/bin/python3", "-I", "-c", "print(open('/etc/vitrify-test').read())")
+"""Shows a file of the image, which reads `as baked`."""
+
+SEARCH = """
+import os, stat, time
+def look(folder):
+    try:
+        probe = os.path.join(folder, ".vitrify-probe")
+        os.close(os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
+        os.unlink(probe)
+        print("could write", folder, flush=True)
+        return
+    except OSError:
+        pass
+    try:
+        entries = list(os.scandir(folder))
+    except OSError:
+        return
+    for entry in entries:
+        try:
+            if entry.is_dir(follow_symlinks=False):
+                if entry.path != "/proc":
+                    look(entry.path)
+            elif stat.S_ISREG(entry.stat(follow_symlinks=False).st_mode):
+                os.close(os.open(entry.path, os.O_WRONLY | os.O_NOFOLLOW))
+                print("could write", entry.path, flush=True)
+        except OSError:
+            pass
+look("/")
+print("looked", flush=True)
+time.sleep(3600)
+"""
+"""An application that tries to write to every folder and file that it sees, and tells which it could.
+
+Devices are no files, and what lies in `/proc` are the process's own attributes.
+"""
+
+
+class Died(VitrifyError):
+    """What happens to a vitrify that is killed, in a process that has to go on."""
+
 
 def do(story: Coroutine[object, object, T]) -> T:
     """Run one call of a port."""
     return asyncio.run(story)
 
 
-def await_true(bench: RuntimeBench, condition: Callable[[], bool]) -> None:
-    """Let time pass until the condition holds, ten seconds at most."""
-    for _ in range(500):
+def await_true(bench: RuntimeBench, condition: Callable[[], bool], *, seconds: float = 10) -> None:
+    """Let time pass until the condition holds, so many seconds at most."""
+    for _ in range(round(seconds * 50)):
         if condition():
             return
         bench.let_pass(0.02)
-    raise AssertionError("it did not come about within ten seconds")
+    raise AssertionError("it did not come about in time")
 
 
 def one(bench: RuntimeBench, identity: str) -> Instance:
@@ -186,6 +241,50 @@ class RuntimeSuite:
         found = do(bench.runtime.altered("web-1"))
 
         assert [(finding["path"], finding["change"]) for finding in found] == [("/intruder", "added")]
+
+    def test_a_launch_that_was_cut_short_is_ended_by_the_next_one(self, bench: RuntimeBench) -> None:
+        with pytest.raises(Died):
+            do(bench.dying().launch(bench.spec("web-1")))
+
+        launched = do(bench.runtime.launch(bench.spec("web-1")))
+
+        assert (launched.state, launched.restarts) == ("running", 0)
+        assert do(bench.runtime.instances({})) == (launched,)
+
+    def test_nothing_can_be_written_to_but_what_is_declared(self, bench: RuntimeBench) -> None:
+        do(bench.runtime.launch(replace(bench.searcher("web-1"), volumes={"/srv/kept": "state"})))
+
+        await_true(bench, lambda: "looked" in do(bench.runtime.logs("web-1", lines=100)), seconds=60)
+        told = do(bench.runtime.logs("web-1", lines=100)).splitlines()
+        assert {line for line in told if line.startswith("could write")} == {"could write /srv/count", "could write /srv/kept"}
+        assert do(bench.runtime.altered("web-1")) == ()
+
+    def test_an_instance_is_held_to_its_limits(self, bench: RuntimeBench) -> None:
+        limits = Limits(memory=64 << 20, cpu=500, pids=50)
+        spec = replace(bench.spec("web-1"), limits=limits)
+        if bench.holds(limits):
+            do(bench.runtime.launch(spec))
+            assert bench.holds(limits)
+        else:
+            with pytest.raises(TargetFailed):
+                do(bench.runtime.launch(spec))
+
+    def test_a_command_runs_inside_and_the_mark_of_it_stays(self, bench: RuntimeBench) -> None:
+        do(bench.runtime.launch(bench.spec("web-1")))
+        for reason in ("why is it slow", "once more"):
+            do(bench.runtime.mark("web-1", by="ada", reason=reason, entry=7))
+
+        assert bench.within(do(bench.runtime.entrance("web-1", ENTER, terminal=False))).strip() == "as baked"
+        assert one(bench, "web-1").entered == "entered by ada: why is it slow"
+        found = [(finding["change"], finding["details"], finding["entry"]) for finding in do(bench.runtime.altered("web-1"))]
+        assert found == [("entered", ["entered by ada: why is it slow"], 7)]
+
+    def test_nobody_enters_an_instance_that_does_not_run(self, bench: RuntimeBench) -> None:
+        do(bench.runtime.launch(bench.spec("web-1")))
+        do(bench.runtime.stop("web-1", grace=2))
+
+        with pytest.raises(TargetFailed):
+            do(bench.runtime.entrance("web-1", ENTER, terminal=False))
 
     def test_what_is_asked_of_an_unknown_instance_fails(self, bench: RuntimeBench) -> None:
         with pytest.raises(TargetFailed):

@@ -14,8 +14,9 @@ from pathlib import Path
 from vitrify.core.digest import JSONObject
 from vitrify.core.resource import Kinds
 from vitrify.core.step import Reached, carry_on
-from vitrify.onhost import instances, keeping, traffic
+from vitrify.onhost import confining, instances, keeping, traffic
 from vitrify.onhost.identity import Identity, alive
+from vitrify.onhost.launching import limits_of
 from vitrify.testing.direct_session import DirectSession
 from vitrify.testing.tiny_image import TinyFile, tiny_image
 
@@ -41,7 +42,7 @@ class Server(http.server.ThreadingHTTPServer):
     request_queue_size = 128
 RELEASE = os.environ.get("RELEASE", "none")
 COUNTER = os.open("/srv/count/posts", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-Server(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()
+Server((os.environ["ADDRESS"], int(os.environ["PORT"])), Handler).serve_forever()
 """
 """Answers a POST with its body and counts it in `/srv/count/posts`, a GET with its release; `/slow` takes half a second."""
 
@@ -101,11 +102,11 @@ class ThisMachine:
 
     def kill_application(self, folder: Path) -> None:
         """SIGKILL to the process that a shim keeps."""
-        _kill(self.state(folder).application)
+        kill(self.state(folder).application)
 
     def kill_shim(self, folder: Path) -> None:
         """SIGKILL to the shim itself."""
-        _kill(self.state(folder).shim)
+        kill(self.state(folder).shim)
 
     def posts(self, identity: str) -> int:
         """How many POSTs an instance counted."""
@@ -118,9 +119,11 @@ class ThisMachine:
         for folder in [*Path(self.home).glob("instances/*"), *Path(self.home).glob("routers/*")]:
             if (folder / "spec.json").is_file():
                 keeping.stop(str(folder), grace=1)
+                confining.release(folder.name, limits_of(str(folder)))
 
 
-def _kill(process: Identity | None) -> None:
+def kill(process: Identity | None) -> None:
+    """SIGKILL to a process that must be running."""
     if process is None or not alive(process):
         raise ProcessLookupError("it does not run")
     os.kill(process.pid, signal.SIGKILL)

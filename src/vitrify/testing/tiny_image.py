@@ -20,33 +20,49 @@ class TinyFile:
     mode: int = 0o644
 
 
-def tiny_image(layout: Path, files: Mapping[str, TinyFile], *, base: str = "host") -> str:
-    """Write an image that holds these files (absolute path -> file) into a layout; returns its digest."""
-    layer = _archive(files)
+def tiny_image(layout: Path, files: Mapping[str, TinyFile], *, base: str = "host", below: Path | None = None) -> str:
+    """Write an image that holds these files (absolute path -> file) into a layout; returns its digest. `below` is a root under them."""
+    layers = [*([_folder(below)] if below else []), _archive(files)]
     config: JSONObject = {
         "architecture": "amd64",
         "os": "linux",
         "config": {"Labels": {"dev.vitrify.base": base}},
-        "rootfs": {"type": "layers", "diff_ids": [digest_bytes(layer)]},
+        "rootfs": {"type": "layers", "diff_ids": [digest_bytes(layer) for layer in layers]},
     }
     settings = canonical(config)
     manifest: JSONObject = {
         "schemaVersion": 2,
         "mediaType": "application/vnd.oci.image.manifest.v1+json",
         "config": _descriptor("application/vnd.oci.image.config.v1+json", settings),
-        "layers": [_descriptor("application/vnd.oci.image.layer.v1.tar", layer)],
+        "layers": [_descriptor("application/vnd.oci.image.layer.v1.tar", layer) for layer in layers],
     }
     document = canonical(manifest)
     blobs = layout / "blobs" / "sha256"
     blobs.mkdir(parents=True, exist_ok=True)
     (layout / "oci-layout").write_text(json.dumps({"imageLayoutVersion": "1.0.0"}))
-    for content in (layer, settings, document):
+    for content in (*layers, settings, document):
         (blobs / digest_bytes(content).removeprefix("sha256:")).write_bytes(content)
     return digest_bytes(document)
 
 
 def _descriptor(media_type: str, content: bytes) -> JSONObject:
     return {"mediaType": media_type, "digest": digest_bytes(content), "size": len(content)}
+
+
+def _folder(root: Path) -> bytes:
+    held = io.BytesIO()
+    with tarfile.open(fileobj=held, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        for name in sorted(path.name for path in root.iterdir()):
+            archive.add(root / name, arcname=name, filter=_plain)
+        end = archive.offset
+    return held.getvalue()[:end] + bytes(1024)
+
+
+def _plain(member: tarfile.TarInfo) -> tarfile.TarInfo:
+    """Root's, and no fraction of a second: what Python compiled is compared with its source to the second."""
+    member.uid = member.gid = 0
+    member.mtime = int(member.mtime)
+    return member
 
 
 def _archive(files: Mapping[str, TinyFile]) -> bytes:

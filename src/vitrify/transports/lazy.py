@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from types import TracebackType
@@ -20,13 +21,15 @@ class LazySession:
         self._begin = begin
         self._opened: Session | None = None
         self._open = AsyncExitStack()
+        self._opening = asyncio.Lock()
 
     async def call(
         self, name: str, arguments: JSONObject, *, contents: Mapping[str, Content] | None = None, emit: Emit = silence
     ) -> JSONObject:
         """Run the call, once there is somebody to run it."""
-        if self._opened is None:
-            self._opened = await self._open.enter_async_context(self._begin())
+        async with self._opening:  # several may be the first
+            if self._opened is None:
+                self._opened = await self._open.enter_async_context(self._begin())
         return await self._opened.call(name, arguments, contents=contents, emit=emit)
 
     async def close(self) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import secrets
+import shlex
 import stat
 import tempfile
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -45,7 +46,7 @@ class Client:
     config: str = ""
     program: str = "ssh"
 
-    def argv(self, host: Host, remote: str, *, shared: bool = True) -> tuple[str, ...]:
+    def argv(self, host: Host, remote: str, *, shared: bool = True, terminal: bool = False) -> tuple[str, ...]:
         """The client that runs `remote` on this host. Keys, jumps, aliases and known hosts are ssh_config's to say.
 
         A connection that is not `shared` logs in anew, whatever is open already.
@@ -61,11 +62,11 @@ class Client:
             "LogLevel": "INFO",
             "PermitLocalCommand": "no",
             "RemoteCommand": "none",
-            "RequestTTY": "no",
+            "RequestTTY": "force" if terminal else "no",
             "ServerAliveCountMax": "3",
             "ServerAliveInterval": "15",
         }
-        words = [self.program, *(("-F", self.config) if self.config else ()), "-T"]
+        words = [self.program, *(("-F", self.config) if self.config else ()), "-tt" if terminal else "-T"]
         words += [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
         words += ["-p", str(host.port)] if host.port else []
         words += ["-l", host.user] if host.user else []
@@ -116,6 +117,10 @@ class SshTransport:
                 raise refusal.too_late(host, patience, program.said) from None
             raise
         return session
+
+    def running(self, host: Host, argv: Sequence[str], *, terminal: bool) -> tuple[str, ...]:
+        """The client that runs these words on a host as whoever logs in there, at this terminal or at none."""
+        return self._client.argv(host, shlex.join(argv), terminal=terminal)
 
     async def begin(self, host: Host) -> None:
         """Start the client already; the next `connect` to this host goes on from there."""

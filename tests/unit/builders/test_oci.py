@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from vitrify.builders.oci import Means, OciBuilder
-from vitrify.core.declaration import Content
+from vitrify.core.declaration import AllowedSecret, Content
 from vitrify.core.diagnostic import Denied, TargetFailed, UsageInvalid
 from vitrify.core.digest import JSON, JSONObject, digest_bytes
 from vitrify.core.event import Event
@@ -90,7 +90,7 @@ def test_events_tell_the_layers_and_their_bytes(tmp_path: Path) -> None:
     assert events[1].data["bytes"] == 2560
 
 
-def test_another_content_another_label_or_another_payload_is_another_bake(tmp_path: Path) -> None:
+def test_another_content_or_another_payload_is_another_bake_and_another_label_another_image_of_the_same_layers(tmp_path: Path) -> None:
     shop = workshop(tmp_path)
     shop.bake(wanted(motd()))
 
@@ -99,7 +99,7 @@ def test_another_content_another_label_or_another_payload_is_another_bake(tmp_pa
     other = OciBuilder(shop.session, shop.store, means=Means(payload="sha256:new", machine="x86_64"))
     asyncio.run(other.bake(wanted(motd())))
 
-    assert len(shop.session.calls) == 4
+    assert len(shop.session.calls) == 3
     assert len(shop.store.images()) == 3
 
 
@@ -140,6 +140,17 @@ def test_a_key_among_the_files_is_refused_and_leaves_no_image(tmp_path: Path) ->
     assert list((tmp_path / "store" / "work").iterdir()) == []
 
 
+def test_what_one_declaration_allows_is_still_refused_to_another_that_does_not(tmp_path: Path) -> None:
+    shop = workshop(tmp_path)
+    key = b"-----BEGIN OPENSSH PRIV" + b"ATE KEY-----\n" + b"b3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQAAAAAAAAABAAAAMwAAAAtzc2gtZW\n"
+    wish = wanted(motd(key), contents=(key,))
+    allowed = replace(wish, allowed_secrets=(AllowedSecret("/etc/motd", "private key", "a specimen"),))
+
+    assert shop.store.has(shop.bake(allowed).digest)
+    with pytest.raises(Denied, match="/etc/motd would put a secret into the image"):
+        shop.bake(wish)
+
+
 class Failing(MemorySession):
     """A payload in which a resource fails."""
 
@@ -178,7 +189,7 @@ def test_a_rootfs_is_the_first_layer_and_packed_once(tmp_path: Path) -> None:
 
     layers = [read_manifest(shop.store.folder(image.digest), image.digest).layers for image in (first, second)]
     assert layers[0][0] == layers[1][0]
-    assert [event.detail for event in events if event.what == "bake.layer"] == ["base", "resources", "resources"]
+    assert [event.data["layer"] for event in events if event.what == "bake.layer"] == ["base", "files", "files"]
     assert first.base == "rootfs"
 
 

@@ -20,6 +20,7 @@ from vitrify.core.asked import Scope
 from vitrify.core.difference import Action, Change
 from vitrify.core.drift import Audit, Class, Finding
 from vitrify.core.event import Emit, Event, Stage
+from vitrify.core.image_report import ImageKept, ImageVerified, Updated, Verdict
 from vitrify.core.plan import HostPlan, Plan, ReleasePlan
 from vitrify.core.report import (
     Applied,
@@ -27,16 +28,12 @@ from vitrify.core.report import (
     Check,
     Converged,
     EntryView,
-    ImageKept,
-    ImageVerified,
     InstanceStatus,
     Outcome,
     Outdated,
     Released,
     ReleaseStatus,
     ServerStatus,
-    Updated,
-    Verdict,
     Verified,
     Which,
 )

@@ -1,10 +1,11 @@
-"""What the fake application says of images."""
+"""What the fake application says of images, and of those who enter what was made of them."""
 
 from __future__ import annotations
 
 from typing import Protocol
 
-from vitrify.core.report import ImageKept, ImageMoved
+from vitrify.core.entered import Entered
+from vitrify.core.image_report import ImageKept, ImageMoved
 
 IMAGE, THERE = "sha256:" + "ab12" * 16, "sha256:" + "cd34" * 16
 
@@ -17,6 +18,10 @@ class _Noting(Protocol):
 
 class ImageAnswers:
     """Answers with one image, and notes what it was asked."""
+
+    def enter(self: _Noting, server: str, command: tuple[str, ...], *, instance: str, reason: str, terminal: bool) -> tuple[Entered, ...]:
+        self._called("enter", server=server, command=command, instance=instance, reason=reason, terminal=terminal)
+        return (Entered("local", 3, instance="web-1", entry=7, replaced=("web-2",)),)
 
     def push(self: _Noting, what: str, reference: str, *, plain: bool, compression: str) -> ImageMoved:
         self._called("push", what=what, reference=reference, plain=plain, compression=compression)

@@ -156,6 +156,16 @@ def test_an_interruption_ends_cleanly(console: Console) -> None:
     assert "Stopped." in ended.err
 
 
+def test_a_command_that_failed_inside_an_instance_fails_the_exec_and_says_what_became_of_it(console: Console) -> None:
+    ended = console("exec", "web", "--break-glass", "why", "--", "false", "-o", "json")
+
+    name, given = console.app.calls[-1]
+    assert ended.code is Exit.FAILED
+    assert (name, given["command"], given["reason"]) == ("enter", ("false", "-o", "json"), "why")
+    assert "the command ended with 3, ledger entry 7" in ended.out
+    assert "web-2" in ended.out
+
+
 def test_hosts_that_somebody_else_is_changing_are_told_apart_from_failed_ones() -> None:
     busy, away = HostProblem("web", "a", "busy", busy=True), HostProblem("web", "b", "no answer", unreachable=True)
 

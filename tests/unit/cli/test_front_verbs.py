@@ -83,7 +83,7 @@ def test_a_shell_that_is_not_known_is_refused(console: Console) -> None:
 @pytest.mark.parametrize(
     ("words", "offered"),
     [
-        ("vitrify ex", ["export", "explain"]),
+        ("vitrify ex", ["export", "exec", "explain"]),
         ("vitrify -C {folder} plan -l ", ["web", "eu", "local", "root:./a"]),
         ("vitrify plan -C {folder} --exclude e", ["eu"]),
         ("vitrify plan -C {folder} -e ", ["prod"]),

@@ -10,7 +10,7 @@ import pytest
 from vitrify.cli.exits import Exit
 from vitrify.core.diagnostic import Denied, TargetUnreachable
 from vitrify.core.event import Event, Stage
-from vitrify.core.report import ImageKept
+from vitrify.core.image_report import ImageKept
 
 if TYPE_CHECKING:
     from tests.unit.cli.conftest import Console

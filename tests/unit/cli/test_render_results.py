@@ -13,21 +13,9 @@ from vitrify.cli.exits import Exit
 from vitrify.core.diagnostic import UsageInvalid
 from vitrify.core.drift import Audit
 from vitrify.core.event import Event, Stage
+from vitrify.core.image_report import ImageVerified, Verdict
 from vitrify.core.plan import Plan
-from vitrify.core.report import (
-    Applied,
-    Behind,
-    Bootstrapped,
-    Check,
-    EntryView,
-    ImageVerified,
-    Outdated,
-    Released,
-    ReleaseStatus,
-    ServerStatus,
-    Verdict,
-    Verified,
-)
+from vitrify.core.report import Applied, Behind, Bootstrapped, Check, EntryView, Outdated, Released, ReleaseStatus, ServerStatus, Verified
 
 if TYPE_CHECKING:
     from tests.unit.cli.conftest import Console

@@ -11,7 +11,7 @@ import pytest
 
 from vitrify.builders.oci import OciBuilder
 from vitrify.core.digest import JSONObject, canonical, digest_bytes
-from vitrify.core.report import Verdict
+from vitrify.core.image_report import Verdict
 from vitrify.evidence import dsse, provenance, sbom, signature
 from vitrify.evidence.artifact import Artifact
 from vitrify.evidence.inventory import Part

@@ -16,20 +16,21 @@ from vitrify.core.declaration import Base, Content, Health, Host, Lifecycle, Rol
 from vitrify.core.diagnostic import Location, TargetUnreachable
 from vitrify.core.digest import JSON, JSONObject, digest_bytes
 from vitrify.core.event import Event
+from vitrify.core.instance import Instance, InstanceSpec
 from vitrify.core.plan import ReleasePlan
 from vitrify.core.report import Released
 from vitrify.core.resource import Address, Resource
 from vitrify.ledger.entry import Entry, timestamp
 from vitrify.lifecycle import immutable
+from vitrify.lifecycle.baking import wanted_of
 from vitrify.lifecycle.pins import NoPins
-from vitrify.lifecycle.proposal import wanted_of
 from vitrify.lifecycle.retire import retire
 from vitrify.lifecycle.settings import known_secrets
 from vitrify.lifecycle.world import Site, World
 from vitrify.onhost.calls import MODULES, find_call
 from vitrify.onhost.context import Context
 from vitrify.onhost.lease import Moment, Wish
-from vitrify.ports import Instance, InstanceSpec, Release, Session
+from vitrify.ports import Release, Session
 from vitrify.resources.registry import all_kinds
 from vitrify.testing.direct_session import DirectSession
 from vitrify.testing.memory_evidence import MemoryEvidence

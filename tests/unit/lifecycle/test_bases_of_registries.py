@@ -9,7 +9,7 @@ from bench import Bench, a_server, do
 
 from vitrify.core.declaration import Base
 from vitrify.core.locked import Inputs, Lock
-from vitrify.lifecycle import immutable, pins
+from vitrify.lifecycle import baking, pins
 from vitrify.lifecycle.pins import Pinned
 from vitrify.lifecycle.update import update
 
@@ -36,11 +36,11 @@ def test_a_plan_says_that_the_tag_is_to_be_resolved_and_asks_nobody(bench: Bench
 
 
 def test_the_first_bake_pins_what_the_tag_stands_for_and_later_ones_keep_it(bench: Bench) -> None:
-    first = do(immutable.bake(SERVER, SERVER.hosts[0], bench.world)).digest
+    first = do(baking.bake(SERVER, SERVER.hosts[0], bench.world)).digest
     bench.images.tags[NAME] = SECOND
 
     assert bench.pins.read().references == {NAME: FIRST}
-    assert do(immutable.bake(SERVER, SERVER.hosts[0], bench.world)).digest == first
+    assert do(baking.bake(SERVER, SERVER.hosts[0], bench.world)).digest == first
 
 
 def test_update_moves_it_and_the_plan_says_so(bench: Bench) -> None:
@@ -60,7 +60,7 @@ def test_update_moves_it_and_the_plan_says_so(bench: Bench) -> None:
 def test_a_digest_needs_no_lock(bench: Bench) -> None:
     exact = replace(SERVER, base=Base("oci", reference=f"{NAME}@{SECOND}"))
 
-    do(immutable.bake(exact, exact.hosts[0], bench.world))
+    do(baking.bake(exact, exact.hosts[0], bench.world))
 
     assert bench.pins.read() == Lock()
     assert not Pinned.of(exact, bench.pins, bench.world.kinds).lacking

@@ -7,7 +7,7 @@ from dataclasses import replace
 from bench import LOCAL, Bench, a_server, do
 
 from vitrify.core.declaration import Base, Server
-from vitrify.core.report import Moved
+from vitrify.core.image_report import Moved
 from vitrify.core.resource import Address, Resource
 from vitrify.lifecycle.outdated import outdated
 from vitrify.lifecycle.update import update

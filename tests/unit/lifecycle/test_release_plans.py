@@ -10,9 +10,9 @@ from bench import LOCAL, ROLLOUT, Bench, a_server, at_once, do
 from vitrify.core.declaration import Base, Host, Lifecycle
 from vitrify.core.diagnostic import Busy, PlanStale, UsageInvalid
 from vitrify.core.digest import JSONObject
+from vitrify.core.instance import InstanceSpec
 from vitrify.core.resource import Address, Resource
-from vitrify.lifecycle import immutable
-from vitrify.ports import InstanceSpec
+from vitrify.lifecycle import baking
 from vitrify.testing.leases_suite import BOB
 
 ROOT = Base("rootfs", "/base")
@@ -148,7 +148,7 @@ def test_a_base_that_changes_between_plan_and_apply_makes_the_plan_stale(bench: 
 
 def test_baking_between_plan_and_apply_leaves_the_plan_as_it_is(bench: Bench) -> None:
     planned = bench.plan(a_server(base=ROOT))
-    do(immutable.bake(a_server(base=ROOT), LOCAL, bench.world))
+    do(baking.bake(a_server(base=ROOT), LOCAL, bench.world))
 
     assert bench.plan(a_server(base=ROOT)) == planned
     assert bench.apply(a_server(base=ROOT), planned).release == 1
@@ -345,7 +345,7 @@ def test_a_server_without_a_process_cannot_be_baked(bench: Bench) -> None:
 
 def test_a_server_without_a_base_cannot_be_baked_and_is_told_what_to_add(bench: Bench) -> None:
     with pytest.raises(UsageInvalid, match="web has no `base` to bake its image upon") as raised:
-        do(immutable.bake(replace(a_server(), lifecycle=Lifecycle.MUTABLE, base=None), LOCAL, bench.world))
+        do(baking.bake(replace(a_server(), lifecycle=Lifecycle.MUTABLE, base=None), LOCAL, bench.world))
 
     assert "`base: host`" in raised.value.diagnostics[0].hint
 
@@ -383,6 +383,6 @@ def test_the_bytes_of_trees_are_counted(bench: Bench) -> None:
 
 def test_a_new_image_is_told_once(bench: Bench) -> None:
     for greeting in ("one", "one", "two"):
-        do(immutable.bake(a_server(greeting), LOCAL, bench.world))
+        do(baking.bake(a_server(greeting), LOCAL, bench.world))
 
     assert [body["image"] for body in bench.bodies("bake.done")] == [bench.image_of(a_server("one")), bench.image_of(a_server("two"))]

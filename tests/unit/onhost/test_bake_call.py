@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Sequence
 from dataclasses import replace
@@ -183,3 +184,34 @@ def test_a_user_in_an_image_over_the_running_system_brings_nobody_elses_password
     assert outcomes(answer) == ["done"]
     assert len(rows) > 1
     assert {row[0] for row in rows if row[1].lstrip("!") not in ("", "*")} == {"vitrify-new"}
+
+
+@pytest.mark.root
+def test_a_user_in_a_layer_above_leaves_the_passwords_that_layers_beneath_declared(upper: Path, tmp_path: Path) -> None:
+    text = b"$6$salt$hash"
+    context = Context(emit=silence, blob={digest_bytes(text): text}.__getitem__, reached=carry_on, kinds=all_kinds(), clock=lambda: 0.0)
+    above = tmp_path / "above"
+    above.mkdir()
+    for name, root, lower, declared in (("one", upper, ["/"], []), ("two", above, [str(upper), "/"], ["vitrify-one"])):
+        scope: JSONObject = {"target": "image", "root": str(root), "lower": [*lower], "memory": "", "bwrap": "", "key": ""}
+        user = wish("user", name=f"vitrify-{name}", password=digest_bytes(text), create_home=False)
+        bake(context, {"scope": scope, "resources": [user.to_json()], "declared": [*declared]})
+
+    rows = [line.split(":") for line in (above / "etc/shadow").read_text().splitlines()]
+    assert {row[0] for row in rows if row[1].lstrip("!") not in ("", "*")} == {"vitrify-one", "vitrify-two"}
+
+
+def test_a_layer_goes_on_with_the_modes_and_owners_of_those_beneath(upper: Path, tmp_path: Path) -> None:
+    (tmp_path / "above").mkdir()
+    context = Context(emit=silence, blob=CONTENTS.__getitem__, reached=carry_on, kinds=all_kinds(), clock=lambda: 0.0)
+    common: JSONObject = {"target": "image", "memory": "", "bwrap": "", "key": ""}
+    folder = wish("directory", path="/srv", mode="2750", owner="33", group="33")
+    first = bake(context, {"scope": {**common, "root": str(upper), "lower": []}, "resources": [folder.to_json()], "keep": True})
+    table = tmp_path / "table.json"
+    table.write_text(json.dumps(first["table"]))
+    scope: JSONObject = {**common, "root": str(tmp_path / "above"), "lower": [str(upper)], "table": str(table)}
+
+    file = wish("file", path="/srv/x", content=digest_bytes(b"hello\n"))
+    answer = bake(context, {"scope": scope, "resources": [file.to_json()]})
+
+    assert answer["attributes"] == {"/srv": {"mode": "2750", "uid": 33, "gid": 33}, "/srv/x": {"mode": "0644", "uid": 0, "gid": 0}}

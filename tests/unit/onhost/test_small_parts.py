@@ -48,7 +48,7 @@ def test_children_are_found() -> None:
 
 
 def test_the_application_of_a_process_without_children_is_not_there_yet() -> None:
-    assert application(2**22 - 1) is None
+    assert application(Identity(2**22 - 1, 1, "another boot")) is None
 
 
 def test_a_log_keeps_its_end_in_two_files_of_bounded_size(tmp_path: Path) -> None:

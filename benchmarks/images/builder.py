@@ -1,6 +1,6 @@
 """Seconds for a first bake, a bake of nothing new and a bake after one changed file, beside cp, tar and sha256sum on the same tree.
 
-    .venv/bin/python benchmarks/bake.py [--files 3000] [--rounds 5]
+    .venv/bin/python benchmarks/images/builder.py [--files 3000] [--rounds 5]
 
 The tree's files are written into the staging folder as the payload writes them, without its process and pipe: what is
 measured is writing it, packing, hashing, checking for secrets and publishing with every sync. The floor, a shell's cp, tar
