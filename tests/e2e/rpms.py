@@ -108,7 +108,7 @@ class Offer:
         for rpm in FOUND:
             spec = folder / f"{rpm.name}.spec"
             spec.write_text(rpm.spec())
-            defined = {"_topdir": folder / "build", "_rpmdir": offered, "_rpmfilename": "%{NAME}-%{VERSION}.rpm"}
+            defined = {"_topdir": folder / "build", "_rpmdir": offered, "_rpmfilename": "%{NAME}-%{VERSION}.rpm", "_dbpath": folder / "db"}
             _run(
                 "rpmbuild",
                 "-bb",
