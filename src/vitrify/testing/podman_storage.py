@@ -14,7 +14,6 @@ from pathlib import Path
 from vitrify.core.digest import JSONObject
 from vitrify.onhost.podman import Podman, known, settle
 
-
 FORWARDS = Path("/proc/sys/net/ipv4/ip_forward")
 
 
