@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -30,10 +32,21 @@ class Desk:
         self._environ = {"VITRIFY_HOME": str(place / "home"), "VITRIFY_YES": "1", "NO_COLOR": "1", "COLUMNS": "120", **more}
 
     def run(self, *words: str, expect: int | None = 0) -> str:
-        command = [sys.executable, "-P", "-m", "vitrify", *words]
-        environ = {"PATH": os.environ["PATH"], **self._environ}
+        return self._ran([sys.executable, "-P", "-m", "vitrify", *words], expect=expect)
+
+    def follow(self) -> None:
+        """Carry out the commands of the README."""
+        for line in (self.folder / "README.md").read_text().splitlines():
+            if line.startswith("$ vitrify "):
+                self.run(*shlex.split(line)[2:])
+            elif line.startswith("$ "):
+                self._ran(shlex.split(line)[1:], expect=0)
+
+    def _ran(self, command: list[str], *, expect: int | None) -> str:
+        # Programs of others find their own configuration around them; vitrify needs none.
+        environ = {**(os.environ if command[0] != sys.executable else {}), "PATH": os.environ["PATH"], **self._environ}
         done = subprocess.run(command, cwd=self.folder, env=environ, check=False, capture_output=True, text=True)
-        assert expect is None or done.returncode == expect, f"{words}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+        assert expect is None or done.returncode == expect, f"{command}: {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done.stdout
 
 
@@ -110,3 +123,59 @@ def test_a_hardened_web_server_is_made_of_a_fresh_machine(live_host: LiveHost, a
 
 
 _ASK = "from urllib.request import urlopen; print(urlopen('http://127.0.0.1:8080/').read().decode())"
+
+
+@pytest.fixture
+def application(tmp_path: Path) -> Iterator[Callable[[str], Desk]]:
+    """An example that serves, put into service by the commands of its README; afterwards nothing of it runs."""
+    served: list[Desk] = []
+
+    def follow(name: str) -> Desk:
+        desk = Desk(name, tmp_path)
+        served.append(desk)
+        desk.follow()
+        return desk
+
+    yield follow
+    for desk in served:
+        desk.run("retire", "web", expect=None)
+
+
+def test_a_bottle_application_is_baked_with_its_packages_and_finds_its_notes_in_the_next_release(
+    application: Callable[[str], Desk],
+) -> None:
+    desk = application("bottle")
+    code = desk.folder / "app/notes.py"
+    code.write_text(code.read_text().replace('return "ok"', 'return "fine"'))
+
+    desk.run("apply")
+
+    assert told("http://127.0.0.1:18481/healthz") == "fine"
+    assert told("http://127.0.0.1:18481/") == '["milk"]'
+    assert "No drift" in desk.run("audit")
+
+
+def test_an_express_application_is_baked_as_its_lock_says_and_served_by_two_instances(application: Callable[[str], Desk]) -> None:
+    desk = application("express")
+
+    answers = [json.loads(told("http://127.0.0.1:18482/prices/pear")) for _ in range(8)]
+
+    assert {answer["price"] for answer in answers} == {4}
+    assert len({answer["instance"] for answer in answers}) == 2
+    assert "No drift" in desk.run("audit")
+
+
+def test_the_nginx_of_debian_serves_from_an_image_and_the_machine_gets_none(application: Callable[[str], Desk]) -> None:
+    before = Path("/usr/sbin/nginx").exists()
+
+    desk = application("nginx")
+
+    assert "Served by the nginx of Debian" in told("http://127.0.0.1:18483/")
+    assert Path("/usr/sbin/nginx").exists() == before
+    assert 'name: "nginx-light"' in (desk.folder / "vitrify.lock").read_text()
+    assert "No drift" in desk.run("audit")
+
+
+def told(url: str) -> str:
+    with urlopen(url, timeout=5) as answer:  # noqa: S310  addresses of the examples
+        return str(answer.read().decode())

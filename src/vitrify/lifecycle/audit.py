@@ -76,7 +76,8 @@ async def audit_host(server: Server, host: Host, world: World, *, full: bool) ->
         answer = await session.call("audit", arguments, contents=guests.contents, emit=world.emit)
     seen = seen_from(answer)
     baseline, sweep = _fingerprints(answer, "baseline"), _fingerprints(answer, "sweep")
-    swept = tuple(_tree_findings(server.name, host.name, baseline, sweep))
+    state = (*server.writable, *server.volumes)
+    swept = tuple(finding for finding in _tree_findings(server.name, host.name, baseline, sweep) if not _is_state(finding.path, state))
     explained = {finding.path for finding in swept}
     known = record.last(world.ledger, server=server.name, host=host.name, kinds=(DONE,))
     owned = _resource_findings(server, host, seen, world.kinds, entry=known.sequence if known else None)
@@ -94,6 +95,11 @@ def declared_folders(wishes: Sequence[Resource]) -> tuple[str, ...]:
     found = {str(values["to"]) for kind, values in fields if kind == "tree"}
     found |= {str(values["path"]) for kind, values in fields if kind == "directory"}
     return tuple(path for path in sorted(found) if not any(path.startswith(f"{other.rstrip('/')}/") for other in found))
+
+
+def _is_state(path: str, folders: Sequence[str]) -> bool:
+    """Whether it lies in a folder that is the process's to write to, in either life of the server."""
+    return any(path.startswith(f"{folder}/") for folder in folders)
 
 
 def _fingerprints(answer: JSONObject, name: str) -> dict[str, dict[str, JSON]]:

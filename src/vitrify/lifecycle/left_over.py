@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from vitrify.core.declaration import Host, Server
+from vitrify.lifecycle.flip import to_host
 from vitrify.lifecycle.lodging import lodging
 from vitrify.lifecycle.world import World
 
@@ -31,4 +32,5 @@ async def notices(server: Server, host: Host, world: World) -> tuple[str, ...]:
         return ()
     releases = sorted({int(instance.labels.get("release", "0")) for instance in running})
     named = f"release{'s' if releases[1:] else ''} {', '.join(map(str, releases))}"
-    return (f"flipped from immutable to mutable: instances of {named} go on serving until `{command(server.name)}`",)
+    told = f"flipped from immutable to mutable: instances of {named} go on serving until `{command(server.name)}`"
+    return (told, *to_host(server, host))

@@ -9,7 +9,7 @@ from vitrify.core.declaration import Host, Server
 from vitrify.core.diagnostic import TargetFailed, UsageInvalid
 from vitrify.core.digest import JSONObject, digest_of
 from vitrify.core.plan import ReleasePlan
-from vitrify.lifecycle import record, upkeep
+from vitrify.lifecycle import left_in_place, record, upkeep
 from vitrify.lifecycle.audit import ENTERED
 from vitrify.lifecycle.baking import Wanted, wanted_of
 from vitrify.lifecycle.lodging import refuse_move
@@ -96,7 +96,7 @@ async def propose(server: Server, host: Host, site: Site, world: World) -> Relea
         because=(),
         declared=digest_of([wanted.declared, ground.seen]) if ground else wanted.declared,
         kinds=wanted.kinds,
-        notices=(*_notices(server, host, world), *_to_choose(wanted), *lacking),
+        notices=(*_notices(server, host), *await left_in_place.notices(server, host, world), *_to_choose(wanted), *lacking),
     )
     if operation and begun and operation.kind != RETIRE and declared(begun) == wanted.declared:
         return _resumed(await _anew(planned, live, wanted, site, world), operation, begun)
@@ -211,18 +211,13 @@ def _to_choose(wanted: Wanted) -> tuple[str, ...]:
 _HELD = ("is left as it is", "are left as they are")
 
 
-def _notices(server: Server, host: Host, world: World) -> tuple[str, ...]:
+def _notices(server: Server, host: Host) -> tuple[str, ...]:
     notices = list(server.notices)
     if server.hosts[1:]:
         others = ", ".join(other.name for other in server.hosts[1:])
         notices.append(f"instances run for {host.name} alone, the first of its hosts: {others} {_HELD[len(server.hosts) > 2]}")
     if host.is_folder:
         notices.append(f"{host.name} is a folder: instances run on this machine, the folder itself stays as it is")
-    converged = record.last(world.ledger, server=server.name, kinds=("apply.done",))
-    if converged and not world.state.releases(server.name):
-        notices.append(
-            f"flips from mutable to immutable: what entry {converged.sequence} converged in place goes on until it is taken away"
-        )
     return tuple(notices)
 
 

@@ -79,10 +79,15 @@ def settings_of(server: Server, process: JSONObject, *, key: bytes) -> RunSettin
         route=server.route,
         rollout=server.rollout,
         runtime=server.runtime,
-        volumes=server.volumes,
+        volumes={path: _at_home(name, server) for path, name in server.volumes.items()},
         capabilities=server.capabilities,
         limits=server.limits,
     )
+
+
+def _at_home(volume: str, server: Server) -> str:
+    """A folder of the host, as the machine that runs the instances finds it: where the host is a folder, below that."""
+    return f"{server.hosts[0].folder.rstrip('/')}{volume}" if volume.startswith("/") and server.hosts else volume
 
 
 def to_json(settings: RunSettings) -> JSONObject:

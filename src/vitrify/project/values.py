@@ -109,8 +109,13 @@ Writable: TypeAlias = Annotated[str, AfterValidator(_below_root)]
 
 
 def _volume_name(value: str) -> str:
+    if value.startswith("/"):
+        return _below_root(value)
     if not _VOLUME.fullmatch(value):
-        refuse(f"{value!r} is not the name of a volume", "letters, digits, and . _ - inside: the folder that keeps it is called so")
+        refuse(
+            f"{value!r} is not the name of a volume",
+            "letters, digits, and . _ - inside: the folder that keeps it is called so; or a folder of the host, as in /var/lib/app",
+        )
     return value
 
 
