@@ -170,6 +170,7 @@ class Wiring:
             bringing=partial(self._session, bringing=True),
             site=self._site,
             pins=LockFile(str(self.folder)),
+            opening=lambda: self.warehouse.storage,
             leased=self._leased,
             keep_runs=self._options.keep_runs,
             dead_man=self._options.dead_man,

@@ -7,7 +7,7 @@ import json
 import os
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Dict, Iterator
+from typing import Dict, Iterator, Mapping
 
 from vitrify.core.digest import JSON, JSONObject, canonical, digest_bytes
 from vitrify.onhost.layout import Descriptor, blob_path
@@ -42,7 +42,11 @@ def put(layout: str, content: bytes) -> str:
 
 def enter(layout: str, row: JSONObject) -> None:
     """Enter a manifest into the index, sorted. The caller holds the layout's lock, and what the manifest names is here."""
-    rows = {**listed(layout), str(row["digest"]): row}
+    index(layout, {**listed(layout), str(row["digest"]): row})
+
+
+def index(layout: str, rows: Mapping[str, JSONObject]) -> None:
+    """Have exactly these manifests in the index, sorted: digest -> row. The caller holds the layout's lock."""
     write(Path(layout, "oci-layout"), canonical({"imageLayoutVersion": "1.0.0"}))
     manifests: JSON = [known for _, known in sorted(rows.items())]
     write(Path(layout, "index.json"), canonical({"schemaVersion": 2, "manifests": manifests}))
@@ -77,13 +81,19 @@ def write(path: Path, content: bytes, *, durable: bool = True) -> None:
         sync_folder(str(path.parent))
 
 
+def remove(path: Path) -> None:
+    """Take a blob away; one that is gone is fine."""
+    with suppress(FileNotFoundError):
+        path.unlink()
+
+
 @contextmanager
-def locked(place: Path) -> Iterator[None]:
-    """Hold one of a store's locks for a moment: `.NAME.lock` beside this folder, which is made where it is not there."""
+def locked(place: Path, *, shared: bool = False) -> Iterator[None]:
+    """Hold one of a store's locks, alone or `shared`: `.NAME.lock` beside this folder, which is made where it is not there."""
     place.mkdir(parents=True, exist_ok=True)
     lock = os.open(place.parent / f".{place.name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        fcntl.flock(lock, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
         yield
     finally:
         os.close(lock)
