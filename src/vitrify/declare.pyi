@@ -148,6 +148,12 @@ class _Limits(TypedDict, total=False):
     cpu: int | str
     pids: int
 
+class _AllowedSecret(TypedDict):
+    """A file of an image that looks as if it held a secret, and may be in it all the same."""
+    path: str
+    rule: str
+    reason: str
+
 def project(
     name: str,
     *,
@@ -173,6 +179,7 @@ def server(
     runtime: Literal['bubblewrap', 'podman'] = ...,
     replicas: int = ...,
     writable: Sequence[str] = ...,
+    allow_secrets: Sequence[_AllowedSecret] = ...,
     volumes: Mapping[str, str] = ...,
     capabilities: Sequence[str] = ...,
     limits: _Limits = ...,

@@ -53,7 +53,7 @@ class Warehouse:
         from vitrify.builders.supplies import Supplies
         from vitrify.stores.registry.bases import RegistryBases
 
-        return Sources(Supplies(self._folder / "supplies"), RegistryBases(self.store, self._registry(), self._folder))
+        return Sources(Supplies(self._folder / "supplies"), RegistryBases(self.store, self._registry, self._folder))
 
     def write_disk(self, image: str, server: Server, *, form: str, into: str, emit: Emit) -> int:
         """Write a bootable disk of an image in the store; its size in bytes."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from vitrify.core.declaration import AllowedSecret
 from vitrify.core.diagnostic import Denied
 
 
@@ -54,14 +56,17 @@ RULES: Final = (
 )
 
 
-def refuse_secrets(path: str, content: bytes) -> None:
-    """Raise Denied, naming the path and the rule (never the secret), where a file's content holds one."""
+def refuse_secrets(path: str, content: bytes, *, allowed: Sequence[AllowedSecret] = ()) -> None:
+    """Raise Denied, naming the path and the rule (never the secret), where a file's content holds one that is not allowed there."""
     for rule in RULES:
+        if any((one.path, one.rule) == (path, rule.name) for one in allowed):
+            continue
         if rule.marker in content and all(_holds(pattern, content) for pattern in rule.patterns):
             raise Denied(
                 f"{path} would put a secret into the image: {rule.name}",
                 why="an image is copied and kept; what is in it is known to all who can read it",
-                hint="take the file out of the declaration; a process gets a secret by `env: {NAME: secret:NAME}`",
+                hint="take the file out of the declaration (a process gets a secret by `env: {NAME: secret:NAME}`), or say why it may be "
+                f"there: `allow_secrets: [{{path: {path}, rule: {rule.name}, reason: …}}]`",
             )
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
-from vitrify.builders import choice, debootstrap
+from vitrify.builders import choice
 from vitrify.builders.ground import (
     DEBOOTSTRAP,
     HOST,
@@ -26,8 +26,6 @@ from vitrify.builders.ground import (
     touched_fingerprint,
 )
 from vitrify.builders.manifest import Documents, documents, process
-from vitrify.builders.offers import offers
-from vitrify.builders.reach import reach
 from vitrify.builders.shelf import Shelf
 from vitrify.builders.supplies import Supplies
 from vitrify.builders.tree import Tree
@@ -128,6 +126,8 @@ class OciBuilder:
             return Chosen(Inputs(), digest=await asyncio.to_thread(self._bases.resolve, reference))
         if kind != DEBOOTSTRAP:
             return None
+        from vitrify.builders import debootstrap
+
         emit(Event("choose.base", Stage.STARTED, request.base))
         with self._store.work() as work:
             asked = (suite, request.mirror, self._supplies, work)
@@ -135,6 +135,8 @@ class OciBuilder:
 
     async def offers(self, request: BakeRequest, names: Sequence[str]) -> tuple[Offer, ...]:
         """As this machine's apt tells, in a folder of its own."""
+        from vitrify.builders.offers import offers
+
         with self._store.work() as work:
             return await asyncio.to_thread(offers, request, names, work, architecture=self._means.architecture)
 
@@ -152,6 +154,8 @@ class OciBuilder:
 
     async def _choose(self, request: BakeRequest, ground: _Ground, emit: Emit, *, keep: bool) -> Chosen:
         emit(Event("choose", Stage.STARTED, request.server))
+        from vitrify.builders.reach import reach
+
         known = request.inputs or Inputs()
         with self._store.work() as work:
             argument = choice.to_choose(known, self._supplies, reach(request), keep=keep)
@@ -170,6 +174,8 @@ class OciBuilder:
         kind, _, suite = request.base.partition(":")
         if kind != DEBOOTSTRAP or self._supplies.root(_root_key(request)) is not None:
             return
+        from vitrify.builders import debootstrap
+
         inputs, supplies = _base_inputs(request), self._supplies
         emit(Event("bake.base", Stage.STARTED, request.server, request.base, {"files": len(inputs.debs)}))
         with self._store.work() as work:
@@ -262,7 +268,7 @@ class OciBuilder:
         labels: JSONObject = dict(_labels(request, ground))
         made_of: JSONObject = {"made_by": self._made_by(), "base": ground.identity, "labels": labels, "resources": list(request.resources)}
         pinned: JSONObject = {"inputs": request.inputs.digest} if request.inputs else {}
-        return digest_of({**made_of, **pinned, **_guests(request)})
+        return digest_of({**made_of, **pinned, **_guests(request), **request.permits})
 
     def _known(self, key: str) -> Image | None:
         noted = self._store.recall("bakes", key)

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -111,7 +112,7 @@ class _Stack:
         beneath: JSON = [made.layer.digest for made in self.made]
         inputs = self._job.request.inputs
         locked: JSONObject = {"inputs": inputs.digest} if inputs and _installs(piece) else {}
-        means: JSON = {"by": self._job.means, "kinds": list(self._job.request.kinds), **locked}
+        means: JSON = {"by": self._job.means, "kinds": list(self._job.request.kinds), **locked, **self._job.request.permits}
         key = digest_of({"means": means, "base": base, "beneath": beneath, "resources": list(piece.resources)})
         made = self._known(key, piece)
         if made is None:
@@ -206,7 +207,7 @@ class _Stack:
         archive = work / "layer.tar"
         with writable():
             with archive.open("xb") as file:
-                layer = pack(tree, file, inspect=refuse_secrets)
+                layer = pack(tree, file, inspect=partial(refuse_secrets, allowed=self._job.request.allowed_secrets))
             made = Made(layer, table if isinstance(table, dict) else {})
             if last:
                 remove_tree(tree.folder)  # before the layer is synced: what is gone need not be written to the disk

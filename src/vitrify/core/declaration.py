@@ -166,6 +166,15 @@ class Content:
 
 
 @dataclass(frozen=True)
+class AllowedSecret:
+    """A file of an image in which the gate finds a secret by `rule`, and that may be in it for this reason."""
+
+    path: str
+    rule: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class Server:
     """One declared role with the keys of both lifecycles, profiles expanded, variables filled in, resources in order."""
 
@@ -179,6 +188,7 @@ class Server:
     runtime: str = "bubblewrap"
     replicas: int = 1
     writable: tuple[str, ...] = ()
+    allowed_secrets: tuple[AllowedSecret, ...] = ()
     volumes: Mapping[str, str] = field(default_factory=dict)
     """Path inside -> the name of a volume: state that outlives releases."""
     capabilities: tuple[str, ...] = ()

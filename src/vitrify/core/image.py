@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from vitrify.core.declaration import Content, Mirror
-from vitrify.core.digest import JSONObject
+from vitrify.core.declaration import AllowedSecret, Content, Mirror
+from vitrify.core.digest import JSON, JSONObject
 from vitrify.core.locked import Inputs
 from vitrify.core.reference import Reference
 
@@ -36,8 +36,16 @@ class BakeRequest:
     """The files that are installed, and no others; None where nothing is pinned."""
     base_inputs: Inputs | None = None
     """The files that the base is made of, where it is made of packages."""
+    allowed_secrets: Sequence[AllowedSecret] = ()
+    """Files that may be in the image although they look as if they held a secret. They change no byte of it."""
     mirror: Mirror | None = None
     """Where the base's packages come from while something is chosen; this machine's own sources where None."""
+
+    @property
+    def permits(self) -> JSONObject:
+        """What the gate lets pass: part of what a layer is known by, or others would be given one that their gate would have refused."""
+        allowed: list[JSON] = [[path, rule] for path, rule in sorted((one.path, one.rule) for one in self.allowed_secrets)]
+        return {"allowed": allowed} if allowed else {}
 
 
 @dataclass(frozen=True)
@@ -78,6 +86,7 @@ class Made:
     server: str
     declaration: str
     resources: Mapping[str, str]
+    allowed_secrets: Sequence[AllowedSecret] = ()
 
 
 @dataclass(frozen=True)

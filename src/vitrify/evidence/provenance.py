@@ -30,6 +30,8 @@ def statement(image: str, made: Made, parts: tuple[Part, ...], *, base: str, fin
         "declaration": made.declaration,
         "resources": dict(made.resources),
     }
+    if made.allowed_secrets:
+        outer["allowedSecrets"] = [dict(vars(one)) for one in made.allowed_secrets]
     packages: list[JSON] = [{"uri": part.url.to_string()} for part in parts]
     materials: list[JSON] = [*_base(base, fingerprint), *packages]
     predicate: JSONObject = {

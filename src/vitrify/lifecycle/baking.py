@@ -55,6 +55,7 @@ def wanted_of(server: Server, world: World) -> Wanted:
             kinds=guests.references,
             inputs=pinned.own,
             base_inputs=pinned.base,
+            allowed_secrets=server.allowed_secrets,
             mirror=server.mirror,
         ),
         declared=declared_digest(server.resources, str(server.base), settings, kinds={**guests.arguments, **pinned.identity}),
@@ -81,7 +82,7 @@ async def baked(wanted: Wanted, site: Site, world: World) -> Image:
         image = await site.builder.bake(wanted.request, emit=world.emit)
     except DeclarationInvalid as error:  # a target does not know where in the declaration it stands
         raise DeclarationInvalid(replace(one, where=one.where or wanted.server.where) for one in error.diagnostics) from error
-    made = Made(world.project_id, wanted.server.name, wanted.server.digest, wanted.resources)
+    made = Made(world.project_id, wanted.server.name, wanted.server.digest, wanted.resources, wanted.server.allowed_secrets)
     await asyncio.to_thread(site.evidence.certify, image, made)
     newest = record.last(world.ledger, server=wanted.server.name, kinds=("bake.done",))
     if newest is None or newest.body.get("image") != image.digest:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from vitrify.core.batch import Pace
-from vitrify.core.declaration import Content, Host, Lifecycle, Router, Server
+from vitrify.core.declaration import AllowedSecret, Content, Host, Lifecycle, Router, Server
 from vitrify.core.diagnostic import DeclarationInvalid
 from vitrify.core.digest import JSON
 from vitrify.core.order import order
@@ -91,6 +91,7 @@ def _confined(server: Server, part: ServerPart) -> Server:
         runtime=part.runtime,
         replicas=part.replicas,
         writable=tuple(part.writable),
+        allowed_secrets=tuple(AllowedSecret(one.path, one.rule, one.reason) for one in part.allow_secrets),
         volumes=part.volumes,
         capabilities=tuple(part.capabilities),
         limits=settings.limits(part.limits),

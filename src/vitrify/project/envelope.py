@@ -251,6 +251,14 @@ class LimitsPart(Part):
     pids: Annotated[int | None, Given] = Field(default=None, ge=1, le=4_000_000)
 
 
+class AllowedSecretPart(Part):
+    """A file of an image that looks as if it held a secret, and may be in it all the same."""
+
+    path: Writable = Field(description="the file's path in the image, as in `path: /srv/app/tests/key.pem`")
+    rule: str = Field(min_length=1, description="the rule that refused it, as in `rule: private key`")
+    reason: str = Field(min_length=1, description="why it may be in an image, as in `reason: a key of the tests`")
+
+
 class ServerPart(Part):
     """One server, with the keys of both lifecycles."""
 
@@ -265,6 +273,7 @@ class ServerPart(Part):
     runtime: Annotated[str, one_of("bubblewrap", "podman")] = "bubblewrap"
     replicas: int = Field(default=1, ge=1, le=20)
     writable: list[Writable] = Field(default_factory=list)
+    allow_secrets: list[AllowedSecretPart] = Field(default_factory=list)
     volumes: dict[Writable, VolumeName] = Field(default_factory=dict)
     capabilities: list[Capability] = Field(default_factory=list)
     limits: LimitsPart = Field(default_factory=LimitsPart)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from vitrify.builders.gate import refuse_secrets
+from vitrify.core.declaration import AllowedSecret
 from vitrify.core.diagnostic import Denied
 
 BODY = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj"
@@ -50,3 +51,13 @@ def test_a_secret_is_refused_without_being_shown(content: bytes) -> None:
 @pytest.mark.parametrize("content", HARMLESS.values(), ids=HARMLESS)
 def test_what_only_looks_like_a_secret_passes(content: bytes) -> None:
     refuse_secrets("/srv/app/code.py", content)
+
+
+def test_a_file_that_is_allowed_by_path_and_rule_passes_and_no_other_does() -> None:
+    allowed = [AllowedSecret("/srv/app/tests/key.pem", "private key", "a key of the tests")]
+    key = SECRETS["private key in PEM"]
+
+    refuse_secrets("/srv/app/tests/key.pem", key, allowed=allowed)
+    for path, content in (("/srv/app/key.pem", key), ("/srv/app/tests/key.pem", SECRETS["GitHub token"])):
+        with pytest.raises(Denied, match="allow_secrets"):
+            refuse_secrets(path, content, allowed=allowed)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from vitrify.builders.oci import Means, OciBuilder
-from vitrify.core.declaration import Content
+from vitrify.core.declaration import AllowedSecret, Content
 from vitrify.core.diagnostic import Denied, TargetFailed, UsageInvalid
 from vitrify.core.digest import JSON, JSONObject, digest_bytes
 from vitrify.core.event import Event
@@ -138,6 +138,17 @@ def test_a_key_among_the_files_is_refused_and_leaves_no_image(tmp_path: Path) ->
 
     assert shop.store.images() == ()
     assert list((tmp_path / "store" / "work").iterdir()) == []
+
+
+def test_what_one_declaration_allows_is_still_refused_to_another_that_does_not(tmp_path: Path) -> None:
+    shop = workshop(tmp_path)
+    key = b"-----BEGIN OPENSSH PRIV" + b"ATE KEY-----\n" + b"b3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQAAAAAAAAABAAAAMwAAAAtzc2gtZW\n"
+    wish = wanted(motd(key), contents=(key,))
+    allowed = replace(wish, allowed_secrets=(AllowedSecret("/etc/motd", "private key", "a specimen"),))
+
+    assert shop.store.has(shop.bake(allowed).digest)
+    with pytest.raises(Denied, match="/etc/motd would put a secret into the image"):
+        shop.bake(wish)
 
 
 class Failing(MemorySession):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -20,9 +21,12 @@ _TOPIC: Final = "origins"
 
 
 class RegistryBases:
-    """Bases out of a store, and out of registries where the store lacks them; unpacked in `folder`/bases."""
+    """Bases out of a store, and out of registries where the store lacks them; unpacked in `folder`/bases.
 
-    def __init__(self, store: LayoutStore, registry: Registry, folder: Path) -> None:
+    `registry` is begun when one is asked.
+    """
+
+    def __init__(self, store: LayoutStore, registry: Callable[[], Registry], folder: Path) -> None:
         self._store, self._registry, self._folder = store, registry, folder / "bases"
 
     def have(self, reference: Reference, *, emit: Emit = silence) -> BaseImage:
@@ -30,7 +34,7 @@ class RegistryBases:
         noted = self._store.recall(_TOPIC, reference.digest)
         image = self._store.image(str(noted["image"])) if noted else None
         if image is None:
-            image = self._registry.pull(reference, emit=emit).image
+            image = self._registry().pull(reference, emit=emit).image
             self._store.remember(_TOPIC, reference.digest, {"image": image.digest})
         if image.base == HOST:
             raise Denied(
@@ -43,4 +47,4 @@ class RegistryBases:
 
     def resolve(self, reference: Reference) -> str:
         """The digest that a tag stands for now."""
-        return self._registry.resolve(reference)
+        return self._registry().resolve(reference)
