@@ -9,9 +9,9 @@ from vitrify.app.command import Command
 from vitrify.app.wiring import LOCAL
 
 if TYPE_CHECKING:  # a command brings along what it needs and no more
+    from vitrify.core.image_report import ImageKept, ImageMoved, ImageVerified, Updated
     from vitrify.core.retention import Collected, Pin
     from vitrify.core.store_report import StoreChecked
-    from vitrify.core.image_report import ImageKept, ImageMoved, ImageVerified, Updated
 
 
 class ImageVerbs(Command):
@@ -107,7 +107,7 @@ class ImageVerbs(Command):
         """Read every byte of the store, and of what was unpacked from it on this machine for this project."""
         from vitrify.lifecycle import collection
 
-        return collection.check(self._wiring.world, repair=repair, roots=self._wiring.run_home(LOCAL))
+        return collection.check(self._wiring.world, repair=repair, home=self._wiring.run_home(LOCAL))
 
     def _image(self, what: str) -> str:
         """The digest of an image that is here: by a digest, the first digits of one, or a server."""

@@ -11,8 +11,6 @@ if TYPE_CHECKING:
     from vitrify.core.entered import Entered
     from vitrify.core.image_report import ImageKept, ImageMoved, ImageVerified, Updated
     from vitrify.core.plan import Plan
-    from vitrify.core.retention import Collected, Pin
-    from vitrify.core.store_report import StoreChecked
     from vitrify.core.report import (
         Applied,
         Bootstrapped,
@@ -27,6 +25,8 @@ if TYPE_CHECKING:
         ServerStatus,
         Verified,
     )
+    from vitrify.core.retention import Collected, Pin
+    from vitrify.core.store_report import StoreChecked
 
 
 def document(name: str, /, **parts: JSON) -> JSONObject:

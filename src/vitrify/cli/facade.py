@@ -13,8 +13,6 @@ if TYPE_CHECKING:  # help and usage errors are told before any of these is neede
     from vitrify.core.event import Emit
     from vitrify.core.image_report import ImageKept, ImageMoved, ImageVerified, Updated
     from vitrify.core.plan import Plan
-    from vitrify.core.retention import Collected, Pin
-    from vitrify.core.store_report import StoreChecked
     from vitrify.core.report import (
         Applied,
         Bootstrapped,
@@ -28,6 +26,8 @@ if TYPE_CHECKING:  # help and usage errors are told before any of these is neede
         Verified,
         Which,
     )
+    from vitrify.core.retention import Collected, Pin
+    from vitrify.core.store_report import StoreChecked
 
 
 class Application(Protocol):

@@ -33,9 +33,9 @@ def store() -> None:
 @flag("--unreleased", is_flag=True, help="Also images that no release ever had, unless they are pinned.")
 @shared("project", "wait")
 def collect(invocation: Invocation, *, dry_run: bool, unreleased: bool) -> Exit:
-    """Take away what no release needs any more: images of releases that are discarded or aborted, their layers and evidence, and where they
-    were unpacked on the project's hosts. What is live, warm, kept by `retain`, under an open operation, pinned, or run by any instance stays.
-    This happens by itself when a rollout has ended.
+    """Take away what no release needs any more: images of releases that are discarded or aborted, their layers and evidence, and where
+    they were unpacked on the project's hosts. What is live, warm, kept by `retain`, under an open operation, pinned, or run by any instance
+    stays. This happens by itself when a rollout has ended.
     """  # noqa: D205  the whole paragraph is the help
     found = invocation.app.collect(dry_run=dry_run, unreleased=unreleased)
     invocation.screen.show(lambda: documents.collected(found, dry_run=dry_run), lambda look: collected_lines(found, look, dry_run=dry_run))

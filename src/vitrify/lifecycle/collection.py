@@ -10,6 +10,7 @@ from vitrify.core.diagnostic import Denied, UsageInvalid, VitrifyError
 from vitrify.core.digest import JSON, JSONObject
 from vitrify.core.event import Stage
 from vitrify.core.retention import OVER, Collected, Pin
+from vitrify.core.store_report import StoreChecked
 from vitrify.ledger.entry import timestamp
 from vitrify.lifecycle.lease import holding
 from vitrify.lifecycle.lodging import lodged
@@ -30,7 +31,7 @@ async def collect(world: World, *, dry_run: bool = False, unreleased: bool = Fal
 
 
 async def tidy(server: str, site: Site, world: World) -> None:
-    """The same for one server whose lease we hold, after something ended. It never stands in the way: what fails is told, and tried again."""
+    """The same for one server whose lease we hold, after something ended. What fails is told, and tried the next time."""
     images = over(server, world)[:_AT_ONCE]
     if not images:
         return
@@ -118,6 +119,17 @@ def unpin(image: str, world: World, *, reason: str) -> Pin:
 def pins(world: World) -> tuple[Pin, ...]:
     """All pins of all projects on this machine."""
     return world.storage.needs().pins
+
+
+def check(world: World, *, home: str, repair: bool = False) -> StoreChecked:
+    """Read the whole store, and what was unpacked from it beneath `home`; what a repair removes is told to the ledger."""
+    if repair:
+        world.ledger.append("store.repair.intended", {})
+    found = world.storage.check(repair=repair, home=home, emit=world.emit)
+    if repair:
+        removed: list[JSON] = [one.what for one in found.bad if one.removed]
+        world.ledger.append("store.repaired", {"removed": removed, "bad": len(found.bad)})
+    return found
 
 
 def _pinned(image: str, world: World) -> Pin | None:

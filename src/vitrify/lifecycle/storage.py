@@ -5,7 +5,9 @@ from __future__ import annotations
 from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 
+from vitrify.core.event import Emit
 from vitrify.core.retention import Collected, Needs, Pin
+from vitrify.core.store_report import StoreChecked
 
 
 class Storage(Protocol):
@@ -22,6 +24,9 @@ class Storage(Protocol):
 
     def collect(self, *, dry_run: bool, unreleased: bool = ...) -> Collected:
         """Take away what nothing needs, or tell what that is. `Busy` where somebody is `using` the store."""
+
+    def check(self, *, repair: bool, home: str, emit: Emit) -> StoreChecked:
+        """Read all of it again, and what was unpacked from it beneath `home`; `repair` removes what is bad and can be made again."""
 
     def pin(self, pin: Pin) -> None:
         """Have an image stay, in place of what its project said of it before."""
@@ -45,9 +50,13 @@ class NoStorage:
         """Nobody asks."""
         return Needs()
 
-    def collect(self, *, dry_run: bool, unreleased: bool = False) -> Collected:  # noqa: ARG002  the promise's words
+    def collect(self, *, dry_run: bool, unreleased: bool = False) -> Collected:
         """Nothing goes."""
         return Collected("store")
+
+    def check(self, *, repair: bool, home: str, emit: Emit) -> StoreChecked:
+        """There is nothing to read."""
+        return StoreChecked(0, 0, 0)
 
     def pin(self, pin: Pin) -> None:
         """It stays anyhow."""

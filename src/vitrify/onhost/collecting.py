@@ -9,7 +9,7 @@ import fcntl
 import os
 import time
 from pathlib import Path
-from typing import Callable, FrozenSet, Iterator, List, Mapping, Set
+from typing import Callable, FrozenSet, Iterator, List, Mapping, Set, Tuple
 
 from vitrify.core.diagnostic import TargetFailed
 from vitrify.core.digest import JSON, PLAIN, JSONObject
@@ -33,7 +33,7 @@ def collect(context: Context, arguments: JSONObject) -> JSONObject:
     Repeating it is harmless, and goes on with what a killed call left.
     """
     home, dry_run = str(arguments["home"]), arguments.get("dry_run") is True
-    going = _asked(arguments) - _used(home)
+    going = _asked(arguments) - used(home)
     try:
         roots, size = _roots(home, going, dry_run=dry_run)
         dropped = _store(home, going, context.clock(), dry_run=dry_run)
@@ -51,7 +51,7 @@ def _asked(arguments: JSONObject) -> FrozenSet[str]:
     return found
 
 
-def _used(home: str) -> FrozenSet[str]:
+def used(home: str) -> FrozenSet[str]:
     """The images of all instances, in whatever state: a stopped one is looked at by audits until it is discarded."""
     found: Set[str] = set()
     for folder in folders(home):
@@ -60,7 +60,7 @@ def _used(home: str) -> FrozenSet[str]:
     return frozenset(found)
 
 
-def _roots(home: str, going: FrozenSet[str], *, dry_run: bool) -> "tuple[List[str], int]":
+def _roots(home: str, going: FrozenSet[str], *, dry_run: bool) -> Tuple[List[str], int]:
     """Names of the roots that went, and what they took. A root goes out of sight before it goes."""
     place = Path(home, "images")
     went: List[str] = []
@@ -72,13 +72,14 @@ def _roots(home: str, going: FrozenSet[str], *, dry_run: bool) -> "tuple[List[st
         went.append(digest)
         size += taken(root)
         if not dry_run:
-            _with_its_lock(root)
+            clear_root(root)
     for left in place.glob(f".*{_GONE}") if not dry_run else ():
         remove_tree(str(left))
     return went, size
 
 
-def _with_its_lock(root: Path) -> None:
+def clear_root(root: Path) -> None:
+    """Remove an unpacked image: out of sight first, so that nobody finds half of one."""
     lock = os.open(root.with_name(f".{root.name}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import AbstractSet, Callable, Dict, FrozenSet, Iterator, List, Optional, Tuple
+from typing import Callable, Dict, FrozenSet, Iterator, List, Optional, Tuple
 
 from vitrify.core.diagnostic import IntegrityFailed
 from vitrify.core.digest import JSON, PLAIN, JSONObject
@@ -59,7 +59,8 @@ class Drop:
 
     def _staying(self, layout: str, rows: Dict[str, JSONObject]) -> Dict[str, JSONObject]:
         """Digest -> row of what stays: images first, then what is attached to one of them."""
-        images = {digest: row for digest, row in rows.items() if "artifactType" not in row and (digest not in self.going or digest in self.needed)}
+        going = self.going - self.needed
+        images = {digest: row for digest, row in rows.items() if "artifactType" not in row and digest not in going}
         for digest in self.needed - set(images):
             path = blob_path(layout, digest)
             if path.is_file():  # a process that was killed here took it for one that goes, and it came to be needed since

@@ -10,10 +10,13 @@ from typing import Final
 
 from vitrify.core.diagnostic import Busy
 from vitrify.core.digest import PLAIN
+from vitrify.core.event import Emit
 from vitrify.core.retention import Collected, Needs, Pin
+from vitrify.core.store_report import StoreChecked
 from vitrify.onhost.dropping import Drop
 from vitrify.onhost.layout import blob_path
 from vitrify.onhost.removal import remove_tree
+from vitrify.stores.checking import Check, checked
 from vitrify.stores.layout import LayoutStore
 from vitrify.stores.pins import Pins
 
@@ -76,6 +79,10 @@ class Storage:
         images = tuple(image for image in dropped.images)
         return Collected(PLACE, images, tuple(PLAIN + path.name for path in roots), len(dropped.blobs), dropped.size)
 
+    def check(self, *, repair: bool, home: str, emit: Emit) -> StoreChecked:
+        """Read all of it again, and what was unpacked from it beneath `home`."""
+        return checked(Check(self.store, self.needs(), Path(home), emit), repair=repair)
+
     def _bases(self) -> Iterator[Path]:
         """Unpacked images of registries that others were baked upon."""
         place = self.folder / "bases"
@@ -90,5 +97,3 @@ class Storage:
         for path in lists.iterdir() if lists.is_dir() else ():
             if len(path.name) == 64 and not blob_path(self.store.layout, PLAIN + path.name).exists():
                 yield path
-
-

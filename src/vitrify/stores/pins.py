@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 
 from vitrify.core.diagnostic import IntegrityFailed
@@ -30,9 +29,8 @@ class Pins:
             with suppress(FileNotFoundError):  # taken back this moment
                 try:
                     data = json.loads(path.read_bytes())
-                    yield Pin(
-                        PLAIN + path.parent.name, data["reason"], data["by"], float(data["at_ms"]) / 1000, data["until_ms"] / 1000, path.stem
-                    )
+                    at, until = data["at_ms"] / 1000, data["until_ms"] / 1000
+                    yield Pin(PLAIN + path.parent.name, data["reason"], data["by"], at, until, path.stem)
                 except (ValueError, KeyError, TypeError) as error:
                     raise IntegrityFailed(f"the pin {path} cannot be read", why=str(error), hint="pin the image again") from None
 
@@ -41,10 +39,6 @@ class Pins:
         data: JSONObject = {"reason": pin.reason, "by": pin.by, "at_ms": round(pin.at * 1000), "until_ms": round(pin.until * 1000)}
         with shelving.locked(self._folder):
             shelving.write(self._place(pin.image, pin.project), canonical(data))
-
-    def find(self, image: str, project: str) -> Pin | None:
-        """What this project says of an image."""
-        return next((pin for pin in self.all() if (pin.image, pin.project) == (image, project)), None)
 
     def drop(self, pin: Pin) -> None:
         """Take a pin away; one that is gone is fine."""
@@ -56,8 +50,3 @@ class Pins:
 
     def _place(self, image: str, project: str) -> Path:
         return self._folder / image.removeprefix(PLAIN) / f"{project}.json"
-
-
-def lengthened(pin: Pin, known: Pin | None) -> Pin:
-    """A pin in place of another never ends earlier than that one."""
-    return replace(pin, until=max(pin.until, known.until)) if known else pin
