@@ -13,6 +13,8 @@ from vitrify.builders.manifest import Process, documents
 from vitrify.core.diagnostic import Busy, IntegrityFailed
 from vitrify.core.digest import JSONObject, canonical, digest_bytes
 from vitrify.core.retention import Needs, Pin, Use
+from vitrify.onhost.dropping import names
+from vitrify.onhost.freezing import freeze, is_frozen
 from vitrify.onhost.layout import LAYER, Descriptor, attached, blob_path, listed
 from vitrify.stores.collecting import Storage
 from vitrify.stores.layout import LayoutStore
@@ -125,6 +127,27 @@ def test_a_pinned_image_stays_until_nobody_pins_it(shop: Shop) -> None:
     assert not shop.collect()
     shop.storage.unpin(pins[1])
     assert image in shop.collect()
+
+
+def test_an_image_that_is_pinned_until_a_date_is_written_once_and_goes_when_nothing_needs_it(shop: Shop) -> None:
+    image = shop.image("one", "discarded")
+    pin = Pin(image, "the law", "ada", 1.0, until=2_000_000_000.0, project="here")
+    shop.storage.pin(pin)
+    blobs = [blob_path(shop.store.layout, digest) for digest in names(shop.store.layout, image)]
+
+    assert shop.image("one") == image  # baking it again writes nothing
+    assert not shop.collect(unreleased=True)
+    for blob in blobs:
+        if is_frozen(blob):  # as the file system and our rights allow
+            with pytest.raises(PermissionError):
+                blob.unlink()
+        else:
+            assert not freeze(blob)
+    assert len(shop.storage.pins.all()) == 1
+    shop.storage.unpin(pin)
+
+    assert image in shop.collect()
+    assert not any(blob.exists() for blob in blobs)
 
 
 def test_a_pin_that_cannot_be_read_stops_everything(shop: Shop) -> None:

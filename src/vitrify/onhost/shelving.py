@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Dict, Iterator, Mapping
 
 from vitrify.core.digest import JSON, JSONObject, canonical, digest_bytes
+from vitrify.onhost.freezing import is_frozen, melt
 from vitrify.onhost.layout import Descriptor, blob_path
 from vitrify.onhost.record import sync_folder
 
@@ -29,7 +30,12 @@ def adopt(layout: str, file: Path, *, digest: str) -> None:
     file.chmod(0o644)
     path = blob_path(layout, digest)
     path.parent.mkdir(parents=True, exist_ok=True)
-    file.replace(path)
+    try:
+        file.replace(path)
+    except PermissionError:
+        if not is_frozen(path):
+            raise
+        file.unlink()  # it is written once: what is there has the same digest, or a check says so
     sync_folder(str(path.parent))
 
 
@@ -82,9 +88,14 @@ def write(path: Path, content: bytes, *, durable: bool = True) -> None:
 
 
 def remove(path: Path) -> None:
-    """Take a blob away; one that is gone is fine."""
+    """Take a blob away, also one that was immutable for as long as somebody needed it; one that is gone is fine."""
     with suppress(FileNotFoundError):
-        path.unlink()
+        try:
+            path.unlink()
+        except PermissionError:
+            if not melt(path):
+                raise
+            path.unlink()
 
 
 @contextmanager

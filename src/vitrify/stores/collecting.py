@@ -13,7 +13,8 @@ from vitrify.core.digest import PLAIN
 from vitrify.core.event import Emit
 from vitrify.core.retention import Collected, Needs, Pin
 from vitrify.core.store_report import StoreChecked
-from vitrify.onhost.dropping import Drop
+from vitrify.onhost.dropping import Drop, names
+from vitrify.onhost.freezing import freeze
 from vitrify.onhost.layout import blob_path
 from vitrify.onhost.removal import remove_tree
 from vitrify.stores.checking import Check, checked
@@ -55,6 +56,9 @@ class Storage:
         """Have an image stay; the last word of its project on it."""
         with self.using():
             self.pins.put(pin)
+            if pin.until:  # where this cannot be done, the pin alone protects it
+                for digest in names(self.store.layout, pin.image):
+                    freeze(self.store.blob(digest))
 
     def unpin(self, pin: Pin) -> None:
         """Take that back; harmless where it was done."""
