@@ -23,7 +23,7 @@ def collected_lines(found: Sequence[Collected], look: Look, *, dry_run: bool) ->
             yield line(Span(one.place, Style.PLACE), f": {one.problem}")
             continue
         roots = f", {len(one.roots)} unpacked" if one.roots else ""
-        yield line(Span(one.place, Style.PLACE), f": {verb}: {len(one.images)} manifests, {one.blobs} blobs{roots}, {size(one.size)}")
+        yield line(Span(one.place, Style.PLACE), f": {verb}: {len(one.images)} images, {one.blobs} blobs{roots}, {size(one.size)}")
         for image in dict.fromkeys((*one.images, *one.roots)) if look.verbose else ():
             yield line(faint(f"  {image}"))
     if not shown:

@@ -20,7 +20,7 @@ _NAME = "org.opencontainers.image.ref.name"
 
 @dataclass(frozen=True)
 class Dropped:
-    """What went, or would: images and what was attached to them, every blob, and the bytes that they took on the disk."""
+    """What went, or would: images, every blob of theirs and of what was attached to them, and the bytes that these took on the disk."""
 
     images: Tuple[str, ...] = ()
     blobs: Tuple[str, ...] = ()
@@ -51,7 +51,7 @@ class Drop:
             stay = self._staying(layout, rows)
             named = {digest for one in stay for digest in names(layout, one)}
             loose = [path for path in _files(layout) if PLAIN + path.name not in named and not self.spared(path)]
-            gone = tuple(sorted(set(rows) - set(stay)))
+            gone = tuple(sorted(digest for digest in set(rows) - set(stay) if "artifactType" not in rows[digest]))
             size = sum(path.stat().st_blocks * 512 for path in loose)
             if not dry_run:
                 self._remove(layout, stay, rows, loose)

@@ -19,8 +19,8 @@ def test_what_went_is_told_for_each_place(console: Console) -> None:
     ended = console("store", "collect")
 
     assert ended.code is Exit.DONE
-    assert "store: gone: 2 manifests, 4 blobs" in ended.out
-    assert "web1: gone: 0 manifests, 0 blobs, 1 unpacked" in ended.out
+    assert "store: gone: 2 images, 4 blobs" in ended.out
+    assert "web1: gone: 0 images, 0 blobs, 1 unpacked" in ended.out
 
 
 def test_a_dry_run_says_would(console: Console) -> None:
