@@ -19,7 +19,7 @@ BuildShop = Callable[..., Shop]
 def shop(build_shop: BuildShop, disks: Disks) -> Iterator[Shop]:
     """A project whose state has a small disk to itself. It ends before its disk does, and is writable by then."""
     shop = build_shop()
-    shop.home.mkdir()
+    shop.home.mkdir(exist_ok=True)
     disks.mount("-t", "tmpfs", "-o", "size=24m,mode=700", "none", shop.home)
     shop.within = (*disks.within, str(shop.folder))
     yield shop

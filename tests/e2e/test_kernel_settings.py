@@ -27,6 +27,7 @@ def mounted(host: LiveHost) -> str:
 
 
 def test_settings_hold_now_and_are_read_again_at_every_start_and_an_undo_gives_them_back(live_host: LiveHost) -> None:
+    live_host.run("sh", "-c", f"echo 0 > {FORWARD}")  # a new network begins with what this machine says
     former = running(live_host, FORWARD), running(live_host, RANGE)
     declare(live_host, *SETTINGS)
 

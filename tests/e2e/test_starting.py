@@ -34,6 +34,8 @@ class Waiting:
             {way}
         finally:
             print("clean", flush=True)
+    def close(self):
+        pass
 
 sys.argv = ["vitrify", "status"]
 main(Waiting)

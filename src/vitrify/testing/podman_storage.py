@@ -14,6 +14,8 @@ from pathlib import Path
 from vitrify.core.digest import JSONObject
 from vitrify.onhost.podman import Podman, known, settle
 
+FORWARDS = Path("/proc/sys/net/ipv4/ip_forward")
+
 
 @dataclass(frozen=True)
 class Storage:
@@ -45,8 +47,12 @@ class Storage:
 
 @contextmanager
 def podman_storage() -> Iterator[Storage]:
-    """A storage in a folder of its own, whose name is as short as podman wants it; what still runs there in the end is ended."""
+    """A storage in a folder of its own, whose name is as short as podman wants it.
+
+    What still runs there in the end is ended, and whether this machine forwards packets is as it was before podman wanted it to.
+    """
     folder = Path(tempfile.mkdtemp(prefix="podman-"))
+    forwards = FORWARDS.read_text()
     storage = Storage(folder)
     try:
         yield storage
@@ -56,3 +62,5 @@ def podman_storage() -> Iterator[Storage]:
         # Podman keeps its folder mounted upon itself for as long as the machine runs.
         subprocess.run(["umount", "--lazy", str(folder / "root" / "overlay")], capture_output=True, check=False)
         shutil.rmtree(folder)
+        if FORWARDS.read_text() != forwards:
+            FORWARDS.write_text(forwards)
