@@ -180,6 +180,22 @@ def test_a_dry_run_tells_what_would_go_and_touches_nothing(shop: Shop) -> None:
     assert told == shop.storage.collect(dry_run=False)
 
 
+def test_compressed_forms_of_layers_that_are_gone_go_too(shop: Shop) -> None:
+    shop.image("one", "live")
+    shop.image("old", "discarded")
+    forms = {name: shop.folder / "compressed" / digest_bytes(name.encode() * 2)[7:] for name in ("one", "old")}
+    (shop.folder / "compressed").mkdir()
+    for name, file in forms.items():
+        file.write_bytes(b"squeezed")
+        shop.store.remember("forms", digest_bytes(name.encode()), {"forms": [{"digest": f"sha256:{file.name}"}]})
+
+    shop.collect()
+
+    assert forms["one"].exists()
+    assert not forms["old"].exists()
+    assert len(list(shop.store.notes("forms"))) == 1
+
+
 def test_layers_of_a_bake_that_was_killed_go(shop: Shop) -> None:
     live = shop.image("one", "live")
     lost = shop.layer(b"of nobody")

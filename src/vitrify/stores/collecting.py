@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from vitrify.core.diagnostic import Busy
-from vitrify.core.digest import PLAIN
+from vitrify.core.digest import PLAIN, JSONObject
 from vitrify.core.event import Emit
 from vitrify.core.retention import Collected, Needs, Pin
 from vitrify.core.store_report import StoreChecked
@@ -92,11 +92,22 @@ class Storage:
         place = self.folder / "bases"
         return (path for path in place.iterdir() if len(path.name) == 64) if place.is_dir() else iter(())
 
+    def _forms(self, note: JSONObject) -> Iterator[Path]:
+        """The compressed forms of a layer, kept for registries."""
+        rows = note.get("forms")
+        for row in rows if isinstance(rows, list) else ():
+            if isinstance(row, dict):
+                yield self.folder / "compressed" / blob_path("", str(row.get("digest"))).name
+
     def _stale_notes(self) -> Iterator[Path]:
         for topic, field in _NOTES:
             for path, note in self.store.notes(topic):
                 if not blob_path(self.store.layout, str(note.get(field))).exists():
                     yield path
+        for path, note in self.store.notes("forms"):
+            if not self.store.blob(PLAIN + path.stem).exists():
+                yield from self._forms(note)  # before the note, which alone tells of them
+                yield path
         lists = self.folder / "cache" / "contents"
         for path in lists.iterdir() if lists.is_dir() else ():
             if len(path.name) == 64 and not blob_path(self.store.layout, PLAIN + path.name).exists():
