@@ -10,6 +10,8 @@ from vitrify.app.wiring import LOCAL
 
 if TYPE_CHECKING:  # a command brings along what it needs and no more
     from vitrify.core.image_report import ImageKept, ImageMoved, ImageVerified, Updated
+    from vitrify.core.retention import Collected, Pin
+    from vitrify.core.store_report import StoreChecked
 
 
 class ImageVerbs(Command):
@@ -76,3 +78,39 @@ class ImageVerbs(Command):
         from vitrify.lifecycle import images
 
         return images.load(source, self._wiring.warehouse.stock(), self._wiring.world)
+
+    def collect(self, *, dry_run: bool = False, unreleased: bool = False) -> tuple[Collected, ...]:
+        """Take away what no release needs, on the hosts and in the store, or tell what that is."""
+        from vitrify.lifecycle.collection import collect
+
+        return self._run(collect(self._wiring.world, dry_run=dry_run, unreleased=unreleased))
+
+    def pin(self, image: str, *, reason: str, until: float = 0.0) -> Pin:
+        """Keep an image, whatever becomes of its releases."""
+        from vitrify.lifecycle import collection
+
+        return collection.pin(self._image(image), self._wiring.world, reason=reason, until=until)
+
+    def unpin(self, image: str, *, reason: str = "") -> Pin:
+        """Let it go with its releases."""
+        from vitrify.lifecycle import collection
+
+        return collection.unpin(self._image(image), self._wiring.world, reason=reason)
+
+    def pins(self) -> tuple[Pin, ...]:
+        """Every pin on this machine."""
+        from vitrify.lifecycle import collection
+
+        return collection.pins(self._wiring.world)
+
+    def check_store(self, *, repair: bool = False) -> StoreChecked:
+        """Read every byte of the store, and of what was unpacked from it on this machine for this project."""
+        from vitrify.lifecycle import collection
+
+        return collection.check(self._wiring.world, repair=repair, home=self._wiring.run_home(LOCAL))
+
+    def _image(self, what: str) -> str:
+        """The digest of an image that is here: by a digest, the first digits of one, or a server."""
+        from vitrify.lifecycle.images import meant
+
+        return meant(what, self._wiring.warehouse.stock(), self._wiring.world).digest

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from vitrify.core.declaration import Server
     from vitrify.core.event import Emit
     from vitrify.lifecycle.images import Stock
+    from vitrify.stores.collecting import Storage
     from vitrify.stores.layout import LayoutStore
     from vitrify.stores.registry.client import RegistryClient
 
@@ -28,6 +29,14 @@ class Warehouse:
         from vitrify.stores.layout import LayoutStore
 
         return LayoutStore(self._folder)
+
+    @cached_property
+    def storage(self) -> Storage:
+        """The same, with who needs which of them: all projects of a home folder keep theirs here."""
+        from vitrify.app.storage import needs
+        from vitrify.stores.collecting import Storage
+
+        return Storage(self.store, self._folder, partial(needs, self._folder.parent / "projects"))
 
     def stock(self, *, plain: bool = False, compression: str = "gzip") -> Stock:
         """The images, and the ways to registries and files."""

@@ -170,6 +170,7 @@ class Wiring:
             bringing=partial(self._session, bringing=True),
             site=self._site,
             pins=LockFile(str(self.folder)),
+            opening=lambda: self.warehouse.storage,
             leased=self._leased,
             keep_runs=self._options.keep_runs,
             dead_man=self._options.dead_man,
@@ -278,9 +279,9 @@ class Wiring:
                 yield replace(over(held), token=held.token)
 
     def _leased(self, host: Host, server: str, wish: JSONObject) -> AbstractAsyncContextManager[Site]:
-        return self._site(host, {"home": self._run_home(host), "project": self.world.project_id, "server": server}, wish)
+        return self._site(host, {"home": self.run_home(host), "project": self.world.project_id, "server": server}, wish)
 
-    def _run_home(self, host: Host) -> str:
+    def run_home(self, host: Host) -> str:
         """The folder that holds the instances of this project there."""
         return f"{ELSEWHERE}/{self.world.project_id}" if host.is_remote else str(self.home / "projects" / self.world.project_id / "run")
 
@@ -291,7 +292,7 @@ class Wiring:
         from vitrify.routers.caddy import CaddyRouter
         from vitrify.stores.carrying import NearbyCarrier
 
-        home = self._run_home(LOCAL)
+        home = self.run_home(LOCAL)
         programs = Programs(bubblewrap_here, self._environ.get(PODMAN_STORAGE, ""))
         return Site(
             session=session,
@@ -310,7 +311,7 @@ class Wiring:
         from vitrify.routers.caddy import CaddyRouter
         from vitrify.stores.carrying import SessionCarrier
 
-        home = self._run_home(host)
+        home = self.run_home(host)
         tools, carrier = HostTools(session, home), SessionCarrier(session, home, self.warehouse.store)
         return Site(
             session=session,

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
         ServerStatus,
         Verified,
     )
+    from vitrify.core.retention import Collected, Pin
+    from vitrify.core.store_report import StoreChecked
 
 
 def document(name: str, /, **parts: JSON) -> JSONObject:
@@ -275,3 +277,41 @@ def _json(value: object) -> JSON:
 
 def _ms(seconds: float) -> float:
     return round(seconds * 1000, 3)
+
+
+def collected(found: Sequence[Collected], *, dry_run: bool) -> JSONObject:
+    """The document of `store collect`."""
+    rows: list[JSON] = [
+        {
+            "place": one.place,
+            "images": [*one.images],
+            "roots": [*one.roots],
+            "blobs": one.blobs,
+            "bytes": one.size,
+            "problem": one.problem,
+        }
+        for one in found
+    ]
+    return document("collected", places=rows, dry_run=dry_run)
+
+
+def pins(found: Sequence[Pin]) -> JSONObject:
+    """The document of `store pin`, `unpin` and `pins`; times are seconds since the epoch, `until` is null where there is none."""
+    rows: list[JSON] = [
+        {
+            "image": one.image,
+            "reason": one.reason,
+            "by": one.by,
+            "at": round(one.at),
+            "until": round(one.until) if one.until else None,
+            "project": one.project,
+        }
+        for one in found
+    ]
+    return document("pins", pins=rows)
+
+
+def store_checked(found: StoreChecked) -> JSONObject:
+    """The document of `store check`."""
+    bad: list[JSON] = [{"what": one.what, "why": one.why, "uses": [*one.uses], "removed": one.removed} for one in found.bad]
+    return document("store-checked", blobs=found.blobs, roots=found.roots, bytes=found.size, bad=bad, holds=not found.bad)

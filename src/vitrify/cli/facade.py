@@ -26,6 +26,8 @@ if TYPE_CHECKING:  # help and usage errors are told before any of these is neede
         Verified,
         Which,
     )
+    from vitrify.core.retention import Collected, Pin
+    from vitrify.core.store_report import StoreChecked
 
 
 class Application(Protocol):
@@ -135,6 +137,21 @@ class Application(Protocol):
 
     def load(self, source: str) -> tuple[ImageMoved, ...]:
         """Have the images of a file or a folder here."""
+
+    def collect(self, *, dry_run: bool, unreleased: bool) -> tuple[Collected, ...]:
+        """Take away what no release needs, or tell what that is."""
+
+    def pin(self, image: str, *, reason: str, until: float) -> Pin:
+        """Keep an image; `until` (seconds since the epoch, 0 for no date) nobody takes that back."""
+
+    def unpin(self, image: str, *, reason: str) -> Pin:
+        """Let it go with its releases."""
+
+    def pins(self) -> tuple[Pin, ...]:
+        """Every pin on this machine."""
+
+    def check_store(self, *, repair: bool) -> StoreChecked:
+        """Read the whole store, and what was unpacked from it here."""
 
     def doctor(self) -> tuple[Check, ...]:
         """What this machine has and lacks."""

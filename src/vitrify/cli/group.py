@@ -23,6 +23,7 @@ VERBS: Mapping[str, str] = {
     "bake": "Bake the image of an immutable server.",
     "verify": "Check an image, and what is said of it, offline.",
     "images": "List the images that are kept here.",
+    "store": "Keep the image store small and whole; pin what must stay.",
     "push": "Push an image to a registry.",
     "pull": "Pull an image from a registry.",
     "export": "Write an image to a file that can be carried.",

@@ -72,7 +72,8 @@ async def bake(server: Server, host: Host, world: World) -> Image:
     from vitrify.lifecycle.update import settle
 
     async with world.site(host) as site:
-        return await baked(await settle(wanted_of(server, world), site, world), site, world)
+        with world.storage.using():
+            return await baked(await settle(wanted_of(server, world), site, world), site, world)
 
 
 async def baked(wanted: Wanted, site: Site, world: World) -> Image:

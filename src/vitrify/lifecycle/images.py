@@ -52,12 +52,13 @@ class Stock:
 
 def push(what: str, to: Reference, stock: Stock, world: World) -> ImageMoved:
     """Push a server's image, or the image of a digest, to a tag. Killed and repeated, it goes on where it ended."""
-    image = _meant(what, stock, world)
+    image = meant(what, stock, world)
     _refuse_without_its_base(image, "pushed")
     body: JSONObject = {"image": image.digest, "reference": str(to), **_origin(image)}
     world.ledger.append("image.push.intended", body)
     try:
-        pushed = stock.registry.push(image.digest, to, emit=world.emit)
+        with world.storage.using():
+            pushed = stock.registry.push(image.digest, to, emit=world.emit)
     except VitrifyError as error:
         world.ledger.append("image.push.failed", {**body, "why": error.diagnostics[0].summary})
         raise
@@ -67,7 +68,8 @@ def push(what: str, to: Reference, stock: Stock, world: World) -> ImageMoved:
 
 def pull(reference: Reference, stock: Stock, world: World) -> ImageMoved:
     """Have an image of a registry here."""
-    pulled = stock.registry.pull(reference, emit=world.emit)
+    with world.storage.using():
+        pulled = stock.registry.pull(reference, emit=world.emit)
     manifest = pulled.reference.digest
     body: JSONObject = {"image": pulled.image.digest, "reference": str(reference), "manifest": manifest, "bytes": pulled.fetched_bytes}
     world.ledger.append("image.pulled", {**body, **_origin(pulled.image)})
@@ -85,17 +87,19 @@ class Wrapping:
 
 def export(what: str, wrapping: Wrapping, stock: Stock, world: World) -> ImageMoved:
     """Write an image to a file or a folder, so that it can be carried."""
-    image = _meant(what, stock, world)
+    image = meant(what, stock, world)
     _refuse_without_its_base(image, "exported")
     spoken = wrapping.name or Reference("localhost", _label(image, "server") or "image", image.digest.removeprefix(PLAIN)[:12])
-    size = stock.carrier.export(image.digest, wrapping.into, name=spoken, evidence=wrapping.evidence)
+    with world.storage.using():
+        size = stock.carrier.export(image.digest, wrapping.into, name=spoken, evidence=wrapping.evidence)
     world.ledger.append("image.exported", {"image": image.digest, "name": str(spoken), "bytes": size, **_origin(image)})
     return ImageMoved(image.digest, wrapping.into, image.digest, size)
 
 
 def load(source: str, stock: Stock, world: World) -> tuple[ImageMoved, ...]:
     """Have the images of a file or a folder here."""
-    found = stock.carrier.load(source)
+    with world.storage.using():
+        found = stock.carrier.load(source)
     for image in found:
         world.ledger.append("image.loaded", {"image": image.digest, "bytes": image.size, **_origin(image)})
     return tuple(ImageMoved(image.digest, source, image.digest, image.size) for image in found)
@@ -119,7 +123,7 @@ def _kept(stock: Stock, world: World) -> Iterator[ImageKept]:
 _GONE: Final = ("discarded", "aborted")
 
 
-def _meant(what: str, stock: Stock, world: World) -> Image:
+def meant(what: str, stock: Stock, world: World) -> Image:
     """The image of a digest or of its first digits, or the newest that was baked for a server."""
     digits = what.removeprefix(PLAIN)
     if what.startswith(PLAIN) or (len(digits) >= _SHORTEST and not digits.strip("0123456789abcdef") and not _baked(what, world)):

@@ -11,6 +11,7 @@ from vitrify.core.plan import ReleasePlan
 from vitrify.core.report import Released
 from vitrify.lifecycle.audit import altered_findings, record_new, unauthorised
 from vitrify.lifecycle.baking import Wanted, baked, wanted_of
+from vitrify.lifecycle.collection import tidy
 from vitrify.lifecycle.lease import holding
 from vitrify.lifecycle.lodging import lodging
 from vitrify.lifecycle.lodging import to_json as lodging_to_json
@@ -44,7 +45,7 @@ async def apply(server: Server, host: Host, planned: ReleasePlan, world: World) 
             await _clear(operation, site, world, secret=known_secrets(server.secrets))
             due = await propose(server, host, site, world)
         if due.kind == "release":
-            return await _release(await settle(wanted_of(server, world), site, world), host, site, world)
+            return await _release(wanted_of(server, world), host, site, world)
         return await (_unchanged(server, site, world) if due.empty else _replace(server, due, site, world))
 
 
@@ -70,9 +71,18 @@ def _spoken(plan: ReleasePlan) -> str:
 
 
 async def _release(wanted: Wanted, host: Host, site: Site, world: World) -> Released:
+    # Until the release is begun nothing but this says that its image is needed.
+    with world.storage.using():
+        begun = await _begun(wanted, host, site, world)
+    return await (_timed(begun) if begun else _unchanged(wanted.server, site, world))
+
+
+async def _begun(wanted: Wanted, host: Host, site: Site, world: World) -> Rollout | None:
+    """The release of what is wanted; nothing where that is live already."""
+    wanted = await settle(wanted, site, world)
     image, live = await baked(wanted, site, world), _live(wanted.server.name, world)
     if live and (live.image, declared(live)) == (image.digest, wanted.declared):
-        return await _unchanged(wanted.server, site, world)  # the base was touched, but there is the same in it
+        return None  # the base was touched, but there is the same in it
     labels = image.config.get("Labels")
     release = Release(
         server=wanted.server.name,
@@ -89,7 +99,7 @@ async def _release(wanted: Wanted, host: Host, site: Site, world: World) -> Rele
         created_at=world.clock.now(),
         state="prepared",
     )
-    return await _timed(await _opened(release, "release", site, world, secret=known_secrets(wanted.server.secrets)))
+    return await _opened(release, "release", site, world, secret=known_secrets(wanted.server.secrets))
 
 
 async def _timed(rollout: Rollout) -> Released:
@@ -97,6 +107,7 @@ async def _timed(rollout: Rollout) -> Released:
     started, world = rollout.world.clock.monotonic(), rollout.world
     world.say(rollout.operation.kind, rollout.server, f"release {rollout.release.number}", stage=Stage.STARTED)
     released = await carry_out(rollout)
+    await tidy(rollout.server, rollout.site, world)
     if rollout.operation.kind == "release":
         world.ledger.append("release.timed", {"server": rollout.server, "ms": round((world.clock.monotonic() - started) * 1000)})
     return released
@@ -158,7 +169,8 @@ def rollback_target(server: str, world: World, *, to: int | None) -> Release:
     """The release that a rollback would make live; `UsageInvalid` or `Denied` with what is left to choose from."""
     slots = world.state.slots(server)
     number = slots.previous if to is None else to
-    choice = [release.number for release in world.state.releases(server) if release.state in ("warm", "stopped")]
+    kept = (release for release in world.state.releases(server) if release.state in ("warm", "stopped"))
+    choice = [release.number for release in kept if world.storage.has(release.image)]
     left = f"releases that can be rolled back to: {', '.join(map(str, choice))}" if choice else "there is no release to go back to"
     if number is None:
         raise UsageInvalid(f"{server} has no previous release", hint=left)
@@ -166,7 +178,10 @@ def rollback_target(server: str, world: World, *, to: int | None) -> Release:
     if release is None or release.number == slots.live:
         raise UsageInvalid(f"{server} has no former release {number}" if release is None else f"release {number} is live", hint=left)
     if release.state in ("aborted", "discarded"):
-        raise Denied(f"release {number} of {server} is {release.state}", hint=left)
+        gone = "" if world.storage.has(release.image) else "no release needed its image, and it was taken away"
+        raise Denied(f"release {number} of {server} is {release.state}", why=gone, hint=left)
+    if number not in choice:
+        raise Denied(f"the image of release {number} of {server} is not here any more", why=release.image, hint=left)
     return release
 
 

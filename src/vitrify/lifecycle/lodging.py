@@ -8,18 +8,23 @@ from typing import Final
 from vitrify.core.declaration import Host, Server
 from vitrify.core.diagnostic import UsageInvalid
 from vitrify.core.digest import JSON, JSONObject
+from vitrify.core.retention import OVER
 from vitrify.lifecycle.world import World
 
 HERE: Final = Host("local")
-_OVER: Final = frozenset({"discarded", "aborted"})
 
 
 def lodging(server: str, world: World) -> Host:
     """The host of a server's instances; this machine where there is no release that says otherwise."""
     for release in world.state.releases(server):
-        if release.state not in _OVER:
+        if release.state not in OVER:
             return _from_json(release.settings.get("host"))
     return HERE
+
+
+def lodged(server: str, world: World) -> tuple[Host, ...]:
+    """Every host on which a release of this server ever was to run."""
+    return tuple(dict.fromkeys(_from_json(release.settings.get("host")) for release in world.state.releases(server)))
 
 
 def lodgings(servers: Iterable[str], world: World) -> Mapping[Host, tuple[str, ...]]:

@@ -8,6 +8,7 @@ from vitrify.core.diagnostic import UsageInvalid
 from vitrify.core.digest import JSONObject
 from vitrify.core.event import Stage
 from vitrify.lifecycle import record
+from vitrify.lifecycle.collection import tidy
 from vitrify.lifecycle.lease import holding
 from vitrify.lifecycle.lodging import lodging
 from vitrify.lifecycle.settings import from_json
@@ -20,7 +21,9 @@ RETIRE: Final = "retire"
 async def retire(server: str, world: World) -> int:
     """Stop and discard every instance of a server; killed midway, the same command goes on. Returns how many there were."""
     async with holding(server, lodging(server, world), world, reason="retire") as site:
-        return await carry_out_retirement(_begun(server, site, world), site, world)
+        ended = await carry_out_retirement(_begun(server, site, world), site, world)
+        await tidy(server, site, world)
+        return ended
 
 
 def _begun(server: str, site: Site, world: World) -> Operation:

@@ -26,10 +26,11 @@ async def update(servers: Sequence[Server], everyone: Sequence[Server], host: Ho
     lock = _without_leavers(before, everyone) if len(servers) == len(everyone) else before
     secure: set[tuple[str, str]] = set()
     async with world.site(host) as site:
-        for server in _one_for_each_base(chosen):
-            lock = _noted(await _base(server, site, world), server, lock, secure, world)
-        for server in chosen:
-            lock = await _own(server, lock, secure, site, world)
+        with world.storage.using():
+            for server in _one_for_each_base(chosen):
+                lock = _noted(await _base(server, site, world), server, lock, secure, world)
+            for server in chosen:
+                lock = await _own(server, lock, secure, site, world)
     moves = _moves(before, lock, secure)
     if lock != before and not dry_run:
         world.pins.write(lock)

@@ -16,6 +16,7 @@ from vitrify.core.step import Reached
 from vitrify.core.stranger import Stranger
 from vitrify.ledger.entry import Entry
 from vitrify.lifecycle.pins import Pins
+from vitrify.lifecycle.storage import NoStorage, Storage
 from vitrify.ports import Builder, Clock, Evidence, Router, Runtime, Session, StateStore
 
 
@@ -84,6 +85,8 @@ class World:
     """The site while a lease of this server is held, which is asked for with this wish; `Busy` where somebody else has it."""
     pins: Pins
     """What mutable references stand for."""
+    opening: Callable[[], Storage] = NoStorage
+    """Opens the place where images are kept: most commands need none."""
     strangers: Callable[[Iterable[str]], tuple[Stranger, ...]] = no_strangers
     """Of these kinds, those that are not ours, with the source that goes along."""
     bringing: Callable[[Host], AbstractAsyncContextManager[Session]] = nobody_brings
@@ -98,6 +101,11 @@ class World:
     """So many runs of each server stay undoable on a host."""
     dead_man: float = 120.0
     """Seconds in which a change that could shut us out must be confirmed, or the host takes it back; 0: it does not."""
+
+    @property
+    def storage(self) -> Storage:
+        """Where images are kept, and who needs which."""
+        return self.opening()
 
     def labels(self, server: str, release: int | None = None) -> dict[str, str]:
         """What marks the instances of a server of this project, or of one of its releases."""

@@ -14,6 +14,7 @@ Call = Callable[[Context, JSONObject], JSONObject]
 MODULES: Dict[str, Tuple[str, ...]] = {
     "bake": ("bake",),
     "booted": ("host.boot",),
+    "collecting": ("image.collect",),
     "converge": ("observe", "enact", "undo"),
     "dead_man": ("dead_man.confirm",),
     "detached": ("detached",),

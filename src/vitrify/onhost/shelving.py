@@ -7,9 +7,10 @@ import json
 import os
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Dict, Iterator
+from typing import Dict, Iterator, Mapping
 
 from vitrify.core.digest import JSON, JSONObject, canonical, digest_bytes
+from vitrify.onhost.freezing import is_frozen, melt
 from vitrify.onhost.layout import Descriptor, blob_path
 from vitrify.onhost.record import sync_folder
 
@@ -29,7 +30,12 @@ def adopt(layout: str, file: Path, *, digest: str) -> None:
     file.chmod(0o644)
     path = blob_path(layout, digest)
     path.parent.mkdir(parents=True, exist_ok=True)
-    file.replace(path)
+    try:
+        file.replace(path)
+    except PermissionError:
+        if not is_frozen(path):
+            raise
+        file.unlink()  # it is written once: what is there has the same digest, or a check says so
     sync_folder(str(path.parent))
 
 
@@ -42,7 +48,11 @@ def put(layout: str, content: bytes) -> str:
 
 def enter(layout: str, row: JSONObject) -> None:
     """Enter a manifest into the index, sorted. The caller holds the layout's lock, and what the manifest names is here."""
-    rows = {**listed(layout), str(row["digest"]): row}
+    index(layout, {**listed(layout), str(row["digest"]): row})
+
+
+def index(layout: str, rows: Mapping[str, JSONObject]) -> None:
+    """Have exactly these manifests in the index, sorted: digest -> row. The caller holds the layout's lock."""
     write(Path(layout, "oci-layout"), canonical({"imageLayoutVersion": "1.0.0"}))
     manifests: JSON = [known for _, known in sorted(rows.items())]
     write(Path(layout, "index.json"), canonical({"schemaVersion": 2, "manifests": manifests}))
@@ -77,13 +87,24 @@ def write(path: Path, content: bytes, *, durable: bool = True) -> None:
         sync_folder(str(path.parent))
 
 
+def remove(path: Path) -> None:
+    """Take a blob away, also one that was immutable for as long as somebody needed it; one that is gone is fine."""
+    with suppress(FileNotFoundError):
+        try:
+            path.unlink()
+        except PermissionError:
+            if not melt(path):
+                raise
+            path.unlink()
+
+
 @contextmanager
-def locked(place: Path) -> Iterator[None]:
-    """Hold one of a store's locks for a moment: `.NAME.lock` beside this folder, which is made where it is not there."""
+def locked(place: Path, *, shared: bool = False) -> Iterator[None]:
+    """Hold one of a store's locks, alone or `shared`: `.NAME.lock` beside this folder, which is made where it is not there."""
     place.mkdir(parents=True, exist_ok=True)
     lock = os.open(place.parent / f".{place.name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        fcntl.flock(lock, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
         yield
     finally:
         os.close(lock)

@@ -7,10 +7,11 @@ in, `cache/contents/` where each content lies in which layer. The formats are in
 from __future__ import annotations
 
 import hashlib
+import os
 import platform
 import shutil
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Callable, Dict, Iterator, List, Mapping, Sequence, Tuple
@@ -21,7 +22,7 @@ from vitrify.core.event import Event, Stage
 from vitrify.core.recipe import Literal, Part, Piece, parts
 from vitrify.onhost import shelving
 from vitrify.onhost.context import Context
-from vitrify.onhost.layout import LAYER, MANIFEST, Descriptor, read_document, read_manifest
+from vitrify.onhost.layout import LAYER, MANIFEST, Descriptor, blob_path, read_document, read_manifest
 from vitrify.onhost.record import write_whole
 from vitrify.onhost.removal import remove_tree
 from vitrify.onhost.whereabouts import Whereabouts
@@ -35,7 +36,7 @@ _AT_ONCE = 256
 def lacking(_: Context, arguments: JSONObject) -> JSONObject:
     """Which of these layers are not here; whether the image itself is; and the path of the layout that it is in, or will be."""
     store = _store(arguments)
-    absent: List[JSON] = [layer.digest for layer in _layers(arguments) if not shelving.holds(store.layout, layer)]
+    absent: List[JSON] = [layer.digest for layer in _layers(arguments) if not _counted_on(store.layout, layer)]
     known = str(arguments["image"]) in shelving.listed(store.layout)
     return {"layers": absent, "known": known and not absent, "layout": store.layout}
 
@@ -59,6 +60,15 @@ def take(context: Context, arguments: JSONObject) -> JSONObject:
             named: JSON = {_NAME: image[len(PLAIN) :]}
             shelving.enter(store.layout, {**Descriptor(MANIFEST, image, len(manifest)).to_json(), "annotations": named})
     return {"layout": store.layout, "bytes": came}
+
+
+def _counted_on(layout: str, layer: Descriptor) -> bool:
+    """Whether a layer is here; from now on somebody counts on it, and `image.collect` spares what is that young."""
+    with suppress(FileNotFoundError):
+        if shelving.holds(layout, layer):
+            os.utime(blob_path(layout, layer.digest))
+            return True
+    return False
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from vitrify.onhost.layer import Root
 from vitrify.onhost.layout import LABEL_BASE, Checked, read_document, read_manifest
 from vitrify.onhost.mounts import HOST, Mount, entries, mounts
 from vitrify.onhost.removal import remove_tree
+from vitrify.onhost.sharing import neighbours, share
 
 MOUNT_POINTS: Final = ("dev", "proc", "run", "sys", "tmp")
 """Folders that every root has, because something is mounted there or programs expect them."""
@@ -133,6 +134,7 @@ def _fill(part: Path, layout: str, digest: str, sync: Settle) -> None:
         (part / ATTRIBUTES).write_bytes(canonical(stamps))
     record: Dict[str, JSON] = {"digest": digest, "base": base, "config": config, "entries": dict(own)}
     (part / _RECORD).write_bytes(canonical(record))
+    share(root, neighbours(part))
     _synced(part, sync)
 
 

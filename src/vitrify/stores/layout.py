@@ -32,6 +32,7 @@ class LayoutStore:
         self._oci = folder / "oci"
         self._cache = folder / "cache"
         self._work = folder / "work"
+        self._use = folder / "use"
         self.roots = Roots(folder / "roots")
 
     @property
@@ -103,6 +104,19 @@ class LayoutStore:
                 remove_tree(str(place))
                 os.close(held)
 
+    @contextmanager
+    def using(self) -> Iterator[None]:
+        """Nothing leaves the store while this lasts: for whoever found or made an image that no release has yet. Many may at once."""
+        with shelving.locked(self._use, shared=True):
+            yield
+
+    @contextmanager
+    def alone(self) -> Iterator[bool]:
+        """The exclusive right to take things away while it is held; False where somebody is `using` the store."""
+        self._use.mkdir(parents=True, exist_ok=True)
+        with _opened(self._use.parent / f".{self._use.name}.lock") as lock:
+            yield _locked_at_once(lock)
+
     def adopt(self, file: Path, *, digest: str) -> None:
         """Keep a finished file of the work folder as a blob; durable, and whole or not at all."""
         shelving.adopt(self.layout, file, digest=digest)
@@ -152,14 +166,27 @@ class LayoutStore:
         """
         place = self._cache / topic
         place.mkdir(parents=True, exist_ok=True)
-        lock = os.open(place / f".{key.removeprefix(PLAIN)[:2]}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
+        with _opened(place / f".{key.removeprefix(PLAIN)[:2]}.lock") as lock:
             yield _locked_at_once(lock)
-        finally:
-            os.close(lock)
+
+    def notes(self, topic: str) -> Iterator[tuple[Path, JSONObject]]:
+        """Everything that is remembered of a topic, each with its file, which may be removed."""
+        for path in sorted((self._cache / topic).glob("*.json")):
+            note = self.recall(topic, path.stem)
+            if note is not None:
+                yield path, note
 
     def _note(self, topic: str, key: str) -> Path:
         return self._cache / topic / f"{key.removeprefix(PLAIN)}.json"
+
+
+@contextmanager
+def _opened(lock: Path) -> Iterator[int]:
+    descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def _try_lock(folder: Path) -> int | None:

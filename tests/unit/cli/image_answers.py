@@ -6,18 +6,48 @@ from typing import Protocol
 
 from vitrify.core.entered import Entered
 from vitrify.core.image_report import ImageKept, ImageMoved
+from vitrify.core.retention import Collected, Pin
+from vitrify.core.store_report import StoreChecked
 
 IMAGE, THERE = "sha256:" + "ab12" * 16, "sha256:" + "cd34" * 16
 
 
 class _Noting(Protocol):
     images_are: tuple[ImageKept, ...]
+    collected_is: tuple[Collected, ...]
+    checked_is: StoreChecked
 
     def _called(self, name: str, /, **arguments: object) -> None: ...
 
 
 class ImageAnswers:
     """Answers with one image, and notes what it was asked."""
+
+    collected_is: tuple[Collected, ...] = (
+        Collected("web1", (), (IMAGE,), 0, 5 << 20),
+        Collected("store", (IMAGE, THERE), (), 4, 12_345_678),
+    )
+    checked_is = StoreChecked(9, 2, 12_345_678)
+
+    def collect(self: _Noting, *, dry_run: bool, unreleased: bool) -> tuple[Collected, ...]:
+        self._called("collect", dry_run=dry_run, unreleased=unreleased)
+        return self.collected_is
+
+    def pin(self: _Noting, image: str, *, reason: str, until: float) -> Pin:
+        self._called("pin", image=image, reason=reason, until=until)
+        return Pin(IMAGE, reason, "ada@laptop", 1_799_999_990.0, until, "0123456789abcdef")
+
+    def unpin(self: _Noting, image: str, *, reason: str) -> Pin:
+        self._called("unpin", image=image, reason=reason)
+        return Pin(IMAGE, "an audit", "ada@laptop", 1_799_999_990.0)
+
+    def pins(self: _Noting) -> tuple[Pin, ...]:
+        self._called("pins")
+        return (Pin(IMAGE, "an audit", "ada@laptop", 1_799_999_990.0),)
+
+    def check_store(self: _Noting, *, repair: bool) -> StoreChecked:
+        self._called("check_store", repair=repair)
+        return self.checked_is
 
     def enter(self: _Noting, server: str, command: tuple[str, ...], *, instance: str, reason: str, terminal: bool) -> tuple[Entered, ...]:
         self._called("enter", server=server, command=command, instance=instance, reason=reason, terminal=terminal)
