@@ -29,11 +29,11 @@ place=$1; shift
 mount -t tmpfs tmpfs "$place"
 mkdir "$place/upper" "$place/work" "$place/root"
 mount -t overlay overlay -o "lowerdir=/,upperdir=$place/upper,workdir=$place/work" "$place/root"
+for path in run tmp; do mount -t tmpfs tmpfs "$place/root/$path"; done
 for path in "$@"; do mkdir -p "$place/root$path"; mount --rbind "$path" "$place/root$path"; done
 cd "$place/root"
 mount --rbind /dev dev
 mount -t proc proc proc
-for path in run tmp; do mount -t tmpfs tmpfs "$path"; done
 rm -rf var/lib/dpkg usr/bin/apt-get root/.rpmdb var/lib/rpm/* var/cache/dnf var/lib/dnf var/lib/vitrify var/log/dnf*
 mkdir -p before root/project var/lib/dnf etc/yum.repos.d srv/repository
 sed -i 's/^enabled.*/enabled = false/' etc/dnf/plugins/local.conf
