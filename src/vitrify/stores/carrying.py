@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -101,6 +100,8 @@ class _Load:
 
 def dissected(path: Path, size: int) -> Iterator[tuple[Part, int]]:
     """The parts of a layer, each with the byte that it begins at: contents of files by digest, all between them as it is."""
+    import tarfile  # instances of this very machine are brought nothing
+
     try:
         with tarfile.open(path, "r:") as archive, path.open("rb") as file:
             at = 0

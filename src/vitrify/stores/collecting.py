@@ -17,7 +17,6 @@ from vitrify.onhost.dropping import Drop, names
 from vitrify.onhost.freezing import freeze
 from vitrify.onhost.layout import blob_path
 from vitrify.onhost.removal import remove_tree
-from vitrify.stores.checking import Check, checked
 from vitrify.stores.layout import LayoutStore
 from vitrify.stores.pins import Pins
 
@@ -85,6 +84,8 @@ class Storage:
 
     def check(self, *, repair: bool, home: str, emit: Emit) -> StoreChecked:
         """Read all of it again, and what was unpacked from it beneath `home`."""
+        from vitrify.stores.checking import Check, checked  # every bake holds a store, and next to none is checked
+
         return checked(Check(self.store, self.needs(), Path(home), emit), repair=repair)
 
     def _bases(self) -> Iterator[Path]:

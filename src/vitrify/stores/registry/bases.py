@@ -13,7 +13,6 @@ from vitrify.core.event import Emit, silence
 from vitrify.core.reference import Reference
 from vitrify.onhost.layout import read_manifest
 from vitrify.onhost.mounts import HOST
-from vitrify.onhost.unpack import unpack
 from vitrify.ports import Registry
 from vitrify.stores.layout import LayoutStore
 
@@ -31,6 +30,8 @@ class RegistryBases:
 
     def have(self, reference: Reference, *, emit: Emit = silence) -> BaseImage:
         """The image that this digest names, for this machine, unpacked."""
+        from vitrify.onhost.unpack import unpack  # every bake knows where bases come from, and few stand on one
+
         noted = self._store.recall(_TOPIC, reference.digest)
         image = self._store.image(str(noted["image"])) if noted else None
         if image is None:
