@@ -20,12 +20,12 @@ import pytest
 
 from registries import Served, lacking, registry
 from vitrify.core.digest import canonical, digest_bytes
-from vitrify.core.locked import ARCHITECTURES
+from vitrify.core.locked import architecture
 from vitrify.onhost.unpack import unpack
 
 pytestmark = pytest.mark.e2e
 
-HERE = ARCHITECTURES.get(platform.machine(), platform.machine())
+HERE = architecture(platform.machine())
 ELSEWHERE = "s390x"
 OCI = "application/vnd.oci.image"
 

@@ -161,7 +161,7 @@ class App(ImageVerbs):
 
     def lives(self, server: str) -> tuple[str, ...]:
         """How a server lives: `in-place` on hosts, with `instances`, or both after a flip. Neither is one with instances that ended."""
-        releases = [release for release in self._wiring.world.state.releases(server) if release.state not in ("discarded", "aborted")]
+        releases = [release for release in self._wiring.world.state.releases(server) if not release.over]
         in_place = ("in-place",) if self._managed(server) else ()
         return (*in_place, *(("instances",) if releases or not in_place else ()))
 

@@ -32,7 +32,7 @@ from vitrify.builders.tree import Tree
 from vitrify.core.diagnostic import Denied, TargetFailed, UsageInvalid
 from vitrify.core.digest import JSON, JSONObject, digest_of
 from vitrify.core.event import Emit, Event, Stage, silence
-from vitrify.core.locked import ARCHITECTURES, Inputs
+from vitrify.core.locked import Inputs, architecture
 from vitrify.core.reference import Reference
 from vitrify.onhost.layout import LABEL_BASE, LABEL_FINGERPRINT, LABEL_PREFIX, LABEL_SECRETS, LAYER, Descriptor
 from vitrify.ports import BakeRequest, Chosen, Ground, Image, Offer, Session
@@ -59,7 +59,7 @@ class Means:
     @property
     def architecture(self) -> str:
         """The machine in the words of the image format."""
-        return ARCHITECTURES.get(self.machine, self.machine)
+        return architecture(self.machine)
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,13 @@ from typing import Dict, List, Mapping, Optional, Tuple
 
 from vitrify.core.digest import JSON, JSONObject, digest_of
 
-ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "i686": "386"}
+_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "i686": "386"}
 """A machine as its kernel names it -> in the words of the image format, which are those of the lock."""
+
+
+def architecture(machine: str) -> str:
+    """A machine as its kernel names it, in the words of the image format."""
+    return _ARCHITECTURES.get(machine, machine)
 
 
 @dataclass(frozen=True)

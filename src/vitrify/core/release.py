@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from vitrify.core.digest import JSONObject
 
+OVER = frozenset({"discarded", "aborted"})
+"""States of a release that nothing goes back to."""
+
 
 @dataclass(frozen=True)
 class Release:
@@ -22,6 +25,11 @@ class Release:
     resources: Mapping[str, str]
     created_at: float
     state: str
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing goes back to it any more."""
+        return self.state in OVER
 
 
 @dataclass(frozen=True)

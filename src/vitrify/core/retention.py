@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-OVER = frozenset({"discarded", "aborted"})
-"""States of a release that nothing goes back to."""
+from vitrify.core.release import OVER
 
 
 @dataclass(frozen=True)

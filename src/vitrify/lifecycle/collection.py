@@ -9,7 +9,7 @@ from vitrify.core.declaration import Host
 from vitrify.core.diagnostic import Denied, UsageInvalid, VitrifyError
 from vitrify.core.digest import JSON, JSONObject
 from vitrify.core.event import Stage
-from vitrify.core.retention import OVER, Collected, Pin
+from vitrify.core.retention import Collected, Pin
 from vitrify.core.store_report import StoreChecked
 from vitrify.ledger.entry import timestamp
 from vitrify.lifecycle.lease import holding
@@ -59,7 +59,7 @@ def in_store(world: World, *, dry_run: bool = False, unreleased: bool = False) -
 def over(server: str, world: World) -> tuple[str, ...]:
     """Images of releases of a server that nothing needs any more, those of the newest release first."""
     begun = world.state.open_operation(server)
-    ended = [one.image for one in world.state.releases(server) if one.state in OVER and not (begun and begun.release == one.number)]
+    ended = [one.image for one in world.state.releases(server) if one.over and not (begun and begun.release == one.number)]
     needed = world.storage.needs().needed if ended else frozenset()
     return tuple(dict.fromkeys(image for image in ended if image not in needed))
 

@@ -116,11 +116,8 @@ def _kept(stock: Stock, world: World) -> Iterator[ImageKept]:
         image = stock.shelf.image(digest)
         if image is None:
             continue
-        held = tuple(f"{one.server} {one.number} ({one.state})" for one in releases if one.image == digest and one.state not in _GONE)
+        held = tuple(f"{one.server} {one.number} ({one.state})" for one in releases if one.image == digest and not one.over)
         yield ImageKept(digest, image.size, image.base, _label(image, "server"), held, stock.names(digest))
-
-
-_GONE: Final = ("discarded", "aborted")
 
 
 def meant(what: str, stock: Stock, world: World) -> Image:

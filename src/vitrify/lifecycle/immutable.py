@@ -177,7 +177,7 @@ def rollback_target(server: str, world: World, *, to: int | None) -> Release:
     release = world.state.release(server, number)
     if release is None or release.number == slots.live:
         raise UsageInvalid(f"{server} has no former release {number}" if release is None else f"release {number} is live", hint=left)
-    if release.state in ("aborted", "discarded"):
+    if release.over:
         gone = "" if world.storage.has(release.image) else "no release needed its image, and it was taken away"
         raise Denied(f"release {number} of {server} is {release.state}", why=gone, hint=left)
     if number not in choice:

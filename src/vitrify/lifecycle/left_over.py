@@ -7,13 +7,11 @@ from vitrify.lifecycle.flip import to_host
 from vitrify.lifecycle.lodging import lodging
 from vitrify.lifecycle.world import World
 
-_OVER = frozenset({"discarded", "aborted"})
-
 
 def may_run(server: str, world: World) -> bool:
     """Whether instances of this server may still run; asks nobody for it."""
     open_operation = world.state.open_operation(server) is not None
-    return open_operation or any(release.state not in _OVER for release in world.state.releases(server))
+    return open_operation or any(not release.over for release in world.state.releases(server))
 
 
 def command(server: str) -> str:

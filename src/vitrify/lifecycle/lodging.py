@@ -8,7 +8,6 @@ from typing import Final
 from vitrify.core.declaration import Host, Server
 from vitrify.core.diagnostic import UsageInvalid
 from vitrify.core.digest import JSON, JSONObject
-from vitrify.core.retention import OVER
 from vitrify.lifecycle.world import World
 
 HERE: Final = Host("local")
@@ -17,7 +16,7 @@ HERE: Final = Host("local")
 def lodging(server: str, world: World) -> Host:
     """The host of a server's instances; this machine where there is no release that says otherwise."""
     for release in world.state.releases(server):
-        if release.state not in OVER:
+        if not release.over:
             return _from_json(release.settings.get("host"))
     return HERE
 

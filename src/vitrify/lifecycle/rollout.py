@@ -222,7 +222,7 @@ def finish(rollout: Rollout) -> None:
     states = {rollout.release.number: "live"}
     retained = 0
     for release in rollout.world.state.releases(rollout.server):
-        if release.number == slots.live or release.state in ("aborted", "discarded"):
+        if release.number == slots.live or release.over:
             continue
         retained += 1
         # The previous release can be many numbers back, after rollbacks: it is kept whatever its age.

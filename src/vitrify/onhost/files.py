@@ -6,6 +6,7 @@ In a tree of layers only the upper one is written: what a lower one holds is cop
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import stat
 from contextlib import contextmanager, suppress
@@ -347,3 +348,13 @@ def extended(descriptor: int, *, kept: bool = False) -> Dict[str, bytes]:
                 with suppress(OSError):
                     found[name] = os.getxattr(descriptor, name)
     return found
+
+
+def hash_of(descriptor: int) -> str:
+    """The sha256 of an open file, in hex, from where it stands."""
+    running = hashlib.sha256()
+    while True:
+        chunk = os.read(descriptor, CHUNK)
+        if not chunk:
+            return running.hexdigest()
+        running.update(chunk)

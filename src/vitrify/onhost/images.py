@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import errno
-import hashlib
 import os
 import stat
 from contextlib import suppress
@@ -16,7 +15,7 @@ from vitrify.core.digest import JSONObject
 from vitrify.core.resource import MISSING
 from vitrify.onhost.beneath import Entry, Spot
 from vitrify.onhost.faults import told
-from vitrify.onhost.files import CHUNK, Real, clear_temporary, copy, extended, open_file
+from vitrify.onhost.files import Real, clear_temporary, copy, extended, hash_of, open_file
 from vitrify.onhost.memory import Memory, damaged
 from vitrify.onhost.rooted import Rooted
 
@@ -295,13 +294,3 @@ def _real(image: Image) -> Real:
         xattrs={name: base64.b64decode(value) for name, value in image.xattrs.items()},
         mtime_ns=image.mtime_ns,
     )
-
-
-def hash_of(descriptor: int) -> str:
-    """The sha256 of an open file, in hex, from where it stands."""
-    running = hashlib.sha256()
-    while True:
-        chunk = os.read(descriptor, CHUNK)
-        if not chunk:
-            return running.hexdigest()
-        running.update(chunk)

@@ -117,7 +117,11 @@ def listed(layout: str) -> Tuple[str, ...]:
 
 def subject_of(layout: str, digest: str) -> str:
     """The digest of the image that this manifest is attached to; "" where it is an image of its own."""
-    subject = read_document(layout, digest).get("subject")
+    return _subject(read_document(layout, digest))
+
+
+def _subject(manifest: JSONObject) -> str:
+    subject = manifest.get("subject")
     return str(subject.get("digest", "")) if isinstance(subject, dict) else ""
 
 
@@ -125,7 +129,7 @@ def _attached(layout: str, digest: str, image: str) -> Optional[Attached]:
     try:
         data = read_document(layout, digest)
         layers = data.get("layers")
-        if subject_of(layout, digest) != image or not isinstance(layers, list):
+        if _subject(data) != image or not isinstance(layers, list):
             return None
         notes = [layer["annotations"] for layer in layers if isinstance(layer, dict) and isinstance(layer.get("annotations"), dict)]
         annotations = {name: str(value) for note in notes if isinstance(note, dict) for name, value in note.items()}

@@ -7,6 +7,7 @@ in, `cache/contents/` where each content lies in which layer. The formats are in
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import platform
 import shutil
@@ -17,8 +18,9 @@ from pathlib import Path
 from typing import BinaryIO, Callable, Dict, Iterator, List, Mapping, Sequence, Tuple
 
 from vitrify.core.diagnostic import IntegrityFailed, TargetFailed, VitrifyError
-from vitrify.core.digest import JSON, PLAIN, JSONObject
+from vitrify.core.digest import JSON, PLAIN, JSONObject, digest_bytes
 from vitrify.core.event import Event, Stage
+from vitrify.core.locked import architecture
 from vitrify.core.recipe import Literal, Part, Piece, parts
 from vitrify.onhost import shelving
 from vitrify.onhost.context import Context
@@ -27,7 +29,6 @@ from vitrify.onhost.record import write_whole
 from vitrify.onhost.removal import remove_tree
 from vitrify.onhost.whereabouts import Whereabouts
 
-_MACHINES = {"amd64": "x86_64", "arm64": "aarch64", "arm": "armv7l", "386": "i686"}
 _NAME = "org.opencontainers.image.ref.name"
 _AT_ONCE = 256
 """Contents that are asked for in one round trip."""
@@ -147,7 +148,7 @@ def _fetch(context: Context, needed: Sequence[Part], known: Whereabouts, into: B
     names = list(wanted)
     for start in range(0, len(names), _AT_ONCE):
         for digest, content in _asked(context, names[start : start + _AT_ONCE]):
-            if len(content) != wanted[digest] or PLAIN + hashlib.sha256(content).hexdigest() != digest:
+            if len(content) != wanted[digest] or digest_bytes(content) != digest:
                 raise IntegrityFailed(f"the content {digest} came as something else")
             found[digest] = (into.tell(), len(content))
             into.write(content)
@@ -196,13 +197,11 @@ def _refuse_incomplete(layout: str, image: str) -> None:
 
 
 def _refuse_another_machine(config: bytes) -> None:
-    import json
-
     try:
         named = str(json.loads(config).get("architecture", ""))
     except (ValueError, AttributeError):
         raise IntegrityFailed("the config of the image cannot be read") from None
-    if _MACHINES.get(named, named) != platform.machine():
+    if named not in (platform.machine(), architecture(platform.machine())):
         hint = "bake on a machine like this one"
         raise TargetFailed(f"the image is for {named}, and this host is {platform.machine()}", hint=hint)
 

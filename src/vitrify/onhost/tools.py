@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import platform
 import re
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Callable, List, Mapping, Tuple
+from typing import Callable, Mapping, Sequence, Tuple
 
 from vitrify.core.diagnostic import Denied, IntegrityFailed, TargetFailed
-from vitrify.core.digest import PLAIN, JSONObject
+from vitrify.core.digest import PLAIN, JSONObject, digest_bytes
 from vitrify.onhost.context import Context
+from vitrify.onhost.files import hash_of
 from vitrify.onhost.record import write_whole
 
 
@@ -27,7 +27,7 @@ def ensure(context: Context, arguments: JSONObject) -> JSONObject:
     name, least, probe = str(arguments["name"]), str(arguments["least"]), arguments["probe"]
     words = [str(word) for word in probe] if isinstance(probe, list) else []
     found = shutil.which(name)
-    if found and _does(found, words, str(arguments["proof"]), least):
+    if found and does(found, words, str(arguments["proof"]), least):
         return {"path": found, "source": "system"}
     rejected = f"{found} is older than {least}" if found else "it is not on PATH"
     hint = f"install {name} {least} or newer there"
@@ -36,7 +36,7 @@ def ensure(context: Context, arguments: JSONObject) -> JSONObject:
         why = f"{rejected}, and the control machine has none for {platform.machine()} to send"
         raise TargetFailed(f"{name} {least} or newer is needed on this host", why=why, hint=hint)
     path = _kept(context, Path(str(arguments["home"]), "tools"), name, {path: str(digest) for path, digest in files.items()})
-    if not _does(path, words, str(arguments["proof"]), least):
+    if not does(path, words, str(arguments["proof"]), least):
         raise TargetFailed(f"the {name} that was sent does not run on this host", why=rejected, hint=hint)
     return {"path": path, "source": "sent"}
 
@@ -49,10 +49,10 @@ def _kept(context: Context, folder: Path, name: str, files: Mapping[str, str]) -
         target = Path(os.path.normpath(program.parent / path))
         if place not in target.parents:
             raise Denied(f"{path!r} is not a file of {name}")
-        if target.is_file() and PLAIN + _sha256(target) == digest:
+        if target.is_file() and _is(target, digest):
             continue
         content = context.blob(digest)
-        if PLAIN + hashlib.sha256(content).hexdigest() != digest:
+        if digest_bytes(content) != digest:
             raise IntegrityFailed(f"the file {path} of {name} came as something else")
         target.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
         write_whole(str(target), content, mode=0o755)
@@ -60,17 +60,13 @@ def _kept(context: Context, folder: Path, name: str, files: Mapping[str, str]) -
     return str(program)
 
 
-def _sha256(path: Path) -> str:
-    running = hashlib.sha256()
+def _is(path: Path, digest: str) -> bool:
     with path.open("rb") as file:
-        while True:
-            data = file.read(1 << 20)
-            if not data:
-                return running.hexdigest()
-            running.update(data)
+        return PLAIN + hash_of(file.fileno()) == digest
 
 
-def _does(path: str, probe: List[str], proof: str, least: str) -> bool:
+def does(path: str, probe: Sequence[str], proof: str, least: str) -> bool:
+    """Whether what a program tells on being probed matches `proof`; a group in that is a version, which must be at least `least`."""
     try:
         done = subprocess.run([path, *probe], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=20, check=False)
     except (OSError, subprocess.TimeoutExpired):

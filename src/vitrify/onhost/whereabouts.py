@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import struct
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import Dict, Mapping, Tuple
 
 from vitrify.core.diagnostic import IntegrityFailed
-from vitrify.core.digest import PLAIN
+from vitrify.core.digest import PLAIN, digest_bytes
 from vitrify.core.recipe import Piece
 from vitrify.onhost.layout import blob_path
 
@@ -76,6 +75,6 @@ def _holds(path: Path, offset: int, size: int, digest: str) -> bool:
     try:
         with path.open("rb") as file:
             file.seek(offset)
-            return PLAIN + hashlib.sha256(file.read(size)).hexdigest() == digest
+            return digest_bytes(file.read(size)) == digest
     except OSError:
         return False

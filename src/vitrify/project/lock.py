@@ -12,7 +12,8 @@ from pathlib import Path
 
 from vitrify.core.diagnostic import DeclarationInvalid, Diagnostic, Location, UsageInvalid
 from vitrify.core.digest import JSONObject
-from vitrify.core.locked import ARCHITECTURES, Deb, Inputs, Lock, Wheel
+from vitrify.core.locked import Deb, Inputs, Lock, Wheel
+from vitrify.core.locked import architecture as architecture_of
 from vitrify.project.node import Node, plain, spoken
 from vitrify.project.problems import Problems
 from vitrify.project.yaml import parse
@@ -118,7 +119,7 @@ class LockFile:
     def __init__(self, folder: str, *, architecture: str = "") -> None:
         self._folder = folder
         self._read: Lock | None = None
-        self.architecture = architecture or ARCHITECTURES.get(platform.machine(), platform.machine())
+        self.architecture = architecture or architecture_of(platform.machine())
 
     def read(self) -> Lock:
         """What is pinned; nothing where there is no lock yet. DeclarationInvalid where it cannot be used."""

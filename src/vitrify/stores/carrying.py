@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -11,7 +10,7 @@ from typing import Final
 
 from vitrify.core.declaration import Content
 from vitrify.core.diagnostic import IntegrityFailed
-from vitrify.core.digest import JSON, PLAIN, JSONObject, digest_bytes
+from vitrify.core.digest import JSON, JSONObject, digest_bytes
 from vitrify.core.event import Emit, Event, Stage, silence
 from vitrify.core.recipe import LARGEST_CONTENT, Literal, Part, Piece, packed
 from vitrify.onhost.layout import Descriptor, Manifest, blob_path, read_manifest
@@ -112,7 +111,7 @@ def dissected(path: Path, size: int) -> Iterator[tuple[Part, int]]:
                 end = member.offset_data + member.size
                 for start in range(member.offset_data, end, LARGEST_CONTENT):
                     data = _read(file.fileno(), start, min(LARGEST_CONTENT, end - start))
-                    yield Piece(PLAIN + hashlib.sha256(data).hexdigest(), len(data)), start
+                    yield Piece(digest_bytes(data), len(data)), start
                 at = end
             yield Literal(_read(file.fileno(), at, size - at)), at
     except tarfile.TarError as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import filecmp
-import hashlib
 import os
 import stat
 from collections.abc import Iterable, Iterator, Mapping
@@ -19,6 +18,7 @@ from vitrify.core.store_report import Bad, StoreChecked
 from vitrify.onhost import keeping, shelving
 from vitrify.onhost.collecting import clear_root, used
 from vitrify.onhost.dropping import names
+from vitrify.onhost.files import hash_of
 from vitrify.onhost.layout import blob_path
 from vitrify.onhost.unpack import unpack
 from vitrify.stores.layout import LayoutStore
@@ -146,14 +146,12 @@ def checked(check: Check, *, repair: bool) -> StoreChecked:
 
 def _differs(path: Path) -> str:
     """Why a blob is not what its name says; "" where it is."""
-    running = hashlib.sha256()
     try:
         with path.open("rb") as file:
-            while data := file.read(_CHUNK):
-                running.update(data)
+            found = hash_of(file.fileno())
     except OSError as error:
         return f"cannot be read: {error.strerror}"
-    return "" if running.hexdigest() == path.name else "its sha256 differs"
+    return "" if found == path.name else "its sha256 differs"
 
 
 def _unlike(made: Path, found: Path, name: str) -> str:
