@@ -30,6 +30,7 @@ CORE = (
     "due",
     "enrol",
     "event",
+    "foreseeing",
     "foresight",
     "home",
     "insertion",

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-from dataclasses import replace
-from typing import Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
+from functools import partial
+from typing import Dict, List, Mapping, Optional, Sequence, Tuple
 
 from vitrify.core import apt, dpkg, simulation
 from vitrify.core.diagnostic import TargetFailed
@@ -16,13 +15,18 @@ from vitrify.core.packaging import (
     Options,
     Package,
     Wanted,
+    brought_along,
     by_options,
-    lacks_root,
+    hindrance,
     refuse_unnamed,
     refuse_without_root,
     run,
+    with_ages,
 )
-from vitrify.core.system import Attributes, System
+from vitrify.core.system import System
+
+_FILE = "/var/cache/apt/vitrify-{}.deb"
+"""Where a package file lies that is brought along."""
 
 
 class Apt:
@@ -44,7 +48,7 @@ class Apt:
 
     def foresee(self, wanted: Sequence[Tuple[Wanted, Package]], system: System) -> Mapping[str, Foreseen]:
         """One simulation for what is to come, one for what is to go, one question about what these name."""
-        why = _hindrance(system) if wanted else ""
+        why = hindrance(system) if wanted else ""
         if why:
             return {wish.name: Foreseen(problem=why) for wish, _ in wanted}
         found: Dict[str, Foreseen] = {}
@@ -52,10 +56,7 @@ class Apt:
             due = [Due(wish, seen, Foreseen()) for wish, seen in wanted if wish.absent is removing and not wish.content]
             for group in by_options(due):
                 found.update(Foresight(system, group, removing=removing).told())
-        ages = {wish.oldest_lists for wish, _ in wanted if not wish.absent and not wish.content}
-        old = {age for age in ages if apt.stale(age, system)}
-        stale = {wish.name for wish, _ in wanted if not wish.absent and wish.oldest_lists in old}
-        return {name: replace(one, stale=name in stale) for name, one in found.items()}
+        return with_ages(found, wanted, lambda age: apt.stale(age, system))
 
     def install(self, due: Sequence[Due], system: System) -> None:
         """One apt-get for all whose options agree."""
@@ -64,7 +65,7 @@ class Apt:
         if any(one.foreseen.stale for one in due):
             apt.update(system)
         for group in by_options(due):
-            with _files(group, system) as files:
+            with brought_along(group, system, _FILE, partial(_refuse_other, system)) as files:
                 _transact((*words(group, removing=False), *files), group, system)
 
     def remove(self, due: Sequence[Due], system: System) -> None:
@@ -117,32 +118,7 @@ class Apt:
                 raise apt.failed(command, done)
 
 
-def _hindrance(system: System) -> str:
-    """Why nothing can be installed here, in words: a plan says so, and only an apply fails."""
-    try:
-        return lacks_root(system)
-    except TargetFailed as error:
-        return f"{error.diagnostics[0].summary} ({error.diagnostics[0].why})"
-
-
-@contextmanager
-def _files(group: Sequence[Due], system: System) -> Iterator[List[str]]:
-    """The package files that are brought along, for as long as apt needs them."""
-    placed: List[str] = []
-    try:
-        for one in group:
-            if one.wanted.content:
-                path = f"/var/cache/apt/vitrify-{simulation.bare(one.wanted.name)}.deb"
-                placed.append(path)
-                system.write(path, system.blob(one.wanted.content), attributes=Attributes(mode="0644"))
-                _refuse_other(one.wanted, path, system)
-        yield placed
-    finally:
-        for path in placed:
-            system.remove(path)
-
-
-def _refuse_other(wanted: Wanted, path: str, system: System) -> None:
+def _refuse_other(system: System, wanted: Wanted, path: str) -> None:
     command = ("dpkg-deb", "--show", "--showformat=${Package} ${Version}", path)
     done = run(system, command)
     if done.code != 0:

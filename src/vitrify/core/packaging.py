@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import fnmatch
-from dataclasses import dataclass
-from typing import Dict, List, Mapping, Optional, Protocol, Sequence, Tuple
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Callable, Dict, Iterator, List, Mapping, Optional, Protocol, Sequence, Tuple
 
 from vitrify.core.diagnostic import DeclarationInvalid, Diagnostic, TargetFailed
-from vitrify.core.system import Command, Completed, System, Target
+from vitrify.core.system import Attributes, Command, Completed, System, Target
 
 LATEST = "latest"
 INSTALLED = "installed"
@@ -137,6 +138,12 @@ class Due:
         """Whether the plan knew all that would happen."""
         return self.planned and not (self.assumed or self.foreseen.stale or self.foreseen.problem or self.wanted.content)
 
+    @property
+    def version(self) -> str:
+        """The version to ask for: that of the plan, else that of the wish; "" for whichever there is."""
+        wished = self.wanted.version if self.wanted.version != LATEST else ""
+        return self.foreseen.candidate if self.exact and self.foreseen.candidate else wished
+
 
 class Manager(Protocol):
     """What a kind asks of a package manager. Stateless; acts through the system alone."""
@@ -192,6 +199,35 @@ def nobody(system: System) -> TargetFailed:
     return TargetFailed("there is no package manager on this target", why="it has neither apt-get nor dnf")
 
 
+@contextmanager
+def brought_along(group: Sequence[Due], system: System, path: str, check: Callable[[Wanted, str], None]) -> Iterator[List[str]]:
+    """The package files of these wishes, for as long as the package manager needs them: `{}` in `path` stands for a package's name.
+
+    `check` raises where a file is not the one that was wished for.
+    """
+    placed: List[str] = []
+    try:
+        for one in group:
+            if one.wanted.content:
+                placed.append(path.format(one.wanted.name.partition(":")[0]))
+                system.write(placed[-1], system.blob(one.wanted.content), attributes=Attributes(mode="0644"))
+                check(one.wanted, placed[-1])
+        yield placed
+    finally:
+        for file in placed:
+            system.remove(file)
+
+
+def with_ages(
+    found: Mapping[str, Foreseen], wanted: Sequence[Tuple[Wanted, Package]], stale: Callable[[Optional[int]], bool]
+) -> Mapping[str, Foreseen]:
+    """What is foreseen, and of which wishes the lists are too old; `stale` tells that of an age, and is asked once for each."""
+    ages = {wish.oldest_lists for wish, _ in wanted if not wish.absent and not wish.content}
+    old = {age for age in ages if stale(age)}
+    renewed = {wish.name for wish, _ in wanted if not wish.absent and wish.oldest_lists in old}
+    return {name: replace(one, stale=name in renewed) for name, one in found.items()}
+
+
 def by_options(due: Sequence[Due]) -> List[List[Due]]:
     """In order, those together whose options agree."""
     groups: Dict[Tuple[Options, bool], List[Due]] = {}
@@ -239,6 +275,14 @@ def lacks_root(system: System) -> str:
     lines = system.run(Command(("cat", "/proc/self/uid_map"))).stdout.splitlines()
     ids = sum(int(line.split()[2]) for line in lines if len(line.split()) == 3)
     return "" if ids > 65_000 else "files of packages belong to several users, and only root can give files to others"
+
+
+def hindrance(system: System) -> str:
+    """Why nothing can be installed here, in words: a plan says so, and only an apply fails."""
+    try:
+        return lacks_root(system)
+    except TargetFailed as error:
+        return f"{error.diagnostics[0].summary} ({error.diagnostics[0].why})"
 
 
 def refuse_without_root(system: System) -> None:

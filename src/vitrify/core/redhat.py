@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from dataclasses import replace
-from typing import Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
+from functools import partial
+from typing import Dict, List, Mapping, Optional, Sequence, Tuple
 
 from vitrify.core import dnf, rpmdb
 from vitrify.core.diagnostic import TargetFailed
@@ -16,17 +16,22 @@ from vitrify.core.packaging import (
     Options,
     Package,
     Wanted,
+    brought_along,
     by_options,
-    lacks_root,
+    hindrance,
     refuse_unnamed,
     refuse_without_root,
     run,
+    with_ages,
 )
-from vitrify.core.system import Attributes, System, Target
+from vitrify.core.system import System, Target
 from vitrify.core.transaction import Step
 
 DEBIAN = "/var/lib/dpkg/status"
 _NO_RELEASE = "`default_release` is a notion of apt: dnf takes a version from whichever enabled repository has it"
+
+_FILE = "/var/cache/vitrify-{}.rpm"
+"""Where a package file lies that is brought along."""
 
 
 class Dnf:
@@ -55,7 +60,7 @@ class Dnf:
 
     def foresee(self, wanted: Sequence[Tuple[Wanted, Package]], system: System) -> Mapping[str, Foreseen]:
         """One simulation for what is to come, one for what is to go, two questions about what these name."""
-        why = _hindrance(system) if wanted else ""
+        why = hindrance(system) if wanted else ""
         if why:
             return {wish.name: Foreseen(problem=why) for wish, _ in wanted}
         found: Dict[str, Foreseen] = {wish.name: Foreseen(problem=_NO_RELEASE) for wish, _ in wanted if wish.options.release}
@@ -63,10 +68,7 @@ class Dnf:
             due = [Due(wish, seen, Foreseen()) for wish, seen in wanted if wish.absent is removing and not wish.content]
             for group in by_options([one for one in due if one.wanted.name not in found]):
                 found.update(Foresight(system, group, removing=removing).told())
-        ages = {wish.oldest_lists for wish, _ in wanted if not wish.absent and not wish.content}
-        old = {age for age in ages if dnf.stale(age, system)}
-        stale = {wish.name for wish, _ in wanted if not wish.absent and wish.oldest_lists in old}
-        return {name: replace(one, stale=name in stale) for name, one in found.items()}
+        return with_ages(found, wanted, lambda age: dnf.stale(age, system))
 
     def install(self, due: Sequence[Due], system: System) -> None:
         """One dnf for all whose options agree; what was held is held in its new version."""
@@ -77,7 +79,7 @@ class Dnf:
         for group in by_options(due):
             if group[0].wanted.options.release:
                 raise TargetFailed(f"{group[0].wanted.name} cannot be installed as declared", why=_NO_RELEASE)
-            with _files(group, system) as files:
+            with brought_along(group, system, _FILE, partial(_refuse_other, system)) as files:
                 _transact((*words(group, removing=False), *files), group, system)
             _hold_anew([one.wanted.name for one in group if one.seen.held], system)
 
@@ -130,14 +132,6 @@ class Dnf:
             dnf.lock(name, system, held=held)
 
 
-def _hindrance(system: System) -> str:
-    """Why nothing can be installed here, in words: a plan says so, and only an apply fails."""
-    try:
-        return lacks_root(system)
-    except TargetFailed as error:
-        return f"{error.diagnostics[0].summary} ({error.diagnostics[0].why})"
-
-
 def _recover(due: Sequence[Due], system: System) -> None:
     """Where dnf was stopped between a new version and the old one, let it take the old one away."""
     twice = [one.wanted.name for one in due if one.seen.state == rpmdb.DUPLICATED]
@@ -152,24 +146,7 @@ def _hold_anew(names: Sequence[str], system: System) -> None:
         dnf.lock(name, system, held=True)
 
 
-@contextmanager
-def _files(group: Sequence[Due], system: System) -> Iterator[List[str]]:
-    """The package files that are brought along, for as long as dnf needs them."""
-    placed: List[str] = []
-    try:
-        for one in group:
-            if one.wanted.content:
-                path = f"/var/cache/vitrify-{one.wanted.name.partition(':')[0]}.rpm"
-                placed.append(path)
-                system.write(path, system.blob(one.wanted.content), attributes=Attributes(mode="0644"))
-                _refuse_other(one.wanted, path, system)
-        yield placed
-    finally:
-        for path in placed:
-            system.remove(path)
-
-
-def _refuse_other(wanted: Wanted, path: str, system: System) -> None:
+def _refuse_other(system: System, wanted: Wanted, path: str) -> None:
     done = run(system, ("rpm", "-q", "--package", "--queryformat", rpmdb.ROW, path))
     (row,) = rpmdb.rows(done.stdout) or (None,)
     if row is None or row.name != wanted.name.partition(":")[0] or not wanted.fits(row.version):
