@@ -15,7 +15,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from vitrify.core.instance import InstanceSpec
@@ -31,24 +30,9 @@ from vitrify.testing.podman_storage import Storage, podman_storage
 from vitrify.testing.python_root import python_root
 from vitrify.testing.runtime_suite import do
 from vitrify.testing.this_machine import APPLICATION, free_port
-from vitrify.testing.tiny_image import TinyFile, tiny_image
+from vitrify.testing.tiny_image import Layout, TinyFile, tiny_image
 
 ARGV = ("/usr/bin/python3", "-I", "/srv/app/serve.py")
-
-
-@dataclass(frozen=True)
-class Layout:
-    """The one layout there is."""
-
-    path: str
-
-    def folder(self, image: str) -> str:
-        """It."""
-        return self.path
-
-    def has(self, image: str) -> bool:
-        """Always."""
-        return True
 
 
 def answered(port: int) -> None:

@@ -21,24 +21,12 @@ from vitrify.runtimes.on_host import OnHostRuntime
 from vitrify.stores.carrying import NearbyCarrier
 from vitrify.testing.runtime_suite import SEARCH, Died, RuntimeBench, RuntimeSuite
 from vitrify.testing.this_machine import ThisMachine
+from vitrify.testing.tiny_image import Layout
 
 pytestmark = pytest.mark.e2e
 
 LIMITED = ("memory.max", "memory.limit_in_bytes", "cpu.max", "cpu.cfs_quota_us", "pids.max")
 """The files of either version that say what a group is held to."""
-
-
-@dataclass(frozen=True)
-class Layout:
-    """The one layout there is."""
-
-    path: str
-
-    def folder(self, image: str) -> str:
-        return self.path
-
-    def has(self, image: str) -> bool:
-        return True
 
 
 def dies(point: str) -> None:

@@ -26,25 +26,12 @@ from vitrify.testing.podman_storage import Storage, podman_storage
 from vitrify.testing.python_root import python_root
 from vitrify.testing.runtime_suite import HEALTH, SEARCH, Died, RuntimeSuite, await_true, do, one
 from vitrify.testing.this_machine import APPLICATION, kill
-from vitrify.testing.tiny_image import TinyFile, tiny_image
+from vitrify.testing.tiny_image import Layout, TinyFile, tiny_image
 
 pytestmark = pytest.mark.e2e
 
 PRINT = ("/usr/bin/python3", "-I", "-c", "import os, sys, time; print(eval(sys.argv[1]), flush=True); time.sleep(3600)")
 """Shows the value of an expression, once, and stays."""
-
-
-@dataclass(frozen=True)
-class Layout:
-    """The one layout there is."""
-
-    path: str
-
-    def folder(self, image: str) -> str:
-        return self.path
-
-    def has(self, image: str) -> bool:
-        return True
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ import tempfile
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
@@ -109,11 +110,12 @@ class _Disk:
             )
         if Path(self.image.folder, ATTRIBUTES).exists():
             raise UsageInvalid("the owners of files can be written by root alone", hint="run it as root")
-        lacking = [words for words, found in self._needs().items() if not found]
+        lacking = [words for words, found in self._needs.items() if not found]
         if lacking:
             hint = "add to its resources, as in `- package: [systemd-sysv, linux-image-cloud-amd64, initramfs-tools, systemd-boot]`"
             raise UsageInvalid(f"the image cannot boot: it has no {', no '.join(lacking)}", hint=hint)
 
+    @cached_property
     def _needs(self) -> Mapping[str, Sequence[Path]]:
         loader = f"usr/lib/systemd/boot/efi/systemd-boot{_LOADERS.get(platform.machine(), '')}.efi"
         return {
@@ -142,7 +144,7 @@ class _Disk:
 
     def _boot(self) -> Path:
         """The partition that the firmware reads: boot loader, kernel, initial RAM disk, and one entry."""
-        needs, tree = self._needs(), self.work / "boot"
+        needs, tree = self._needs, self.work / "boot"
         name = f"BOOT{_LOADERS[platform.machine()].upper()}.EFI"
         options = f"root=PARTUUID={self._id('root partition')} ro console=tty0 console=ttyS0"
         entry = f"title vitrify\nlinux /linux\ninitrd /initrd\noptions {options}\n"

@@ -29,7 +29,6 @@ def bill(parts: Iterable[Part]) -> bytes:
     known = sorted(set(parts))
     made = Bom(components=[_component(part) for part in known], serial_number=uuid.uuid5(_NAMESPACE, identity(known)))
     made.metadata.timestamp = _EPOCH
-    made.metadata.tools.components.clear()
     return JsonV1Dot6(made).output_as_string().encode()
 
 

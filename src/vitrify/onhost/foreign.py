@@ -8,7 +8,7 @@ from typing import Callable, Dict, Final, Iterator, Optional, Tuple
 
 from vitrify.core.diagnostic import Denied, IntegrityFailed
 from vitrify.onhost.layout import DEEPEST
-from vitrify.onhost.untar import DIRECTORY, FILE, LARGEST_HEADER, LINK, Member
+from vitrify.onhost.untar import DIRECTORY, FILE, LARGEST_HEADER, LARGEST_ID, LINK, LONGEST, Member, decoded, text_of
 
 HARD: Final = b"1"
 DEVICES: Final = (b"3", b"4")
@@ -23,8 +23,6 @@ _BLOCK: Final = 512
 _CHUNK: Final = 1 << 20
 _RECORD: Final = re.compile(rb"([0-9]{1,7}) ([^=\n]{1,200})=")
 _NUMBER: Final = re.compile(rb"[0-9]{1,19}(?:\.[0-9]*)?")
-_LONGEST: Final = 4096
-_LARGEST_ID: Final = 2**32 - 2
 _MOST_HEADERS: Final = 8
 """Headers that may stand before one entry."""
 
@@ -145,15 +143,15 @@ def _member(head: _Head) -> Member:
         kind = DIRECTORY if name.endswith(b"/") and kind != b"7" else FILE
     if kind not in (FILE, HARD, LINK, DIRECTORY, PIPE, *DEVICES):
         raise Denied(f"an image layer holds an entry of a kind that is not read here: {name[:200]!r}", why=f"type {kind!r}")
-    link = records.get(b"linkpath", _text(block[157:257]))
+    link = records.get(b"linkpath", text_of(block[157:257]))
     if kind in (LINK, HARD) and not link:
         raise Denied(f"an image layer holds a link to nothing: {name[:200]!r}")
     return Member(
         parts=_parts(name),
         type=kind,
         mode=_number(block[100:108]) & 0o7777,
-        uid=_counted(records.get(b"uid"), block[108:116], _LARGEST_ID),
-        gid=_counted(records.get(b"gid"), block[116:124], _LARGEST_ID),
+        uid=_counted(records.get(b"uid"), block[108:116], LARGEST_ID),
+        gid=_counted(records.get(b"gid"), block[116:124], LARGEST_ID),
         size=_counted(records.get(b"size"), block[124:136], 2**62) if kind == FILE else 0,
         link="/".join(_parts(link)) if kind == HARD else _target(link) if kind == LINK else "",
     )
@@ -163,35 +161,21 @@ def _name(block: bytes, records: Records) -> bytes:
     """The name in its longest form: an extended header's, else prefix and name of the block."""
     if b"path" in records:
         return records[b"path"]
-    name, prefix = _text(block[:100]), _text(block[345:500])
+    name, prefix = text_of(block[:100]), text_of(block[345:500])
     return prefix + b"/" + name if prefix and block[257:263] == b"ustar\0" else name
 
 
 def _parts(name: bytes) -> Tuple[str, ...]:
-    parts = tuple(part for part in _decoded(name).split("/") if part not in ("", "."))
-    if len(name) > _LONGEST or len(parts) > DEEPEST or any(part == ".." or len(part.encode()) > 255 for part in parts):
+    parts = tuple(part for part in decoded(name).split("/") if part not in ("", "."))
+    if len(name) > LONGEST or len(parts) > DEEPEST or any(part == ".." or len(part.encode()) > 255 for part in parts):
         raise Denied("an image layer names a path that it must not", why=repr(name[:200]))
     return parts
 
 
 def _target(link: bytes) -> str:
-    if len(link) > _LONGEST:
+    if len(link) > LONGEST:
         raise Denied("an image layer holds a link that is longer than any path", why=repr(link[:200]))
-    return _decoded(link)
-
-
-def _decoded(text: bytes) -> str:
-    try:
-        found = text.decode()
-    except UnicodeDecodeError:
-        raise Denied("an image layer holds a name that is not UTF-8", why=repr(text[:200])) from None
-    if "\0" in found:
-        raise Denied("an image layer holds a name with a NUL in it", why=repr(text[:200]))
-    return found
-
-
-def _text(field: bytes) -> bytes:
-    return field.partition(b"\0")[0]
+    return decoded(link)
 
 
 def _counted(record: object, field: bytes, most: int) -> int:

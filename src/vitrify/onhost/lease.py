@@ -97,6 +97,23 @@ class Lease:
         return {**asdict(self), "process": self.process.to_json() if self.process else None}
 
     @classmethod
+    def following(cls, last: Optional[Lease], wish: Wish, moment: Moment, *, bound: bool) -> Lease:
+        """The next lease: its token is one more than that of the last."""
+        return cls(
+            token=(last.token if last else 0) + 1,
+            by=wish.by,
+            reason=wish.reason,
+            operation=wish.operation,
+            process=wish.process,
+            seconds=wish.seconds,
+            since=moment.now,
+            until=moment.now + wish.seconds,
+            ends=moment.ticks + wish.seconds,
+            boot=moment.boot,
+            bound=bound,
+        )
+
+    @classmethod
     def from_json(cls, data: JSONObject) -> Lease:
         """Read what `to_json` wrote."""
         return cls(
@@ -187,19 +204,7 @@ class Leases:
         # Nobody acts, for the lock is ours: what was bound to a call has ended with it.
         if last and not last.bound and not last.over(moment):
             raise busy(self._server, last)
-        lease = Lease(
-            token=(last.token if last else 0) + 1,
-            by=wish.by,
-            reason=wish.reason,
-            operation=wish.operation,
-            process=wish.process,
-            seconds=wish.seconds,
-            since=moment.now,
-            until=moment.now + wish.seconds,
-            ends=moment.ticks + wish.seconds,
-            boot=moment.boot,
-            bound=bound,
-        )
+        lease = Lease.following(last, wish, moment, bound=bound)
         self._write(lease)
         self._reached("lease.intent")
         return lease

@@ -20,8 +20,9 @@ _EXTENDED: Final = b"x"
 _BLOCK: Final = 512
 _CHUNK: Final = 1 << 20
 _RECORD: Final = re.compile(rb"([0-9]{1,7}) (path|linkpath|size|uid|gid)=")
-_LONGEST: Final = 4096
-_LARGEST_ID: Final = 2**32 - 2
+LONGEST: Final = 4096
+"""Bytes of a path."""
+LARGEST_ID: Final = 2**32 - 2
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,7 @@ class Archive:
 
 def _member(block: bytes, records: Dict[bytes, bytes]) -> Member:
     kind = block[156:157]
-    name = records.get(b"path", _text(block[:100]))
+    name = records.get(b"path", text_of(block[:100]))
     if kind not in (FILE, LINK, DIRECTORY) or block[257:265] != b"ustar\x0000" or block[345:500].strip(b"\0"):
         why = f"type {kind!r}: an image holds files, folders and symbolic links alone"
         raise Denied(f"an image layer holds an entry that is not of our format: {name!r}", why=why)
@@ -118,10 +119,10 @@ def _member(block: bytes, records: Dict[bytes, bytes]) -> Member:
         parts=_parts(name),
         type=kind,
         mode=_octal(block[100:108]) & 0o7777,
-        uid=_number(records.get(b"uid"), block[108:116], _LARGEST_ID),
-        gid=_number(records.get(b"gid"), block[116:124], _LARGEST_ID),
+        uid=_number(records.get(b"uid"), block[108:116], LARGEST_ID),
+        gid=_number(records.get(b"gid"), block[116:124], LARGEST_ID),
         size=_number(records.get(b"size"), block[124:136], 2**62),
-        link=_decoded(records.get(b"linkpath", _text(block[157:257]))),
+        link=decoded(records.get(b"linkpath", text_of(block[157:257]))),
     )
     if (member.size and kind != FILE) or bool(member.link) != (kind == LINK):
         raise Denied(f"an image layer holds an entry that contradicts itself: {member.path!r}")
@@ -129,13 +130,14 @@ def _member(block: bytes, records: Dict[bytes, bytes]) -> Member:
 
 
 def _parts(name: bytes) -> Tuple[str, ...]:
-    parts = tuple(_decoded(name[:-1] if name.endswith(b"/") else name).split("/"))
-    if len(name) > _LONGEST or len(parts) > DEEPEST or any(part in ("", ".", "..") or len(part.encode()) > 255 for part in parts):
+    parts = tuple(decoded(name[:-1] if name.endswith(b"/") else name).split("/"))
+    if len(name) > LONGEST or len(parts) > DEEPEST or any(part in ("", ".", "..") or len(part.encode()) > 255 for part in parts):
         raise Denied("an image layer names a path that it must not", why=repr(name[:200]))
     return parts
 
 
-def _decoded(text: bytes) -> str:
+def decoded(text: bytes) -> str:
+    """A name; Denied where it is not UTF-8, or holds what no name can."""
     try:
         found = text.decode()
     except UnicodeDecodeError:
@@ -145,7 +147,8 @@ def _decoded(text: bytes) -> str:
     return found
 
 
-def _text(field: bytes) -> bytes:
+def text_of(field: bytes) -> bytes:
+    """A field of a header without what fills it up."""
     return field.partition(b"\0")[0]
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -52,49 +53,40 @@ class SessionCarrier:
         found = await self.session.call("image.lacking", wanted)
         if found["known"] is True:
             return str(found["layout"])
-        absent = found["layers"]
-        load = _Load(layout, image, manifest, frozenset(map(str, absent if isinstance(absent, list) else [])))
+        arguments, contents = await asyncio.to_thread(_load, layout, image, manifest, found["layers"])
         emit(Event("image.send", Stage.STARTED, image))
-        taken = await self.session.call("image.take", {**wanted, **load.arguments}, contents=load.contents, emit=emit)
+        taken = await self.session.call("image.take", {**wanted, **arguments}, contents=contents, emit=emit)
         size = taken["bytes"]
         detail = f"{size:,} bytes" if isinstance(size, int) else ""
         emit(Event("image.send", Stage.DONE, image, detail, {"bytes": size}))
         return str(taken["layout"])
 
 
-@dataclass
-class _Load:
+def _load(layout: str, image: str, manifest: Manifest, lacking: JSON) -> tuple[JSONObject, dict[str, Content]]:
     """What one image needs on its way: recipes of the layers that are lacking, and everything that may be asked for."""
+    names = (image, manifest.config.digest)
+    contents = {digest: Content(path=str(blob_path(layout, digest))) for digest in names}
+    rows: list[JSON] = []
+    for layer in manifest.layers:
+        row: JSONObject = {"digest": layer.digest, "size": layer.size}
+        if isinstance(lacking, list) and layer.digest in lacking:
+            row["recipe"] = _recipe(layout, layer, contents)
+        rows.append(row)
+    return {"layers": rows, "config": manifest.config.digest}, contents
 
-    layout: str
-    image: str
-    manifest: Manifest
-    lacking: frozenset[str]
-    contents: dict[str, Content] = field(default_factory=dict)
-    arguments: JSONObject = field(default_factory=dict)
 
-    def __post_init__(self) -> None:
-        rows: list[JSON] = []
-        for layer in self.manifest.layers:
-            row: JSONObject = {"digest": layer.digest, "size": layer.size}
-            if layer.digest in self.lacking:
-                row["recipe"] = self._recipe(layer)
-            rows.append(row)
-        for digest in (self.image, self.manifest.config.digest):
-            self.contents[digest] = Content(path=str(blob_path(self.layout, digest)))
-        self.arguments.update({"layers": rows, "config": self.manifest.config.digest})
-
-    def _recipe(self, layer: Descriptor) -> str:
-        path = blob_path(self.layout, layer.digest)
-        parts: list[Part] = []
-        for part, start in dissected(path, layer.size):
-            parts.append(part)
-            if isinstance(part, Piece):
-                self.contents[part.digest] = Content(path=str(path), start=start, size=part.size)
-        recipe = packed(parts)
-        digest = digest_bytes(recipe)
-        self.contents[digest] = Content(data=recipe)
-        return digest
+def _recipe(layout: str, layer: Descriptor, contents: dict[str, Content]) -> str:
+    """The digest of a layer's recipe; it, and what it names, is among the contents from then on."""
+    path = blob_path(layout, layer.digest)
+    parts: list[Part] = []
+    for part, start in dissected(path, layer.size):
+        parts.append(part)
+        if isinstance(part, Piece):
+            contents[part.digest] = Content(path=str(path), start=start, size=part.size)
+    recipe = packed(parts)
+    digest = digest_bytes(recipe)
+    contents[digest] = Content(data=recipe)
+    return digest
 
 
 def dissected(path: Path, size: int) -> Iterator[tuple[Part, int]]:

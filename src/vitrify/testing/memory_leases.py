@@ -55,19 +55,7 @@ class MemoryLeases:
         standing, moment = self.standing(), self._moment()
         if standing:
             raise busy(self._server, standing)
-        self._last = Lease(
-            token=(self._last.token if self._last else 0) + 1,
-            by=wish.by,
-            reason=wish.reason,
-            operation=wish.operation,
-            process=wish.process,
-            seconds=wish.seconds,
-            since=moment.now,
-            until=moment.now + wish.seconds,
-            ends=moment.ticks + wish.seconds,
-            boot=moment.boot,
-            bound=bound,
-        )
+        self._last = Lease.following(self._last, wish, moment, bound=bound)
         return self._last
 
 

@@ -82,3 +82,18 @@ def _member(name: str, kind: bytes, mode: int) -> tarfile.TarInfo:
     member = tarfile.TarInfo(name)
     member.type, member.mode = kind, mode
     return member
+
+
+@dataclass(frozen=True)
+class Layout:
+    """An `ImageStore` that is one layout, whatever image is asked for."""
+
+    path: str
+
+    def folder(self, image: str) -> str:
+        """It."""
+        return self.path
+
+    def has(self, image: str) -> bool:
+        """Always."""
+        return True
