@@ -206,7 +206,10 @@ def passed(story: Story, shop: Shop) -> list[str]:
 
 def kill_at(point: str, shop: Shop, story: Story) -> None:
     """End the process that reaches this point: ours, or the payload that it works through."""
-    killed = shop.run(*story.words, expect=None, VITRIFY_FAILPOINT=point)
+    log = shop.folder.parent / "killed"
+    log.unlink(missing_ok=True)
+    killed = shop.run(*story.words, expect=None, VITRIFY_FAILPOINT=point, VITRIFY_FAILPOINT_LOG=str(log))
+    assert point in log.read_text().split(), f"{point} was not reached"
     if point.startswith("lease."):
         return  # a lease is given back when all is done: a payload that dies of it takes nothing away from that
     assert killed.returncode not in (0, story.ends), f"not killed at {point}: {killed.returncode}\n{killed.stderr}"

@@ -14,9 +14,6 @@ from vitrify.onhost.identity import boot_id
 from vitrify.onhost.tenant import Tenant
 from vitrify.ports import Session
 
-BEATS = 4
-"""A lease is renewed so many times before it would run out."""
-
 
 class LeasedSession:
     """A `Session` that presents the lease `place` (where it is kept, of which server) by its `token`."""
@@ -46,6 +43,8 @@ async def leased(session: Session, place: JSONObject, wish: JSONObject) -> Async
     if not (isinstance(token, int) and isinstance(seconds, (int, float))):
         raise TargetFailed("the host's answer holds no lease", hint="the payload and this program differ; run the command again")
     held, done = LeasedSession(session, place, token=token), asyncio.Event()
+    from vitrify.onhost.lease import BEATS  # who only looks holds no lease
+
     heart = asyncio.create_task(_beat(held, done, every=seconds / BEATS))
     try:
         yield held
