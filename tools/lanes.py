@@ -44,7 +44,7 @@ PARALLEL = ("-n", "2")
 LANES = (
     Lane("unit", PARALLEL),
     Lane("property", PARALLEL),
-    Lane("conformance", PARALLEL),
+    Lane("conformance", (*PARALLEL, "--dist", "loadgroup")),
     Lane("architecture"),
     Lane("docs", PARALLEL),
     # Real programs, which wait more than they compute. One test at a time to whoever is free: some take a hundred times as long as others.

@@ -28,7 +28,7 @@ from vitrify.testing.runtime_suite import HEALTH, SEARCH, Died, RuntimeSuite, aw
 from vitrify.testing.this_machine import APPLICATION, kill
 from vitrify.testing.tiny_image import Layout, TinyFile, tiny_image
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("podman")]
 
 PRINT = ("/usr/bin/python3", "-I", "-c", "import os, sys, time; print(eval(sys.argv[1]), flush=True); time.sleep(3600)")
 """Shows the value of an expression, once, and stays."""
@@ -172,6 +172,8 @@ def test_what_should_run_is_started_when_the_machine_comes_up_and_nothing_else(b
     for identity in ("web-1", "web-2"):
         do(bench.runtime.launch(bench.spec(identity)))
     do(bench.runtime.stop("web-2", grace=1))
+    # A container's first process is there a moment before podman itself calls it running, and kills nothing else.
+    await_true(bench, lambda: do(bench.runtime.healthy("web-1", HEALTH)) == "")
     kill(keeping.state(f"{bench.home}/instances/web-1").shim)
     bench.built.storage.podman.run("kill", "web-1")
 

@@ -16,7 +16,7 @@ from shop import Shop
 from vitrify.testing.podman_storage import Storage, podman_storage
 from vitrify.testing.python_root import python_root
 
-pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.xdist_group("podman")]
 
 MORE = """\
     runtime: podman

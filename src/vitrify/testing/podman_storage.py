@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import shutil
 import subprocess
@@ -47,20 +48,29 @@ class Storage:
 
 @contextmanager
 def podman_storage() -> Iterator[Storage]:
-    """A storage in a folder of its own, whose name is as short as podman wants it.
+    """A storage in a folder of its own, whose name is as short as podman wants it, and the only one on this machine meanwhile.
 
     What still runs there in the end is ended, and whether this machine forwards packets is as it was before podman wanted it to.
     """
-    folder = Path(tempfile.mkdtemp(prefix="podman-"))
-    forwards = FORWARDS.read_text()
-    storage = Storage(folder)
-    try:
-        yield storage
-    finally:
-        for words in (("rm", "--all", "--force", "--time", "0"), ("volume", "rm", "--all", "--force")):
-            storage.podman.ask(*words)
-        # Podman keeps its folder mounted upon itself for as long as the machine runs.
-        subprocess.run(["umount", "--lazy", str(folder / "root" / "overlay")], capture_output=True, check=False)
-        shutil.rmtree(folder)
-        if FORWARDS.read_text() != forwards:
-            FORWARDS.write_text(forwards)
+    with _alone():
+        folder = Path(tempfile.mkdtemp(prefix="podman-"))
+        forwards = FORWARDS.read_text()
+        storage = Storage(folder)
+        try:
+            yield storage
+        finally:
+            for words in (("rm", "--all", "--force", "--time", "0"), ("volume", "rm", "--all", "--force")):
+                storage.podman.ask(*words)
+            # Podman keeps its folder mounted upon itself for as long as the machine runs.
+            subprocess.run(["umount", "--lazy", str(folder / "root" / "overlay")], capture_output=True, check=False)
+            shutil.rmtree(folder)
+            if FORWARDS.read_text() != forwards:
+                FORWARDS.write_text(forwards)
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Two storages know nothing of each other, and give the same addresses on the one bridge that podman has: one at a time."""
+    with (Path(tempfile.gettempdir()) / "vitrify-tests-podman.lock").open("a") as known:
+        fcntl.flock(known, fcntl.LOCK_EX)
+        yield
