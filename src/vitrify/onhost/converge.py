@@ -12,12 +12,13 @@ from vitrify.core.event import Event, Stage
 from vitrify.core.resource import Address, Resource, Sureness
 from vitrify.onhost import runs as told
 from vitrify.onhost.acts import acts
-from vitrify.onhost.baseline import Baseline, Keeper, managed_folders
+from vitrify.onhost.baseline import Baseline, managed_folders
 from vitrify.onhost.change import Work, carry_out, left_open, listeners, outcome_record
 from vitrify.onhost.context import Context
 from vitrify.onhost.dead_man import arm, armed, need_timer, seconds_of
 from vitrify.onhost.images import Images
 from vitrify.onhost.journal import Journal, Keep, all_runs, forget_old
+from vitrify.onhost.keeper import Keeper
 from vitrify.onhost.memory import Holder
 from vitrify.onhost.observe import Look, holds, look, observe, observed
 from vitrify.onhost.ownership import Holding, Ownership
@@ -78,7 +79,7 @@ def _enacted(here: Here, request: Request, first: Optional[Look]) -> JSONObject:
         # Making the memory may itself make folders that are wished for: the very first look was before that.
         seen = first if first and not all_runs(here.memory) else _look(here, request)
         if not (request.changes or request.settled or request.forgotten or seen.unfinished):
-            return {"run": "", "results": [], "baseline": Baseline.remembered(here).digest, "armed": [*armed(here)]}
+            return {"run": "", "results": [], **Baseline.remembered(here).told(), "armed": [*armed(here)]}
         return _Enactment(here, request, seen).go()
 
 
@@ -159,7 +160,7 @@ class _Enactment:
         held = ((holding.project, holding.server, holding.resource.address.kind) for holding in ownership)
         forget_unused(self._here.memory, held=held, runs=(run.kinds for run in kept))
         answered: List[JSON] = [dict(result) for result in results]
-        return {"run": self._run.id, "results": answered, "baseline": baseline.digest, "armed": [*armed(self._here)]}
+        return {"run": self._run.id, "results": answered, **baseline.told(), "armed": [*armed(self._here)]}
 
     def _now(self) -> float:
         return round(self._here.context.clock(), 3)
@@ -254,7 +255,7 @@ class _Enactment:
     def _act(self, planned: Sequence[Change], ownership: Ownership) -> Tuple[Step, ...]:
         changes = [self._from_its_beginning(change) for change in planned]
         opaque = changes[0].sureness is Sureness.OPAQUE and bool(self._folders)
-        before = self._keeper.sweep(self._folders, Baseline.remembered(self._here).entries) if opaque else {}
+        before = self._keeper.sweep(self._folders, Baseline.remembered(self._here).tree) if opaque else {}
         steps = tuple(self._step(change, ownership) for change in changes)
         work = Work(self._begin_one, leaving=changes[0].resource.address not in self._wished)
         steps = carry_out(self._here, self._journal, self._images, steps, work=work)

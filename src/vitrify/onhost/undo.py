@@ -9,11 +9,11 @@ from typing import Dict, Iterator, List, Optional, Sequence, Set, Tuple
 from vitrify.core.diagnostic import Denied, UsageInvalid
 from vitrify.core.digest import JSON, JSONObject
 from vitrify.core.event import Event, Stage
-from vitrify.onhost.baseline import Keeper
 from vitrify.onhost.change import attempt, left_open, listeners, outcome_record
 from vitrify.onhost.context import Context
 from vitrify.onhost.images import Image, Images
 from vitrify.onhost.journal import Journal, all_runs
+from vitrify.onhost.keeper import Keeper
 from vitrify.onhost.memory import Holder
 from vitrify.onhost.observe import holds, observed
 from vitrify.onhost.ownership import Ownership
@@ -134,13 +134,13 @@ class _Undoing:
         whole = self._tell() and not any(ended.values())
         for step in self._run.steps:
             keeper.touched(image.path for image in step.before)
-        keeper.move_on(())
+        baseline = keeper.move_on(())
         self._give_back(whole=whole)
         self._here.context.reached("undo-run.act")
         if whole:
             self._journal.append({"record": "undo.end", "outcome": DONE})
         self._here.context.reached("undo-run.outcome")
-        return {"run": self._run.id, "results": results, "skipped": list(self._skipped), "stays": [*self._stays()]}
+        return {"run": self._run.id, "results": results, **baseline.told(), "skipped": list(self._skipped), "stays": [*self._stays()]}
 
     def _stays(self) -> Iterator[str]:
         """What is in the folders that the run made and that could not go because of it."""
