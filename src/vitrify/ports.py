@@ -235,6 +235,18 @@ class StateStore(Protocol):
     def forget(self, server: str, host: str) -> None:
         """Forget it; repeating it is harmless."""
 
+    def keep_baseline(self, host: str, folder: str, *, seal: str, content: bytes) -> None:
+        """Keep this copy of what a host compares a folder with, instead of an older one of the same folder."""
+
+    def baselines(self, host: str) -> Mapping[str, str]:
+        """Folder -> seal of each copy that is kept for a host."""
+
+    def baseline(self, seal: str) -> bytes | None:
+        """A copy; None where there is none with this seal. Whoever uses it checks it against the seal."""
+
+    def turn(self) -> int:
+        """A number one greater than the last time, whoever asked then: so that what takes turns comes past everything."""
+
 
 class Leases(Protocol):
     """The exclusive, expiring, fenced right to change one server on one host, kept by that host and measured by its clocks."""

@@ -196,11 +196,11 @@ class App(ImageVerbs):
 
         return self._run(holders.release(self._server(server), self._wiring.world, reason=reason))
 
-    def audit(self, *, full: bool = False) -> Audit:
-        """Compare what runs with what was declared and authorised; changes nothing."""
+    def audit(self, *, full: bool = False, reread: float = 0.0) -> Audit:
+        """Compare what runs with what was declared and authorised; changes nothing. `reread` is a percentage of folders."""
         from vitrify.lifecycle.audit import audit
 
-        return self._run(audit(self._chosen(), self._wiring.world, full=full))
+        return self._run(audit(self._chosen(), self._wiring.world, full=full, reread=reread))
 
     def entries(self, *, last: int) -> tuple[report.EntryView, ...]:
         """The newest entries of the ledger, oldest first."""

@@ -111,7 +111,7 @@ class Application(Protocol):
     def release_lease(self, server: str, *, reason: str) -> tuple[LeaseView, ...]:
         """Take the lease of a server away from whoever holds it."""
 
-    def audit(self, *, full: bool) -> Audit:
+    def audit(self, *, full: bool, reread: float) -> Audit:
         """All differences between what runs and what was declared and authorised."""
 
     def entries(self, *, last: int) -> tuple[EntryView, ...]:

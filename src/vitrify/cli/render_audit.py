@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from vitrify.cli.text import BLANK, Line, Span, Style, faint, lasted, line, many, strong
+from vitrify.cli.text import BLANK, Line, Span, Style, faint, lasted, line, many, size, strong
 from vitrify.core.drift import Audit, Class, Finding
 
 if TYPE_CHECKING:
@@ -57,7 +57,8 @@ def _when(finding: Finding) -> str:
 
 def _verdict(audit: Audit) -> Iterator[Line]:
     looked = ", ".join((many(audit.resources, "resource"), many(audit.entries, "path"), many(audit.instances, "instance")))
-    yield line(faint(f"Looked at {looked} in {lasted(audit.seconds)}."))
+    read = f", read {size(audit.read)}," if audit.read else ""
+    yield line(faint(f"Looked at {looked}{read} in {lasted(audit.seconds)}."))
     found, unauthorised = len(audit.findings), len(audit.unauthorised)
     if unauthorised:
         yield line(Span(f"{many(unauthorised, 'unauthorised difference')}.", Style.ALARM), _others(found - unauthorised))

@@ -8,6 +8,8 @@ from enum import Enum
 from vitrify.core.digest import JSONObject
 
 SCHEMA = "vitrify.dev/audit/v1"
+BASELINE = "baseline"
+"""The evidence of a finding about what a host keeps to compare with, not about what is compared."""
 
 
 class Class(Enum):
@@ -34,7 +36,7 @@ class Finding:
     """What differs, in words: `mode 0644 -> 0666`."""
     classed: Class
     evidence: str
-    """resource, sweep or overlay."""
+    """resource, sweep, overlay, or baseline."""
     entry: int | None = None
     """The ledger entry that authorised it."""
     modified_at: int | None = None
@@ -73,6 +75,13 @@ class Audit:
     instances: int
     """Instances walked."""
     seconds: float = field(default=0.0, compare=False)
+    read: int = 0
+    """Bytes of content that were read to be compared."""
+
+    @property
+    def rewritten(self) -> bool:
+        """Whether what a host keeps to compare with is not what an apply left there."""
+        return any(finding.evidence == BASELINE for finding in self.findings)
 
     @property
     def unauthorised(self) -> tuple[Finding, ...]:
@@ -88,5 +97,6 @@ class Audit:
             "resources": self.resources,
             "entries": self.entries,
             "instances": self.instances,
+            "read": self.read,
             "ms": round(self.seconds * 1000),
         }

@@ -13,7 +13,7 @@ from vitrify.core.drift import Audit, Class, Finding
 from vitrify.core.instance import Instance
 from vitrify.core.plan import Owned, Seen
 from vitrify.core.resource import MISSING, Address, Kinds, Resource
-from vitrify.lifecycle import left_over, record, upkeep
+from vitrify.lifecycle import left_over, record, sealed, upkeep
 from vitrify.lifecycle.mutable import DONE, scope, seen_from
 from vitrify.lifecycle.settings import from_json
 from vitrify.lifecycle.strangers import along
@@ -30,10 +30,14 @@ _MOVING = frozenset({"mtime_ns", "ctime_ns", "dev", "ino", "nlink"})
 """What tells that a file was touched but is no difference by itself."""
 
 
-async def audit(servers: Sequence[Server], world: World, *, full: bool) -> Audit:
-    """Look at every host and every instance of these servers; each new unauthorised finding goes into the ledger."""
+async def audit(servers: Sequence[Server], world: World, *, full: bool, reread: float = 0.0) -> Audit:
+    """Look at every host and every instance of these servers; each new unauthorised finding goes into the ledger.
+
+    `full` reads every byte; else `reread` percent of the folders are read although nothing in them seems to have moved.
+    """
     started = world.clock.monotonic()
-    looks = [await _look(server, host, world, full=full) for server in servers for host in _places(server)]
+    reading: JSONObject = {"full": full, "turn": world.state.turn(), "shares": max(round(100 / reread), 1) if reread > 0 else 0}
+    looks = [await _look(server, host, world, reading=reading) for server in servers for host in _places(server)]
     findings = tuple(finding for look in looks for finding in look.findings)
     record_new(unauthorised(findings), world)
     return Audit(
@@ -41,6 +45,7 @@ async def audit(servers: Sequence[Server], world: World, *, full: bool) -> Audit
         resources=sum(look.resources for look in looks),
         entries=sum(look.entries for look in looks),
         instances=sum(look.instances for look in looks),
+        read=sum(look.read for look in looks),
         seconds=world.clock.monotonic() - started,
     )
 
@@ -50,10 +55,10 @@ def _places(server: Server) -> tuple[Host, ...]:
     return server.hosts if server.lifecycle is Lifecycle.MUTABLE else server.hosts[:1]
 
 
-async def _look(server: Server, host: Host, world: World, *, full: bool) -> Audit:
+async def _look(server: Server, host: Host, world: World, *, reading: JSONObject) -> Audit:
     if server.lifecycle is not Lifecycle.MUTABLE:
         return await audit_instances(server, host, world)
-    look = await audit_host(server, host, world, full=full)
+    look = await audit_host(server, host, world, reading=reading)
     if host != server.hosts[0] or not left_over.may_run(server.name, world):
         return look
     serving = await audit_instances(server, host, world)
@@ -62,18 +67,22 @@ async def _look(server: Server, host: Host, world: World, *, full: bool) -> Audi
     return replace(look, findings=(*look.findings, *told), instances=serving.instances)
 
 
-async def audit_host(server: Server, host: Host, world: World, *, full: bool) -> Audit:
+async def audit_host(server: Server, host: Host, world: World, *, reading: JSONObject) -> Audit:
     """Owned resources against the values last applied, and the declared folders against their baseline."""
     folders, guests = declared_folders(server.wishes(host)), along(server.wishes(host), world)
+    known_baseline = sealed.sealed(host, world)
     arguments: JSONObject = {
         "scope": scope(server.name, host, world),
         "resources": [resource.to_json() for resource in server.wishes(host)],
         "folders": list(folders),
-        "full": full,
+        **reading,
+        **known_baseline.arguments,
         **guests.arguments,
     }
+    contents = known_baseline.beside(guests.contents)
     async with world.session(host) as session:
-        answer = await session.call("audit", arguments, contents=guests.contents, emit=world.emit)
+        answer = await session.call("audit", arguments, contents=contents, emit=world.emit)
+    rewritten = tuple(sealed.findings(server.name, host, folders, answer, known_baseline))
     seen = seen_from(answer)
     baseline, sweep = _fingerprints(answer, "baseline"), _fingerprints(answer, "sweep")
     state = (*server.writable, *server.volumes)
@@ -82,10 +91,11 @@ async def audit_host(server: Server, host: Host, world: World, *, full: bool) ->
     known = record.last(world.ledger, server=server.name, host=host.name, kinds=(DONE,))
     owned = _resource_findings(server, host, seen, world.kinds, entry=known.sequence if known else None)
     return Audit(
-        findings=(*swept, *(finding for finding in owned if finding.path not in explained)),
+        findings=(*rewritten, *swept, *(finding for finding in owned if finding.path not in explained)),
         resources=len(seen.owned),
         entries=int(str(answer["swept"])),
         instances=0,
+        read=int(str(answer["read"])),
     )
 
 

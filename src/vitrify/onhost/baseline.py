@@ -74,19 +74,10 @@ class Baseline:
         """One digest over all fingerprints."""
         return digest_of({folder: self.tree[folder].digest.hex() for folder in self.folders if folder in self.tree})
 
-    def told(self) -> JSONObject:
-        """What whoever moved it on is told, to know it again."""
-        return {"baseline": self.digest, "seals": dict(self.seals)}
-
     @property
     def seals(self) -> Dict[str, str]:
         """For each folder under management the digest of every byte that is kept of it."""
         return {folder: seal(self.tree, folder) for folder in self.folders}
-
-
-def kept(memory: Memory) -> bool:
-    """Whether there is a baseline in the form of today."""
-    return os.path.lexists(memory.path(FILE))
 
 
 def _read(content: bytes, path: str) -> Baseline:

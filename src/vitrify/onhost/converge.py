@@ -15,10 +15,11 @@ from vitrify.onhost.acts import acts
 from vitrify.onhost.baseline import Baseline, managed_folders
 from vitrify.onhost.change import Work, carry_out, left_open, listeners, outcome_record
 from vitrify.onhost.context import Context
+from vitrify.onhost.copied import sealed_in
 from vitrify.onhost.dead_man import arm, armed, need_timer, seconds_of
 from vitrify.onhost.images import Images
 from vitrify.onhost.journal import Journal, Keep, all_runs, forget_old
-from vitrify.onhost.keeper import Keeper
+from vitrify.onhost.keeper import Keeper, told_of
 from vitrify.onhost.memory import Holder
 from vitrify.onhost.observe import Look, holds, look, observe, observed
 from vitrify.onhost.ownership import Holding, Ownership
@@ -44,6 +45,8 @@ class Request:
     keep: Keep
     dead_man: float
     """Seconds after which the host takes this run back by itself; 0: it does not."""
+    sealed: Mapping[str, str]
+    """Folder -> the seal of its baseline that the project vouches for, and has a copy of."""
 
     @classmethod
     def of(cls, here: Here, arguments: JSONObject) -> Request:
@@ -59,6 +62,7 @@ class Request:
             resources=here.resources(arguments),
             keep=Keep.of(arguments.get("keep")),
             dead_man=seconds_of(arguments),
+            sealed=sealed_in(arguments),
         )
 
 
@@ -79,8 +83,13 @@ def _enacted(here: Here, request: Request, first: Optional[Look]) -> JSONObject:
         # Making the memory may itself make folders that are wished for: the very first look was before that.
         seen = first if first and not all_runs(here.memory) else _look(here, request)
         if not (request.changes or request.settled or request.forgotten or seen.unfinished):
-            return {"run": "", "results": [], **Baseline.remembered(here).told(), "armed": [*armed(here)]}
+            return {"run": "", "results": [], **_unmoved(here, request.sealed), "armed": [*armed(here)]}
         return _Enactment(here, request, seen).go()
+
+
+def _unmoved(here: Here, sealed: Mapping[str, str]) -> JSONObject:
+    baseline = Baseline.remembered(here)
+    return told_of(baseline, baseline, sealed)
 
 
 def _look(here: Here, request: Request) -> Look:
@@ -120,7 +129,7 @@ class _Enactment:
         self._wished: Mapping[Address, Resource] = {resource.address: resource for resource in request.resources}
         self._listeners = listeners(request.resources, here.context.kinds)
         self._images = Images(here.system, here.memory)
-        self._keeper = Keeper(here)
+        self._keeper = Keeper(here, request.sealed)
         self._folders = managed_folders(request.resources)
         scope = here.scope
         self._inherited = seen.ownership.created_parts(scope.project, scope.server, kinds=here.context.kinds, but=self._wished)
@@ -160,7 +169,7 @@ class _Enactment:
         held = ((holding.project, holding.server, holding.resource.address.kind) for holding in ownership)
         forget_unused(self._here.memory, held=held, runs=(run.kinds for run in kept))
         answered: List[JSON] = [dict(result) for result in results]
-        return {"run": self._run.id, "results": answered, **baseline.told(), "armed": [*armed(self._here)]}
+        return {"run": self._run.id, "results": answered, **baseline, "armed": [*armed(self._here)]}
 
     def _now(self) -> float:
         return round(self._here.context.clock(), 3)

@@ -8,13 +8,12 @@ import fcntl
 import hashlib
 import hmac
 import os
-import platform
 import stat
 import struct
 import sys
 from contextlib import suppress
 from operator import attrgetter
-from typing import Callable, Dict, Iterable, NamedTuple, Optional, Union
+from typing import Callable, Dict, Iterable, NamedTuple, Optional, Tuple, Union
 
 from vitrify.core.digest import JSON, KEYED, PLAIN, JSONObject
 from vitrify.onhost.files import CHUNK, extended
@@ -80,7 +79,15 @@ class Print(NamedTuple):
 
     def same(self, other: Print) -> bool:
         """Whether nothing is known to differ."""
-        return self == other or all(mine == theirs or mine is None or theirs is None for mine, theirs in zip(self, other))
+        return self == other or all(map(_agree, self, other))
+
+    def known_to(self, other: Print) -> Print:
+        """The same without what the other does not know."""
+        return self._replace(
+            content=None if other.content is None else self.content,
+            flags=None if other.flags is None else self.flags,
+            xattrs=None if other.xattrs is None else self.xattrs,
+        )
 
     def to_json(self) -> JSONObject:
         """The form of an answer: what there is to say of this type."""
@@ -95,6 +102,10 @@ class Print(NamedTuple):
         if self.note:
             found["note"] = self.note
         return found
+
+
+def _agree(mine: object, theirs: object) -> bool:
+    return mine == theirs or mine is None or theirs is None
 
 
 CONTENT = {"file": "sha256", "link": "link", "device": "device"}
@@ -116,6 +127,10 @@ class Taken(NamedTuple):
 
     print: Print
     seen: bytes
+
+
+_Told = Tuple[str, Optional[str], Optional[Dict[str, str]], str]
+"""Content, flags, extended attributes, note."""
 
 
 class Fingerprinter:
@@ -164,16 +179,16 @@ class Fingerprinter:
         kind = _TYPES.get(stat.S_IFMT(status.st_mode), "other")
         content = UNREADABLE if kind == "file" else ""
         if kind == "link":
-            content = os.fsdecode(os.readlink(name, dir_fd=folder))
+            content = os.readlink(os.fsdecode(name), dir_fd=folder)
         elif kind == "device":
             content = f"{'b' if stat.S_ISBLK(status.st_mode) else 'c'} {os.major(status.st_rdev)}:{os.minor(status.st_rdev)}"
         return self._taken(kind, status, path, (content, None, _xattrs_of(folder, name), note))
 
-    def _taken(self, kind: str, status: os.stat_result, path: str, told: tuple) -> Taken:  # type: ignore[type-arg]
+    def _taken(self, kind: str, status: os.stat_result, path: str, told: _Told) -> Taken:
         shown = self._shown(path, status)
         size = 0 if kind == "directory" else status.st_size
         found = Print(kind, shown.mode, shown.uid, shown.gid, status.st_nlink, size, status.st_mtime_ns, *told)
-        return Taken(found, seen(status) if status.st_ctime_ns < self._settled_before else NEVER)
+        return Taken(found, self.settled(status))
 
     def settled(self, status: os.stat_result) -> bytes:
         """What a later `lstat` is compared with, where it can be relied on."""
@@ -235,7 +250,7 @@ def as_seen(values: Iterable[int]) -> bytes:
 
 def _get_flags() -> int:
     """The number of the call FS_IOC_GETFLAGS, which reads a long: some processors have their bits elsewhere."""
-    reads = 0x40000000 if platform.machine().startswith(("ppc", "mips", "sparc", "alpha")) else 0x80000000
+    reads = 0x40000000 if os.uname().machine.startswith(("ppc", "mips", "sparc", "alpha")) else 0x80000000
     return reads | struct.calcsize("l") << 16 | ord("f") << 8 | 1
 
 

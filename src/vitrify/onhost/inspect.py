@@ -10,6 +10,7 @@ from vitrify.core.diagnostic import VitrifyError
 from vitrify.core.digest import KEYED, PLAIN, JSONObject
 from vitrify.onhost.baseline import Baseline, outer, sweeper
 from vitrify.onhost.context import Context
+from vitrify.onhost.copied import believed, sealed_in
 from vitrify.onhost.fingerprint import Print
 from vitrify.onhost.observe import look
 from vitrify.onhost.records import differing
@@ -18,9 +19,9 @@ from vitrify.onhost.walk import Manner
 
 
 def audit(context: Context, arguments: JSONObject) -> JSONObject:
-    """Observe, and sweep those of the folders that have a baseline; with `full` every byte is read again, else every byte of the
-    folders whose `turn` it is, one in `shares` of them.
+    """Observe, and sweep those of the folders that have a baseline; with `full` every byte is read again.
 
+    Without it every byte is read of the folders whose `turn` it is, one in `shares` of them.
     Only what differs is sent: of a large tree that is little, and the rest is told by its number.
     """
     with _uncollected():
@@ -41,7 +42,8 @@ def _uncollected() -> Iterator[None]:
 
 def _audit(here: Here, arguments: JSONObject) -> JSONObject:
     seen = look(here, here.resources(arguments))
-    baseline = Baseline.remembered(here)
+    kept = Baseline.remembered(here)
+    baseline = believed(here, kept, sealed_in(arguments))
     asked = arguments.get("folders")
     folders = outer(str(folder) for folder in asked if baseline.covers(str(folder))) if isinstance(asked, list) else baseline.folders
     recorded = baseline.within(folders)
@@ -54,7 +56,7 @@ def _audit(here: Here, arguments: JSONObject) -> JSONObject:
         "sweep": {path: now for path, _, now in told if now is not None},
         "swept": swept.entries,
         "read": swept.read,
-        "seals": dict(baseline.seals),
+        "seals": dict(kept.seals),
         "digest": baseline.digest,
     }
 
@@ -75,8 +77,7 @@ def _told(here: Here, path: str, before: Optional[Print], now: Optional[Print]) 
     """What was and what is, as it is sent; what is not known of the one is not told of the other."""
     if before is None or now is None:
         return before and before.to_json(), now and now.to_json()
-    unknown = {name: None for name in ("content", "flags", "xattrs") if getattr(before, name) is None or getattr(now, name) is None}
-    return before._replace(**unknown).to_json(), _alike(here, path, before, now)._replace(**unknown).to_json()
+    return before.known_to(now).to_json(), _alike(here, path, before, now).known_to(before).to_json()
 
 
 def _alike(here: Here, path: str, before: Print, now: Print) -> Print:

@@ -6,8 +6,10 @@ from dataclasses import replace
 from typing import Dict, Iterable, Mapping, Optional, Sequence, Set, Tuple
 
 from vitrify.core import place
+from vitrify.core.digest import JSONObject
 from vitrify.core.resource import Resource
-from vitrify.onhost.baseline import Baseline, kept, outer, sweeper
+from vitrify.onhost.baseline import Baseline, outer, sweeper
+from vitrify.onhost.copied import believed, copies
 from vitrify.onhost.editing import Editing
 from vitrify.onhost.fingerprint import Taken
 from vitrify.onhost.records import Tree, differing, never_seen, with_digests
@@ -18,8 +20,9 @@ from vitrify.onhost.scope import Here
 class Keeper:
     """Remembers what a run touched and took over."""
 
-    def __init__(self, here: Here) -> None:
+    def __init__(self, here: Here, sealed: Mapping[str, str]) -> None:
         self._here = here
+        self._sealed = sealed
         self._touched: Set[str] = set()
         self._taken_over: Dict[str, Tuple[str, ...]] = {}
         self._shared: Set[str] = set()
@@ -53,13 +56,13 @@ class Keeper:
         """Whatever differs was changed by a command of ours, which cannot tell us what it does."""
         self.touched(differing(before, after))
 
-    def move_on(self, folders: Iterable[str], held: Iterable[Resource] = ()) -> Baseline:
-        """The baseline after this run, durable once this returns; folders that are new to it are recorded whole.
+    def move_on(self, folders: Iterable[str], held: Iterable[Resource] = ()) -> JSONObject:
+        """What is told of the baseline after this run, durable once this returns; folders that are new to it are recorded whole.
 
         `held` are all that have a part in a file. A file in which such a part was taken over is authorised where nothing else in it
         changed: the rest of it is what the baseline knows.
         """
-        old = Baseline.remembered(self._here)
+        old = believed(self._here, Baseline.remembered(self._here), self._sealed)
         parts = parts_of(self._here, held)
         self._take_shared(old, parts)
         paths = [path for path in sorted(self._touched.union(self._taken_over)) if old.covers(path)]
@@ -69,9 +72,8 @@ class Keeper:
         told = {path for path in parts if moved.knows(path) and not old.knows(path)}.union(paths)
         rests = {**old.rests, **{path: rest_of(self._here, path, parts) for path in told}}
         moved = replace(moved, rests={path: rest for path, rest in sorted(rests.items()) if rest and moved.knows(path)})
-        if moved != old or not kept(self._here.memory):
-            moved.keep(self._here.memory)
-        return moved
+        moved.keep(self._here.memory)
+        return told_of(moved, old, self._sealed)
 
     def _edited(self, old: Baseline, paths: Sequence[str]) -> Tree:
         now = sweeper(self._here).at(paths)
@@ -92,6 +94,11 @@ class Keeper:
     def _differs(self, path: str, before: Optional[Taken]) -> bool:
         now = sweeper(self._here).at([path]).get(path)
         return now is None or before is None or not now.print.same(before.print)
+
+
+def told_of(now: Baseline, before: Baseline, sealed: Mapping[str, str]) -> JSONObject:
+    """What the project is told of a baseline after a run, to know it again, and to have a copy of it."""
+    return {"baseline": now.digest, "seals": dict(now.seals), "found": dict(before.seals), "copies": copies(now, before, sealed)}
 
 
 _RIGHTS: Mapping[str, str] = {"mode": "mode", "uid": "owner", "gid": "group"}

@@ -93,10 +93,9 @@ class Record:
     def taken(self) -> Tuple[Taken, Dict[bytes, Taken]]:
         """The folder's own fingerprint, and those of its entries."""
         parts = self.parts
-        prints = [Print(*row) for row in json.loads(parts.prints)]
-        seen = [parts.seen[at : at + SEEN] for at in range(0, len(parts.seen), SEEN)]
-        found = [Taken(*both) for both in zip(prints, seen)]
-        return found[0], dict(zip(split(parts.names), found[1:]))
+        rows = json.loads(parts.prints)
+        found = [Taken(Print(*row), parts.seen[at * SEEN : (at + 1) * SEEN]) for at, row in enumerate(rows)]
+        return found[0], {name: found[at] for at, name in enumerate(split(parts.names), 1)}
 
 
 def split(block: bytes) -> List[bytes]:
@@ -139,16 +138,16 @@ def with_digests(tree: Tree) -> Tree:
         record = tree[path]
         if moved.pop(path, False) or record.digest == _UNKNOWN:
             parts = record.parts
-            below = [found.get(join(path, name)) for name in split(parts.folders)]
-            record = Record.joined(parts, _digest(parts, [one.digest if one else _UNKNOWN for one in below]))
+            inner = [found.get(join(path, name)) for name in split(parts.folders)]
+            record = Record.joined(parts, _digest(parts, [one.digest if one else _UNKNOWN for one in inner]))
             moved[path.rpartition("/")[0] or "/"] = True
         found[path] = record
     return dict(reversed(list(found.items())))
 
 
-def _digest(parts: Parts, below: Sequence[bytes]) -> bytes:
+def _digest(parts: Parts, inner: Sequence[bytes]) -> bytes:
     running = hashlib.sha256(struct.pack(">3I", len(parts.names), len(parts.folders), len(parts.prints)))
-    for part in (parts.names, parts.folders, parts.prints, *below):
+    for part in (parts.names, parts.folders, parts.prints, *inner):
         running.update(part)
     return running.digest()
 
@@ -156,11 +155,15 @@ def _digest(parts: Parts, below: Sequence[bytes]) -> bytes:
 def seal(tree: Tree, folder: str) -> str:
     """The digest of every byte that is kept of a folder and all below, what `lstat` said included. The tree is in order."""
     running = hashlib.sha256()
-    below = f"{folder.rstrip('/')}/"
     for path, record in tree.items():
-        if path == folder or path.startswith(below):
+        if below(folder, path):
             running.update(record.raw)
     return PLAIN + running.hexdigest()
+
+
+def below(folder: str, path: str) -> bool:
+    """Whether a path is this folder or lies in it."""
+    return path == folder or path.startswith(folder if folder.endswith("/") else f"{folder}/")
 
 
 def prints(record: Optional[Record]) -> Dict[str, Print]:

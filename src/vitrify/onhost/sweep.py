@@ -12,7 +12,7 @@ from typing import AbstractSet, Dict, Iterable, List, Optional, Sequence, Tuple
 from vitrify.onhost.copies import Answer, Copies, CopyLost, Shares, cores
 from vitrify.onhost.faults import told
 from vitrify.onhost.fingerprint import SEEN, Fingerprinter, Taken, size_seen
-from vitrify.onhost.records import Record, Tree, order
+from vitrify.onhost.records import Record, Tree, below, order
 from vitrify.onhost.rooted import Rooted
 from vitrify.onhost.walk import Manner, Top, Walk
 
@@ -77,7 +77,7 @@ class Sweep:
                 entry = spot.entry()
                 folder = spot.folders[entry.layer] if entry else None
                 if entry is not None and folder is not None:
-                    found[path] = taken.of(folder, spot.name, lambda: spot.path)  # noqa: B023  called at once
+                    found[path] = taken.of(folder, spot.name, lambda: spot.path)
         return found
 
     def lists(self, path: str) -> Optional[Tuple[AbstractSet[bytes], AbstractSet[bytes]]]:
@@ -105,8 +105,7 @@ class Sweep:
                 record = Record.of(folder, own.of(holder, spot.name, lambda: spot.path), {}, ())
                 old = known.get(folder)
                 return Swept({folder: old if old and old.same(record) else record}, 1, own.read)
-            below = f"{folder.rstrip('/')}/"
-            mine = {path: record for path, record in known.items() if path == folder or path.startswith(below)}
+            mine = {path: record for path, record in known.items() if below(folder, path)}
             walk = Walk(top, self._fingerprinter(), mine, self._skip, manner if mine else Manner(whole=True))
             paths = list(mine) or walk.ahead(_AHEAD if most > 1 else 0)
             return self._divided(walk, _parts(paths, mine, manner, most), mine, most=most)
@@ -162,14 +161,14 @@ def _together(answers: List[Answer], known: Tree) -> Swept:
 
 def _parts(paths: List[str], known: Tree, manner: Manner, most: int) -> List[List[str]]:
     """The folders in order, cut where about as much is to be done in each part; one part where it is little."""
-    costs = [_cost(path, known, manner) for path in paths]
-    whole = sum(costs)
+    costs = {path: _cost(path, known, manner) for path in paths}
+    whole = sum(costs.values())
     if most == 1 or whole <= ALONE:
         return [paths]
     share = whole / (most * _CHUNKS)
     parts: List[List[str]] = [[]]
     spent = 0.0
-    for path, cost in zip(paths, costs):
+    for path, cost in costs.items():
         if spent >= share:
             parts.append([])
             spent = 0

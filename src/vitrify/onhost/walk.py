@@ -14,7 +14,7 @@ from typing import Dict, Iterable, List, Mapping, NamedTuple, Optional, Set, Tup
 
 from vitrify.onhost.beneath import OPEN_FOLDER
 from vitrify.onhost.fingerprint import NEVER, SEEN, Fingerprinter, Taken, all_seen, seen
-from vitrify.onhost.records import Record, Tree, join, split
+from vitrify.onhost.records import Record, Tree, below, join, split
 
 DEEPEST = 512
 """Folders deeper than this are noted and not entered: each level costs an open descriptor."""
@@ -205,7 +205,7 @@ class Walk:
 
         Where it is too deep, the deepest one above it. OSError where it cannot be opened.
         """
-        while self._levels and not _leads(self._levels[-1].path, path):
+        while self._levels and not below(self._levels[-1].path, path):
             os.close(self._levels.pop().descriptor)
         if not self._levels:
             self._enter(self._top.path, self._top.name, self._top.holder)
@@ -229,7 +229,3 @@ class Walk:
             return False
         self._levels.append(_Level(path, descriptor, os.fstat(descriptor)))
         return True
-
-
-def _leads(folder: str, path: str) -> bool:
-    return folder == path or path.startswith(folder if folder.endswith("/") else f"{folder}/")

@@ -8,6 +8,7 @@ import sqlite3
 import stat
 import threading
 import time
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -62,6 +63,17 @@ _MIGRATIONS = (
         host TEXT NOT NULL,
         PRIMARY KEY (server, host)
     ) WITHOUT ROWID;
+    """,
+    """
+    CREATE TABLE baselines (
+        host TEXT NOT NULL,
+        folder TEXT NOT NULL,
+        seal TEXT NOT NULL,
+        content BLOB NOT NULL,
+        PRIMARY KEY (host, folder)
+    );
+    CREATE TABLE turns (number INTEGER NOT NULL);
+    INSERT INTO turns (number) VALUES (0);
     """,
 )
 """One script for each version of the format; a script that was released is never edited."""
@@ -175,6 +187,30 @@ class SqliteStateStore:
         """Note such a place."""
         with self._writing() as database:
             database.execute("INSERT OR IGNORE INTO managed (server, host) VALUES (?, ?)", (server, host))
+
+    def keep_baseline(self, host: str, folder: str, *, seal: str, content: bytes) -> None:
+        """Keep this copy of what a host compares a folder with, instead of an older one."""
+        row = (host, folder, seal, zlib.compress(content, 1))
+        with self._writing() as database:
+            database.execute("INSERT OR REPLACE INTO baselines (host, folder, seal, content) VALUES (?, ?, ?, ?)", row)
+
+    def baselines(self, host: str) -> Mapping[str, str]:
+        """Folder -> seal of each copy that is kept for a host."""
+        with self._reading() as database:
+            rows = database.execute("SELECT folder, seal FROM baselines WHERE host = ? ORDER BY folder", (host,))
+            return {row["folder"]: row["seal"] for row in rows}
+
+    def baseline(self, seal: str) -> bytes | None:
+        """A copy; None where there is none with this seal."""
+        with self._reading() as database:
+            row = database.execute("SELECT content FROM baselines WHERE seal = ?", (seal,)).fetchone()
+        return zlib.decompress(row["content"]) if row else None
+
+    def turn(self) -> int:
+        """A number one greater than the last time."""
+        with self._writing() as database:
+            database.execute("UPDATE turns SET number = number + 1")
+            return int(str(_one(database, "SELECT number FROM turns")))
 
     def forget(self, server: str, host: str) -> None:
         """Forget it."""

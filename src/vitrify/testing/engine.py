@@ -69,6 +69,7 @@ class Engine:
 
     root: Path
     server: str = "web"
+    project: str = PROJECT
     kinds: Kinds = field(default_factory=all_kinds)
     reached: Callable[[str], None] = carry_on
     contents: dict[str, bytes] = field(default_factory=dict)
@@ -91,7 +92,7 @@ class Engine:
             "target": "folder",
             "root": str(self.root),
             "lower": [],
-            "project": PROJECT,
+            "project": self.project,
             "server": self.server,
             "memory": str(self.root / MEMORY),
             "bwrap": "",

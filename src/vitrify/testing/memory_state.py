@@ -23,6 +23,8 @@ class MemoryStateStore:
         self._closed: set[str] = set()
         self._slots: dict[str, Slots] = {}
         self._managed: set[tuple[str, str]] = set()
+        self._baselines: dict[tuple[str, str], tuple[str, bytes]] = {}
+        self._number = 0
 
     def releases(self, server: str) -> tuple[Release, ...]:
         """All releases of a server, newest first."""
@@ -98,6 +100,24 @@ class MemoryStateStore:
     def _numbered(self, release: Release) -> Release:
         last = max((number for server, number in self._releases if server == release.server), default=0)
         return _in_state(replace(release, number=last + 1), release.state)
+
+    def keep_baseline(self, host: str, folder: str, *, seal: str, content: bytes) -> None:
+        """Keep this copy of what a host compares a folder with, instead of an older one of the same folder."""
+        self._baselines[host, folder] = (seal, content)
+
+    def baselines(self, host: str) -> Mapping[str, str]:
+        """Folder -> seal of each copy that is kept for a host."""
+        return {folder: seal for (where, folder), (seal, _) in sorted(self._baselines.items()) if where == host}
+
+    def baseline(self, seal: str) -> bytes | None:
+        """A copy; None where there is none with this seal."""
+        return next((content for known, content in self._baselines.values() if known == seal), None)
+
+    def turn(self) -> int:
+        """A number one greater than the last time."""
+        with self._turn:
+            self._number += 1
+            return self._number
 
     def _known(self, server: str, number: int) -> Release:
         found = self._releases.get((server, number))

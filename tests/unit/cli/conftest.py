@@ -186,8 +186,8 @@ class FakeApplication(ImageAnswers, FakeLeases):
         self._called("logs", name=name, lines=lines)
         return self.logs_are
 
-    def audit(self, *, full: bool) -> Audit:
-        self._called("audit", full=full)
+    def audit(self, *, full: bool, reread: float) -> Audit:
+        self._called("audit", full=full, reread=reread)
         return self.audit_is
 
     def entries(self, *, last: int) -> tuple[EntryView, ...]:
