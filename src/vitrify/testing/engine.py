@@ -70,6 +70,8 @@ class Engine:
     root: Path
     server: str = "web"
     project: str = PROJECT
+    memory: str = ""
+    """Where the folder remembers; in itself unless it is told."""
     kinds: Kinds = field(default_factory=all_kinds)
     reached: Callable[[str], None] = carry_on
     contents: dict[str, bytes] = field(default_factory=dict)
@@ -94,7 +96,7 @@ class Engine:
             "lower": [],
             "project": self.project,
             "server": self.server,
-            "memory": str(self.root / MEMORY),
+            "memory": self.memory or str(self.root / MEMORY),
             "bwrap": "",
             "key": "00",
         }
