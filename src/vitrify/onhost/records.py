@@ -11,6 +11,7 @@ import os
 import struct
 from typing import Dict, Iterable, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
 
+from vitrify.core.diagnostic import IntegrityFailed
 from vitrify.core.digest import PLAIN
 from vitrify.onhost.fingerprint import NEVER, SEEN, Print, Taken
 
@@ -91,11 +92,18 @@ class Record:
         return (mine.names, mine.folders, mine.prints) == (theirs.names, theirs.folders, theirs.prints)
 
     def taken(self) -> Tuple[Taken, Dict[bytes, Taken]]:
-        """The folder's own fingerprint, and those of its entries."""
+        """The folder's own fingerprint, and those of its entries. IntegrityFailed where they cannot be read."""
         parts = self.parts
-        rows = json.loads(parts.prints)
-        found = [Taken(Print(*row), parts.seen[at * SEEN : (at + 1) * SEEN]) for at, row in enumerate(rows)]
-        return found[0], {name: found[at] for at, name in enumerate(split(parts.names), 1)}
+        try:
+            rows = json.loads(parts.prints)
+            found = [Taken(Print(*row), parts.seen[at * SEEN : (at + 1) * SEEN]) for at, row in enumerate(rows)]
+            return found[0], {name: found[at] for at, name in enumerate(split(parts.names), 1)}
+        except (ValueError, TypeError, IndexError) as error:
+            raise IntegrityFailed(
+                f"what the baseline says of {self.path} is damaged",
+                why=str(error),
+                hint="move the file `baseline` of vitrify's memory on that host away: the project has a copy",
+            ) from None
 
 
 def split(block: bytes) -> List[bytes]:
