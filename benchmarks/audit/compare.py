@@ -72,6 +72,11 @@ def look(tree: str, place: Path, *, full: bool, shares: int) -> None:
     sys.stdout.write(f"{answer['swept']:,} looked at, {int(str(answer['read'])):,} bytes read, {len(differ)} differ")
 
 
+def begin(tree: str, place: Path) -> None:
+    """Take this folder under management."""
+    engine(place).apply(wish("directory", path=tree))
+
+
 def names(value: JSON) -> list[str]:
     """The keys of a part of an answer."""
     return list(value) if isinstance(value, dict) else []
@@ -118,24 +123,22 @@ def table(runs: Mapping[str, Run]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def compare(tree: str, place: Path, *, rounds: int, cold: bool) -> None:
+def compare(tree: str, place: Path, *, rounds: int, cold: bool, quick: bool) -> None:
     """Everything's baseline, then the runs."""
     mine = [sys.executable, __file__, "--tree", tree, "--place", str(place)]
     runs = {
         PEER: Run([*aide(tree, place, 1), "--check"], allowed=DIFFER),
-        f"{PEER}, all cores": Run([*aide(tree, place, os.cpu_count() or 1), "--check"], allowed=DIFFER),
         "full sweep": Run([*mine, "--look", "full"]),
         f"stat-first, 1 folder in {SHARE} read": Run([*mine, "--look", "stat", "--shares", str(SHARE)]),
         "stat-first alone": Run([*mine, "--look", "stat"]),
     }
-    for what, make in (
-        ("aide --init", lambda: _run([*aide(tree, place, 1), "--init"])),
-        ("our baseline", lambda: engine(place).apply(wish("directory", path=tree))),
-    ):
-        begun = time.perf_counter()
-        make()
-        sys.stdout.write(f"{what}: {time.perf_counter() - begun:.1f} s\n")
-    if shutil.which("tripwire"):
+    for what, command in (("aide --init", [*aide(tree, place, 1), "--init"]), ("our first apply", [*mine, "--look", "first"])):
+        begun = Run(command)
+        begun()
+        sys.stdout.write(f"{what}: {begun.seconds[0]:.1f} s, processor {begun.processor[0]:.1f} s, {begun.most / 1024:.0f} MiB\n")
+    if not quick:
+        runs[f"{PEER}, all cores"] = Run([*aide(tree, place, os.cpu_count() or 1), "--check"], allowed=DIFFER)
+    if shutil.which("tripwire") and not quick:
         runs["tripwire --check"] = Run(tripwire(tree, place), allowed=DIFFER)
     for number in range(rounds):
         for run in runs.values():
@@ -157,10 +160,14 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--tree", default="/usr")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--cold", action="store_true")
+    parser.add_argument("--quick", action="store_true", help="AIDE with one worker alone beside us")
     parser.add_argument("--place", type=Path, help=argparse.SUPPRESS)
-    parser.add_argument("--look", choices=("full", "stat"), help=argparse.SUPPRESS)
+    parser.add_argument("--look", choices=("first", "full", "stat"), help=argparse.SUPPRESS)
     parser.add_argument("--shares", type=int, default=0, help=argparse.SUPPRESS)
     chosen = parser.parse_args(arguments)
+    if chosen.look == "first":
+        begin(chosen.tree, chosen.place)
+        return 0
     if chosen.look:
         look(chosen.tree, chosen.place, full=chosen.look == "full", shares=chosen.shares)
         return 0
@@ -170,7 +177,7 @@ def main(arguments: list[str]) -> int:
         version = subprocess.run(["aide", "--version"], check=True, capture_output=True, text=True).stdout.split("\n")[0]
         machine = f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, Python {platform.python_version()}, {version}"
         sys.stdout.write(f"{chosen.tree}: {machine}\n")
-        compare(chosen.tree, Path(folder), rounds=chosen.rounds, cold=chosen.cold)
+        compare(chosen.tree, Path(folder), rounds=chosen.rounds, cold=chosen.cold, quick=chosen.quick)
     return 0
 
 
