@@ -243,7 +243,7 @@ class StateStore(Protocol):
         """Note such a place; repeating it is harmless."""
 
     def forget(self, server: str, host: str) -> None:
-        """Forget it; repeating it is harmless."""
+        """Forget it, and the copies of a host that nothing is left on; repeating it is harmless."""
 
     def keep_baseline(self, host: str, folder: str, *, seal: str, content: bytes) -> None:
         """Keep this copy of what a host compares a folder with, instead of an older one of the same folder."""

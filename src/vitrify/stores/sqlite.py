@@ -185,9 +185,10 @@ class SqliteStateStore:
             return int(str(one(database, "SELECT number FROM turns")))
 
     def forget(self, server: str, host: str) -> None:
-        """Forget it."""
+        """Forget it, and the copies of a host that nothing is left on."""
         with self._writing() as database:
             database.execute("DELETE FROM managed WHERE server = ? AND host = ?", (server, host))
+            database.execute("DELETE FROM baselines WHERE host = ? AND host NOT IN (SELECT host FROM managed)", (host,))
 
     def _prepare(self) -> None:
         self._connection.execute("PRAGMA foreign_keys = ON")

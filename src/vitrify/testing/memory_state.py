@@ -114,8 +114,10 @@ class MemoryStateStore:
         self._managed.add((server, host))
 
     def forget(self, server: str, host: str) -> None:
-        """Forget it."""
+        """Forget it, and the copies of a host that nothing is left on."""
         self._managed.discard((server, host))
+        left = {where for _, where in self._managed}
+        self._baselines = {key: copy for key, copy in self._baselines.items() if key[0] != host or host in left}
 
     def _running(self, server: str, host: str) -> Operation | None:
         return next((found for found in self._open.values() if (found.server, found.host.name) == (server, host)), None)

@@ -66,6 +66,17 @@ class StateStoreSuite:
         assert seen.baselines("local") == {"/opt": "sha256:cc", "/srv": "sha256:bb"}
         assert [seen.baseline(f"sha256:{seal}") for seal in ("aa", "bb", "cc", "dd")] == [None, bytes(1000), b"", b"theirs"]
 
+    def test_copies_go_with_the_last_server_of_their_host(self, reopen: Open) -> None:
+        store = reopen()
+        store.manage("web", "local")
+        store.manage("db", "local")
+        store.keep_baseline("local", "/srv", seal="sha256:aa", content=b"")
+        store.keep_baseline("other", "/srv", seal="sha256:bb", content=b"")
+        store.forget("web", "local")
+        assert reopen().baselines("local") == {"/srv": "sha256:aa"}
+        store.forget("db", "local")
+        assert (reopen().baselines("local"), reopen().baselines("other")) == ({}, {"/srv": "sha256:bb"})
+
     def test_a_turn_comes_once(self, reopen: Open) -> None:
         first, second = reopen().turn(), reopen().turn()
         assert second == first + 1

@@ -15,6 +15,7 @@ from vitrify.core.drift import Audit
 from vitrify.core.resource import Address, Resource
 from vitrify.lifecycle import mutable
 from vitrify.lifecycle.audit import audit
+from vitrify.lifecycle.sealed import sealed
 from vitrify.onhost.fingerprint import Taken, seen
 from vitrify.onhost.records import Record, read_records, split, with_digests
 from vitrify.testing.engine import Engine, quick_folder, wish
@@ -133,3 +134,32 @@ def test_applies_and_undos_move_the_sealed_baseline_on(bench: Bench, root: Path)
     do(mutable.undo(server.name, server.hosts[0], bench.world))
 
     assert not look(bench, server).findings
+
+
+@pytest.mark.parametrize("point", ["apply.intent", "run.intent", "enact.act", "run.act", "run.outcome", "apply.act", "apply.outcome"])
+def test_an_apply_that_was_killed_rewrote_nothing(bench: Bench, root: Path, point: str) -> None:
+    first, second = (folder_of(in_place(root, ("/srv/app", text)), "/srv") for text in ("one\n", "two\n"))
+    converge(bench, first)
+    with bench.killed_at(point):
+        converge(bench, second)
+
+    assert not look(bench, second).rewritten
+    converge(bench, second)
+    (root / "srv/backdoor").write_text("intruder\n")
+    converge(bench, second)
+
+    found = look(bench, second)
+    assert {finding.path for finding in found.findings} == {"/srv/backdoor"}
+    assert sealed(second.hosts[0], bench.world).copied.keys() == {"/srv"}
+
+
+def test_who_waited_for_another_goes_by_what_the_other_left(bench: Bench, root: Path) -> None:
+    web, db = (replace(folder_of(in_place(root, (f"/{name}/app", "one\n")), f"/{name}"), name=name) for name in ("web", "db"))
+    converge(bench, web)
+    planned = do(mutable.plan(db, db.hosts[0], bench.world))
+    converge(bench, folder_of(in_place(root, ("/web/app", "two\n")), "/web"))
+
+    do(mutable.apply(db, db.hosts[0], planned, bench.world))
+
+    assert look(bench, db).findings == ()
+    assert sealed(db.hosts[0], bench.world).copied.keys() == {"/db", "/web"}
