@@ -159,7 +159,7 @@ def _folder_size(name: str, entry: Mapping[str, JSON]) -> bool:
 def _spoken(name: str, before: JSON, now: JSON) -> str:
     if name in ("sha256", "content", "xattrs"):
         return f"{'content' if name == 'sha256' else name} differs"
-    return f"{name} {before} -> {now}"
+    return f"{name} {'none' if before is None else before} -> {'none' if now is None else now}"
 
 
 def _modified(entry: Mapping[str, JSON] | None) -> int | None:
