@@ -220,6 +220,9 @@ class StateStore(Protocol):
     def open_operation(self, server: str) -> Operation | None:
         """The operation that has not been closed, if any."""
 
+    def note(self, server: str, number: int, note: str) -> None:
+        """Add to the notes of a release; repeating it is harmless. `VitrifyError` where there is no such release."""
+
     def slots(self, server: str) -> Slots:
         """Live and previous."""
 

@@ -14,7 +14,9 @@ if TYPE_CHECKING:  # a command brings along what it needs and no more
     from vitrify.core import report
     from vitrify.core.drift import Audit
     from vitrify.core.entered import Entered
+    from vitrify.core.migrated import Contracted, Owed
     from vitrify.core.plan import Plan
+    from vitrify.lifecycle.settings import SecretValue
 
 __all__ = ("App",)
 
@@ -151,13 +153,34 @@ class App(ImageVerbs):
     def rollback(self, server: str, *, to: int | None = None) -> report.Released:
         """Make a former release live again. Does not need the declaration, but for the secrets of a release that runs no more."""
         from vitrify.lifecycle.immutable import rollback
+
+        return self._run(rollback(server, self._wiring.world, to=to, secret=self._secret_of(server)))
+
+    def _secret_of(self, server: str) -> SecretValue:
+        """The secrets of a server. Few ask, and the declaration is not read for the others: a release that runs no more, or a hook."""
         from vitrify.lifecycle.settings import known_secrets
 
         def secret(name: str) -> str:
-            # Only a release that runs no more asks: the declaration is not read for the others.
             return known_secrets(self._server(server).secrets)(name)
 
-        return self._run(rollback(server, self._wiring.world, to=to, secret=secret))
+        return secret
+
+    def owed(self, server: str) -> Owed:
+        """The contract that the live release of a server has not carried out yet; `UsageInvalid` where there is none."""
+        from vitrify.lifecycle import migration
+
+        return migration.needed(server, self._wiring.world)
+
+    def contract(self, server: str, *, now: bool = False, skip: bool = False) -> Contracted:
+        """Carry out what the live release owes, or pass it over for good."""
+        from vitrify.lifecycle import migration
+        from vitrify.lifecycle.lodging import lodging
+
+        world = self._wiring.world
+        host = lodging(server, world)
+        if skip:
+            return self._run(migration.skip(server, host, world))
+        return self._run(migration.contract(server, host, world, secret=self._secret_of(server), now=now))
 
     def lives(self, server: str) -> tuple[str, ...]:
         """How a server lives: `in-place` on hosts, with `instances`, or both after a flip. Neither is one with instances that ended."""
@@ -169,7 +192,7 @@ class App(ImageVerbs):
         """Stop and discard every instance of a server; returns how many there were."""
         from vitrify.lifecycle.retire import retire
 
-        return self._run(retire(server, self._wiring.world))
+        return self._run(retire(server, self._wiring.world, secret=self._secret_of(server)))
 
     def enter(self, server: str, command: tuple[str, ...], *, instance: str, reason: str, terminal: bool) -> tuple[Entered, ...]:
         """Run a command on each host of a mutable server, or inside one instance of an immutable one, where there is a reason."""

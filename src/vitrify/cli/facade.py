@@ -12,6 +12,7 @@ if TYPE_CHECKING:  # help and usage errors are told before any of these is neede
     from vitrify.core.entered import Entered
     from vitrify.core.event import Emit
     from vitrify.core.image_report import ImageKept, ImageMoved, ImageVerified, Updated
+    from vitrify.core.migrated import Contracted, Owed
     from vitrify.core.plan import Plan
     from vitrify.core.report import (
         Applied,
@@ -92,6 +93,12 @@ class Application(Protocol):
 
     def rollback(self, server: str, *, to: int | None) -> Released:
         """Make a former release live again."""
+
+    def owed(self, server: str) -> Owed:
+        """The contract that the live release of a server has not carried out yet."""
+
+    def contract(self, server: str, *, now: bool, skip: bool) -> Contracted:
+        """Carry it out, or pass it over for good."""
 
     def lives(self, server: str) -> tuple[str, ...]:
         """How a server lives: `in-place`, with `instances`, or both."""

@@ -30,6 +30,7 @@ VERBS: Mapping[str, str] = {
     "load": "Bring in an image from such a file.",
     "releases": "List the releases of immutable servers.",
     "rollback": "Make a former release of an immutable server live again.",
+    "contract": "Carry out the second half of a migration; then nothing goes back behind it.",
     "exec": "Run a command on a server's hosts; inside an instance only with a reason.",
     "logs": "Show what instances wrote.",
     "outdated": "Show which packages are behind, and which patches are for security.",

@@ -9,6 +9,8 @@ from typing import Mapping
 from vitrify.core.batch import Pace
 from vitrify.core.diagnostic import Location
 from vitrify.core.digest import JSONObject, digest_of
+from vitrify.core.hook import Hook
+from vitrify.core.notice import Notice
 from vitrify.core.resource import Address, Resource
 
 
@@ -197,6 +199,7 @@ class Server:
     route: Route | None = None
     rollout: Rollout = field(default_factory=Rollout)
     pace: Pace = field(default_factory=Pace)
+    hooks: tuple[Hook, ...] = ()
     contents: Mapping[str, Content] = field(default_factory=dict)
     """Digest -> content, for every digest that a resource names."""
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -252,3 +255,4 @@ class Declaration:
     ssh: Ssh = field(default_factory=Ssh)
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Group -> the names of its hosts, those of inner groups included."""
+    notices: tuple[Notice, ...] = ()

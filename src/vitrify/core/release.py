@@ -13,7 +13,7 @@ OVER = frozenset({"discarded", "aborted"})
 
 @dataclass(frozen=True)
 class Release:
-    """One image plus run settings put forward for one server; numbered from 1, never edited but for its `state`.
+    """One image plus run settings put forward for one server; numbered from 1, never edited but for its `state` and `notes`.
 
     `state` is prepared, live, warm, stopped, discarded or aborted. `resources` maps address -> digest of the wish.
     """
@@ -25,6 +25,8 @@ class Release:
     resources: Mapping[str, str]
     created_at: float
     state: str
+    notes: frozenset[str] = frozenset()
+    """What became of its migration: expanded, contracting, contracted, skipped."""
 
     @property
     def over(self) -> bool:

@@ -19,6 +19,7 @@ MODULES: Dict[str, Tuple[str, ...]] = {
     "dead_man": ("dead_man.confirm",),
     "detached": ("detached",),
     "health": ("host.healthy",),
+    "hooks": ("hook.run",),
     "inspect": ("audit",),
     "instances": (
         "instance.launch",

@@ -56,6 +56,8 @@ class Top(Part):
     servers: RawMap = Field(description="at least one server, as in `servers: {web: {…}}`")
     secrets: RawMap = None
     ssh: RawMap = None
+    hooks: RawList = None
+    notices: RawList = None
 
 
 def _secret_name(value: str | None) -> str | None:
@@ -223,4 +225,5 @@ class ServerPart(Part):
     rollout: RolloutPart = Field(default_factory=RolloutPart)
     batch: list[HostShare] = Field(default_factory=lambda: [ALL], min_length=1)
     max_fail: HostShare = Share(0)
+    hooks: RawList = None
     vars: RawMap = None

@@ -63,9 +63,22 @@ _MIGRATIONS = (
         PRIMARY KEY (server, host)
     ) WITHOUT ROWID;
     """,
+    """
+    CREATE TABLE notes (
+        server TEXT NOT NULL,
+        number INTEGER NOT NULL,
+        note TEXT NOT NULL,
+        PRIMARY KEY (server, number, note),
+        FOREIGN KEY (server, number) REFERENCES releases (server, number)
+    ) WITHOUT ROWID;
+    """,
 )
 """One script for each version of the format; a script that was released is never edited."""
 
+_RELEASES = """
+    SELECT *, (SELECT json_group_array(note) FROM notes WHERE (notes.server, notes.number) = (releases.server, releases.number)) AS notes
+    FROM releases
+"""
 _ADD_RELEASE = "INSERT INTO releases (server, number, image, settings, resources, created_at, state) VALUES (?, ?, ?, ?, ?, ?, ?)"
 _ADD_OPERATION = "INSERT INTO operations (id, server, kind, release, step, data, open) VALUES (?, ?, ?, ?, ?, ?, 1)"
 
@@ -106,7 +119,7 @@ class SqliteStateStore:
     def releases(self, server: str) -> tuple[Release, ...]:
         """All releases of a server, newest first."""
         with self._reading() as database:
-            rows = database.execute("SELECT * FROM releases WHERE server = ? ORDER BY number DESC", (server,))
+            rows = database.execute(f"{_RELEASES} WHERE server = ? ORDER BY number DESC", (server,))
             return tuple(map(_release, rows))
 
     def release(self, server: str, number: int) -> Release | None:
@@ -154,6 +167,12 @@ class SqliteStateStore:
         """The operation that has not been closed, if any."""
         with self._reading() as database:
             return _open_operation(database, server)
+
+    def note(self, server: str, number: int, note: str) -> None:
+        """Add to the notes of a release; repeating it is harmless."""
+        with self._writing() as database:
+            _known_release(database, server, number)
+            database.execute("INSERT OR IGNORE INTO notes (server, number, note) VALUES (?, ?, ?)", (server, number, note))
 
     def slots(self, server: str) -> Slots:
         """Live and previous."""
@@ -300,11 +319,12 @@ def _release(row: sqlite3.Row) -> Release:
         resources=json.loads(row["resources"]),
         created_at=row["created_at"],
         state=row["state"],
+        notes=frozenset(json.loads(row["notes"])),
     )
 
 
 def _find_release(database: sqlite3.Connection, server: str, number: int) -> Release | None:
-    row = database.execute("SELECT * FROM releases WHERE server = ? AND number = ?", (server, number)).fetchone()
+    row = database.execute(f"{_RELEASES} WHERE server = ? AND number = ?", (server, number)).fetchone()
     return _release(row) if row else None
 
 

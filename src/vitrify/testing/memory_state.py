@@ -74,6 +74,12 @@ class MemoryStateStore:
         with self._turn:
             return next((found for found in self._open.values() if found.server == server), None)
 
+    def note(self, server: str, number: int, note: str) -> None:
+        """Add to the notes of a release."""
+        with self._turn:
+            found = self._known(server, number)
+            self._releases[server, number] = replace(found, notes=found.notes | {note})
+
     def slots(self, server: str) -> Slots:
         """Live and previous."""
         return self._slots.get(server, Slots())

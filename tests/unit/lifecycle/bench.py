@@ -369,7 +369,7 @@ class Bench:
     async def _site(self, host: Host) -> AsyncIterator[Site]:
         if self.unreachable:
             raise TargetUnreachable(f"{host.name} does not answer")
-        yield Site(DirectSession({}, self.clock.now, all_kinds()), self.images, *self._mortal(), self.evidence)
+        yield Site(DirectSession({}, self.clock.now, all_kinds()), self.images, *self._mortal(), self.evidence, host=host)
 
     def lease(self, server: str = "web") -> MemoryLeases:
         """The lease of a server, as its host keeps it."""

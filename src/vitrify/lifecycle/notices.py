@@ -1,0 +1,188 @@
+"""Tells others of what the ledger was told: beside the story, never in its way, and never the reason for its failure.
+
+A notice is sent once its entry is durable, by a thread of its receiver's own. What could not be delivered is told here, and no
+more: the ledger holds all of it, and a process that is killed takes with it what was not sent yet.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from queue import SimpleQueue
+from typing import Final, Protocol
+
+from vitrify.core.diagnostic import VitrifyError
+from vitrify.core.digest import JSON, JSONObject
+from vitrify.core.event import Emit, Event, Stage
+from vitrify.core.notice import EVENTS, Notice
+from vitrify.ledger.entry import Entry
+from vitrify.lifecycle.world import Ledger
+
+SCHEMA: Final = "vitrify.dev/notice/v1"
+PATIENCE = 15.0
+"""Seconds for which the end of a command waits for what is still being sent."""
+FIRST_PAUSE = 0.5
+"""Seconds between the first two attempts; each further pause is twice as long."""
+
+_SENTENCES: Mapping[str, str] = {
+    "release.done": "release {release} of {server} is live",
+    "release.failed": "release {release} of {server} failed: {reason}",
+    "replace.done": "instances of {server} release {release} were replaced",
+    "replace.failed": "instances of {server} release {release} could not be replaced: {reason}",
+    "rollback.done": "{server} was rolled back to release {release}",
+    "rollback.failed": "{server} could not be rolled back to release {release}: {reason}",
+    "switch.back": "{server} release {release} was switched back: {reason}",
+    "apply.done": "{server} was applied on {host}",
+    "apply.failed": "the apply of {server} failed on {host}",
+    "undo.done": "run {run} of {server} was undone on {host}",
+    "undo.failed": "run {run} of {server} could not be undone on {host}",
+    "retire.done": "{server} was retired",
+    "contract.failed": "the contract of {server} release {release} failed: {reason}",
+    "hook.failed": "a hook of {server} failed, {moment} {phase}: {reason}",
+    "finding": "{server} differs from what was declared: {path}",
+    "exec.intended": "{by} runs a command on {server}",
+}
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a notice was not delivered. `again` says whether another attempt may help."""
+
+    why: str
+    again: bool = True
+
+
+class Send(Protocol):
+    """Delivers a notice; None where it was."""
+
+    def __call__(self, notice: Notice, body: bytes, /) -> Failure | None:
+        """One attempt. Never raises, and takes little longer than `notice.timeout`."""
+
+
+def body(entry: Entry, project: str) -> JSONObject:
+    """What a receiver gets, as `docs/formats/hooks.md` specifies."""
+    return {
+        "schema": SCHEMA,
+        "project": project,
+        "event": entry.kind,
+        "text": sentence(entry, project),
+        "entry": entry.sequence,
+        "at": entry.at,
+        "by": entry.author,
+        "server": entry.body.get("server"),
+        "body": dict(entry.body),
+    }
+
+
+def sentence(entry: Entry, project: str) -> str:
+    """The same for a person."""
+    known: defaultdict[str, JSON] = defaultdict(lambda: "?", {name: value for name, value in entry.body.items() if value is not None})
+    words = _SENTENCES.get(entry.kind, f"{entry.kind} of {{server}}")
+    return f"{project}: {words.format_map(known)}"
+
+
+class Telling:
+    """The ledger, which tells those who want to know. Who they are is asked when there is something to tell for the first time."""
+
+    def __init__(self, ledger: Ledger, receivers: Callable[[], Iterable[Notice]], *, project: Callable[[], str], send: Send) -> None:
+        self._ledger, self._receivers, self._project, self._send = ledger, receivers, project, send
+        self._lines: list[_Line] | None = None
+        self._unknown = ""
+
+    @property
+    def size(self) -> int:
+        """How many entries there are."""
+        return self._ledger.size
+
+    def entries(self, start: int = 0) -> Iterable[Entry]:
+        """The entries from `start` on, in order."""
+        return self._ledger.entries(start)
+
+    def append(self, kind: str, body: JSONObject) -> Entry:
+        """Add an entry, and have it told."""
+        entry = self._ledger.append(kind, body)
+        if kind in EVENTS:
+            for line in self._known():
+                line.take(entry)
+        return entry
+
+    def _known(self) -> list[_Line]:
+        if self._lines is None:
+            try:
+                self._lines = [_Line(one, self._project(), self._send) for one in self._receivers()]
+            except VitrifyError as error:
+                self._lines, self._unknown = [], error.diagnostics[0].summary
+        return self._lines
+
+    def settle(self, emit: Emit, *, seconds: float = PATIENCE) -> None:
+        """Wait for what is still being sent, so long and no longer, and tell what was not delivered."""
+        until = time.monotonic() + seconds
+        if self._unknown:
+            emit(Event("notice", Stage.FAILED, "everybody", f"nobody was told: {self._unknown}"))
+        for line in self._lines or ():
+            for why in line.ended(until):
+                emit(Event("notice", Stage.FAILED, line.name, why))
+
+
+class _Line:
+    """What is on its way to one receiver, in order."""
+
+    def __init__(self, notice: Notice, project: str, send: Send) -> None:
+        self._notice, self._project, self._send = notice, project, send
+        self._queue: SimpleQueue[Entry | None] = SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._hurry = threading.Event()
+        self._failed: list[str] = []
+        self._open: list[str] = []
+        self.name = notice.name
+
+    def take(self, entry: Entry) -> None:
+        if not self._notice.wants(entry.kind, entry.body):
+            return
+        self._open.append(_called(entry))
+        self._queue.put(entry)
+        if self._thread is None:
+            # A daemon: what does not come to its end must not keep the command from its own.
+            self._thread = threading.Thread(target=self._work, name=self.name, daemon=True)
+            self._thread.start()
+
+    def ended(self, until: float) -> list[str]:
+        """What was not delivered, and why, once all is sent or the time is over."""
+        if self._thread is not None:
+            self._queue.put(None)
+            try:
+                self._thread.join(max(0.0, until - time.monotonic()))
+            except KeyboardInterrupt:
+                self._hurry.set()
+            self._hurry.set()
+        self._thread = None
+        waiting, self._open = list(self._open), []
+        failed, self._failed = self._failed, []
+        return [*failed, *(f"{called} was given up: it took too long" for called in waiting)]
+
+    def _work(self) -> None:
+        while (entry := self._queue.get()) is not None:
+            why = self._delivered(json.dumps(body(entry, self._project)).encode())
+            if why:
+                self._failed.append(f"{_called(entry)} was not delivered: {why}")
+            self._open.remove(_called(entry))
+
+    def _delivered(self, content: bytes) -> str:
+        """Why it could not be delivered; "" where it was."""
+        pause = FIRST_PAUSE
+        for left in range(self._notice.retries, -1, -1):
+            failure = self._send(self._notice, content)
+            if failure is None:
+                return ""
+            if not (left and failure.again) or self._hurry.wait(pause):
+                return failure.why
+            pause *= 2
+        return ""
+
+
+def _called(entry: Entry) -> str:
+    return f"{entry.kind} (entry {entry.sequence})"
