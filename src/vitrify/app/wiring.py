@@ -142,9 +142,8 @@ class Wiring:
         from vitrify.app import remembering
         from vitrify.lifecycle.world import World
         from vitrify.onhost.tenant import Tenant
-        from vitrify.project import identity
+        from vitrify.project import identity, keyring
         from vitrify.project.clock import SystemClock, new_name
-        from vitrify.project.keyring import digest_key
         from vitrify.project.lock import LockFile
         from vitrify.stores.sqlite import SqliteStateStore
 
@@ -162,7 +161,7 @@ class Wiring:
             strangers=self._installed.among,
             emit=self._emit,
             reached=reached,
-            key=digest_key(self.home / "keys").hex(),
+            key=keyring.digest_key(self.home / "keys").hex(),
             bubblewrap=lambda: self._bubblewrap,
             identify=new_name,
             session=self._session,

@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from vitrify.core.declaration import Host
@@ -64,11 +64,12 @@ class Course:
     """Whether one that failed is run again."""
 
 
-async def run(course: Course, phases: Collection[str], *, before: bool) -> None:
-    """The hooks before, or after, these phases, in the order of the declaration; `HookFailed` where one fails that stops them."""
-    for position, hook in enumerate(course.hooks):
-        if hook.before is before and hook.phase in phases and course.kind in (hook.only or (course.kind,)):
-            await _once(course, hook, f"{position}-{hook.digest.rpartition(':')[2][:12]}")
+async def run(course: Course, phases: Sequence[str], *, before: bool) -> None:
+    """The hooks before, or after, these phases, each in the order of the declaration; `HookFailed` where one fails that stops them."""
+    for phase in phases:
+        for position, hook in enumerate(course.hooks):
+            if hook.before is before and hook.phase == phase and course.kind in (hook.only or (course.kind,)):
+                await _once(course, hook, f"{position}-{hook.digest.rpartition(':')[2][:12]}")
 
 
 async def _once(course: Course, hook: Hook, key: str) -> None:

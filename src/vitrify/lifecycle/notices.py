@@ -11,6 +11,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import Final, Protocol
@@ -129,47 +130,56 @@ class Telling:
 
 
 class _Line:
-    """What is on its way to one receiver, in order."""
+    """What goes to one receiver."""
 
     def __init__(self, notice: Notice, project: str, send: Send) -> None:
         self._notice, self._project, self._send = notice, project, send
-        self._queue: SimpleQueue[Entry | None] = SimpleQueue()
-        self._thread: threading.Thread | None = None
-        self._hurry = threading.Event()
-        self._failed: list[str] = []
-        self._open: list[str] = []
+        self._under_way: _Batch | None = None
         self.name = notice.name
 
     def take(self, entry: Entry) -> None:
-        if not self._notice.wants(entry.kind, entry.body):
-            return
-        self._open.append(_called(entry))
-        self._queue.put(entry)
-        if self._thread is None:
-            # A daemon: what does not come to its end must not keep the command from its own.
-            self._thread = threading.Thread(target=self._work, name=self.name, daemon=True)
-            self._thread.start()
+        if self._notice.wants(entry.kind, entry.body):
+            self._under_way = self._under_way or _Batch(self._notice, self._send)
+            self._under_way.add(_called(entry), json.dumps(body(entry, self._project)).encode())
 
     def ended(self, until: float) -> list[str]:
         """What was not delivered, and why, once all is sent or the time is over."""
-        if self._thread is not None:
-            self._queue.put(None)
-            try:
-                self._thread.join(max(0.0, until - time.monotonic()))
-            except KeyboardInterrupt:
-                self._hurry.set()
-            self._hurry.set()
-        self._thread = None
-        waiting, self._open = list(self._open), []
-        failed, self._failed = self._failed, []
-        return [*failed, *(f"{called} was given up: it took too long" for called in waiting)]
+        batch, self._under_way = self._under_way, None
+        return batch.ended(until) if batch else []
+
+
+class _Batch:
+    """What is on its way to one receiver, in order, sent by a thread of its own until somebody asks how it ended."""
+
+    def __init__(self, notice: Notice, send: Send) -> None:
+        self._notice, self._send = notice, send
+        self._queue: SimpleQueue[tuple[str, bytes] | None] = SimpleQueue()
+        self._over = threading.Event()
+        self._failed: SimpleQueue[str] = SimpleQueue()
+        self._waiting: dict[str, None] = {}
+        # A daemon: what does not come to its end must not keep the command from its own.
+        self._thread = threading.Thread(target=self._work, name=notice.name, daemon=True)
+        self._thread.start()
+
+    def add(self, called: str, content: bytes) -> None:
+        self._waiting[called] = None
+        self._queue.put((called, content))
+
+    def ended(self, until: float) -> list[str]:
+        self._queue.put(None)
+        with suppress(KeyboardInterrupt):  # whoever does not want to wait need not
+            self._thread.join(max(0.0, until - time.monotonic()))
+        self._over.set()
+        given_up = [f"{called} was given up: it took too long" for called in list(self._waiting)] if self._thread.is_alive() else []
+        return [*(self._failed.get() for _ in range(self._failed.qsize())), *given_up]
 
     def _work(self) -> None:
-        while (entry := self._queue.get()) is not None:
-            why = self._delivered(json.dumps(body(entry, self._project)).encode())
+        while not self._over.is_set() and (due := self._queue.get()) is not None:
+            called, content = due
+            why = self._delivered(content)
             if why:
-                self._failed.append(f"{_called(entry)} was not delivered: {why}")
-            self._open.remove(_called(entry))
+                self._failed.put(f"{called} was not delivered: {why}")
+            self._waiting.pop(called, None)
 
     def _delivered(self, content: bytes) -> str:
         """Why it could not be delivered; "" where it was."""
@@ -178,7 +188,7 @@ class _Line:
             failure = self._send(self._notice, content)
             if failure is None:
                 return ""
-            if not (left and failure.again) or self._hurry.wait(pause):
+            if not (left and failure.again) or self._over.wait(pause):
                 return failure.why
             pause *= 2
         return ""

@@ -340,7 +340,7 @@ def _add_release(database: sqlite3.Connection, release: Release) -> Release:
     settings, resources = json.dumps(release.settings), json.dumps(dict(release.resources))
     values = (release.server, number, release.image, settings, resources, release.created_at, release.state)
     database.execute(_ADD_RELEASE, values)
-    return replace(release, number=number)
+    return replace(release, number=number, notes=frozenset())
 
 
 def _operation(row: sqlite3.Row) -> Operation:

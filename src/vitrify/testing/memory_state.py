@@ -103,7 +103,7 @@ class MemoryStateStore:
 
     def _numbered(self, release: Release) -> Release:
         last = max((number for server, number in self._releases if server == release.server), default=0)
-        return _in_state(replace(release, number=last + 1), release.state)
+        return _in_state(replace(release, number=last + 1, notes=frozenset()), release.state)
 
     def _known(self, server: str, number: int) -> Release:
         found = self._releases.get((server, number))

@@ -21,6 +21,7 @@ from vitrify.core.difference import Action, Change
 from vitrify.core.drift import Audit, Class, Finding
 from vitrify.core.event import Emit, Event, Stage
 from vitrify.core.image_report import ImageKept, ImageVerified, Updated, Verdict
+from vitrify.core.migrated import Contracted, Owed
 from vitrify.core.plan import HostPlan, Plan, ReleasePlan
 from vitrify.core.report import (
     Applied,
@@ -75,6 +76,7 @@ class FakeApplication(ImageAnswers, FakeLeases):
         self.status_is: tuple[ServerStatus, ...] = ()
         self.releases_is: tuple[ReleaseStatus, ...] = ()
         self.released_is = Released("web", "rollback", 3, 4, IMAGE, ("web-3-a", "web-3-b"))
+        self.owed_is = Owed("web", 2, ("migrate contract",), 0.0, due=True, begun=False)
         self.logs_are = ""
         self.audit_is = Audit((), 3, 40, 2, 0.25)
         self.entries_are: tuple[EntryView, ...] = ()
@@ -170,6 +172,14 @@ class FakeApplication(ImageAnswers, FakeLeases):
     def rollback_plan(self, server: str, *, to: int | None) -> tuple[int | None, int]:
         self._called("rollback_plan", server=server, to=to)
         return 4, to or 3
+
+    def owed(self, server: str) -> Owed:
+        self._called("owed", server=server)
+        return self.owed_is
+
+    def contract(self, server: str, *, now: bool, skip: bool) -> Contracted:
+        self._called("contract", server=server, now=now, skip=skip)
+        return Contracted(server, self.owed_is.release, self.owed_is.commands, 0.5, skipped=skip)
 
     def rollback(self, server: str, *, to: int | None) -> Released:
         self._called("rollback", server=server, to=to)

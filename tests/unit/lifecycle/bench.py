@@ -221,6 +221,12 @@ class Bench:
     happens_at: dict[str, Callable[[], None]] = field(default_factory=dict)
     """What happens, once, when a point is passed."""
     names: int = 0
+    hooks: list[JSONObject] = field(default_factory=list)
+    """What was run as a hook, in order."""
+    hook_ends: dict[str, int | None] = field(default_factory=dict)
+    """Program -> its exit code; 0 for the others."""
+    happens_in: dict[str, Callable[[], None]] = field(default_factory=dict)
+    """What happens while this program runs as a hook."""
     falls_ill_with: str = ""
     """An image whose instances pass at the gate, and never again once they have traffic."""
 
@@ -363,7 +369,19 @@ class Bench:
         if self.unreachable:
             raise TargetUnreachable(f"{host.name} does not answer")
         calls = {name: call for names in MODULES.values() for name in names if (call := find_call(name))}
+        calls["hook.run"] = self._hook
         yield DirectSession(calls, self.clock.now, all_kinds(), self._reached)
+
+    def _hook(self, context: Context, arguments: JSONObject) -> JSONObject:
+        self.hooks.append(arguments)
+        program = self.ran[-1]
+        self.happens_in.get(program, lambda: None)()
+        return {"code": self.hook_ends.get(program, 0), "said": [f"{program} said so"]}
+
+    @property
+    def ran(self) -> list[str]:
+        """The programs that were run as hooks, in order."""
+        return [str(argv[0]) for one in self.hooks if isinstance(argv := one["argv"], list)]
 
     @asynccontextmanager
     async def _site(self, host: Host) -> AsyncIterator[Site]:
