@@ -87,6 +87,10 @@ def tampered(shop: Shop, turn: int) -> None:
         target.write_text("intruder\n")
 
 
+MIGRATING = {
+    "keep_warm": "0s",  # what the release before owes is due at once, so that one apply contracts, expands and switches
+    "migration": ", expand: [{command: [/bin/true], on: control}], contract: [{command: [/bin/true], on: control}]",
+}
 TWO_HOSTS = {
     "lifecycle": "mutable",
     "hosts": '["root:./machine", "root:./other"]',
@@ -146,6 +150,7 @@ STORIES = {
     ),
     "ill release": Story({"grace": "300ms"}, ill, ("apply",), serves_one, ends=7, daily=("abort", "lease")),
     "release that falls ill": Story({}, falls_ill, ("apply",), serves_one, ends=7, daily=("switch_back",)),
+    "migration": Story(MIGRATING, replaced, ("apply",), serves_this, daily=("contract", "hook", "expand")),
     "rollback": Story({}, two_releases, ("rollback", "web"), serves_one, daily=("begin", "switch.", "retire")),
     "retirement": Story({}, released, ("retire", "web"), serves_nothing, daily=("router-release", "instance-stop", "instance-discard")),
     "entry": Story(

@@ -17,7 +17,7 @@ from vitrify.core.declaration import Host
 from vitrify.core.diagnostic import Busy, TargetFailed, TargetUnreachable, VitrifyError
 from vitrify.core.digest import JSON, JSONObject
 from vitrify.core.event import Stage
-from vitrify.core.hook import CONTROL, NEXT, STEPS, Hook
+from vitrify.core.hook import CONTROL, MIGRATION, NEXT, STEPS, Hook
 from vitrify.core.instance import Instance
 from vitrify.lifecycle.lodging import HERE
 from vitrify.lifecycle.settings import SecretValue, secret_names
@@ -97,7 +97,14 @@ async def _once(course: Course, hook: Hook, key: str) -> None:
         world.say("hook", course.server, hook.name, stage=Stage.DONE)
 
 
-_HINT = "its last words stand above; mend it and run the same command again, or write `on_failure: warn` if it does not matter"
+_HINT = "mend it, and run the same command again"
+_OR_WARN = f"{_HINT}; or write `on_failure: warn`, if it does not matter"
+
+
+def foretold(hooks: Sequence[Hook], phases: Sequence[str]) -> tuple[str, ...]:
+    """For a plan: which of these hooks will run."""
+    names = dict.fromkeys(hook.name for hook in hooks if hook.phase in phases)
+    return (f"hooks run, and what they do cannot be foreseen: {', '.join(names)}",) if names else ()
 
 
 def _judge(hook: Hook, error: HookFailed) -> None:
@@ -132,7 +139,8 @@ async def _ran(course: Course, hook: Hook, *, repeated: bool) -> HookFailed | No
         return None
     words = " | ".join(str(line) for line in said) if isinstance(said, list) else ""
     ended = f"ended with {code}" if isinstance(code, int) else f"did not end within {hook.timeout:g} s, and was stopped"
-    return HookFailed(f"the hook {hook.name} {ended}", why=f"its last words: {words}" if words else "it wrote nothing", hint=_HINT)
+    hint = _HINT if hook.phase in MIGRATION else _OR_WARN
+    return HookFailed(f"the hook {hook.name} {ended}", why=f"its last words: {words}" if words else "it wrote nothing", hint=hint)
 
 
 def _spoken(error: VitrifyError) -> str:

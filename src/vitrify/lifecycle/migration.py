@@ -11,7 +11,7 @@ which still serves; where it fails the rollout ends there. `contract` waits unti
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import partial
 
@@ -19,7 +19,7 @@ from vitrify.core.declaration import Host
 from vitrify.core.diagnostic import Denied, UsageInvalid
 from vitrify.core.digest import JSONObject
 from vitrify.core.event import Stage
-from vitrify.core.hook import CONTRACT, EXPAND
+from vitrify.core.hook import CONTRACT, EXPAND, Hook
 from vitrify.core.instance import Instance
 from vitrify.core.migrated import Contracted, Owed
 from vitrify.core.release import Release
@@ -83,6 +83,14 @@ def promised(server: str, world: World) -> tuple[int, tuple[str, ...]]:
         return found.release, ()
     until = datetime.fromtimestamp(found.ends_at).astimezone().isoformat(timespec="seconds")
     return 0, (f"release {found.release} has a contract, which waits until {until}: so long it can be rolled back at once",)
+
+
+def superseded(server: str, declared: Iterable[Hook], world: World) -> tuple[str, ...]:
+    """For the plan of a new release: what the live one still owes and the new one does not declare, so that nobody would carry it out."""
+    found, kept = owed(server, world), {" ".join(hook.command) for hook in declared if hook.phase == CONTRACT}
+    lost = [command for command in found.commands if command not in kept] if found and not found.due else []
+    told = f"release {found.release if found else 0} was not contracted yet, and the next one does not declare"
+    return (f"{told}: {', '.join(lost)}; declare it until it was carried out",) if lost else ()
 
 
 async def contract(server: str, host: Host, world: World, *, secret: SecretValue, now: bool = False) -> Contracted:

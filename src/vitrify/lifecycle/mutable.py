@@ -15,7 +15,7 @@ from vitrify.core.plan import HostChanges, HostPlan, Owned, Seen, expectation, p
 from vitrify.core.report import Converged, Outcome
 from vitrify.core.resource import Kinds, Observation, Resource
 from vitrify.ledger.entry import Entry
-from vitrify.lifecycle import left_over, record, restart
+from vitrify.lifecycle import hooks, left_over, record, restart
 from vitrify.lifecycle.act import Act, carried_out
 from vitrify.lifecycle.confirmation import allowed, confirmed, cutting
 from vitrify.lifecycle.hooked import InPlace
@@ -63,6 +63,7 @@ async def plan(server: Server, host: Host, world: World) -> HostPlan:
             *_notices(server.wishes(host), seen, world),
             *_strange(decided.strange),
             *_warnings(decided.changes, host, world),
+            *(hooks.foretold(server.hooks, ("apply",)) if decided.changes else ()),
         ),
     )
 

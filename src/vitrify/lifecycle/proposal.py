@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from vitrify.core.declaration import Host, Server
 from vitrify.core.diagnostic import TargetFailed, UsageInvalid
 from vitrify.core.digest import JSONObject, digest_of
+from vitrify.core.hook import EXPAND, STEPS
 from vitrify.core.plan import ReleasePlan
-from vitrify.lifecycle import left_in_place, migration, record, upkeep
+from vitrify.lifecycle import hooks, left_in_place, migration, record, upkeep
 from vitrify.lifecycle.audit import ENTERED
 from vitrify.lifecycle.baking import Wanted, wanted_of
 from vitrify.lifecycle.lodging import refuse_move
@@ -165,6 +166,11 @@ async def _anew(planned: ReleasePlan, live: Release | None, wanted: Wanted, site
         replace=tuple(instance.id for instance in found if not instance.gone),
         bytes_to_read=_bytes(wanted.server),
         last_seconds=_last_seconds(wanted.server.name, world),
+        notices=(
+            *planned.notices,
+            *migration.superseded(wanted.server.name, wanted.settings.hooks, world),
+            *hooks.foretold(wanted.settings.hooks, (*STEPS, "release", "bake", EXPAND)),
+        ),
     )
 
 

@@ -224,6 +224,18 @@ def test_a_contract_that_is_passed_over_is_owed_no_more_and_bars_nothing(bench: 
         contract(bench, now=True)
 
 
+def test_a_plan_says_what_hooks_run_and_what_would_never_be_contracted(bench: Bench) -> None:
+    first = bench.plan(expanding())
+    assert "hooks run, and what they do cannot be foreseen: expand" in first.notices
+    bench.apply(expanding(), first)
+
+    assert any(
+        notice == "release 2 was not contracted yet, and the next one does not declare: narrow; declare it until it was carried out"
+        for notice in bench.plan(a_server("three")).notices
+    )
+    assert not [notice for notice in bench.plan(expanding("three")).notices if "does not declare" in notice]
+
+
 def test_while_a_rollout_is_not_finished_nothing_is_contracted(bench: Bench) -> None:
     bench.apply(expanding())
     with bench.killed_at("launch.outcome"):
