@@ -25,6 +25,7 @@ from vitrify.core.migrated import Contracted, Owed
 from vitrify.core.release import Release
 from vitrify.lifecycle import hooks, record
 from vitrify.lifecycle.lease import holding
+from vitrify.lifecycle.lodging import lodged
 from vitrify.lifecycle.settings import SecretValue, from_json
 from vitrify.lifecycle.world import Site, World
 
@@ -56,8 +57,9 @@ async def expand(course: hooks.Course, number: int) -> None:
 
 def owed(server: str, world: World) -> Owed | None:
     """The contract of the live release, where it has one that was not carried out; None where nothing is owed."""
-    slots = world.state.slots(server)
-    live = world.state.release(server, slots.live) if slots.live else None
+    slots = [world.state.slots(server, host.name) for host in lodged(server, world)]
+    numbers = {found.live for found in slots if found.live}
+    live = world.state.release(server, max(numbers)) if len(numbers) == 1 else None  # on its way from host to host, it waits
     if live is None or {CONTRACTED, SKIPPED} & live.notes:
         return None
     settings = from_json(live.settings)
@@ -65,7 +67,7 @@ def owed(server: str, world: World) -> Owed | None:
     if not commands:
         return None
     begun = CONTRACTING in live.notes
-    ends = 0.0 if begun or not slots.previous else _went_live(server, live, world) + settings.rollout.keep_warm
+    ends = 0.0 if begun or not any(found.previous for found in slots) else _went_live(server, live, world) + settings.rollout.keep_warm
     return Owed(server, live.number, commands, ends_at=ends, due=ends <= world.clock.now(), begun=begun)
 
 
@@ -96,8 +98,7 @@ def superseded(server: str, declared: Iterable[Hook], world: World) -> tuple[str
 async def contract(server: str, host: Host, world: World, *, secret: SecretValue, now: bool = False) -> Contracted:
     """Carry out what the live release owes, with the lease of its server. `now` does not wait for the rollback window to end."""
     async with holding(server, host, world, reason=CONTRACT) as site:
-        operation = world.state.open_operation(server)
-        if operation is not None:
+        for operation in world.state.open_operations(server):
             raise Denied(
                 f"a {operation.kind} of {server} is not finished",
                 why="its end decides which release is live",

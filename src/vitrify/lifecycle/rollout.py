@@ -97,7 +97,7 @@ async def _gated(rollout: Rollout) -> tuple[Instance, ...]:
 async def _given_up(rollout: Rollout, error: VitrifyError) -> PreviousStillServing:
     """The error to raise, once everything is as it was before."""
     # A run before this one may have switched and been killed: then traffic must go back before anything ends.
-    operation = rollout.world.state.open_operation(rollout.server) or rollout.operation
+    operation = rollout.world.state.open_operation(rollout.server, rollout.host.name) or rollout.operation
     switched = await moved(operation, rollout.settings, rollout.site)
     await (switch_back if switched else abort)(rollout, reason=error.diagnostics[0].summary)
     return _still_serving(rollout, error)
@@ -251,7 +251,7 @@ def finish(rollout: Rollout) -> None:
     rollout.note(f"{rollout.operation.kind}.done", previous=slots.previous)
     states = {rollout.release.number: "live"}
     retained = 0
-    for release in rollout.world.state.releases(rollout.server):
+    for release in rollout.world.state.releases(rollout.server, host=rollout.host.name):
         if release.number == slots.live or release.over:
             continue
         retained += 1

@@ -39,6 +39,7 @@ class Ledger(Protocol):
 class Site:
     """A place where instances run, reached over one session."""
 
+    host: Host
     session: Session
     builder: Builder
     runtime: Runtime
@@ -48,7 +49,6 @@ class Site:
     """The folder there that holds them, and the leases of their servers."""
     token: int = 0
     """The lease that every call presents; 0 where the site is only looked at."""
-    host: Host = field(default_factory=lambda: Host("local"))
 
 
 @dataclass(frozen=True)

@@ -248,7 +248,7 @@ def test_a_retirement_has_hooks_and_one_before_it_may_stop_it(bench: Bench) -> N
     with pytest.raises(TargetFailed, match="before retire ended with 1"):
         bench.retire()
     assert bench.serving() == bench.running() != []
-    assert (bench.state.open_operation("web"), bench.slots()) == (None, (1, None))
+    assert (bench.state.open_operation("web", "local"), bench.slots()) == (None, (1, None))
     bench.hook_ends.clear()
 
     assert bench.retire() == 1

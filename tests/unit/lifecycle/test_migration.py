@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from bench import HEALTH, LOCAL, ROLLOUT, Bench, a_server, do
 
-from vitrify.core.declaration import Rollout, Server
+from vitrify.core.declaration import Host, Rollout, Server
 from vitrify.core.diagnostic import Denied, PreviousStillServing, TargetFailed, UsageInvalid
 from vitrify.core.hook import CONTRACT, EXPAND, NEXT, Hook
 from vitrify.core.migrated import Contracted
@@ -97,7 +97,7 @@ async def partial_inside() -> tuple[str, str]:
 
 def replace_operation(bench: Bench) -> Operation:
 
-    return Operation(bench.world.identify(), "web", "release", 0, "begin", {})
+    return Operation(bench.world.identify(), "web", Host("ssh://other"), "release", 0, "begin", {})
 
 
 @pytest.mark.parametrize("point", POINTS)
