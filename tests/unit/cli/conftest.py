@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from tests.unit.cli.fake_leases import FakeLeases
+from tests.unit.cli.fake_migrations import FakeMigrations
 from tests.unit.cli.image_answers import ImageAnswers
 
 from vitrify.cli.exits import Exit
@@ -21,7 +22,6 @@ from vitrify.core.difference import Action, Change
 from vitrify.core.drift import Audit, Class, Finding
 from vitrify.core.event import Emit, Event, Stage
 from vitrify.core.image_report import ImageKept, ImageVerified, Updated, Verdict
-from vitrify.core.migrated import Contracted, Owed
 from vitrify.core.plan import HostPlan, Plan, ReleasePlan
 from vitrify.core.report import (
     Applied,
@@ -55,7 +55,7 @@ class Terminal(io.StringIO):
         return self._tty
 
 
-class FakeApplication(ImageAnswers, FakeLeases):
+class FakeApplication(ImageAnswers, FakeLeases, FakeMigrations):
     """Answers with what it holds, notes what it was asked, and tells its events before it answers."""
 
     def __init__(self) -> None:
@@ -76,7 +76,6 @@ class FakeApplication(ImageAnswers, FakeLeases):
         self.status_is: tuple[ServerStatus, ...] = ()
         self.releases_is: tuple[ReleaseStatus, ...] = ()
         self.released_is = Released("web", "rollback", 3, 4, IMAGE, ("web-3-a", "web-3-b"))
-        self.owed_is = Owed("web", 2, ("migrate contract",), 0.0, due=True, begun=False)
         self.logs_are = ""
         self.audit_is = Audit((), 3, 40, 2, 0.25)
         self.entries_are: tuple[EntryView, ...] = ()
@@ -172,14 +171,6 @@ class FakeApplication(ImageAnswers, FakeLeases):
     def rollback_plan(self, server: str, *, to: int | None) -> tuple[int | None, int]:
         self._called("rollback_plan", server=server, to=to)
         return 4, to or 3
-
-    def owed(self, server: str) -> Owed:
-        self._called("owed", server=server)
-        return self.owed_is
-
-    def contract(self, server: str, *, now: bool, skip: bool) -> Contracted:
-        self._called("contract", server=server, now=now, skip=skip)
-        return Contracted(server, self.owed_is.release, self.owed_is.commands, 0.5, skipped=skip)
 
     def rollback(self, server: str, *, to: int | None) -> Released:
         self._called("rollback", server=server, to=to)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TypeVar, cast
 
 import pytest
+from hooking import Hooking
 
 from vitrify.core.declaration import Base, Content, Health, Host, Lifecycle, Rollout, Route, Router, Server
 from vitrify.core.diagnostic import Location, TargetUnreachable
@@ -200,7 +201,7 @@ def in_place(folder: Path, *files: tuple[str, str]) -> Server:
 
 
 @dataclass
-class Bench:
+class Bench(Hooking):
     """One project. The process ends, once, at the point `die_at` or behind change number `die_behind`.
 
     `points` are the points that were passed, `changes` what was done by ports.
@@ -221,12 +222,6 @@ class Bench:
     happens_at: dict[str, Callable[[], None]] = field(default_factory=dict)
     """What happens, once, when a point is passed."""
     names: int = 0
-    hooks: list[JSONObject] = field(default_factory=list)
-    """What was run as a hook, in order."""
-    hook_ends: dict[str, int | None] = field(default_factory=dict)
-    """Program -> its exit code; 0 for the others."""
-    happens_in: dict[str, Callable[[], None]] = field(default_factory=dict)
-    """What happens while this program runs as a hook."""
     falls_ill_with: str = ""
     """An image whose instances pass at the gate, and never again once they have traffic."""
 
@@ -368,20 +363,8 @@ class Bench:
     async def _session(self, host: Host) -> AsyncIterator[Session]:
         if self.unreachable:
             raise TargetUnreachable(f"{host.name} does not answer")
-        calls = {name: call for names in MODULES.values() for name in names if (call := find_call(name))}
-        calls["hook.run"] = self._hook
+        calls = {name: call for names in MODULES.values() for name in names if (call := find_call(name))} | {"hook.run": self.hook}
         yield DirectSession(calls, self.clock.now, all_kinds(), self._reached)
-
-    def _hook(self, context: Context, arguments: JSONObject) -> JSONObject:
-        self.hooks.append(arguments)
-        program = self.ran[-1]
-        self.happens_in.get(program, lambda: None)()
-        return {"code": self.hook_ends.get(program, 0), "said": [f"{program} said so"]}
-
-    @property
-    def ran(self) -> list[str]:
-        """The programs that were run as hooks, in order."""
-        return [str(argv[0]) for one in self.hooks if isinstance(argv := one["argv"], list)]
 
     @asynccontextmanager
     async def _site(self, host: Host) -> AsyncIterator[Site]:
