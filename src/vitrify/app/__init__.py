@@ -94,7 +94,7 @@ class App(ImageVerbs):
         from vitrify.lifecycle import keeping
 
         hosts = [one for one in plan.servers if isinstance(one, HostPlan)]
-        bare = keeping.without_wishes(server, self._managed(server))
+        bare = keeping.without_wishes(server, self._managed(server), declared=self._wiring.declaration.servers)
         applied = self._run(keeping.leave(bare, hosts, self._wiring.world, parallel=self._options.parallel))
         return replace(applied, problems=(*plan.problems, *applied.problems))
 

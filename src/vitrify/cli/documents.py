@@ -272,6 +272,7 @@ def _release(release: ReleaseStatus) -> JSONObject:
         "image": release.image,
         "created_at": release.created_at,
         "running": release.running,
+        "notes": [*release.notes],
     }
 
 

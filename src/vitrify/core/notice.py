@@ -30,7 +30,6 @@ EVENTS: Final = (
     "contract.failed",
     "hook.failed",
     "finding",
-    "approval",
     "exec.intended",
     "lease.released",
 )

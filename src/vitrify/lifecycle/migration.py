@@ -29,8 +29,8 @@ from vitrify.lifecycle.lodging import lodged
 from vitrify.lifecycle.settings import SecretValue, from_json
 from vitrify.lifecycle.world import Site, World
 
-EXPANDED, CONTRACTING, CONTRACTED, SKIPPED = "expanded", "contracting", "contracted", "skipped"
-"""Notes of a release."""
+EXPANDED, CONTRACTING, CONTRACTED, SKIPPED = NOTES = "expanded", "contracting", "contracted", "skipped"
+"""Notes of a release, in the order in which it gets them."""
 INTENDED, DONE, FAILED, PASSED_OVER = "contract.intended", "contract.done", "contract.failed", "contract.skipped"
 _WENT_LIVE = ("release.done", "rollback.done")
 

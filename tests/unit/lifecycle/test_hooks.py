@@ -15,7 +15,7 @@ from vitrify.core.diagnostic import PreviousStillServing, TargetFailed
 from vitrify.core.digest import JSON
 from vitrify.core.event import Stage
 from vitrify.core.hook import HOST, NEXT, Hook
-from vitrify.lifecycle import baking, mutable
+from vitrify.lifecycle import baking, keeping, mutable
 from vitrify.lifecycle.world import Desk, World
 
 STEPS = ("launch", "gate", "switch", "probation", "drain")
@@ -338,3 +338,21 @@ def test_killed_around_a_hook_in_place_the_next_apply_goes_on_under_the_same_nam
     assert bench.told("hook.intended", "hook.done") == ["hook.intended", "hook.done"]
     assert len(bench.hooks) == (2 if point == "hook.act" else 1)
     assert len(bench.told("apply.intended", "apply.done")) == 2
+
+
+def test_a_server_in_place_is_retired_with_its_hooks_and_without_those_of_an_apply(bench: Bench, root: Path) -> None:
+    server = a_host(root, "one\n", before("apply"), before("retire"), after("retire"))
+    converge(bench, server)
+    bench.hooks.clear()
+    bare = keeping.without_wishes("web", server.hosts, declared=[server])
+    planned, _ = do(keeping.plan_to_leave(bare, bench.world, parallel=1))
+    bench.hook_ends["before-retire"] = 1
+    with pytest.raises(TargetFailed, match="before retire ended with 1"):
+        do(keeping.leave(bare, planned, bench.world, parallel=1))
+    assert (root / "etc/motd").exists()
+    bench.hook_ends.clear()
+
+    do(keeping.leave(bare, planned, bench.world, parallel=1))
+
+    assert bench.ran == ["before-retire", "before-retire", "after-retire"]
+    assert not (root / "etc/motd").exists()

@@ -14,6 +14,7 @@ from vitrify.core.hook import CONTRACT, EXPAND, NEXT, Hook
 from vitrify.core.migrated import Contracted
 from vitrify.lifecycle import hooks, migration
 from vitrify.lifecycle.settings import known_secrets
+from vitrify.lifecycle.status import releases
 from vitrify.ports import Operation
 
 POINTS = ("expand.intent", "hook.intent", "hook.act", "hook.outcome", "expand.act", "expand.outcome")
@@ -261,3 +262,10 @@ def test_an_instance_that_is_not_up_is_waited_for_and_then_told(bench: Bench) ->
         contract(bench, now=True)
 
     assert "no instance runs" in error.value.diagnostics[0].why
+
+
+def test_releases_tell_how_far_their_migration_is(bench: Bench) -> None:
+    bench.apply(expanding())
+    contract(bench, now=True)
+
+    assert [row.notes for row in do(releases(("web",), bench.world))] == [("expanded", "contracting", "contracted"), ()]

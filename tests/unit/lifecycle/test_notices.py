@@ -93,6 +93,15 @@ def test_whoever_picks_events_and_servers_hears_of_no_other(bench: Bench) -> Non
     assert post.events == ["release.done", "release.failed"]
 
 
+def test_a_pattern_may_mean_more_than_what_is_told_by_default(bench: Bench) -> None:
+    post = Post()
+    found = telling(bench, post, Notice(url="http://a", on=("switch.*",)), Notice(url="http://b"))
+    found.append("switch.done", {"server": "web"})
+
+    assert settled(found) == []
+    assert post.events == ["switch.done"]
+
+
 def test_what_may_help_is_tried_again_and_what_cannot_is_not(bench: Bench) -> None:
     post = Post(Failure("it answered 503"), Failure("it answered 503"), None, Failure("it answered 404", again=False))
     found = telling(bench, post, Notice(url="http://a/secret", retries=2, where="vitrify.yaml:5"))
@@ -137,7 +146,7 @@ def test_receivers_that_cannot_be_known_are_told_of_and_nothing_fails(bench: Ben
         raise UsageInvalid("there is no declaration")
 
     found = Telling(bench.ledger, unknown, project=lambda: "shop", send=Post())
-    found.append("plan", {})
+    found.append("release.intended", {})
     assert settled(found) == []
     found.append("release.done", {"server": "web"})
 
