@@ -27,7 +27,10 @@ MORE = """\
       - after: launch
         on: next
         env: {GIVEN: "secret:given"}
-        command: [/usr/bin/python3, -I, -c, "import json, os; print(json.loads(input())['instance'], os.environ['PORT'], os.environ['GIVEN'])"]
+        command:
+          - /usr/bin/python3
+          - -Ic
+          - "import json, os; print(json.loads(input())['instance'], os.environ['PORT'], os.environ['GIVEN'])"
 secrets: {given: {env: GIVEN}}
 """
 
@@ -67,9 +70,7 @@ def test_released_rolled_back_entered_and_retired_without_losing_a_request(
     load = Load(shop)
     shop.declare(greeting="two")
     looked = shop.run("-v", "apply").stderr
-    newer = shop.get()
-    back = shop.document("rollback", "web")
-    older = shop.get()
+    newer, back, older = shop.get(), shop.document("rollback", "web"), shop.get()
     refused = shop.run("exec", "web", "--", "/usr/bin/python3", "-c", "pass", expect=5)
     shop.declare(greeting="one")
     inside = ("--", "/usr/bin/python3", "-I", "-c", "pass")

@@ -91,7 +91,7 @@ async def _once(course: Course, hook: Hook, key: str) -> None:
     world.ledger.append(FAILED if error else DONE, {**body, **reason})
     world.reached("hook.outcome")
     if error:
-        world.say("hook", course.server, f"{hook.name}: {error.diagnostics[0]}", stage=Stage.FAILED)
+        world.say("hook", course.server, str(error.diagnostics[0]), stage=Stage.FAILED)
         _judge(hook, error)
     else:
         world.say("hook", course.server, hook.name, stage=Stage.DONE)

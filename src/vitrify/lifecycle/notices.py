@@ -29,7 +29,6 @@ PATIENCE = 15.0
 FIRST_PAUSE = 0.5
 """Seconds between the first two attempts; each further pause is twice as long."""
 
-_BEGINNING = ".intended"
 _SENTENCES: Mapping[str, str] = {
     "release.done": "release {release} of {server} is live",
     "release.failed": "release {release} of {server} failed: {reason}",
@@ -107,7 +106,7 @@ class Telling:
     def append(self, kind: str, body: JSONObject) -> Entry:
         """Add an entry, and have it told."""
         entry = self._ledger.append(kind, body)
-        if kind in EVENTS or not kind.endswith(_BEGINNING):  # who is told is not looked up before there is an end to tell
+        if kind in EVENTS:  # who is told is not looked up before there is something to tell
             for line in self._known():
                 line.take(entry)
         return entry

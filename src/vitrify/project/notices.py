@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, TypeAlias
 from urllib.parse import urlsplit
@@ -39,7 +40,7 @@ Address: TypeAlias = Annotated[str, AfterValidator(_url)]
 
 
 def _event(value: str) -> str:
-    if "*" not in value and value not in EVENTS:
+    if not any(fnmatchcase(event, value) for event in EVENTS):
         refuse(f"there is no event `{value}`", near(value, EVENTS) or f"events: {', '.join(EVENTS)}; `*` stands for any part of one")
     return value
 

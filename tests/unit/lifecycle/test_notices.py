@@ -93,15 +93,6 @@ def test_whoever_picks_events_and_servers_hears_of_no_other(bench: Bench) -> Non
     assert post.events == ["release.done", "release.failed"]
 
 
-def test_a_pattern_may_mean_more_than_what_is_told_by_default(bench: Bench) -> None:
-    post = Post()
-    found = telling(bench, post, Notice(url="http://a", on=("switch.*",)), Notice(url="http://b"))
-    found.append("switch.done", {"server": "web"})
-
-    assert settled(found) == []
-    assert post.events == ["switch.done"]
-
-
 def test_what_may_help_is_tried_again_and_what_cannot_is_not(bench: Bench) -> None:
     post = Post(Failure("it answered 503"), Failure("it answered 503"), None, Failure("it answered 404", again=False))
     found = telling(bench, post, Notice(url="http://a/secret", retries=2, where="vitrify.yaml:5"))

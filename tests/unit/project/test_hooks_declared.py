@@ -99,6 +99,7 @@ def test_a_notice_has_its_secrets_filled_in_and_is_called_by_nothing_but_its_hos
         ("{webhook: 'ftp://a', command: [a]}", "5:15 'ftp://a' is not the address of a webhook", "https://"),
         ("{webhook: 'http://u:p@a/'}", "5:15 a password has no place in a declaration", "secret:NAME"),
         ("{webhook: 'http://a', on: [release.dne]}", "5:32 there is no event `release.dne`", "did you mean `release.done`?"),
+        ("{webhook: 'http://a', on: ['relase.*']}", "5:32 there is no event `relase.*`", ""),
         ("{webhook: 'http://a', timeout: 1h}", "5:36 nobody waits that long for a notice", "30s"),
         ("{command: [a], headers: {A: b}}", "5:5 only a webhook has headers", "env"),
         ("{webhook: 'http://a', env: {A: b}}", "5:5 only a command has an environment", "headers"),
