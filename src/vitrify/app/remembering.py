@@ -6,11 +6,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vitrify.lifecycle.notices import Telling
+from vitrify.lifecycle.notices import Telling, Ways
 from vitrify.lifecycle.world import Desk
 
 if TYPE_CHECKING:
     from vitrify.core.declaration import Declaration
+    from vitrify.core.event import Emit
     from vitrify.core.notice import Notice
     from vitrify.core.step import Reached
     from vitrify.ledger.checkpoint import Signer
@@ -50,20 +51,20 @@ def desk(folder: Path, environ: Mapping[str, str]) -> Desk:
     return Desk(str(folder.absolute()), {name: environ[name] for name in INHERITED if name in environ})
 
 
-def telling(log: Ledger, at: Desk, declaration: Callable[[], Declaration]) -> Telling:
+def telling(log: Ledger, at: Desk, declaration: Callable[[], Declaration], *, emit: Emit) -> Telling:
     """This ledger, which tells whoever the declaration names."""
     from vitrify.app.sending import Sender
 
     def receivers() -> tuple[Notice, ...]:
         return declaration().notices if _may_name_somebody(Path(at.folder)) else ()
 
-    return Telling(log, receivers, project=lambda: declaration().project, send=Sender(at.folder, at.environ))
+    return Telling(log, receivers, project=lambda: declaration().project, ways=Ways(Sender(at.folder, at.environ), emit))
 
 
 def see_told(world: World) -> None:
     """Wait a little for notices that are still on their way, and tell what was not delivered."""
     if isinstance(world.ledger, Telling):
-        world.ledger.settle(world.emit)
+        world.ledger.settle()
 
 
 def _may_name_somebody(folder: Path) -> bool:

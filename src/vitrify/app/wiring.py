@@ -154,7 +154,7 @@ class Wiring:
         return World(
             project_id=known.project_id,
             author=self._author,
-            ledger=remembering.telling(ledger, at, lambda: self.declaration),
+            ledger=remembering.telling(ledger, at, lambda: self.declaration, emit=self._emit),
             state=SqliteStateStore(home / "state.db"),
             clock=clock,
             kinds=self._kinds,

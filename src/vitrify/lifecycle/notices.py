@@ -86,13 +86,20 @@ def sentence(entry: Entry, project: str) -> str:
     return f"{project}: {words.format_map(known)}"
 
 
+@dataclass(frozen=True)
+class Ways:
+    """How notices go out, and where it is told that one did not."""
+
+    send: Send
+    emit: Emit
+
+
 class Telling:
     """The ledger, which tells those who want to know. Who they are is asked when there is something to tell for the first time."""
 
-    def __init__(self, ledger: Ledger, receivers: Callable[[], Iterable[Notice]], *, project: Callable[[], str], send: Send) -> None:
-        self._ledger, self._receivers, self._project, self._send = ledger, receivers, project, send
+    def __init__(self, ledger: Ledger, receivers: Callable[[], Iterable[Notice]], *, project: Callable[[], str], ways: Ways) -> None:
+        self._ledger, self._receivers, self._project, self._ways = ledger, receivers, project, ways
         self._lines: list[_Line] | None = None
-        self._unknown = ""
 
     @property
     def size(self) -> int:
@@ -108,25 +115,28 @@ class Telling:
         entry = self._ledger.append(kind, body)
         if kind in EVENTS:  # who is told is not looked up before there is something to tell
             for line in self._known():
+                self._lament(line.name, line.failures())  # of a process that goes on for long, nobody waits for the end
                 line.take(entry)
         return entry
 
     def _known(self) -> list[_Line]:
         if self._lines is None:
             try:
-                self._lines = [_Line(one, self._project(), self._send) for one in self._receivers()]
+                self._lines = [_Line(one, self._project(), self._ways.send) for one in self._receivers()]
             except VitrifyError as error:
-                self._lines, self._unknown = [], error.diagnostics[0].summary
+                self._lines = []
+                self._lament("everybody", [f"nobody was told: {error.diagnostics[0].summary}"])
         return self._lines
 
-    def settle(self, emit: Emit, *, seconds: float = PATIENCE) -> None:
+    def settle(self, *, seconds: float = PATIENCE) -> None:
         """Wait for what is still being sent, so long and no longer, and tell what was not delivered."""
         until = time.monotonic() + seconds
-        if self._unknown:
-            emit(Event("notice", Stage.FAILED, "everybody", f"nobody was told: {self._unknown}"))
         for line in self._lines or ():
-            for why in line.ended(until):
-                emit(Event("notice", Stage.FAILED, line.name, why))
+            self._lament(line.name, line.ended(until))
+
+    def _lament(self, who: str, failures: Iterable[str]) -> None:
+        for why in failures:
+            self._ways.emit(Event("notice", Stage.FAILED, who, why))
 
 
 class _Line:
@@ -141,6 +151,10 @@ class _Line:
         if self._notice.wants(entry.kind, entry.body):
             self._under_way = self._under_way or _Batch(self._notice, self._send)
             self._under_way.add(_called(entry), json.dumps(body(entry, self._project)).encode())
+
+    def failures(self) -> list[str]:
+        """What is known already not to have been delivered, and why."""
+        return self._under_way.failures() if self._under_way else []
 
     def ended(self, until: float) -> list[str]:
         """What was not delivered, and why, once all is sent or the time is over."""
@@ -171,7 +185,10 @@ class _Batch:
             self._thread.join(max(0.0, until - time.monotonic()))
         self._over.set()
         given_up = [f"{called} was given up: it took too long" for called in list(self._waiting)] if self._thread.is_alive() else []
-        return [*(self._failed.get() for _ in range(self._failed.qsize())), *given_up]
+        return [*self.failures(), *given_up]
+
+    def failures(self) -> list[str]:
+        return [self._failed.get() for _ in range(self._failed.qsize())]
 
     def _work(self) -> None:
         while not self._over.is_set() and (due := self._queue.get()) is not None:

@@ -15,7 +15,7 @@ from vitrify.core.diagnostic import PreviousStillServing, UsageInvalid
 from vitrify.core.event import Event, Stage
 from vitrify.core.notice import EVENTS, Notice
 from vitrify.lifecycle import notices
-from vitrify.lifecycle.notices import Failure, Telling
+from vitrify.lifecycle.notices import Failure, Send, Telling, Ways
 
 
 class Post:
@@ -35,16 +35,26 @@ class Post:
         return [body["event"] for body in self.bodies]
 
 
-def telling(bench: Bench, post: Post, *receivers: Notice) -> Telling:
-    return Telling(bench.ledger, lambda: receivers, project=lambda: "shop", send=post)
+class Recording(Telling):
+    """With what it told of notices that failed."""
+
+    told: list[Event]
 
 
-def settled(found: Telling, *, seconds: float = 5.0) -> list[str]:
-    """What could not be told."""
+def telling(bench: Bench, send: Send, *receivers: Notice) -> Recording:
     told: list[Event] = []
-    found.settle(told.append, seconds=seconds)
-    assert {event.stage for event in told} <= {Stage.FAILED}
-    return [f"{event.subject}: {event.detail}" for event in told]
+    found = Recording(bench.ledger, lambda: receivers, project=lambda: "shop", ways=Ways(send, told.append))
+    found.told = told
+    return found
+
+
+def settled(found: Recording, *, seconds: float = 5.0) -> list[str]:
+    """What could not be told."""
+    found.settle(seconds=seconds)
+    assert {event.stage for event in found.told} <= {Stage.FAILED}
+    told = [f"{event.subject}: {event.detail}" for event in found.told]
+    found.told.clear()
+    return told
 
 
 @pytest.fixture
@@ -111,6 +121,17 @@ def test_what_fails_as_often_as_it_may_is_told(bench: Bench) -> None:
     assert settled(found) == []
 
 
+def test_a_process_that_goes_on_for_long_tells_what_failed_with_the_next_entry(bench: Bench) -> None:
+    found = telling(bench, Post(Failure("gone", again=False)), Notice(url="http://a"))
+    found.append("release.done", {"server": "web"})
+    until = time.monotonic() + 5
+    while not found.told and time.monotonic() < until:
+        found.append("finding", {"server": "web"})
+        time.sleep(0.01)
+
+    assert settled(found) == ["webhook at a: release.done (entry 0) was not delivered: gone"]
+
+
 def test_nobody_waits_for_one_that_does_not_answer_and_others_are_told_meanwhile(bench: Bench) -> None:
     stalled = Signal()
     slow, fast = Notice(url="http://slow"), Notice(url="http://fast")
@@ -121,7 +142,7 @@ def test_nobody_waits_for_one_that_does_not_answer_and_others_are_told_meanwhile
             stalled.wait(10)
         return post(notice, body)
 
-    found = Telling(bench.ledger, lambda: (slow, fast), project=lambda: "shop", send=send)
+    found = telling(bench, send, slow, fast)
     began = time.monotonic()
     found.append("release.done", {"server": "web"})
     assert time.monotonic() - began < 0.2, "the story goes on"
@@ -136,7 +157,9 @@ def test_receivers_that_cannot_be_known_are_told_of_and_nothing_fails(bench: Ben
     def unknown() -> tuple[Notice, ...]:
         raise UsageInvalid("there is no declaration")
 
-    found = Telling(bench.ledger, unknown, project=lambda: "shop", send=Post())
+    told: list[Event] = []
+    found = Recording(bench.ledger, unknown, project=lambda: "shop", ways=Ways(Post(), told.append))
+    found.told = told
     found.append("release.intended", {})
     assert settled(found) == []
     found.append("release.done", {"server": "web"})
