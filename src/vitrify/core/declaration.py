@@ -10,6 +10,7 @@ from vitrify.core.batch import Pace
 from vitrify.core.diagnostic import Location
 from vitrify.core.digest import JSONObject, digest_of
 from vitrify.core.resource import Address, Resource
+from vitrify.core.schedule import Schedule
 
 
 class Lifecycle(Enum):
@@ -197,6 +198,7 @@ class Server:
     route: Route | None = None
     rollout: Rollout = field(default_factory=Rollout)
     pace: Pace = field(default_factory=Pace)
+    schedule: Schedule = field(default_factory=Schedule)
     contents: Mapping[str, Content] = field(default_factory=dict)
     """Digest -> content, for every digest that a resource names."""
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -252,3 +254,5 @@ class Declaration:
     ssh: Ssh = field(default_factory=Ssh)
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Group -> the names of its hosts, those of inner groups included."""
+    schedule: Schedule = field(default_factory=Schedule)
+    """Of what is about no one server."""

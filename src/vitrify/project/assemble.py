@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from vitrify.core.batch import Pace
@@ -12,8 +12,9 @@ from vitrify.core.diagnostic import DeclarationInvalid
 from vitrify.core.digest import JSON
 from vitrify.core.order import order
 from vitrify.core.resource import Address, Resource
+from vitrify.core.schedule import Schedule
 from vitrify.core.schema import near
-from vitrify.project import settings
+from vitrify.project import settings, supervision
 from vitrify.project.compile import Compiled, compile_wish
 from vitrify.project.envelope import REFUSE, ServerPart
 from vitrify.project.expand import PROCESS, Expansion, Profile
@@ -36,6 +37,7 @@ class Project:
     profiles: Mapping[str, Profile]
     routers: Mapping[str, Router | None]
     workshop: Workshop
+    schedule: Schedule = field(default_factory=Schedule)
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,7 @@ def assemble(name: str, entry: Entry, project: Project) -> Server | None:
         route=route,
         rollout=settings.rollout(part.rollout),
         pace=Pace(tuple(part.batch), part.max_fail),
+        schedule=supervision.schedule(part.schedule, over=project.schedule),
         contents=_contents(sound.values(), project),
         secrets={name: value for wished in sound.values() for name, value in wished.secrets.items()},
         apart=apart,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vitrify.core.declaration import Declaration, Server
 from vitrify.core.diagnostic import DeclarationInvalid, UsageInvalid
 from vitrify.core.resource import Kinds
+from vitrify.core.schedule import Schedule
 from vitrify.project.find import PYTHON, find
 from vitrify.project.problems import Problems
 
@@ -55,7 +56,7 @@ def content_of(path: Path) -> bytes:
 def read(content: bytes, path: Path, inputs: Inputs) -> Declaration:
     """The declaration in these bytes, as if they stood at `path`. Raises as `load` does."""
     # Here, because an importer of this module may only want to find a project, and these cost a quarter of a second.
-    from vitrify.project import sections
+    from vitrify.project import sections, supervision
     from vitrify.project.assemble import assemble
     from vitrify.project.envelope import Top
     from vitrify.project.part import read as read_part
@@ -63,7 +64,8 @@ def read(content: bytes, path: Path, inputs: Inputs) -> Declaration:
     problems = Problems()
     root = document(content, path, inputs.kinds, problems)
     top = read_part(Top, root, owner=root.at, problems=problems)
-    project = _project(root, path, inputs, problems)
+    schedule = supervision.schedule(top.schedule, over=Schedule()) if top else Schedule()
+    project = replace(_project(root, path, inputs, problems), schedule=schedule)
     servers = [assemble(name, entry, project) for name, entry in sections.named(root.get("servers"), "server", problems)]
     sound = tuple(server for server in servers if server)
     ssh = sections.ssh(root, project.layers.scope, project.workshop.secrets, problems)
@@ -73,7 +75,7 @@ def read(content: bytes, path: Path, inputs: Inputs) -> Declaration:
     problems.settle()
     routers = tuple(router for router in project.routers.values() if router)
     groups = {group.name: group.names for group in project.layers.groups.all}
-    return Declaration(top.project if top else "", str(project.folder), sound, routers, ssh, groups)
+    return Declaration(top.project if top else "", str(project.folder), sound, routers, ssh, groups, schedule)
 
 
 def document(content: bytes, path: Path, kinds: Kinds, problems: Problems) -> Node:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from vitrify.core.batch import Share
-from vitrify.project import envelope, serving
+from vitrify.project import envelope, serving, supervision
 from vitrify.project.envelope import HostPart
 from vitrify.project.part import Part
 from vitrify.project.values import Memory, OneOf, Processors
@@ -42,6 +42,7 @@ FILLED = frozenset(
         serving.RouterPart,
         envelope.GroupPart,
         envelope.SshPart,
+        supervision.SchedulePart,
     }
 )
 """Parts into which variables are filled."""
@@ -51,8 +52,8 @@ FILLED = frozenset(
 class Shape:
     """What one key holds.
 
-    `form` is text, integer, boolean, duration, share, memory, processors, list, map (of names to `items`), part, section, variables,
-    resources or anything.
+    `form` is text, integer, boolean, duration, interval, share, memory, processors, list, map (of names to `items`), part, section,
+    variables, resources or anything.
     """
 
     form: str
@@ -119,6 +120,7 @@ _TYPES: Mapping[Any, str] = {
     Share: "share",
     Memory: "memory",
     Processors: "processors",
+    supervision.Every: "interval",
 }
 
 

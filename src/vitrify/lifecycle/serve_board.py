@@ -1,0 +1,66 @@
+"""What `vitrify serve` saw last: a view that is empty when a process begins, and that nothing is decided by."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from vitrify.core.drift import Class, Finding
+from vitrify.core.instance import Instance
+from vitrify.core.report import LeaseView
+from vitrify.core.served import DONE, Turn
+
+
+@dataclass(frozen=True)
+class Audited:
+    """The last audit of a server."""
+
+    at: float
+    findings: Mapping[Class, int]
+
+
+@dataclass
+class Board:
+    """One place to look at. Each duty writes its own part; the metrics are read off it.
+
+    `started_at` and `beat_at` are seconds since the epoch: when the process began, and when it last went through what is due.
+    """
+
+    started_at: float
+    beat_at: float = 0.0
+    valid: bool = True
+    """Whether the declaration could be read as it is now."""
+    instances: dict[str, tuple[Instance, ...]] = field(default_factory=dict)
+    ill: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Server -> instance or host -> why it does not pass its health check, "" where it does."""
+    leases: dict[str, tuple[LeaseView, ...]] = field(default_factory=dict)
+    audits: dict[str, Audited] = field(default_factory=dict)
+    turns: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    """(duty, server, outcome) -> how often."""
+    done_at: dict[tuple[str, str], float] = field(default_factory=dict)
+    failing: dict[tuple[str, str], str] = field(default_factory=dict)
+    """(duty, server) -> how its last turn failed."""
+
+    def turned(self, turn: Turn, *, at: float) -> None:
+        """A turn of a duty ended."""
+        key = (turn.duty, turn.server)
+        self.turns[(*key, turn.outcome)] += 1
+        if turn.outcome == DONE:
+            self.done_at[key] = at
+            self.failing.pop(key, None)
+        else:
+            self.failing[key] = f"{turn.outcome}: {turn.told}"
+
+    def audited(self, server: str, findings: Iterable[Finding], *, at: float) -> None:
+        """A server was audited."""
+        self.audits[server] = Audited(at, Counter(finding.classed for finding in findings))
+
+    def keep_to(self, servers: Sequence[str]) -> None:
+        """Forget the servers that are declared no more."""
+        for seen in (self.instances, self.ill, self.leases, self.audits):
+            for gone in set(seen) - set(servers):
+                del seen[gone]
+        for key in [key for key in (*self.failing, *self.done_at) if key[1] and key[1] not in servers]:
+            self.failing.pop(key, None)
+            self.done_at.pop(key, None)

@@ -1,0 +1,49 @@
+"""What the ledger tells of rollouts, counted: whoever carried them out, and whichever process counts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from vitrify.ledger.entry import Entry
+from vitrify.lifecycle.operation import SPOKEN
+from vitrify.lifecycle.world import Ledger
+
+_ENDS = ("done", "failed")
+
+
+@dataclass
+class Switches:
+    """How many switches there were, and the seconds from the durable intent of each to its end."""
+
+    count: int = 0
+    seconds: float = 0.0
+    last: float = 0.0
+
+
+@dataclass
+class Tally:
+    """Reads on from where it stopped the last time; a new one begins with the first entry, and comes to the same."""
+
+    read: int = 0
+    rollouts: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    """(server, kind, how it ended: done or failed) -> how often."""
+    switches: dict[str, Switches] = field(default_factory=dict)
+
+    def catch_up(self, ledger: Ledger) -> None:
+        """Count what was added."""
+        for entry in ledger.entries(self.read):
+            self._count(entry)
+            self.read = entry.sequence + 1
+
+    def _count(self, entry: Entry) -> None:
+        kind, _, end = entry.kind.rpartition(".")
+        server = str(entry.body.get("server"))
+        if kind in SPOKEN and end in _ENDS:
+            self.rollouts[server, kind, end] += 1
+        spent = entry.body.get("microseconds")
+        if entry.kind == "switch.done" and isinstance(spent, int):
+            switches = self.switches.setdefault(server, Switches())
+            switches.count += 1
+            switches.last = spent / 1_000_000
+            switches.seconds += switches.last
