@@ -3,21 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from vitrify.core.drift import Class, Finding
 from vitrify.core.instance import Instance
 from vitrify.core.report import LeaseView
 from vitrify.core.served import DONE, Turn
-
-
-@dataclass(frozen=True)
-class Audited:
-    """The last audit of a server."""
-
-    at: float
-    findings: Mapping[Class, int]
 
 
 @dataclass
@@ -35,7 +26,6 @@ class Board:
     ill: dict[str, dict[str, str]] = field(default_factory=dict)
     """Server -> instance or host -> why it does not pass its health check, "" where it does."""
     leases: dict[str, tuple[LeaseView, ...]] = field(default_factory=dict)
-    audits: dict[str, Audited] = field(default_factory=dict)
     turns: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     """(duty, server, outcome) -> how often."""
     done_at: dict[tuple[str, str], float] = field(default_factory=dict)
@@ -52,13 +42,9 @@ class Board:
         else:
             self.failing[key] = f"{turn.outcome}: {turn.told}"
 
-    def audited(self, server: str, findings: Iterable[Finding], *, at: float) -> None:
-        """A server was audited."""
-        self.audits[server] = Audited(at, Counter(finding.classed for finding in findings))
-
     def keep_to(self, servers: Sequence[str]) -> None:
         """Forget the servers that are declared no more."""
-        for seen in (self.instances, self.ill, self.leases, self.audits):
+        for seen in (self.instances, self.ill, self.leases):
             for gone in set(seen) - set(servers):
                 del seen[gone]
         for key in [key for key in (*self.failing, *self.done_at) if key[1] and key[1] not in servers]:

@@ -58,20 +58,6 @@ def _seen(charge: Charge) -> Iterator[Metric]:
         (({"server": server, "of": of}, not reason) for server, found in board.ill.items() for of, reason in found.items()),
     )
     yield _gauge(
-        "findings",
-        "Findings of the last audit by class",
-        (
-            ({"server": server, "class": each.value}, audited.findings.get(each, 0))
-            for server, audited in board.audits.items()
-            for each in Class
-        ),
-    )
-    yield _gauge(
-        "audit_timestamp_seconds",
-        "When the last audit by this process ended",
-        (({"server": server}, audited.at) for server, audited in board.audits.items()),
-    )
-    yield _gauge(
         "lease_held",
         "1 while somebody had the lease of a server on a host when it was last looked at",
         (
@@ -110,6 +96,17 @@ def _remembered(charge: Charge) -> Iterator[Metric]:
 
 
 def _counted(charge: Charge, tally: Tally) -> Iterator[Metric]:
+    audits = sorted(tally.audits.items())
+    yield _gauge(
+        "findings",
+        "Findings of the last audit on schedule by class",
+        (({"server": server, "class": each.value}, found.get(each.value, 0)) for server, (_, found) in audits for each in Class),
+    )
+    yield _gauge(
+        "audit_timestamp_seconds",
+        "When the last audit on schedule was",
+        (({"server": server}, at) for server, (at, _) in audits),
+    )
     yield _gauge("ledger_entries", "Entries of the ledger", (({}, charge.world.ledger.size),))
     yield _family(
         "counter",

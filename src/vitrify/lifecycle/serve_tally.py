@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from vitrify.ledger.entry import Entry
+from vitrify.lifecycle.attempts import moment
 from vitrify.lifecycle.operation import SPOKEN
 from vitrify.lifecycle.world import Ledger
 
+AUDITED = "audit.done"
 _ENDS = ("done", "failed")
 
 
@@ -29,6 +32,8 @@ class Tally:
     rollouts: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     """(server, kind, how it ended: done or failed) -> how often."""
     switches: dict[str, Switches] = field(default_factory=dict)
+    audits: dict[str, tuple[float, Mapping[str, int]]] = field(default_factory=dict)
+    """Server -> when its last audit on schedule was (seconds since the epoch), and its findings by class."""
 
     def catch_up(self, ledger: Ledger) -> None:
         """Count what was added."""
@@ -41,6 +46,10 @@ class Tally:
         server = str(entry.body.get("server"))
         if kind in SPOKEN and end in _ENDS:
             self.rollouts[server, kind, end] += 1
+        if entry.kind == AUDITED:
+            classes = entry.body.get("findings")
+            found = {name: count for name, count in (classes if isinstance(classes, dict) else {}).items() if isinstance(count, int)}
+            self.audits[server] = (moment(entry.at), found)
         spent = entry.body.get("microseconds")
         if entry.kind == "switch.done" and isinstance(spent, int):
             switches = self.switches.setdefault(server, Switches())

@@ -13,9 +13,8 @@ from vitrify.lifecycle import record
 from vitrify.lifecycle.attempts import moment
 from vitrify.lifecycle.audit import audit
 from vitrify.lifecycle.duty import Charge, Job
+from vitrify.lifecycle.serve_tally import AUDITED
 from vitrify.lifecycle.world import World
-
-AUDITED = "audit.done"
 
 
 class Audits:
@@ -40,10 +39,9 @@ async def _audited(server: Server, charge: Charge) -> str:
     counts: dict[str, JSON] = {each.value: classes[each] for each in Class if classes[each]}
     looked: dict[str, JSON] = {"resources": found.resources, "entries": found.entries, "instances": found.instances}
     world.ledger.append(AUDITED, {"server": server.name, "findings": counts, **looked})
-    charge.board.audited(server.name, found.findings, at=world.clock.now())
-    unauthorised = classes[Class.UNAUTHORISED]
-    if not unauthorised:
-        return ""
-    first = found.unauthorised[0]
-    more = f" and {unauthorised - 1} more" if unauthorised > 1 else ""
-    return f"unauthorised: {first.path} {first.change} in {first.where}{more}; `vitrify audit -l {server.name}` tells all"
+    if found.unauthorised:
+        first, *others = found.unauthorised
+        more = f" and {len(others)} more" if others else ""
+        told = f"unauthorised: {first.path} {first.change} in {first.where}{more}; `vitrify audit -l {server.name}` tells all"
+        world.say("serve.audit", server.name, told)
+    return ""

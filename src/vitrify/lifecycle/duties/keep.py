@@ -70,9 +70,9 @@ def _to_mend(server: str, live: Release, charge: Charge) -> bool:
 
 async def _mended(server: Server, charge: Charge) -> str:
     world = charge.world
-    acts = attempts.recent(world.ledger, "replace.intended", server.name, now=world.clock.now())
-    left = attempts.pause(acts, now=world.clock.now())
+    before = attempts.recent(world.ledger, "replace", server.name, now=world.clock.now())
+    left = before.pause(now=world.clock.now())
     if left > 0:
-        raise TargetFailed(f"too few instances, and replaced {len(acts)} times within the hour: again in {left:.0f} s")
+        raise TargetFailed(f"too few instances, and replaced {before.count} times within the hour: again in {left:.0f} s")
     released = await immutable.mend(server, world)
     return f"release {released.release} runs as {', '.join(released.instances)}" if released else ""
