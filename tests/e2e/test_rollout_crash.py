@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,6 +88,13 @@ def tampered(shop: Shop, turn: int) -> None:
         target.write_text("intruder\n")
 
 
+def router_lost(shop: Shop, turn: int) -> None:
+    if turn == 0:
+        shop.run("apply")
+    told = json.loads((shop.run_folder / "routers/edge/state.json").read_text())
+    os.kill(told["shim"]["pid"], signal.SIGKILL)
+
+
 TWO_HOSTS = {
     "lifecycle": "mutable",
     "hosts": '["root:./machine", "root:./other"]',
@@ -151,6 +159,7 @@ STORIES = {
     "entry": Story(
         {}, served, ("exec", "web", "--break-glass", "it burns", "--", "/bin/true"), serves_one, daily=("exec", "instance-mark")
     ),
+    "looking after": Story({}, router_lost, ("serve", "--once"), serves_one, daily=("router-revive",)),
     "apply in place": Story({"lifecycle": "mutable"}, tampered, ("apply",), converged, daily=("batch", "apply", "run", "enact", "each")),
     "batch that is ill": Story(TWO_HOSTS, ill_in_place, ("apply",), taken_back, ends=3, daily=("batch",)),
     "undo": Story({"lifecycle": "mutable"}, released, ("undo", "web"), undone, daily=("undo",)),
