@@ -225,11 +225,11 @@ class App(ImageVerbs):
         return serve_unit.uninstall(self._unit(""))
 
     def _unit(self, listen: str) -> Unit:
-        from vitrify.app.serve_unit import Unit
+        from vitrify.app.serve_unit import Unit, flags
 
-        return Unit(
-            self._wiring.declaration.project, self._wiring.world.project_id, str(self._wiring.folder.absolute()), listen, self._environ
-        )
+        wiring = self._wiring
+        words = (*flags(self._options), *(("--listen", listen) if listen else ()))
+        return Unit(wiring.declaration.project, wiring.world.project_id, str(wiring.folder.absolute()), words, self._environ)
 
     def entries(self, *, last: int) -> tuple[report.EntryView, ...]:
         """The newest entries of the ledger, oldest first."""

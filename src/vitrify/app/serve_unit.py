@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from vitrify.core import unit
+from vitrify.core.asked import Scope
 from vitrify.core.diagnostic import TargetFailed, UsageInvalid
 from vitrify.onhost.record import write_whole
 
@@ -45,12 +46,12 @@ WantedBy={target}
 
 @dataclass(frozen=True)
 class Unit:
-    """What the unit is about: a project by name and id, its folder, where it listens, and the environment that it is made from."""
+    """What the unit is about: a project by name and id, its folder, flags of `serve`, and the environment that it is made from."""
 
     project: str
     project_id: str
     folder: str
-    listen: str
+    flags: tuple[str, ...]
     environ: Mapping[str, str] = field(repr=False)
     system: bool = field(default_factory=lambda: os.geteuid() == 0)
     """Whether it is the machine's, and not the user's own."""
@@ -71,7 +72,7 @@ class Unit:
     @property
     def text(self) -> str:
         """The file; `VitrifyError` where a path or a value cannot be written so that systemd reads it back."""
-        words = (sys.executable, "-P", "-m", "vitrify", "serve", "-C", self.folder, *(("--listen", self.listen) if self.listen else ()))
+        words = (sys.executable, "-P", "-m", "vitrify", "serve", "-C", self.folder, *self.flags)
         kept = {name: self.environ[name] for name in _KEPT if self.environ.get(name)}
         return _TEXT.format(
             head=unit.HEAD,
@@ -81,6 +82,14 @@ class Unit:
             words=" ".join(map(unit.argument, words)),
             target="multi-user.target" if self.system else "default.target",
         )
+
+
+def flags(scope: Scope) -> tuple[str, ...]:
+    """What the command line said about which servers, and with which values, for a process that is started by nobody."""
+    said = {"--limit": scope.limit, "--exclude": scope.exclude, "--env": (scope.environment,) if scope.environment else ()}
+    values = tuple(f"{name}={value}" for name, value in scope.overrides.items())
+    words = [word for name, given in {**said, "--var": values}.items() for each in given for word in (name, each)]
+    return (*words, "--parallel", str(scope.parallel))
 
 
 def install(wanted: Unit) -> str:

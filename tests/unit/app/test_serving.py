@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from vitrify.app import serving
-from vitrify.app.serve_unit import Unit, uninstall
+from vitrify.app.serve_unit import Unit, flags, uninstall
 from vitrify.app.serving import Readings
 from vitrify.app.wiring import Wiring
 from vitrify.core.asked import Scope
@@ -109,7 +109,9 @@ def test_a_second_process_is_told_who_the_first_one_is_and_a_dead_one_is_in_nobo
 
 
 def a_unit(**environ: str) -> Unit:
-    return Unit("shop", "0123456789abcdef", "/srv/my shop 100%", "127.0.0.1:9464", {"HOME": "/users/ann", **environ}, system=True)
+    return Unit(
+        "shop", "0123456789abcdef", "/srv/my shop 100%", ("--listen", "127.0.0.1:9464"), {"HOME": "/users/ann", **environ}, system=True
+    )
 
 
 def test_what_the_unit_started_outlives_it() -> None:
@@ -130,12 +132,18 @@ def test_no_secret_of_the_environment_goes_into_the_unit() -> None:
 
 
 def test_each_project_has_a_unit_of_its_own_and_a_user_has_theirs_at_home() -> None:
-    users = Unit("shop", "0123456789abcdef", "/srv/shop", "", {"HOME": "/users/ann"}, system=False)
+    users = Unit("shop", "0123456789abcdef", "/srv/shop", (), {"HOME": "/users/ann"}, system=False)
 
     assert users.path == Path("/users/ann/.config/systemd/user/vitrify-serve-shop-01234567.service")
     assert "WantedBy=default.target" in users.text
     assert "--listen" not in users.text
 
 
+def test_what_was_said_about_servers_and_values_is_said_by_the_unit_too() -> None:
+    said = flags(Scope(limit=("web", "db*"), exclude=("old",), environment="prod", overrides={"x": "a b"}, parallel=3))
+
+    assert said == (*("--limit", "web", "--limit", "db*", "--exclude", "old", "--env", "prod"), "--var", "x=a b", "--parallel", "3")
+
+
 def test_where_there_is_no_unit_there_is_nothing_to_take_away(tmp_path: Path) -> None:
-    assert uninstall(Unit("shop", "0123", "/srv/shop", "", {"XDG_CONFIG_HOME": str(tmp_path)}, system=False)) == ""
+    assert uninstall(Unit("shop", "0123", "/srv/shop", (), {"XDG_CONFIG_HOME": str(tmp_path)}, system=False)) == ""
