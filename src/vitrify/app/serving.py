@@ -51,7 +51,7 @@ class Readings:
         if idle:
             await self._let_go()
         if not self._seen:
-            self._seen = signature(str(self.wiring.folder))
+            self._seen = self._signature()
         elif time.monotonic() >= self._look_at and self._touched():
             self._charge = self._anew(self.last)
         return self.last
@@ -68,9 +68,13 @@ class Readings:
         await self._let_go()
         await self.wiring.hang_up()
 
+    def _signature(self) -> str:
+        # What vitrify itself writes is no change of the project, even if it is kept inside of it.
+        return signature(str(self.wiring.folder), but=str(self.wiring.home))
+
     def _touched(self) -> bool:
         begun = time.monotonic()
-        now = signature(str(self.wiring.folder))
+        now = self._signature()
         self._look_at = begun + (time.monotonic() - begun) * _SHARE
         before, self._seen = self._seen, now
         return before != now
@@ -92,7 +96,7 @@ class Readings:
     def _read(self, wiring: Wiring) -> Charge:
         declaration = wiring.declaration
         servers = choose(declaration, limit=self.scope.limit, exclude=self.scope.exclude)
-        return Charge(servers, declaration.schedule, wiring.world, self.board)
+        return Charge(servers, declaration.schedule, wiring.world, self.board, self.scope.parallel)
 
     async def _let_go(self) -> None:
         while self._former:

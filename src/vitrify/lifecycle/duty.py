@@ -24,6 +24,8 @@ class Charge:
     schedule: Schedule
     world: World
     board: Board
+    parallel: int = 10
+    """So many hosts of one server at a time."""
 
 
 def never_before() -> float | None:

@@ -100,12 +100,17 @@ def _counted(charge: Charge, tally: Tally) -> Iterator[Metric]:
     yield _gauge(
         "findings",
         "Findings of the last audit on schedule by class",
-        (({"server": server, "class": each.value}, found.get(each.value, 0)) for server, (_, found) in audits for each in Class),
+        (({"server": server, "class": each.value}, one.findings.get(each.value, 0)) for server, one in audits for each in Class),
     )
     yield _gauge(
         "audit_timestamp_seconds",
         "When the last audit on schedule was",
-        (({"server": server}, at) for server, (at, _) in audits),
+        (({"server": server}, one.at) for server, one in audits),
+    )
+    yield _gauge(
+        "audit_missed_hosts",
+        "Hosts that the last audit on schedule could not look at",
+        (({"server": server}, one.missed) for server, one in audits),
     )
     yield _gauge("ledger_entries", "Entries of the ledger", (({}, charge.world.ledger.size),))
     yield _family(

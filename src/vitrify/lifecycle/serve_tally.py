@@ -24,6 +24,15 @@ class Switches:
     last: float = 0.0
 
 
+@dataclass(frozen=True)
+class Audited:
+    """One audit: when it was (seconds since the epoch), its findings by class, and how many hosts could not be audited."""
+
+    at: float
+    findings: Mapping[str, int]
+    missed: int
+
+
 @dataclass
 class Tally:
     """Reads on from where it stopped the last time; a new one begins with the first entry, and comes to the same."""
@@ -32,8 +41,8 @@ class Tally:
     rollouts: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     """(server, kind, how it ended: done or failed) -> how often."""
     switches: dict[str, Switches] = field(default_factory=dict)
-    audits: dict[str, tuple[float, Mapping[str, int]]] = field(default_factory=dict)
-    """Server -> when its last audit on schedule was (seconds since the epoch), and its findings by class."""
+    audits: dict[str, Audited] = field(default_factory=dict)
+    """Server -> its last audit on schedule."""
 
     def catch_up(self, ledger: Ledger) -> None:
         """Count what was added."""
@@ -49,7 +58,8 @@ class Tally:
         if entry.kind == AUDITED:
             classes = entry.body.get("findings")
             found = {name: count for name, count in (classes if isinstance(classes, dict) else {}).items() if isinstance(count, int)}
-            self.audits[server] = (moment(entry.at), found)
+            missed = entry.body.get("missed")
+            self.audits[server] = Audited(moment(entry.at), found, len(missed) if isinstance(missed, list) else 0)
         spent = entry.body.get("microseconds")
         if entry.kind == "switch.done" and isinstance(spent, int):
             switches = self.switches.setdefault(server, Switches())

@@ -57,7 +57,7 @@ class Top(Part):
     servers: RawMap = Field(description="at least one server, as in `servers: {web: {…}}`")
     secrets: RawMap = None
     ssh: RawMap = None
-    schedule: SchedulePart = Field(default_factory=SchedulePart)
+    schedule: Any = None
 
 
 def _secret_name(value: str | None) -> str | None:

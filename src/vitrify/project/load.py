@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from vitrify.core.declaration import Declaration, Server
 from vitrify.core.diagnostic import DeclarationInvalid, UsageInvalid
 from vitrify.core.resource import Kinds
-from vitrify.core.schedule import Schedule
 from vitrify.project.find import PYTHON, find
 from vitrify.project.problems import Problems
 
@@ -64,8 +63,8 @@ def read(content: bytes, path: Path, inputs: Inputs) -> Declaration:
     problems = Problems()
     root = document(content, path, inputs.kinds, problems)
     top = read_part(Top, root, owner=root.at, problems=problems)
-    schedule = supervision.schedule(top.schedule, over=Schedule()) if top else Schedule()
-    project = replace(_project(root, path, inputs, problems), schedule=schedule)
+    project = _project(root, path, inputs, problems)
+    project = replace(project, schedule=supervision.of_all(root, project.layers.scope, problems))
     servers = [assemble(name, entry, project) for name, entry in sections.named(root.get("servers"), "server", problems)]
     sound = tuple(server for server in servers if server)
     ssh = sections.ssh(root, project.layers.scope, project.workshop.secrets, problems)
@@ -75,7 +74,7 @@ def read(content: bytes, path: Path, inputs: Inputs) -> Declaration:
     problems.settle()
     routers = tuple(router for router in project.routers.values() if router)
     groups = {group.name: group.names for group in project.layers.groups.all}
-    return Declaration(top.project if top else "", str(project.folder), sound, routers, ssh, groups, schedule)
+    return Declaration(top.project if top else "", str(project.folder), sound, routers, ssh, groups, project.schedule)
 
 
 def document(content: bytes, path: Path, kinds: Kinds, problems: Problems) -> Node:

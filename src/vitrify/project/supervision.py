@@ -8,8 +8,11 @@ from typing import Annotated, Any, TypeAlias
 from pydantic import BeforeValidator
 
 from vitrify.core.schedule import NEVER, Schedule
-from vitrify.project.part import Part
+from vitrify.project.node import Node
+from vitrify.project.part import Part, read
+from vitrify.project.problems import Problems
 from vitrify.project.values import Given, duration, refuse
+from vitrify.project.variables import Scope, fill
 
 SHORTEST = 1.0
 """Seconds: looking takes about half of that."""
@@ -26,6 +29,8 @@ class Every:
 def _every(value: Any) -> Every:  # noqa: ANN401  what stands in a file can be anything
     if value == _NEVER:
         return Every(NEVER)
+    if isinstance(value, str) and not value[:1].isdigit():
+        refuse("this is no interval", f"a whole number and s, m or h, as in 30s; or `{_NEVER}`")
     seconds = duration(value)
     if seconds < SHORTEST:
         refuse("this is too often", f"at least {SHORTEST:g}s, or `{_NEVER}`")
@@ -43,6 +48,13 @@ class SchedulePart(Part):
     health: Annotated[Interval | None, Given] = None
     retention: Annotated[Interval | None, Given] = None
     audit: Annotated[Interval | None, Given] = None
+
+
+def of_all(root: Node, scope: Scope, problems: Problems) -> Schedule:
+    """What the top level of a declaration says; what is wrong with it is noted."""
+    entry = root.entries.get("schedule")
+    part = read(SchedulePart, fill(entry.node, scope, problems), owner=entry.at, problems=problems) if entry else None
+    return schedule(part, over=Schedule()) if part else Schedule()
 
 
 def schedule(part: SchedulePart, *, over: Schedule) -> Schedule:

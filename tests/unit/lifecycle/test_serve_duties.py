@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
+from pathlib import Path
+from shutil import rmtree
 
 import pytest
-from bench import ROLLOUT, Bench, Killed, a_server, do
+from bench import ROLLOUT, Bench, Killed, a_server, do, in_place
 
-from vitrify.core.declaration import Content, Host, Server
+from vitrify.core.declaration import Content, Health, Host, Server
 from vitrify.core.diagnostic import PreviousStillServing
 from vitrify.core.digest import JSONObject
 from vitrify.core.event import Emit, silence
 from vitrify.core.report import LeaseView
 from vitrify.core.schedule import Schedule
 from vitrify.core.served import BUSY, DONE, FAILED, UNREACHABLE, Turn
+from vitrify.lifecycle import fleet
 from vitrify.lifecycle.duties import audit, health, keep, retention
 from vitrify.lifecycle.duty import Charge, Duty
 from vitrify.lifecycle.serve import once, turn
@@ -298,3 +301,39 @@ def test_an_error_that_nobody_foresaw_is_told_like_any_other(bench: Watched) -> 
     (ended,) = turns(bench, server, KEEP)
 
     assert (ended.outcome, ended.told) == (FAILED, "RuntimeError: odd")
+
+
+@pytest.fixture
+def three(tmp_path: Path, bench: Watched) -> Server:
+    """A server in three folders, the second of which cannot be looked at."""
+    hosts = []
+    for name in ("one", "two", "three"):
+        (tmp_path / name).mkdir()
+        hosts.append(Host(name, str(tmp_path / name)))
+    server = replace(in_place(tmp_path / "one", ("/motd", "hello")), hosts=tuple(hosts))
+    planned, _ = do(fleet.plan([server], bench.world, parallel=1))
+    do(fleet.apply(planned, {"web": server}, bench.world, parallel=1))
+    bench.events.clear()
+    rmtree(tmp_path / "two")
+    return replace(server, health=Health(command=("/bin/true",)))
+
+
+def test_a_host_that_cannot_be_audited_hides_nothing_of_the_others_and_is_missed_by_name(three: Server, bench: Watched) -> None:
+    for host in (three.hosts[0], three.hosts[2]):
+        Path(host.folder, "motd").write_text("intruder")
+
+    (ended,) = turns(bench, three, AUDIT)
+
+    assert (ended.outcome, ended.told.partition(":")[0]) == (DONE, "not audited")
+    (body,) = bench.bodies("audit.done")
+    assert (body["missed"], body["findings"]) == (["two"], {"unauthorised": 2})
+    assert {finding["where"] for finding in bench.bodies("finding")} == {"one", "three"}
+
+
+def test_a_host_that_cannot_be_asked_is_ill_and_the_others_are_asked(three: Server, bench: Watched) -> None:
+    board = Board(0.0)
+
+    do(once([HEALTH], Charge((three,), Schedule(), bench.world, board), parallel=1))
+
+    assert board.ill["web"]["two"]
+    assert set(board.ill["web"]) == {"one", "two", "three"}

@@ -69,7 +69,7 @@ def test_what_was_seen_is_told_by_state_health_and_lease() -> None:
     board.ill["web"] = {crashing: "says 500"}
     board.leases["web"] = (LeaseView("web", "local", standing=True), LeaseView("web", "other", problem="does not answer"))
     board.turned(Turn("keep", "web", DONE), at=7.0)
-    bench.ledger.append("audit.done", {"server": "web", "findings": {"unauthorised": 2}})
+    bench.ledger.append("audit.done", {"server": "web", "findings": {"unauthorised": 2}, "missed": ["db1"]})
 
     lines = told(bench, board)
 
@@ -80,6 +80,7 @@ def test_what_was_seen_is_told_by_state_health_and_lease() -> None:
     assert [line for line in lines if line.startswith("vitrify_lease_held")] == ['vitrify_lease_held{server="web",host="local"} 1']
     assert 'vitrify_findings{server="web",class="unauthorised"} 2' in lines
     assert 'vitrify_findings{server="web",class="authorised"} 0' in lines
+    assert 'vitrify_audit_missed_hosts{server="web"} 1' in lines
     assert 'vitrify_turns_total{duty="keep",server="web",outcome="done"} 1' in lines
     assert "vitrify_start_timestamp_seconds 1.5" in lines
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 
-from vitrify.core.declaration import Server
-from vitrify.core.digest import JSON
-from vitrify.core.drift import Class
+from vitrify.core.declaration import Host, Lifecycle, Server
+from vitrify.core.diagnostic import VitrifyError
+from vitrify.core.digest import JSON, JSONObject
+from vitrify.core.drift import Audit, Class, Finding
 from vitrify.lifecycle import record
 from vitrify.lifecycle.attempts import moment
-from vitrify.lifecycle.audit import audit
+from vitrify.lifecycle.audit import audit, audit_host, record_new, unauthorised
 from vitrify.lifecycle.duty import Charge, Job
 from vitrify.lifecycle.serve_tally import AUDITED
+from vitrify.lifecycle.side_by_side import side_by_side
 from vitrify.lifecycle.world import World
 
 
@@ -33,15 +36,44 @@ def _last(server: str, world: World) -> float | None:
 
 
 async def _audited(server: Server, charge: Charge) -> str:
+    """Every host of it; one that cannot be audited hides nothing of the others, and is missed in the ledger by name."""
     world = charge.world
-    found = await audit([server], world, full=False)
-    classes = Counter(finding.classed for finding in found.findings)
+    places = server.hosts if server.lifecycle is Lifecycle.MUTABLE else server.hosts[:1]
+    looked = await side_by_side([partial(_look, server, host, world) for host in places], at_most=charge.parallel)
+    missed = {host.name: one for host, one in zip(places, looked, strict=True) if isinstance(one, VitrifyError)}
+    if len(missed) == len(places):
+        raise next(iter(missed.values()))
+    found = [one for one in looked if not isinstance(one, VitrifyError)]
+    world.ledger.append(AUDITED, {"server": server.name, **_summed(found), "missed": [*missed]})
+    _tell(server.name, [finding for one in found for finding in one.unauthorised], world)
+    first = f": {next(iter(missed.values())).diagnostics[0].summary}" if missed else ""
+    return f"not audited: {', '.join(missed)}{first}" if missed else ""
+
+
+async def _look(server: Server, host: Host, world: World) -> Audit:
+    if server.lifecycle is Lifecycle.IMMUTABLE:
+        return await audit([server], world, full=False)
+    if host == server.hosts[0]:  # and what a flip left running, which belongs to no host
+        return await audit([replace(server, hosts=(host,))], world, full=False)
+    found = await audit_host(server, host, world, full=False)
+    record_new(unauthorised(found.findings), world)
+    return found
+
+
+def _summed(found: Sequence[Audit]) -> JSONObject:
+    classes = Counter(finding.classed for one in found for finding in one.findings)
     counts: dict[str, JSON] = {each.value: classes[each] for each in Class if classes[each]}
-    looked: dict[str, JSON] = {"resources": found.resources, "entries": found.entries, "instances": found.instances}
-    world.ledger.append(AUDITED, {"server": server.name, "findings": counts, **looked})
-    if found.unauthorised:
-        first, *others = found.unauthorised
+    return {
+        "findings": counts,
+        "resources": sum(one.resources for one in found),
+        "entries": sum(one.entries for one in found),
+        "instances": sum(one.instances for one in found),
+    }
+
+
+def _tell(server: str, found: Sequence[Finding], world: World) -> None:
+    if found:
+        first, *others = found
         more = f" and {len(others)} more" if others else ""
-        told = f"unauthorised: {first.path} {first.change} in {first.where}{more}; `vitrify audit -l {server.name}` tells all"
-        world.say("serve.audit", server.name, told)
-    return ""
+        told = f"unauthorised: {first.path} {first.change} in {first.where}{more}; `vitrify audit -l {server}` tells all"
+        world.say("serve.audit", server, told)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 
 from vitrify.core.declaration import Host, Lifecycle, Server
+from vitrify.core.diagnostic import VitrifyError
 from vitrify.core.digest import JSONObject
 from vitrify.core.event import Stage
 from vitrify.lifecycle import holders
@@ -13,6 +14,7 @@ from vitrify.lifecycle.duty import Charge, Job
 from vitrify.lifecycle.lodging import lodging
 from vitrify.lifecycle.mutable import scope
 from vitrify.lifecycle.settings import from_json
+from vitrify.lifecycle.side_by_side import side_by_side
 from vitrify.lifecycle.world import World
 
 
@@ -27,9 +29,9 @@ class Health:
 
 async def _looked(server: Server, charge: Charge) -> str:
     world, board = charge.world, charge.board
-    board.leases[server.name] = await holders.held([server], world, parallel=1)
+    board.leases[server.name] = await holders.held([server], world, parallel=charge.parallel)
     immutable = server.lifecycle is Lifecycle.IMMUTABLE
-    now = await (_instances(server.name, world) if immutable else _hosts(server, world))
+    now = await (_instances(server.name, world) if immutable else _hosts(server, charge))
     before = board.ill.get(server.name, {})
     board.ill[server.name] = dict(now)
     for name, reason in now.items():
@@ -51,8 +53,11 @@ async def _instances(server: str, world: World) -> Mapping[str, str]:
     return found
 
 
-async def _hosts(server: Server, world: World) -> Mapping[str, str]:
-    return {host.name: await _host(server, host, world) for host in server.hosts} if server.health else {}
+async def _hosts(server: Server, charge: Charge) -> Mapping[str, str]:
+    """A host that does not answer is ill as well, and the others are asked all the same."""
+    hosts = server.hosts if server.health else ()
+    found = await side_by_side([partial(_host, server, host, charge.world) for host in hosts], at_most=charge.parallel)
+    return {host.name: one.diagnostics[0].summary if isinstance(one, VitrifyError) else one for host, one in zip(hosts, found, strict=True)}
 
 
 async def _host(server: Server, host: Host, world: World) -> str:
