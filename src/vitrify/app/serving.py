@@ -165,7 +165,7 @@ def _pages(readings: Readings) -> Pages:
             "status": "stalled" if stalled else "ok",
             "version": __version__,
             "declaration_valid": board.valid,
-            "failing": {" ".join(filter(None, key)): why for key, why in sorted(board.failing.items())},
+            "failing": {" ".join(filter(None, (duty, *place))): why for (duty, place), why in sorted(board.failing.items())},
         }
         status = HTTPStatus.SERVICE_UNAVAILABLE if stalled else HTTPStatus.OK
         return Answer(status, "application/json", json.dumps(document) + "\n")

@@ -66,8 +66,8 @@ def ended(turns: Iterable[Turn]) -> Exit:
 
 def turn_lines(served: Served, look: Look) -> Iterator[Line]:
     """One row for each turn."""
-    rows = [(turn.duty, turn.server or "all servers", _outcome(turn), turn.told) for turn in served.turns]
-    yield from table(("duty", "server", "outcome", "what"), rows, width=None if look.verbose else look.width)
+    rows = [(turn.duty, turn.server or "all servers", turn.host, _outcome(turn), turn.told) for turn in served.turns]
+    yield from table(("duty", "server", "host", "outcome", "what"), rows, width=None if look.verbose else look.width)
 
 
 def _outcome(turn: Turn) -> Span:

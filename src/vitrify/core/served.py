@@ -14,13 +14,14 @@ DONE, BUSY, UNREACHABLE, FAILED = "done", "busy", "unreachable", "failed"
 class Turn:
     """How one turn of a duty ended: done, busy (somebody else has the lease), unreachable or failed; `told` is that in words.
 
-    `server` is "" where the duty is about no one server.
+    `server` is "" where the duty is about no one server, `host` where it is about no one host.
     """
 
     duty: str
     server: str
     outcome: str
     told: str = ""
+    host: str = ""
 
 
 @dataclass(frozen=True)

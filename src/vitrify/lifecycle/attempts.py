@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 
+from vitrify.lifecycle.serve_board import Place
 from vitrify.lifecycle.world import Ledger
 
 FIRST, LONGEST = 5.0, 300.0
@@ -16,7 +17,7 @@ _STRIDE = 256
 
 @dataclass(frozen=True)
 class Attempts:
-    """Acts of one kind on one server within the last hour: how many were begun, and when the newest began or ended."""
+    """Acts of one kind on one host of a server within the last hour: how many were begun, and when the newest began or ended."""
 
     count: int = 0
     last: float = 0.0
@@ -30,14 +31,14 @@ class Attempts:
         return max(0.0, min(LONGEST, FIRST * 2.0 ** min(self.count - 1, 16)) - ago)
 
 
-def recent(ledger: Ledger, kind: str, server: str, *, now: float) -> Attempts:
-    """What the ledger tells of acts of this kind (`KIND.intended`, `.done`, `.failed`) on a server."""
+def recent(ledger: Ledger, kind: str, place: Place, *, now: float) -> Attempts:
+    """What the ledger tells of acts of this kind (`KIND.intended`, `.done`, `.failed`) on a host of a server."""
     count, last, end = 0, 0.0, ledger.size
     while end > 0:
         start = max(0, end - _STRIDE)
         for entry in islice(ledger.entries(start), end - start):
             at = moment(entry.at)
-            if at < now - FORGOTTEN or entry.body.get("server") != server or entry.kind.rpartition(".")[0] != kind:
+            if at < now - FORGOTTEN or (entry.body.get("server"), entry.body.get("host")) != place or entry.kind.rpartition(".")[0] != kind:
                 continue
             count += entry.kind.endswith(".intended")
             last = max(last, at)

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from vitrify.core.declaration import Server
 from vitrify.core.schedule import Schedule
-from vitrify.lifecycle.serve_board import Board
+from vitrify.lifecycle.serve_board import Board, Place
 from vitrify.lifecycle.world import World
 
 
@@ -35,7 +35,7 @@ def never_before() -> float | None:
 
 @dataclass(frozen=True)
 class Job:
-    """One duty for one server ("": for all of them). Jobs of one server are done one after the other."""
+    """One duty for one server ("": for all of them), on one of its hosts or on all. Jobs of one place are done one after the other."""
 
     duty: str
     server: str
@@ -45,6 +45,13 @@ class Job:
     """One turn; tells in words what it did, "" for nothing. A lease that it needs is held for as long as the act, and no longer."""
     last: Callable[[], float | None] = never_before
     """When it was last done (seconds since the epoch), by whatever process; asked once."""
+    host: str = ""
+    """The name of the host that it is about; "" for all of the server's."""
+
+    @property
+    def place(self) -> Place:
+        """What is changed by one job at a time."""
+        return (self.server, self.host)
 
 
 class Duty(Protocol):

@@ -1,4 +1,4 @@
-"""The story of `vitrify serve`: whose turn it is gets its turn, each server by itself, until somebody ends it.
+"""The story of `vitrify serve`: whose turn it is gets its turn, each place by itself, until somebody ends it.
 
 | killed                       | the next process                                                            |
 |------------------------------|-----------------------------------------------------------------------------|
@@ -20,6 +20,7 @@ from vitrify.core.diagnostic import Busy, TargetUnreachable, VitrifyError
 from vitrify.core.event import Stage
 from vitrify.core.served import BUSY, DONE, FAILED, UNREACHABLE, Served, Turn
 from vitrify.lifecycle.duty import Charge, Duty, Job
+from vitrify.lifecycle.serve_board import Place
 from vitrify.lifecycle.serve_turns import Timetable
 from vitrify.lifecycle.side_by_side import side_by_side
 from vitrify.lifecycle.world import World
@@ -36,20 +37,20 @@ class Reading(Protocol):
 
 
 async def once(duties: Sequence[Duty], charge: Charge, *, parallel: int) -> Served:
-    """One turn of each duty, those of one server one after the other."""
+    """One turn of each duty, those of one place one after the other."""
     jobs = [job for duty in duties for job in duty.jobs(charge)]
-    servers = list(dict.fromkeys(job.server for job in jobs))
+    places = list(dict.fromkeys(job.place for job in jobs))
 
-    async def all_of(server: str) -> list[Turn]:
-        return [await turn(job, charge) for job in jobs if job.server == server]
+    async def all_of(place: Place) -> list[Turn]:
+        return [await turn(job, charge) for job in jobs if job.place == place]
 
-    found = await side_by_side([partial(all_of, server) for server in servers], at_most=parallel)
+    found = await side_by_side([partial(all_of, place) for place in places], at_most=parallel)
     return Served(tuple(each for turns in found if isinstance(turns, list) for each in turns))
 
 
 async def serve(duties: Sequence[Duty], reading: Reading, *, parallel: int) -> None:
     """Turn after turn, until this is cancelled; a turn that is under way then is cancelled as well, and given back."""
-    timetable, running = Timetable(), dict[str, asyncio.Task[None]]()
+    timetable, running = Timetable(), dict[Place, asyncio.Task[None]]()
     try:
         while True:
             charge = await reading(idle=not running)
@@ -60,7 +61,7 @@ async def serve(duties: Sequence[Duty], reading: Reading, *, parallel: int) -> N
             timetable.settle(jobs, now=clock.monotonic(), wall=clock.now())
             for job in timetable.due(now=clock.monotonic(), busy=running.keys()):
                 if len(running) < parallel:
-                    running[job.server] = asyncio.create_task(_turned(job, charge, timetable))
+                    running[job.place] = asyncio.create_task(_turned(job, charge, timetable))
             await _next(running, timetable, charge.world, at_most=BEAT)
     finally:
         for task in running.values():
@@ -68,7 +69,7 @@ async def serve(duties: Sequence[Duty], reading: Reading, *, parallel: int) -> N
         await asyncio.gather(*running.values(), return_exceptions=True)
 
 
-async def _next(running: dict[str, asyncio.Task[None]], timetable: Timetable, world: World, *, at_most: float) -> None:
+async def _next(running: dict[Place, asyncio.Task[None]], timetable: Timetable, world: World, *, at_most: float) -> None:
     """Until something ended, or somebody's turn comes."""
     wait = timetable.wait(now=world.clock.monotonic(), busy=running.keys(), at_most=at_most)
     # Nothing to wait for means that as many run as may: what is due waits for one of them to end.
@@ -77,8 +78,8 @@ async def _next(running: dict[str, asyncio.Task[None]], timetable: Timetable, wo
         await asyncio.wait({pause, *running.values()}, return_when=asyncio.FIRST_COMPLETED)
     finally:
         pause.cancel()
-    for server in [server for server, task in running.items() if task.done()]:
-        running.pop(server).result()
+    for place in [place for place, task in running.items() if task.done()]:
+        running.pop(place).result()
 
 
 async def _turned(job: Job, charge: Charge, timetable: Timetable) -> None:
@@ -89,15 +90,16 @@ async def _turned(job: Job, charge: Charge, timetable: Timetable) -> None:
 async def turn(job: Job, charge: Charge) -> Turn:
     """One turn of one job; whatever goes wrong with it is told, and is no other job's business."""
     try:
-        ended = Turn(job.duty, job.server, DONE, await job.act())
+        outcome, told = DONE, await job.act()
     except Busy as error:
-        ended = Turn(job.duty, job.server, BUSY, error.diagnostics[0].summary)
+        outcome, told = BUSY, error.diagnostics[0].summary
     except TargetUnreachable as error:
-        ended = Turn(job.duty, job.server, UNREACHABLE, error.diagnostics[0].summary)
+        outcome, told = UNREACHABLE, error.diagnostics[0].summary
     except VitrifyError as error:
-        ended = Turn(job.duty, job.server, FAILED, error.diagnostics[0].summary)
+        outcome, told = FAILED, error.diagnostics[0].summary
     except Exception as error:  # noqa: BLE001  who looks after many servers does not fall over what nobody foresaw on one of them
-        ended = Turn(job.duty, job.server, FAILED, f"{type(error).__name__}: {error}")
+        outcome, told = FAILED, f"{type(error).__name__}: {error}"
+    ended = Turn(job.duty, job.server, outcome, told, job.host)
     charge.board.turned(ended, at=charge.world.clock.now())
     _tell(ended, charge.world.say)
     return ended

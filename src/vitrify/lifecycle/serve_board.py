@@ -10,6 +10,9 @@ from vitrify.core.instance import Instance
 from vitrify.core.report import LeaseView
 from vitrify.core.served import DONE, Turn
 
+Place = tuple[str, str]
+"""A server and the name of a host; either may be ""."""
+
 
 @dataclass
 class Board:
@@ -22,19 +25,19 @@ class Board:
     beat_at: float = 0.0
     valid: bool = True
     """Whether the declaration could be read as it is now."""
-    instances: dict[str, tuple[Instance, ...]] = field(default_factory=dict)
-    ill: dict[str, dict[str, str]] = field(default_factory=dict)
-    """Server -> instance or host -> why it does not pass its health check, "" where it does."""
+    instances: dict[Place, tuple[Instance, ...]] = field(default_factory=dict)
+    ill: dict[Place, dict[str, str]] = field(default_factory=dict)
+    """Place -> instance or host -> why it does not pass its health check, "" where it does."""
     leases: dict[str, tuple[LeaseView, ...]] = field(default_factory=dict)
-    turns: Counter[tuple[str, str, str]] = field(default_factory=Counter)
-    """(duty, server, outcome) -> how often."""
-    done_at: dict[tuple[str, str], float] = field(default_factory=dict)
-    failing: dict[tuple[str, str], str] = field(default_factory=dict)
-    """(duty, server) -> how its last turn failed."""
+    turns: Counter[tuple[str, Place, str]] = field(default_factory=Counter)
+    """(duty, place, outcome) -> how often."""
+    done_at: dict[tuple[str, Place], float] = field(default_factory=dict)
+    failing: dict[tuple[str, Place], str] = field(default_factory=dict)
+    """(duty, place) -> how its last turn failed."""
 
     def turned(self, turn: Turn, *, at: float) -> None:
         """A turn of a duty ended."""
-        key = (turn.duty, turn.server)
+        key = (turn.duty, (turn.server, turn.host))
         self.turns[(*key, turn.outcome)] += 1
         if turn.outcome == DONE:
             self.done_at[key] = at
@@ -44,9 +47,11 @@ class Board:
 
     def keep_to(self, servers: Sequence[str]) -> None:
         """Forget the servers that are declared no more."""
-        for seen in (self.instances, self.ill, self.leases):
-            for gone in set(seen) - set(servers):
+        for seen in (self.instances, self.ill):
+            for gone in [place for place in seen if place[0] not in servers]:
                 del seen[gone]
-        for key in [key for key in (*self.failing, *self.done_at) if key[1] and key[1] not in servers]:
+        for server in set(self.leases) - set(servers):
+            del self.leases[server]
+        for key in [key for key in (*self.failing, *self.done_at) if key[1][0] and key[1][0] not in servers]:
             self.failing.pop(key, None)
             self.done_at.pop(key, None)

@@ -10,6 +10,7 @@ from vitrify.core.drift import Class
 from vitrify.core.instance import Instance
 from vitrify.lifecycle import upkeep
 from vitrify.lifecycle.duty import Charge
+from vitrify.lifecycle.serve_board import Place
 from vitrify.lifecycle.serve_tally import Tally
 
 Labels = tuple[tuple[str, str], ...]
@@ -41,21 +42,24 @@ def _gauge(name: str, meaning: str, values: Iterable[tuple[Mapping[str, object],
 
 def _seen(charge: Charge) -> Iterator[Metric]:
     board, now = charge.board, charge.world.clock.now()
-    states = Counter((server, _release(one), _state(one, now)) for server, found in board.instances.items() for one in found)
+    states = Counter((*place, _release(one), _state(one, now)) for place, found in board.instances.items() for one in found)
     yield _gauge(
         "instances",
         "Instances of a release by state; lost: its keeper is gone",
-        (({"server": server, "release": release, "state": state}, count) for (server, release, state), count in sorted(states.items())),
+        (
+            ({"server": server, "host": host, "release": release, "state": state}, count)
+            for (server, host, release, state), count in sorted(states.items())
+        ),
     )
     yield _gauge(
         "instance_restarts",
         "So often an instance was restarted by its own keeper",
-        (({"server": server, "instance": one.id}, one.restarts) for server, found in board.instances.items() for one in found),
+        (({"server": place[0], "instance": one.id}, one.restarts) for place, found in board.instances.items() for one in found),
     )
     yield _gauge(
         "healthy",
         "1 where an instance, or a host changed in place, passed its last health check",
-        (({"server": server, "of": of}, not reason) for server, found in board.ill.items() for of, reason in found.items()),
+        (({"server": place[0], "of": of}, not reason) for place, found in board.ill.items() for of, reason in found.items()),
     )
     yield _gauge(
         "lease_held",
@@ -86,12 +90,17 @@ def _remembered(charge: Charge) -> Iterator[Metric]:
         "Releases by state",
         (({"server": server, "state": named}, count) for (server, named), count in sorted(releases.items())),
     )
-    yield _gauge("release_live", "Number of the live release", (({"server": server}, state.slots(server).live or 0) for server in servers))
-    open_now = ((server, state.open_operation(server)) for server in servers)
+    places = [(server, host.name) for server in servers for host in state.hosts(server)]
+    yield _gauge(
+        "release_live",
+        "Number of the live release, 0 where there is none",
+        ((_named(place), state.slots(*place).live or 0) for place in places),
+    )
+    open_now = [(server, operation) for server in servers for operation in state.open_operations(server)]
     yield _gauge(
         "operation_open",
         "1 while a rollout, rollback, replacement or retirement has not ended",
-        (({"server": server, "kind": operation.kind}, 1) for server, operation in open_now if operation),
+        (({**_named((server, operation.host.name)), "kind": operation.kind}, 1) for server, operation in open_now),
     )
 
 
@@ -136,12 +145,16 @@ def _own(charge: Charge) -> Iterator[Metric]:
         "counter",
         "turns_total",
         "Turns of each duty by how they ended, of this process",
-        (({"duty": duty, "server": server, "outcome": end}, count) for (duty, server, end), count in sorted(board.turns.items())),
+        (({"duty": duty, **_named(place), "outcome": end}, count) for (duty, place, end), count in sorted(board.turns.items())),
     )
     yield _gauge(
         "turn_done_timestamp_seconds",
         "When a duty was last done",
-        (({"duty": duty, "server": server}, at) for (duty, server), at in sorted(board.done_at.items())),
+        (({"duty": duty, **_named(place)}, at) for (duty, place), at in sorted(board.done_at.items())),
     )
     yield _gauge("declaration_valid", "1 while the declaration can be read as it is now", (({}, board.valid),))
     yield _gauge("start_timestamp_seconds", "When this process began", (({}, board.started_at),))
+
+
+def _named(place: Place) -> Mapping[str, object]:
+    return {"server": place[0], "host": place[1]}

@@ -9,13 +9,14 @@ from math import inf
 
 from vitrify.core.served import BUSY, DONE
 from vitrify.lifecycle.duty import Job
+from vitrify.lifecycle.serve_board import Place
 
 FIRST, LONGEST = 5.0, 300.0
 """Seconds until a job that failed is tried again; doubled with each failure in a row, up to the longest."""
 WHILE_BUSY = 5.0
 """Seconds until somebody else is asked again whether they are done, at the most: that is no failure."""
 
-Key = tuple[str, str]
+Key = tuple[str, Place]
 
 
 def pause(failures: int) -> float:
@@ -50,7 +51,7 @@ class Timetable:
 
         `now` is the clock that never goes back, `wall` seconds since the epoch.
         """
-        self._jobs = {(job.duty, job.server): job for job in jobs if job.every < inf}
+        self._jobs = {(job.duty, job.place): job for job in jobs if job.every < inf}
         self._past = {key: past for key, past in self._past.items() if key in self._jobs}
         for key, job in self._jobs.items():
             if key not in self._past:
@@ -59,23 +60,23 @@ class Timetable:
                 ago = job.every if last is None else max(0.0, wall - last)
                 self._past[key] = _Past(now - ago)
 
-    def due(self, *, now: float, busy: AbstractSet[str]) -> Iterator[Job]:
-        """For each server that is not busy, the job whose turn it has been for longest."""
+    def due(self, *, now: float, busy: AbstractSet[Place]) -> Iterator[Job]:
+        """For each place that is not busy, the job whose turn it has been for longest."""
         taken = set(busy)
         for key, at in sorted(self._due().items(), key=lambda found: found[1]):
             job = self._jobs[key]
-            if at <= now and job.server not in taken:
-                taken.add(job.server)
+            if at <= now and job.place not in taken:
+                taken.add(job.place)
                 yield job
 
     def ended(self, job: Job, outcome: str, *, now: float) -> None:
         """A turn of this job ended so."""
-        before = self._past.get((job.duty, job.server), _Past(now))
+        before = self._past.get((job.duty, job.place), _Past(now))
         failures = 0 if outcome in (DONE, BUSY) else before.failures + 1
-        self._past[job.duty, job.server] = _Past(now, outcome, failures)
+        self._past[job.duty, job.place] = _Past(now, outcome, failures)
 
-    def wait(self, *, now: float, busy: AbstractSet[str], at_most: float) -> float:
-        """Seconds until a job of a server that is not busy is due."""
+    def wait(self, *, now: float, busy: AbstractSet[Place], at_most: float) -> float:
+        """Seconds until a job of a place that is not busy is due."""
         times = [at - now for key, at in self._due().items() if key[1] not in busy]
         return min(at_most, max(0.0, min(times, default=at_most)))
 

@@ -29,13 +29,13 @@ def test_a_variable_says_the_same_as_a_flag(console: Console) -> None:
 
 
 def test_one_turn_of_each_duty_is_a_row_and_a_document(console: Console) -> None:
-    console.app.served_is = Served((Turn("keep", "web", DONE, "routers that were gone are back: edge"), Turn("retention", "", BUSY, "ann")))
+    console.app.served_is = Served((Turn("keep", "web", DONE, "edge is back", "local"), Turn("retention", "", BUSY, "ann")))
 
     table, document = console("serve", "--once"), json.loads(console("serve", "--once", "-o", "json").out)
 
     assert "all servers" in table.out
     assert document["schema"] == "vitrify.dev/served/v1"
-    assert document["turns"][0] == {"duty": "keep", "server": "web", "outcome": "done", "told": "routers that were gone are back: edge"}
+    assert document["turns"][0] == {"duty": "keep", "server": "web", "host": "local", "outcome": "done", "told": "edge is back"}
 
 
 @pytest.mark.parametrize(

@@ -104,7 +104,7 @@ def test_where_all_is_in_order_nothing_is_said_and_no_lease_is_taken(bench: Watc
 
     found = turns(bench, server, KEEP, HEALTH, RETENTION)
 
-    assert [(one.outcome, one.told) for one in found] == [(DONE, "")] * 4
+    assert [(one.outcome, one.told) for one in found] == [(DONE, "")] * 5
     assert bench.ledger.size == before
     assert bench.lease().standing() is not None
     bench.give_back(lease)
@@ -174,7 +174,7 @@ def test_the_release_that_somebody_began_is_theirs_to_end(bench: Watched) -> Non
     bench.runtime.lose(bench.serving()[0])
 
     assert outcomes(bench, newer, KEEP, RETENTION) == [DONE] * 3
-    assert bench.state.open_operation("web") is not None
+    assert bench.state.open_operation("web", "local") is not None
     assert bench.apply(newer).release == 2
 
 
@@ -225,7 +225,7 @@ def test_killed_behind_any_change_the_next_process_comes_to_the_same_end(ill: bo
             with suppress(PreviousStillServing):
                 mended(bench, server)
 
-        assert bench.state.open_operation("web") is None, number
+        assert bench.state.open_operation("web", "local") is None, number
         assert len(bench.serving()) == len(bench.running()) >= (1 if ill else 2), number
         assert len(told := list(told_once(bench))) == len(set(told)), number
 
@@ -289,7 +289,7 @@ def test_health_is_told_when_it_changes_and_not_each_time(bench: Watched) -> Non
         do(once([HEALTH], charge, parallel=1))
 
     assert [event.detail for event in bench.events if event.what == "health"] == ["says 500", "passes again"]
-    assert charge.board.ill["web"] == dict.fromkeys(bench.running(), "")
+    assert charge.board.ill["web", "local"] == dict.fromkeys(bench.running(), "")
     assert charge.board.leases["web"] == (LeaseView("web", "local"),)
 
 
@@ -335,5 +335,5 @@ def test_a_host_that_cannot_be_asked_is_ill_and_the_others_are_asked(three: Serv
 
     do(once([HEALTH], Charge((three,), Schedule(), bench.world, board), parallel=1))
 
-    assert board.ill["web"]["two"]
-    assert set(board.ill["web"]) == {"one", "two", "three"}
+    assert board.ill["web", "two"]["two"]
+    assert set(board.ill) == {("web", "one"), ("web", "two"), ("web", "three")}

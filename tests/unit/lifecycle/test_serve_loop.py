@@ -106,8 +106,8 @@ def test_what_fails_is_tried_again_after_longer_and_longer_pauses_and_never_in_a
 
     assert gaps(failing.at)[:7] == [5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 300.0]
     assert set(gaps(failing.at)[7:]) == {LONGEST}
-    assert board.turns["note", "web", FAILED] == len(failing.at)
-    assert board.failing == {("note", "web"): "failed: no"}
+    assert board.turns["note", ("web", ""), FAILED] == len(failing.at)
+    assert board.failing == {("note", ("web", "")): "failed: no"}
 
 
 def test_once_it_is_done_the_failures_are_forgotten(bench: Bench) -> None:
@@ -125,7 +125,7 @@ def test_somebody_elses_lease_is_waited_for_without_counting_as_a_failure(bench:
     board = served(bench, waiting, seconds=100)
 
     assert gaps(waiting.at) == [5.0] * 6
-    assert board.turns["note", "web", DONE] == 1
+    assert board.turns["note", ("web", ""), DONE] == 1
 
 
 def test_a_server_whose_turn_does_not_end_holds_up_nobody_else(bench: Bench) -> None:
@@ -194,14 +194,14 @@ def test_a_changed_interval_counts_from_the_last_turn_on(bench: Bench) -> None:
 
 def test_a_server_that_left_the_declaration_is_looked_after_no_more() -> None:
     board = Board(0.0)
-    board.instances["old"] = ()
-    board.failing["keep", "old"] = "failed: no"
-    board.failing["retention", ""] = "failed: no"
+    board.instances["old", "local"] = ()
+    board.failing["keep", ("old", "local")] = "failed: no"
+    board.failing["retention", ("", "")] = "failed: no"
 
     board.keep_to(["web"])
 
     assert board.instances == {}
-    assert list(board.failing) == [("retention", "")]
+    assert list(board.failing) == [("retention", ("", ""))]
 
 
 def test_an_instance_that_dies_again_and_again_is_not_replaced_in_a_loop(bench: Bench) -> None:
@@ -230,16 +230,19 @@ def test_the_more_was_tried_of_late_the_longer_is_the_pause(count: int, seconds:
     assert attempts.Attempts(count, last=1000.0).pause(now=1000.0 + seconds) == 0.0
 
 
-def test_what_was_tried_more_than_an_hour_ago_or_for_another_server_is_forgotten(bench: Bench) -> None:
-    bench.ledger.append("replace.intended", {"server": "web"})
+def test_what_was_tried_more_than_an_hour_ago_or_elsewhere_is_forgotten(bench: Bench) -> None:
+    here, other = {"server": "web", "host": "local"}, {"server": "web", "host": "other"}
+    bench.ledger.append("replace.intended", {**here})
     bench.clock.let_pass(3700)
     for number in range(600):
         bench.ledger.append("plan", {"number": number})
-    bench.ledger.append("replace.intended", {"server": "web"})
-    bench.ledger.append("replace.intended", {"server": "db"})
-    bench.ledger.append("replace.failed", {"server": "web"})
+    bench.ledger.append("replace.intended", {**here})
+    bench.ledger.append("replace.intended", {**other})
+    bench.ledger.append("replace.intended", {"server": "db", "host": "local"})
+    bench.clock.let_pass(7)
+    bench.ledger.append("replace.failed", {**here})
 
-    found = attempts.recent(bench.ledger, "replace", "web", now=bench.clock.now())
+    found = attempts.recent(bench.ledger, "replace", ("web", "local"), now=bench.clock.now())
 
     assert found.count == 1
     assert found.last == pytest.approx(bench.clock.now(), abs=0.01)

@@ -53,8 +53,8 @@ def test_releases_and_what_has_not_ended_are_read_from_the_state() -> None:
 
     assert 'vitrify_releases{server="web",state="live"} 1' in lines
     assert 'vitrify_releases{server="web",state="prepared"} 1' in lines
-    assert 'vitrify_release_live{server="web"} 1' in lines
-    assert 'vitrify_operation_open{server="web",kind="release"} 1' in lines
+    assert 'vitrify_release_live{server="web",host="local"} 1' in lines
+    assert 'vitrify_operation_open{server="web",host="local",kind="release"} 1' in lines
     assert f"vitrify_ledger_entries {bench.ledger.size}" in lines
 
 
@@ -65,29 +65,29 @@ def test_what_was_seen_is_told_by_state_health_and_lease() -> None:
     bench.runtime.lose(lost)
     for _ in range(3):
         bench.runtime.crash(crashing)
-    board.instances["web"] = do(bench.runtime.instances(bench.world.labels("web")))
-    board.ill["web"] = {crashing: "says 500"}
+    board.instances["web", "local"] = do(bench.runtime.instances(bench.world.labels("web")))
+    board.ill["web", "local"] = {crashing: "says 500"}
     board.leases["web"] = (LeaseView("web", "local", standing=True), LeaseView("web", "other", problem="does not answer"))
-    board.turned(Turn("keep", "web", DONE), at=7.0)
+    board.turned(Turn("keep", "web", DONE, host="local"), at=7.0)
     bench.ledger.append("audit.done", {"server": "web", "findings": {"unauthorised": 2}, "missed": ["db1"]})
 
     lines = told(bench, board)
 
-    assert 'vitrify_instances{server="web",release="1",state="lost"} 1' in lines
-    assert 'vitrify_instances{server="web",release="1",state="crashing"} 1' in lines
+    assert 'vitrify_instances{server="web",host="local",release="1",state="lost"} 1' in lines
+    assert 'vitrify_instances{server="web",host="local",release="1",state="crashing"} 1' in lines
     assert f'vitrify_instance_restarts{{server="web",instance="{crashing}"}} 3' in lines
     assert f'vitrify_healthy{{server="web",of="{crashing}"}} 0' in lines
     assert [line for line in lines if line.startswith("vitrify_lease_held")] == ['vitrify_lease_held{server="web",host="local"} 1']
     assert 'vitrify_findings{server="web",class="unauthorised"} 2' in lines
     assert 'vitrify_findings{server="web",class="authorised"} 0' in lines
     assert 'vitrify_audit_missed_hosts{server="web"} 1' in lines
-    assert 'vitrify_turns_total{duty="keep",server="web",outcome="done"} 1' in lines
+    assert 'vitrify_turns_total{duty="keep",server="web",host="local",outcome="done"} 1' in lines
     assert "vitrify_start_timestamp_seconds 1.5" in lines
 
 
 def test_every_line_is_a_comment_or_a_sample_whatever_stands_in_a_label() -> None:
     bench, board = Bench(), Board(0.0)
-    board.ill["web"] = {'odd "name"\\ of\na \udcff host,x="y"': ""}
+    board.ill["web", "local"] = {'odd "name"\\ of\na \udcff host,x="y"': ""}
 
     lines = told(bench, board)
 
