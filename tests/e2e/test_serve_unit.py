@@ -35,7 +35,9 @@ def test_systemd_starts_it_again_and_stops_it_without_what_it_started(live_host:
     name = said.split("/")[-1].strip()
     unit = live_host.unit(name, "MainPID", "ActiveState", "UnitFileState")
     assert (unit["ActiveState"], unit["UnitFileState"]) == ("active", "enabled"), said
-    within(20, lambda: "another `vitrify serve`" in live_host.vitrify("serve", "--once", expect=None).stderr)
+    (project,) = live_host.path("/root/.local/share/vitrify/projects").iterdir()
+    within(30, lambda: (project / "serve.sock").exists())
+    assert "another `vitrify serve`" in live_host.vitrify("serve", "--once", expect=6).stderr
     cgroup = f"/sys/fs/cgroup/{live_host.unit(name, 'ControlGroup')['ControlGroup']}/cgroup.procs"
     with live_host.started("sleep", "600") as keeper:
         started = int(live_host.run("pidof", "sleep").stdout)

@@ -32,7 +32,7 @@ WorkingDirectory={folder}
 ExecStart={words}
 Restart=on-failure
 RestartSec=5
-RestartPreventExitStatus=6 64 65
+RestartPreventExitStatus=64
 SuccessExitStatus=143
 # What it started outlives it: instances and routers have keepers of their own, and are not ended with it, whatever ends it.
 KillMode=process
