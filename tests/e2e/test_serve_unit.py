@@ -36,7 +36,7 @@ def test_systemd_starts_it_again_and_stops_it_without_what_it_started(live_host:
     unit = live_host.unit(name, "MainPID", "ActiveState", "UnitFileState")
     assert (unit["ActiveState"], unit["UnitFileState"]) == ("active", "enabled"), said
     (project,) = live_host.path("/root/.local/share/vitrify/projects").iterdir()
-    within(30, lambda: (project / "serve.sock").exists())
+    within(30, (project / "serve.sock").exists)
     assert "another `vitrify serve`" in live_host.vitrify("serve", "--once", expect=6).stderr
     cgroup = f"/sys/fs/cgroup/{live_host.unit(name, 'ControlGroup')['ControlGroup']}/cgroup.procs"
     with live_host.started("sleep", "600") as keeper:

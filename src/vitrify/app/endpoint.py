@@ -8,8 +8,8 @@ import ipaddress
 import os
 import socket
 import stat
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
@@ -91,12 +91,8 @@ def _unix(path: str) -> socket.socket:
     try:
         if place.exists() and stat.S_ISSOCK(place.lstat().st_mode) and not _answers(path):
             place.unlink()
-        # By way of a descriptor: the path may be longer than the 108 bytes that a socket's address can hold.
-        folder = os.open(place.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            bound.bind(f"/proc/self/fd/{folder}/{place.name}")
-        finally:
-            os.close(folder)
+        with _short(place) as reachable:
+            bound.bind(reachable)
     except OSError as error:
         bound.close()
         raise UsageInvalid(f"nobody can listen on {UNIX}{path}", why=str(error.strerror or error), hint=_HINT) from None
@@ -106,15 +102,22 @@ def _unix(path: str) -> socket.socket:
 
 
 def _answers(path: str) -> bool:
-    folder = os.open(Path(path).parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    with _short(Path(path)) as reachable, socket.socket(socket.AF_UNIX) as asked:
+        return asked.connect_ex(reachable) == 0
+
+
+@contextmanager
+def _short(place: Path) -> Iterator[str]:
+    """A path of a socket by way of its folder's descriptor, where Linux is: its own may be longer than the 108 bytes of an address."""
+    flags = getattr(os, "O_PATH", None)
+    if flags is None:
+        yield str(place)
+        return
+    folder = os.open(place.parent, flags | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        with socket.socket(socket.AF_UNIX) as asked:
-            asked.connect(f"/proc/self/fd/{folder}/{Path(path).name}")
-    except OSError:
-        return False
+        yield f"/proc/self/fd/{folder}/{place.name}"
     finally:
         os.close(folder)
-    return True
 
 
 async def _served(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, pages: Pages) -> None:

@@ -48,6 +48,14 @@ class Job:
     host: str = ""
     """The name of the host that it is about; "" for all of the server's."""
 
+    apart: bool = False
+    """Whether it goes on beside the others of its place: for one that only listens, and may do so for hours."""
+
+    @property
+    def line(self) -> tuple[str, ...]:
+        """What it stands in line with: the jobs of its place, or nobody."""
+        return (*self.place, self.duty) if self.apart else self.place
+
     @property
     def place(self) -> Place:
         """What is changed by one job at a time."""

@@ -29,6 +29,10 @@ BEAT = 5.0
 """Seconds between two looks at what is due, at the most: a declaration that changed counts from then on."""
 
 
+Running = dict[tuple[str, ...], asyncio.Task[None]]
+"""Line -> the job of it that has its turn."""
+
+
 class Reading(Protocol):
     """Reads what there is to look after."""
 
@@ -37,8 +41,8 @@ class Reading(Protocol):
 
 
 async def once(duties: Sequence[Duty], charge: Charge, *, parallel: int) -> Served:
-    """One turn of each duty, those of one place one after the other."""
-    jobs = [job for duty in duties for job in duty.jobs(charge)]
+    """One turn of each duty, those of one place one after the other; of what only listens, which ends when it is told to, none."""
+    jobs = [job for duty in duties for job in duty.jobs(charge) if not job.apart]
     places = list(dict.fromkeys(job.place for job in jobs))
 
     async def all_of(place: Place) -> list[Turn]:
@@ -50,7 +54,7 @@ async def once(duties: Sequence[Duty], charge: Charge, *, parallel: int) -> Serv
 
 async def serve(duties: Sequence[Duty], reading: Reading, *, parallel: int) -> None:
     """Turn after turn, until this is cancelled; a turn that is under way then is cancelled as well, and given back."""
-    timetable, running = Timetable(), dict[Place, asyncio.Task[None]]()
+    timetable, running = Timetable(), Running()
     try:
         while True:
             charge = await reading(idle=not running)
@@ -60,8 +64,8 @@ async def serve(duties: Sequence[Duty], reading: Reading, *, parallel: int) -> N
             jobs = [job for duty in duties for job in duty.jobs(charge)]
             timetable.settle(jobs, now=clock.monotonic(), wall=clock.now())
             for job in timetable.due(now=clock.monotonic(), busy=running.keys()):
-                if len(running) < parallel:
-                    running[job.place] = asyncio.create_task(_turned(job, charge, timetable))
+                if job.apart or _at_work(running) < parallel:
+                    running[job.line] = asyncio.create_task(_turned(job, charge, timetable))
             await _next(running, timetable, charge.world, at_most=BEAT)
     finally:
         for task in running.values():
@@ -69,7 +73,12 @@ async def serve(duties: Sequence[Duty], reading: Reading, *, parallel: int) -> N
         await asyncio.gather(*running.values(), return_exceptions=True)
 
 
-async def _next(running: dict[Place, asyncio.Task[None]], timetable: Timetable, world: World, *, at_most: float) -> None:
+def _at_work(running: Running) -> int:
+    """How many jobs do something, and not only listen."""
+    return sum(len(line) == len(("server", "host")) for line in running)  # as in `Job.line`
+
+
+async def _next(running: Running, timetable: Timetable, world: World, *, at_most: float) -> None:
     """Until something ended, or somebody's turn comes."""
     wait = timetable.wait(now=world.clock.monotonic(), busy=running.keys(), at_most=at_most)
     # Nothing to wait for means that as many run as may: what is due waits for one of them to end.
@@ -78,8 +87,8 @@ async def _next(running: dict[Place, asyncio.Task[None]], timetable: Timetable, 
         await asyncio.wait({pause, *running.values()}, return_when=asyncio.FIRST_COMPLETED)
     finally:
         pause.cancel()
-    for place in [place for place, task in running.items() if task.done()]:
-        running.pop(place).result()
+    for line in [line for line, task in running.items() if task.done()]:
+        running.pop(line).result()
 
 
 async def _turned(job: Job, charge: Charge, timetable: Timetable) -> None:

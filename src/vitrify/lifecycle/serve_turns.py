@@ -60,13 +60,13 @@ class Timetable:
                 ago = job.every if last is None else max(0.0, wall - last)
                 self._past[key] = _Past(now - ago)
 
-    def due(self, *, now: float, busy: AbstractSet[Place]) -> Iterator[Job]:
-        """For each place that is not busy, the job whose turn it has been for longest."""
+    def due(self, *, now: float, busy: AbstractSet[tuple[str, ...]]) -> Iterator[Job]:
+        """For each line that is not busy, the job whose turn it has been for longest."""
         taken = set(busy)
         for key, at in sorted(self._due().items(), key=lambda found: found[1]):
             job = self._jobs[key]
-            if at <= now and job.place not in taken:
-                taken.add(job.place)
+            if at <= now and job.line not in taken:
+                taken.add(job.line)
                 yield job
 
     def ended(self, job: Job, outcome: str, *, now: float) -> None:
@@ -75,9 +75,9 @@ class Timetable:
         failures = 0 if outcome in (DONE, BUSY) else before.failures + 1
         self._past[job.duty, job.place] = _Past(now, outcome, failures)
 
-    def wait(self, *, now: float, busy: AbstractSet[Place], at_most: float) -> float:
-        """Seconds until a job of a place that is not busy is due."""
-        times = [at - now for key, at in self._due().items() if key[1] not in busy]
+    def wait(self, *, now: float, busy: AbstractSet[tuple[str, ...]], at_most: float) -> float:
+        """Seconds until a job of a line that is not busy is due."""
+        times = [at - now for key, at in self._due().items() if self._jobs[key].line not in busy]
         return min(at_most, max(0.0, min(times, default=at_most)))
 
     def _due(self) -> Mapping[Key, float]:

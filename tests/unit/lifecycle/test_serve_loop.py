@@ -18,7 +18,7 @@ from vitrify.core.served import DONE, FAILED
 from vitrify.lifecycle import attempts
 from vitrify.lifecycle.duties.keep import Keep
 from vitrify.lifecycle.duty import Charge, Duty, Job
-from vitrify.lifecycle.serve import serve
+from vitrify.lifecycle.serve import once, serve
 from vitrify.lifecycle.serve_board import Board
 from vitrify.lifecycle.serve_turns import LONGEST, Timetable
 
@@ -40,10 +40,11 @@ class Noting:
     at: list[float] = field(default_factory=list)
     slow: frozenset[str] = frozenset()
     """Servers whose turn never ends."""
+    apart: bool = False
 
     def jobs(self, charge: Charge) -> Iterator[Job]:
         for server in self.servers:
-            yield Job(self.name, server, self.every, partial(self._act, server), last=lambda: self.last)
+            yield Job(self.name, server, self.every, partial(self._act, server), last=lambda: self.last, apart=self.apart)
 
     async def _act(self, server: str) -> str:
         if server in self.slow:
@@ -134,6 +135,17 @@ def test_a_server_whose_turn_does_not_end_holds_up_nobody_else(bench: Bench) -> 
     served(bench, noting, seconds=100, parallel=2)
 
     assert len(noting.at) == 11
+
+
+def test_what_only_listens_is_in_nobodys_way_and_is_not_waited_for_once(bench: Bench) -> None:
+    listening = Noting(bench, "listen", slow=frozenset({"web"}), apart=True)
+    noting = Noting(bench)
+
+    served(bench, listening, noting, seconds=100, parallel=1)
+    turns = do(once([listening, noting], Charge((), Schedule(), bench.world, Board(0.0)), parallel=1)).turns
+
+    assert len(noting.at) == 12
+    assert [turn.duty for turn in turns] == ["note"]
 
 
 def test_what_was_under_way_is_cancelled_when_the_process_is_ended(bench: Bench) -> None:
