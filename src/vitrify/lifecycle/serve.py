@@ -60,8 +60,8 @@ async def serve(duties: Sequence[Duty], reading: Reading, *, parallel: int) -> N
             charge = await reading(idle=not running)
             clock, board = charge.world.clock, charge.board
             board.beat_at = clock.now()
-            board.keep_to([server.name for server in charge.servers])
             jobs = [job for duty in duties for job in duty.jobs(charge)]
+            board.keep_to({(job.duty, job.place) for job in jobs})
             timetable.settle(jobs, now=clock.monotonic(), wall=clock.now())
             for job in timetable.due(now=clock.monotonic(), busy=running.keys()):
                 if job.apart or _at_work(running) < parallel:

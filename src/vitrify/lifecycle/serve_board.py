@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from vitrify.core.instance import Instance
@@ -45,13 +45,14 @@ class Board:
         else:
             self.failing[key] = f"{turn.outcome}: {turn.told}"
 
-    def keep_to(self, servers: Sequence[str]) -> None:
-        """Forget the servers that are declared no more."""
+    def keep_to(self, known: AbstractSet[tuple[str, Place]]) -> None:
+        """Forget what no job (its duty and place) is about any more: it left the declaration, or its host."""
+        places = {place for _, place in known}
         for seen in (self.instances, self.ill):
-            for gone in [place for place in seen if place[0] not in servers]:
-                del seen[gone]
-        for server in set(self.leases) - set(servers):
+            for place in set(seen) - places:
+                del seen[place]
+        for server in set(self.leases) - {server for server, _ in places}:
             del self.leases[server]
-        for key in [key for key in (*self.failing, *self.done_at) if key[1][0] and key[1][0] not in servers]:
+        for key in {*self.failing, *self.done_at} - known:
             self.failing.pop(key, None)
             self.done_at.pop(key, None)

@@ -204,15 +204,16 @@ def test_a_changed_interval_counts_from_the_last_turn_on(bench: Bench) -> None:
     assert len(list(timetable.due(now=10.0, busy=frozenset()))) == 1
 
 
-def test_a_server_that_left_the_declaration_is_looked_after_no_more() -> None:
+def test_what_left_the_declaration_or_its_host_is_told_of_no_more() -> None:
     board = Board(0.0)
-    board.instances["old", "local"] = ()
-    board.failing["keep", ("old", "local")] = "failed: no"
-    board.failing["retention", ("", "")] = "failed: no"
+    board.instances["old", "local"], board.instances["web", "gone"], board.instances["web", "local"] = (), (), ()
+    board.leases["old"] = ()
+    board.failing["keep", ("old", "local")] = board.failing["retention", ("", "")] = "failed: no"
 
-    board.keep_to(["web"])
+    board.keep_to({("keep", ("web", "local")), ("retention", ("", ""))})
 
-    assert board.instances == {}
+    assert list(board.instances) == [("web", "local")]
+    assert board.leases == {}
     assert list(board.failing) == [("retention", ("", ""))]
 
 
