@@ -134,6 +134,11 @@ async def _unchanged(server: Server, site: Site, world: World) -> Released:
     )
 
 
+def mends(operation: Operation) -> bool:
+    """Whether this is a replacement by itself: one that is part of a move over several hosts is settled with all of them."""
+    return operation.kind == "replace" and not operation.data.get("wave")
+
+
 async def mend(server: Server, host: Host, world: World) -> Released | None:
     """New instances in place of those of the live release that ended there; nothing where none did, or another operation is under way.
 
@@ -142,8 +147,8 @@ async def mend(server: Server, host: Host, world: World) -> Released | None:
     async with holding(server.name, host, world, reason="mend") as site:
         operation, live = world.state.open_operation(server.name, host.name), _live(server.name, site, world)
         if operation is not None:
-            again = operation.kind == "replace"
-            return await carry_out(await _reopened(operation, site, world, secret=known_secrets(server.secrets))) if again else None
+            secret = known_secrets(server.secrets)
+            return await carry_out(await _reopened(operation, site, world, secret=secret)) if mends(operation) else None
         known = await site.runtime.instances(world.labels(server.name, live.number)) if live else ()
         if live is None or not upkeep.too_few(known, replicas=from_json(live.settings).replicas):
             return None

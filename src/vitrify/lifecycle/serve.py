@@ -1,10 +1,10 @@
 """The story of `vitrify serve`: whose turn it is gets its turn, each place by itself, until somebody ends it.
 
-| killed                       | the next process                                                            |
-|------------------------------|-----------------------------------------------------------------------------|
-| between two turns            | begins with all that is due; audits go on by the ledger's time              |
-| in the middle of a turn      | finds the lease given back by its host, and does the turn again             |
-| in the middle of a replacement | goes on with it under its own name, as the next `apply` would             |
+| killed                         | the next process                                                                         |
+|--------------------------------|------------------------------------------------------------------------------------------|
+| between two turns              | begins with all that is due; audits go on by the ledger's time                           |
+| in the middle of a turn        | does it again, once the lease is over: at once here, within its minute on another machine |
+| in the middle of a replacement | goes on with it under its own name, as the next `apply` would                            |
 
 Nothing of it carries traffic or keeps an instance alive: shims and routers do, and know nothing of it.
 """

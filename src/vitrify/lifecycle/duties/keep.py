@@ -63,7 +63,7 @@ def _to_mend(server: str, host: Host, live: Release, charge: Charge) -> bool:
     """Whether there are too few instances, or a replacement was begun; another operation is whoever's it is."""
     operation = charge.world.state.open_operation(server, host.name)
     if operation is not None:
-        return operation.kind == "replace"
+        return immutable.mends(operation)
     own = [instance for instance in charge.board.instances[server, host.name] if instance.labels.get("release") == str(live.number)]
     return upkeep.too_few(own, replicas=from_json(live.settings).replicas)
 
