@@ -9,7 +9,6 @@ from vitrify.core.diagnostic import Denied, PlanStale, UsageInvalid
 from vitrify.core.event import Stage
 from vitrify.core.plan import ReleasePlan
 from vitrify.core.report import Released
-from vitrify.lifecycle import upkeep
 from vitrify.lifecycle.audit import altered_findings, record_new, unauthorised
 from vitrify.lifecycle.baking import Wanted, baked, wanted_of
 from vitrify.lifecycle.collection import tidy
@@ -46,7 +45,7 @@ async def apply(server: Server, host: Host, planned: ReleasePlan, world: World) 
             due = await propose(server, host, site, world)
         if due.kind == "release":
             return await _release(wanted_of(server, world), site, world)
-        return await (_unchanged(server, site, world) if due.empty else _replace(server, due.replace, site, world))
+        return await (_unchanged(server, site, world) if due.empty else _replace(server, due, site, world))
 
 
 def _refuse_stale(planned: ReleasePlan, due: ReleasePlan) -> None:
@@ -134,40 +133,19 @@ async def _unchanged(server: Server, site: Site, world: World) -> Released:
     )
 
 
-def mends(operation: Operation) -> bool:
-    """Whether this is a replacement by itself: one that is part of a move over several hosts is settled with all of them."""
-    return operation.kind == "replace" and not operation.data.get("wave")
-
-
-async def mend(server: Server, host: Host, world: World) -> Released | None:
-    """New instances in place of those of the live release that ended there; nothing where none did, or another operation is under way.
-
-    A replacement that was interrupted is ended. Whatever else is amiss (what was altered, what is declared by now) stays as it is.
-    """
-    async with holding(server.name, host, world, reason="mend") as site:
-        operation, live = world.state.open_operation(server.name, host.name), _live(server.name, site, world)
-        if operation is not None:
-            secret = known_secrets(server.secrets)
-            return await carry_out(await _reopened(operation, site, world, secret=secret)) if mends(operation) else None
-        known = await site.runtime.instances(world.labels(server.name, live.number)) if live else ()
-        if live is None or not upkeep.too_few(known, replicas=from_json(live.settings).replicas):
-            return None
-        return await _replace(server, tuple(instance.id for instance in known if upkeep.over(instance)), site, world)
-
-
-async def _replace(server: Server, out: tuple[str, ...], site: Site, world: World) -> Released:
+async def _replace(server: Server, due: ReleasePlan, site: Site, world: World) -> Released:
     """New instances in place of those that the plan names, and of no other."""
     live = _live(server.name, site, world)
     if live is None:
         raise PlanStale(f"{server.name} has no live release any more", hint="plan again")
     known = await site.runtime.instances(world.labels(server.name))
     # What is replaced is discarded: what was altered in it is told first, or nobody would ever know.
-    altered = {instance.id: await site.runtime.altered(instance.id) for instance in known if instance.id in out}
+    altered = {instance.id: await site.runtime.altered(instance.id) for instance in known if instance.id in due.replace}
     record_new(unauthorised(altered_findings(server.name, altered)), world)
     number, secret = str(live.number), known_secrets(server.secrets)
-    stay = [instance for instance in known if not instance.gone and instance.id not in out]
+    stay = [instance for instance in known if not instance.gone and instance.id not in due.replace]
     keep = tuple(instance.id for instance in stay if instance.labels.get("release") == number)
-    return await carry_out(await _opened(live, "replace", site, world, secret=secret, keep=keep, out=out))
+    return await carry_out(await _opened(live, "replace", site, world, secret=secret, keep=keep, out=due.replace))
 
 
 async def rollback(server: str, world: World, *, to: int | None, secret: SecretValue) -> Released:

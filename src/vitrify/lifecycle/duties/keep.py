@@ -8,10 +8,11 @@ from functools import partial
 from vitrify.core.declaration import Host, Lifecycle, Server
 from vitrify.core.diagnostic import TargetFailed
 from vitrify.core.digest import JSON
-from vitrify.lifecycle import attempts, immutable, upkeep
+from vitrify.lifecycle import attempts, upkeep
 from vitrify.lifecycle.duty import Charge, Job
 from vitrify.lifecycle.lease import holding
 from vitrify.lifecycle.lodging import lodged
+from vitrify.lifecycle.mending import mend, mends
 from vitrify.lifecycle.settings import from_json
 from vitrify.lifecycle.world import World
 from vitrify.ports import Release
@@ -63,7 +64,7 @@ def _to_mend(server: str, host: Host, live: Release, charge: Charge) -> bool:
     """Whether there are too few instances, or a replacement was begun; another operation is whoever's it is."""
     operation = charge.world.state.open_operation(server, host.name)
     if operation is not None:
-        return immutable.mends(operation)
+        return mends(operation)
     own = [instance for instance in charge.board.instances[server, host.name] if instance.labels.get("release") == str(live.number)]
     return upkeep.too_few(own, replicas=from_json(live.settings).replicas)
 
@@ -73,5 +74,5 @@ async def _mended(server: Server, host: Host, world: World) -> str:
     left = before.pause(now=world.clock.now())
     if left > 0:
         raise TargetFailed(f"too few instances, and replaced {before.count} times within the hour: again in {left:.0f} s")
-    released = await immutable.mend(server, host, world)
+    released = await mend(server, host, world)
     return f"release {released.release} runs as {', '.join(released.instances)}" if released else ""
