@@ -11,6 +11,8 @@ from live_host import PROJECT, LiveHost
 
 pytestmark = [pytest.mark.e2e, pytest.mark.root]
 
+HOME = "/var/lib/control"
+"""Where vitrify keeps what it remembers there: the unit has to know, too."""
 DECLARATION = """
 version: 1
 project: shop
@@ -29,15 +31,15 @@ def within(seconds: float, condition: Callable[[], bool]) -> None:
 def test_systemd_starts_it_again_and_stops_it_without_what_it_started(live_host: LiveHost) -> None:
     live_host.path(PROJECT).mkdir(parents=True, exist_ok=True)
     live_host.path(f"{PROJECT}/vitrify.yaml").write_text(DECLARATION)
-    live_host.vitrify("apply")
+    live_host.vitrify("apply", VITRIFY_HOME=HOME)
 
-    said = live_host.vitrify("serve", "--install", "--parallel", "2").stderr
+    said = live_host.vitrify("serve", "--install", "--parallel", "2", VITRIFY_HOME=HOME).stderr
     name = said.split("/")[-1].strip()
     unit = live_host.unit(name, "MainPID", "ActiveState", "UnitFileState")
     assert (unit["ActiveState"], unit["UnitFileState"]) == ("active", "enabled"), said
-    (project,) = live_host.path("/root/.local/share/vitrify/projects").iterdir()
+    (project,) = live_host.path(f"{HOME}/projects").iterdir()
     within(30, (project / "serve.sock").exists)
-    assert "another `vitrify serve`" in live_host.vitrify("serve", "--once", expect=6).stderr
+    assert "another `vitrify serve`" in live_host.vitrify("serve", "--once", expect=6, VITRIFY_HOME=HOME).stderr
     cgroup = f"/sys/fs/cgroup/{live_host.unit(name, 'ControlGroup')['ControlGroup']}/cgroup.procs"
     with live_host.started("sleep", "600") as keeper:
         started = int(live_host.run("pidof", "sleep").stdout)
@@ -47,7 +49,7 @@ def test_systemd_starts_it_again_and_stops_it_without_what_it_started(live_host:
 
         live_host.run("kill", "-9", unit["MainPID"])
         within(30, lambda: live_host.unit(name, "MainPID")["MainPID"] not in ("0", unit["MainPID"]))
-        gone = live_host.vitrify("serve", "--uninstall").stderr
+        gone = live_host.vitrify("serve", "--uninstall", VITRIFY_HOME=HOME).stderr
 
         assert name in gone
         assert live_host.unit(name, "LoadState", "ActiveState")["ActiveState"] == "inactive"
