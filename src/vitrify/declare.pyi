@@ -88,6 +88,13 @@ class _Rollout(TypedDict, total=False):
     expand: Sequence[_Migration]
     contract: Sequence[_Migration]
 
+class _Schedule(TypedDict, total=False):
+    """How often `vitrify serve` does each duty."""
+    keep: str
+    health: str
+    retention: str
+    audit: str
+
 class _Ssh(TypedDict, total=False):
     """How hosts are reached by SSH."""
     config: str
@@ -204,6 +211,7 @@ def project(
     ssh: _Ssh = ...,
     hooks: Sequence[_Hook] = ...,
     notices: Sequence[_Notice] = ...,
+    schedule: _Schedule = ...,
 ) -> Project:
     """The declaration itself."""
 
@@ -228,6 +236,7 @@ def server(
     batch: Sequence[int | str] = ...,
     max_fail: int | str = ...,
     hooks: Sequence[_Hook] = ...,
+    schedule: _Schedule = ...,
     vars: Mapping[str, object] = ...,
 ) -> Server:
     """One server, with the keys of both lifecycles."""

@@ -18,7 +18,7 @@ IN_WORDS = {"at"}
 OF_USE = {"profile", "with"}
 
 
-@pytest.mark.parametrize("part", list(parts()), ids=lambda part: part.__name__)
+@pytest.mark.parametrize("part", [*parts()], ids=lambda part: part.__name__)
 def test_every_key_of_the_envelope_has_its_row(part: type[Part]) -> None:
     assert set(part.model_fields) - IN_WORDS <= ROWS
     assert all(f"`{key}`" in PAGE for key in part.model_fields)
@@ -29,6 +29,6 @@ def test_every_key_that_all_resources_take_has_its_row() -> None:
 
 
 def test_no_row_is_about_a_key_that_does_not_exist() -> None:
-    known = {key for part in list(parts()) for key in part.model_fields}
+    known = {key for part in parts() for key in part.model_fields}
 
     assert not ROWS - known - set(COMMON) - OF_USE

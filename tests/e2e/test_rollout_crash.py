@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,6 +93,15 @@ MIGRATING = {
     "migration": ", expand: [{command: [/bin/true], on: control}], contract: [{command: [/bin/true], on: control}]",
 }
 HOOKED = {"lifecycle": "mutable", "more": "    hooks: [{before: apply, command: [/bin/true]}]\n"}
+
+
+def router_lost(shop: Shop, turn: int) -> None:
+    if turn == 0:
+        shop.run("apply")
+    told = json.loads((shop.run_folder / "routers/edge/state.json").read_text())
+    os.kill(told["shim"]["pid"], signal.SIGKILL)
+
+
 TWO_HOSTS = {
     "lifecycle": "mutable",
     "hosts": '["root:./machine", "root:./other"]',
@@ -158,6 +168,7 @@ STORIES = {
         {}, served, ("exec", "web", "--break-glass", "it burns", "--", "/bin/true"), serves_one, daily=("exec", "instance-mark")
     ),
     "apply in place": Story(HOOKED, tampered, ("apply",), converged, daily=("hook", "batch", "apply", "run", "enact", "each")),
+    "looking after": Story({}, router_lost, ("serve", "--once"), serves_one, daily=("router-revive",)),
     "batch that is ill": Story(TWO_HOSTS, ill_in_place, ("apply",), taken_back, ends=3, daily=("batch",)),
     "undo": Story({"lifecycle": "mutable"}, released, ("undo", "web"), undone, daily=("undo",)),
 }

@@ -11,11 +11,13 @@ from vitrify.app.image_verbs import ImageVerbs
 from vitrify.core.diagnostic import PlanStale, UsageInvalid
 
 if TYPE_CHECKING:  # a command brings along what it needs and no more
+    from vitrify.app.serve_unit import Unit
     from vitrify.core import report
     from vitrify.core.drift import Audit
     from vitrify.core.entered import Entered
     from vitrify.core.migrated import Contracted, Owed
     from vitrify.core.plan import Plan
+    from vitrify.core.served import Served
     from vitrify.lifecycle.settings import SecretValue
 
 __all__ = ("App",)
@@ -227,6 +229,33 @@ class App(ImageVerbs):
         from vitrify.lifecycle.audit import audit
 
         return self._run(audit(self._chosen(), self._wiring.world, full=full))
+
+    def serve(self, *, listen: str = "", once: bool = False) -> Served:
+        """Look after the chosen servers until it is ended, or (`once`) for one turn of each duty; `Busy` where another process does."""
+        from vitrify.app import serving
+
+        readings = serving.Readings(self._options, self._begin)
+        story = serving.once(readings) if once else serving.forever(readings, listen=listen)
+        return self._run(story)
+
+    def install_serve(self, *, listen: str = "") -> str:
+        """Have systemd keep `serve` running for this project, from now on and after each start of the machine; the unit's path."""
+        from vitrify.app import serve_unit
+
+        return serve_unit.install(self._unit(listen))
+
+    def uninstall_serve(self) -> str:
+        """Take that back; the path of what is gone, "" where nothing was there. Instances and routers run on."""
+        from vitrify.app import serve_unit
+
+        return serve_unit.uninstall(self._unit(""))
+
+    def _unit(self, listen: str) -> Unit:
+        from vitrify.app.serve_unit import Unit, flags
+
+        wiring = self._wiring
+        words = (*flags(self._options), *(("--listen", listen) if listen else ()))
+        return Unit(wiring.declaration.project, wiring.world.project_id, str(wiring.folder.absolute()), words, self._environ)
 
     def entries(self, *, last: int) -> tuple[report.EntryView, ...]:
         """The newest entries of the ledger, oldest first."""

@@ -28,6 +28,7 @@ if TYPE_CHECKING:  # help and usage errors are told before any of these is neede
         Which,
     )
     from vitrify.core.retention import Collected, Pin
+    from vitrify.core.served import Served
     from vitrify.core.store_report import StoreChecked
 
 
@@ -120,6 +121,15 @@ class Application(Protocol):
 
     def audit(self, *, full: bool) -> Audit:
         """All differences between what runs and what was declared and authorised."""
+
+    def serve(self, *, listen: str, once: bool) -> Served:
+        """Look after servers until somebody ends it, or for one turn of each duty."""
+
+    def install_serve(self, *, listen: str) -> str:
+        """Have systemd keep that running; the unit's path."""
+
+    def uninstall_serve(self) -> str:
+        """Take that back; the path of what is gone, "" where nothing was there."""
 
     def entries(self, *, last: int) -> tuple[EntryView, ...]:
         """The newest entries of the ledger, oldest first."""

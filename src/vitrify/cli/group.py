@@ -19,6 +19,7 @@ VERBS: Mapping[str, str] = {
     "apply": "Make it so: converge mutable servers, release immutable ones.",
     "import": "Take what is there under management without touching it.",
     "undo": "Take back the last apply of a mutable server.",
+    "serve": "Look after the servers: restart, watch health, clean up, audit, tell metrics.",
     "status": "Show each server: what is live, what was applied when.",
     "bake": "Bake the image of an immutable server.",
     "verify": "Check an image, and what is said of it, offline.",

@@ -12,6 +12,7 @@ from vitrify.core.digest import JSONObject, digest_of
 from vitrify.core.hook import Hook
 from vitrify.core.notice import Notice
 from vitrify.core.resource import Address, Resource
+from vitrify.core.schedule import Schedule
 
 
 class Lifecycle(Enum):
@@ -216,6 +217,7 @@ class Server:
     rollout: Rollout = field(default_factory=Rollout)
     pace: Pace = field(default_factory=Pace)
     hooks: tuple[Hook, ...] = ()
+    schedule: Schedule = field(default_factory=Schedule)
     contents: Mapping[str, Content] = field(default_factory=dict)
     """Digest -> content, for every digest that a resource names."""
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -272,3 +274,5 @@ class Declaration:
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Group -> the names of its hosts, those of inner groups included."""
     notices: tuple[Notice, ...] = ()
+    schedule: Schedule = field(default_factory=Schedule)
+    """Of what is about no one server."""

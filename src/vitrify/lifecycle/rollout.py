@@ -170,7 +170,7 @@ async def switch(rollout: Rollout, instances: tuple[Instance, ...]) -> SwitchTim
         if route and rollout.operation.kind == "rollback":
             await _answered(rollout)
             answered = world.clock.monotonic() - intended_at
-    rollout.note("switch.done")
+    rollout.note("switch.done", microseconds=round(switched * 1_000_000))
     world.say("switch", rollout.server, f"release {rollout.release.number} is live", stage=Stage.DONE)
     return SwitchTimes(switched, answered)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from vitrify.core.batch import Pace
@@ -13,8 +13,9 @@ from vitrify.core.digest import JSON
 from vitrify.core.hook import Hook
 from vitrify.core.order import order
 from vitrify.core.resource import Address, Resource
+from vitrify.core.schedule import Schedule
 from vitrify.core.schema import near
-from vitrify.project import hooks, settings
+from vitrify.project import hooks, settings, supervision
 from vitrify.project.compile import Compiled, compile_wish
 from vitrify.project.envelope import REFUSE, ServerPart
 from vitrify.project.expand import PROCESS, Expansion, Profile
@@ -39,6 +40,7 @@ class Project:
     workshop: Workshop
     hooks: tuple[Hook, ...] = ()
     """Of all servers."""
+    schedule: Schedule = field(default_factory=Schedule)
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,7 @@ def assemble(name: str, entry: Entry, project: Project) -> Server | None:
         rollout=settings.rollout(part.rollout),
         pace=Pace(tuple(part.batch), part.max_fail),
         hooks=found,
+        schedule=supervision.schedule(part.schedule, over=project.schedule),
         contents=_contents(sound.values(), project),
         secrets={**secrets, **{name: value for wished in sound.values() for name, value in wished.secrets.items()}},
         apart=apart,

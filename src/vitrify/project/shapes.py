@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from vitrify.core.batch import Share
-from vitrify.project import envelope, hooks, notices, serving
+from vitrify.project import envelope, hooks, notices, serving, supervision
 from vitrify.project.envelope import HostPart
 from vitrify.project.part import Part
 from vitrify.project.values import Memory, OneOf, Processors
@@ -45,6 +45,7 @@ FILLED = frozenset(
         hooks.HookPart,
         hooks.MigrationPart,
         notices.NoticePart,
+        supervision.SchedulePart,
     }
 )
 """Parts into which variables are filled."""
@@ -54,8 +55,8 @@ FILLED = frozenset(
 class Shape:
     """What one key holds.
 
-    `form` is text, integer, boolean, duration, share, memory, processors, list, map (of names to `items`), part, section, variables,
-    resources or anything.
+    `form` is text, integer, boolean, duration, interval, share, memory, processors, list, map (of names to `items`), part, section,
+    variables, resources or anything.
     """
 
     form: str
@@ -100,7 +101,8 @@ def _named(name: str) -> Shape | None:
     """The shape of a key whose value is read elsewhere."""
     if name in SECTIONS:
         return Shape("section", part=SECTIONS[name])
-    return {"vars": Shape("variables"), "resources": Shape("resources"), "ssh": Shape("part", part=envelope.SshPart), **_LISTS}.get(name)
+    shapes = {"vars": Shape("variables"), "resources": Shape("resources"), "ssh": Shape("part", part=envelope.SshPart)}
+    return {**shapes, **_LISTS, "schedule": Shape("part", part=supervision.SchedulePart)}.get(name)
 
 
 def _shape(annotation: Any, metadata: Iterable[Any]) -> Shape:  # noqa: ANN401  a type is any object to Python
@@ -128,6 +130,7 @@ _TYPES: Mapping[Any, str] = {
     Share: "share",
     Memory: "memory",
     Processors: "processors",
+    supervision.Every: "interval",
 }
 
 
