@@ -21,7 +21,7 @@ EXAMPLES = {
 }
 
 
-@verb("contract", examples=EXAMPLES, exits=(Exit.UNREACHABLE, Exit.DENIED, Exit.BUSY, Exit.INTEGRITY, Exit.DECLARATION))
+@verb("contract", examples=EXAMPLES, exits=(Exit.HOSTS_FAILED, Exit.UNREACHABLE, Exit.DENIED, Exit.BUSY, Exit.INTEGRITY, Exit.DECLARATION))
 @click.argument("server")
 @flag("--now", is_flag=True, help="Do not wait for the rollback window to end.")
 @flag("--skip", is_flag=True, help="Pass it over for good.")
