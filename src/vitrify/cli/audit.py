@@ -9,8 +9,8 @@ from vitrify.cli.invocation import Invocation
 from vitrify.cli.options import flag, shared
 from vitrify.cli.render_audit import audit_lines
 from vitrify.cli.verb import verb
+from vitrify.core.drift import REREAD
 
-REREAD = 2.0
 EXAMPLES = {
     "vitrify audit": "Look at everything; files that did not move since the last look are not read again.",
     "vitrify audit --full": "Read every byte, with all cores of each host.",

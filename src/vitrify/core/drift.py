@@ -11,6 +11,9 @@ SCHEMA = "vitrify.dev/audit/v1"
 BASELINE = "baseline"
 """The evidence of a finding about what a host keeps to compare with, not about what is compared."""
 
+REREAD = 2.0
+"""So many percent of the folders are read although nothing in them seems to have moved, others at each audit."""
+
 
 class Class(Enum):
     """Whether a difference was allowed, and by whom."""

@@ -9,7 +9,7 @@ from dataclasses import replace
 from vitrify.core.declaration import Host, Lifecycle, Server
 from vitrify.core.difference import agrees
 from vitrify.core.digest import JSON, JSONObject, digest_of
-from vitrify.core.drift import Audit, Class, Finding
+from vitrify.core.drift import REREAD, Audit, Class, Finding
 from vitrify.core.instance import Instance
 from vitrify.core.plan import Owned, Seen
 from vitrify.core.resource import MISSING, Address, Kinds, Resource
@@ -31,14 +31,13 @@ _MOVING = frozenset({"mtime_ns", "ctime_ns", "dev", "ino", "nlink"})
 """What tells that a file was touched but is no difference by itself."""
 
 
-async def audit(servers: Sequence[Server], world: World, *, full: bool, reread: float = 0.0) -> Audit:
+async def audit(servers: Sequence[Server], world: World, *, full: bool, reread: float = REREAD) -> Audit:
     """Look at every host and every instance of these servers; each new unauthorised finding goes into the ledger.
 
     `full` reads every byte; else `reread` percent of the folders are read although nothing in them seems to have moved.
     """
     started = world.clock.monotonic()
-    reading: JSONObject = {"full": full, "turn": world.state.turn(), "shares": max(round(100 / reread), 1) if reread > 0 else 0}
-    looks = [await _look(server, host, world, reading=reading) for server in servers for host in _places(server)]
+    looks = [await _look(server, host, world, full=full, reread=reread) for server in servers for host in _places(server)]
     findings = tuple(finding for look in looks for finding in look.findings)
     record_new(unauthorised(findings), world)
     return Audit(
@@ -56,10 +55,10 @@ def _places(server: Server) -> tuple[Host, ...]:
     return server.hosts if server.lifecycle is Lifecycle.MUTABLE else server.hosts[:1]
 
 
-async def _look(server: Server, host: Host, world: World, *, reading: JSONObject) -> Audit:
+async def _look(server: Server, host: Host, world: World, *, full: bool, reread: float) -> Audit:
     if server.lifecycle is not Lifecycle.MUTABLE:
         return await audit_instances(server, host, world)
-    look = await audit_host(server, host, world, reading=reading)
+    look = await audit_host(server, host, world, full=full, reread=reread)
     for lodging in lodged(server.name, world) if host == server.hosts[0] else ():
         serving = await audit_instances(server, lodging, world)
         # No apply of this server touches an instance any more: what is wrong with one is only told, until they are retired.
@@ -68,7 +67,7 @@ async def _look(server: Server, host: Host, world: World, *, reading: JSONObject
     return look
 
 
-async def audit_host(server: Server, host: Host, world: World, *, reading: JSONObject) -> Audit:
+async def audit_host(server: Server, host: Host, world: World, *, full: bool, reread: float = REREAD) -> Audit:
     """Owned resources against the values last applied, and the declared folders against their baseline."""
     folders, guests = declared_folders(server.wishes(host)), along(server.wishes(host), world)
     known_baseline = sealed.sealed(host, world)
@@ -76,7 +75,9 @@ async def audit_host(server: Server, host: Host, world: World, *, reading: JSONO
         "scope": scope(server.name, host, world),
         "resources": [resource.to_json() for resource in server.wishes(host)],
         "folders": list(folders),
-        **reading,
+        "full": full,
+        "turn": world.state.turn(f"audit {server.name} {host.name}"),
+        "shares": max(round(100 / reread), 1) if reread > 0 else 0,
         **known_baseline.arguments,
         **guests.arguments,
     }

@@ -131,7 +131,7 @@ def test_applies_and_undos_move_the_sealed_baseline_on(bench: Bench, root: Path)
         converge(bench, folder_of(in_place(root, ("/srv/app", text)), "/srv"))
         assert not look(bench, folder_of(in_place(root, ("/srv/app", text)), "/srv")).findings
     server = folder_of(in_place(root, ("/srv/app", "one\n")), "/srv")
-    do(mutable.undo(server.name, server.hosts[0], bench.world))
+    do(mutable.undo(server, server.hosts[0], bench.world))
 
     assert not look(bench, server).findings
 
