@@ -14,7 +14,7 @@ from vitrify.core.instance import Instance
 from vitrify.core.plan import Owned, Seen
 from vitrify.core.resource import MISSING, Address, Kinds, Resource
 from vitrify.lifecycle import record, upkeep
-from vitrify.lifecycle.lodging import lodged
+from vitrify.lifecycle.lodging import abandoned, lodged, places
 from vitrify.lifecycle.mutable import DONE, scope, seen_from
 from vitrify.lifecycle.settings import from_json
 from vitrify.lifecycle.strangers import along
@@ -25,7 +25,7 @@ ENTERED = "entered"
 """The difference of an instance in which somebody was, with leave: the ledger says who and why."""
 _KNOWN_WINDOW = 2000
 """So many entries are searched for findings that were told already, and twice as many more as there are findings now."""
-_CHANGES = frozenset({"apply.done", "undo.done", "release.done", "replace.done", "rollback.done", "retire.done"})
+_CHANGES = frozenset({"apply.done", "undo.done", "release.done", "replace.done", "rollback.done", "join.done", "retire.done"})
 _SHORTENED = re.compile(r"(sha256:[0-9a-f]{12})[0-9a-f]{52}")
 _MOVING = frozenset({"mtime_ns", "ctime_ns", "dev", "ino", "nlink"})
 """What tells that a file was touched but is no difference by itself."""
@@ -34,7 +34,7 @@ _MOVING = frozenset({"mtime_ns", "ctime_ns", "dev", "ino", "nlink"})
 async def audit(servers: Sequence[Server], world: World, *, full: bool) -> Audit:
     """Look at every host and every instance of these servers; each new unauthorised finding goes into the ledger."""
     started = world.clock.monotonic()
-    looks = [await _look(server, host, world, full=full) for server in servers for host in _places(server)]
+    looks = [await _look(server, host, world, full=full) for server in servers for host in _places(server, world)]
     findings = tuple(finding for look in looks for finding in look.findings)
     record_new(unauthorised(findings), world)
     return Audit(
@@ -46,9 +46,9 @@ async def audit(servers: Sequence[Server], world: World, *, full: bool) -> Audit
     )
 
 
-def _places(server: Server) -> tuple[Host, ...]:
-    """Where a server is looked at: instances are those of its first host."""
-    return server.hosts if server.lifecycle is Lifecycle.MUTABLE else server.hosts[:1]
+def _places(server: Server, world: World) -> tuple[Host, ...]:
+    """Where a server is looked at: of an immutable one also the hosts that it is declared on no more, and has instances on."""
+    return server.hosts if server.lifecycle is Lifecycle.MUTABLE else (*places(server), *abandoned(server, world))
 
 
 async def _look(server: Server, host: Host, world: World, *, full: bool) -> Audit:
