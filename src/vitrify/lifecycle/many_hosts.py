@@ -53,10 +53,15 @@ async def apply(server: Server, planned: Sequence[ReleasePlan], world: World, *,
         move = replace(move, missing=missing + len(applied.problems))
         if applied.stopped or move.enough(0, of=len(sites)):
             return _left_alone(server.name, sites, applied)
-        applied = applied.joined(await waves.finish(move, sites))
-        if applied.stopped:
-            return applied
-        due = await _due(server, plans, sites, move)
+        due = await _proposed(server, sites, move)
+        for host, now in due.items():
+            refuse_stale(plans[host], now)
+        if unended(server.name, world):
+            applied = applied.joined(await waves.finish(move, sites))
+            if applied.stopped:
+                return applied
+            due = await _proposed(server, sites, move)
+        due = await _settled(server, due, sites, move)
         return applied.joined(await _carried_out(server, due, sites, move))
 
 
@@ -78,22 +83,23 @@ async def _held(stack: AsyncExitStack, move: Move, hosts: Sequence[Host], *, rea
     return sites, Applied(problems=tuple(problems), stopped=bool(hosts) and not sites)
 
 
-async def _due(server: Server, plans: Mapping[str, ReleasePlan], sites: Mapping[str, Site], move: Move) -> dict[str, ReleasePlan]:
-    """What is due on each host, now that nobody else can change it, and that nothing else is under way there."""
-    world = move.world
-    looks = {host: partial(propose, server, site.host, site, world) for host, site in sites.items()}
-    found, errors = await move.on_each(looks)
+async def _proposed(server: Server, sites: Mapping[str, Site], move: Move) -> dict[str, ReleasePlan]:
+    """What is due on each host, now that nobody else can change it."""
+    found, errors = await move.on_each({host: partial(propose, server, site.host, site, move.world) for host, site in sites.items()})
     _refuse_any(errors)
-    for host, due in found.items():
-        refuse_stale(plans[host], due)
+    return found
+
+
+async def _settled(server: Server, found: Mapping[str, ReleasePlan], sites: Mapping[str, Site], move: Move) -> dict[str, ReleasePlan]:
+    """The same, once nothing is under way on any of them but what is to be resumed."""
+    world = move.world
     under_way = {host: one for host in sites if (one := world.state.open_operation(server.name, host))}
     ending = {
         host: partial(_ended, one, found[host], sites[host], move) for host, one in under_way.items() if _ends(one, found[host], world)
     }
     _, errors = await move.on_each(ending)
     _refuse_any(errors)
-    again, errors = await move.on_each({host: looks[host] for host in ending})
-    _refuse_any(errors)
+    again = await _proposed(server, {host: sites[host] for host in ending}, move)
     return {**found, **again}
 
 
