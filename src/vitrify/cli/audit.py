@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vitrify.cli.exits import Exit
+from vitrify.cli.exits import Exit, unseen
 from vitrify.cli.invocation import Invocation
 from vitrify.cli.options import flag, shared
 from vitrify.cli.render_audit import audit_lines
@@ -25,4 +25,4 @@ def audit(invocation: Invocation, full: bool, detailed_exitcode: bool) -> Exit: 
     """  # noqa: D205  the whole paragraph is the help
     found = invocation.app.audit(full=full)
     invocation.screen.show(found.to_json, lambda look: audit_lines(found, look))
-    return Exit.CHANGES if detailed_exitcode and found.unauthorised else Exit.DONE
+    return Exit.CHANGES if detailed_exitcode and found.unauthorised else unseen(found.problems)

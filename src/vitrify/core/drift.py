@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from vitrify.core.digest import JSONObject
+from vitrify.core.plan import HostProblem
 
 SCHEMA = "vitrify.dev/audit/v1"
 
@@ -34,7 +35,7 @@ class Finding:
     """What differs, in words: `mode 0644 -> 0666`."""
     classed: Class
     evidence: str
-    """resource, sweep or overlay."""
+    """resource, sweep, overlay or ledger."""
     entry: int | None = None
     """The ledger entry that authorised it."""
     modified_at: int | None = None
@@ -42,7 +43,7 @@ class Finding:
     owner: str = ""
     """Who owns the file now: a hint at who, not a proof."""
     answer: str = ""
-    """What `apply` would do about it: re-converge, replace, or nothing."""
+    """What `apply` would do about it: re-converge, replace, join, or nothing; `retire` is for somebody to do."""
 
     def to_json(self) -> JSONObject:
         """The form of `-o json` and of the ledger."""
@@ -73,6 +74,8 @@ class Audit:
     instances: int
     """Instances walked."""
     seconds: float = field(default=0.0, compare=False)
+    problems: tuple[HostProblem, ...] = ()
+    """Hosts that could not be looked at."""
 
     @property
     def unauthorised(self) -> tuple[Finding, ...]:
@@ -89,4 +92,5 @@ class Audit:
             "entries": self.entries,
             "instances": self.instances,
             "ms": round(self.seconds * 1000),
+            "problems": [problem.to_json() for problem in self.problems],
         }

@@ -5,22 +5,28 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 from vitrify.core.declaration import Host, Lifecycle, Server
+from vitrify.core.diagnostic import VitrifyError
 from vitrify.core.difference import agrees
 from vitrify.core.digest import JSON, JSONObject, digest_of
 from vitrify.core.drift import Audit, Class, Finding
 from vitrify.core.instance import Instance
 from vitrify.core.plan import Owned, Seen
 from vitrify.core.resource import MISSING, Address, Kinds, Resource
-from vitrify.lifecycle import record, upkeep
+from vitrify.lifecycle import out_of_line, record, upkeep
+from vitrify.lifecycle.fleet import problem
 from vitrify.lifecycle.lodging import abandoned, lodged, places
 from vitrify.lifecycle.mutable import DONE, scope, seen_from
 from vitrify.lifecycle.settings import from_json
+from vitrify.lifecycle.side_by_side import side_by_side
 from vitrify.lifecycle.strangers import along
 from vitrify.lifecycle.world import World
 from vitrify.ports import Release
 
+_AT_ONCE = 5
+"""Hosts that are looked at side by side."""
 ENTERED = "entered"
 """The difference of an instance in which somebody was, with leave: the ledger says who and why."""
 _KNOWN_WINDOW = 2000
@@ -32,10 +38,19 @@ _MOVING = frozenset({"mtime_ns", "ctime_ns", "dev", "ino", "nlink"})
 
 
 async def audit(servers: Sequence[Server], world: World, *, full: bool) -> Audit:
-    """Look at every host and every instance of these servers; each new unauthorised finding goes into the ledger."""
+    """Look at every host and every instance of these servers; each new unauthorised finding goes into the ledger.
+
+    A host that cannot be looked at is told; where none can, the first one's error is raised.
+    """
     started = world.clock.monotonic()
-    looks = [await _look(server, host, world, full=full) for server in servers for host in _places(server, world)]
-    findings = tuple(finding for look in looks for finding in look.findings)
+    at = [(server, host) for server in servers for host in _places(server, world)]
+    looked = await side_by_side([partial(_look, server, host, world, full=full) for server, host in at], at_most=_AT_ONCE)
+    looks = [look for look in looked if isinstance(look, Audit)]
+    lost = [(*place, error) for place, error in zip(at, looked, strict=True) if isinstance(error, VitrifyError)]
+    if lost and not looks:
+        raise lost[0][2]
+    behind = [one for server in servers if server.lifecycle is Lifecycle.IMMUTABLE for one in out_of_line.findings(server, world)]
+    findings = (*(finding for look in looks for finding in look.findings), *behind)
     record_new(unauthorised(findings), world)
     return Audit(
         findings=findings,
@@ -43,6 +58,7 @@ async def audit(servers: Sequence[Server], world: World, *, full: bool) -> Audit
         entries=sum(look.entries for look in looks),
         instances=sum(look.instances for look in looks),
         seconds=world.clock.monotonic() - started,
+        problems=tuple(problem(server.name, host.name, error) for server, host, error in lost),
     )
 
 
