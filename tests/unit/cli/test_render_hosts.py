@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING
 
-from conftest import Console
 from vitrify.core.plan import HostProblem, Plan, ReleasePlan
 from vitrify.core.report import Applied, InstanceStatus, PlaceStatus, Released, ReleaseStatus, ServerStatus
 
