@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -124,11 +125,13 @@ def test_two_machines_go_forward_together_or_not_at_all_and_no_request_is_lost_m
         failed = pair.control.run("apply", expect=7)
         after_failure = pair.live()
         pair.machines[1].machine.run("rm", "/srv/flag/ill")
+        pair.control.run("apply", expect=-signal.SIGKILL, VITRIFY_FAILPOINT="switch.outcome#2")
         pair.control.run("apply")
+        after_kill = pair.live()
         back = json.loads(pair.control.run("rollback", "web", "-o", "json").stdout)
 
     assert "every host went back; release 1 still serves" in failed.stderr
-    assert after_failure == [1, 1]
+    assert (after_failure, after_kill) == ([1, 1], [3, 3])
     assert ([one["release"] for one in back["hosts"]], [one["warm"] for one in back["hosts"]]) == ([1, 1], [True, True])
     assert [one["lost"] for one in found] == [0, 0], str(found)
     pair.control.run("retire", "web")

@@ -204,13 +204,14 @@ async def rollback(release: Release, world: World, *, secret: SecretValue, paral
 def _stops(release: Release, sites: Mapping[str, Site], move: Move) -> dict[str, Begin]:
     stops: dict[str, Begin] = {}
     for host, site in sites.items():
-        if move.world.state.open_operation(release.server, host):
-            stops[host] = partial(_again, site, move.world, move)
-        elif move.world.state.slots(release.server, host).live != release.number:
-            known = move.world.state.release(release.server, release.number, host=host) or replace(release, state="prepared")
-            stops[host] = partial(_way_back, known, site, move)
+        world = move.world.named(release.server, host)
+        if world.state.open_operation(release.server, host):
+            stops[host] = partial(_again, site, world, move)
+        elif world.state.slots(release.server, host).live != release.number:
+            known = world.state.release(release.server, release.number, host=host) or replace(release, state="prepared")
+            stops[host] = partial(_way_back, known, site, world, move)
     return stops
 
 
-async def _way_back(release: Release, site: Site, move: Move, wave: str) -> Rollout:
-    return await way_back(release, site, move.world, secret=move.secret, wave=wave)
+async def _way_back(release: Release, site: Site, world: World, move: Move, wave: str) -> Rollout:
+    return await way_back(release, site, world, secret=move.secret, wave=wave)

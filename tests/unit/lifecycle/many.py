@@ -136,6 +136,11 @@ class Many(Bench):
         found = at_once(self.on(host.name).runtime.instances({}))
         return sorted(int(one.labels["release"]) for one in found if not one.gone)
 
+    def live_on(self, host: Host) -> str:
+        """The id of the instance that is live on a host."""
+        found = at_once(self.on(host.name).runtime.instances(self.world.labels("web", self.lives(host)[0])))
+        return next(one.id for one in found if not one.gone)
+
     def lives(self, host: Host) -> tuple[int | None, int | None]:
         slots = self.state.slots("web", host.name)
         return slots.live, slots.previous

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from many import A, B, C, Many, on
 
 from vitrify.core.batch import Pace, Share
-from vitrify.core.diagnostic import TargetUnreachable
-from vitrify.lifecycle import holders
+from vitrify.core.declaration import Lifecycle
+from vitrify.core.diagnostic import TargetUnreachable, UsageInvalid
+from vitrify.lifecycle import holders, left_over
 from vitrify.lifecycle.audit import audit
+from vitrify.lifecycle.entering import Wish, into_instance
 from vitrify.lifecycle.status import logs, releases, status
 
 ALL = (A, B, C)
@@ -76,7 +80,7 @@ def test_an_audit_tells_which_hosts_are_out_of_line_and_of_nothing_else(many: Ma
 
 
 def test_an_audit_goes_on_without_a_host_that_is_away_and_says_so(many: Many) -> None:
-    many.on("a").runtime.alter(_live(many), "/srv/backdoor")
+    many.on("a").runtime.alter(many.live_on(A), "/srv/backdoor")
     many.down.add("b")
 
     found = many.tell(audit([on(*ALL)], many.world, full=False))
@@ -88,13 +92,27 @@ def test_an_audit_goes_on_without_a_host_that_is_away_and_says_so(many: Many) ->
         many.tell(audit([on(*ALL)], many.world, full=False))
 
 
-def _live(many: Many) -> str:
-    (row,) = many.tell(status([on(*ALL)], many.world))
-    return next(seen.id for seen in row.places[0].instances if seen.slot == "live")
-
-
 def test_logs_are_those_of_every_host(many: Many) -> None:
     assert many.tell(logs("web", many.world, lines=5)).count("==>") == 5
+
+
+def test_a_command_is_run_in_the_named_instance_on_whichever_host_that_is(many: Many) -> None:
+    wish = Wish(("/bin/true",), reason="it burns", instance=many.live_on(C))
+
+    visit = many.tell(into_instance(on(*ALL), wish, many.world))
+
+    assert (visit.host, visit.instance) == (C, wish.instance)
+    with pytest.raises(UsageInvalid, match="no running instance 'web-r9'"):
+        many.tell(into_instance(on(*ALL), Wish(("/bin/true",), reason="it burns", instance="web-r9"), many.world))
+
+
+def test_a_server_that_was_flipped_tells_of_the_instances_of_all_its_hosts(many: Many) -> None:
+    flipped = replace(on(*ALL), lifecycle=Lifecycle.MUTABLE)
+
+    told = many.tell(left_over.notices(flipped, A, many.world))
+
+    assert told[0].startswith("flipped from immutable to mutable: instances of releases 1, 2 go on serving until")
+    assert many.tell(left_over.notices(flipped, B, many.world)) == ()
 
 
 def test_leases_are_kept_by_every_host() -> None:
