@@ -58,8 +58,11 @@ async def apply(server: Server, planned: Sequence[ReleasePlan], world: World, *,
             refuse_stale(plans[host], now)
         if unended(server.name, world):
             applied = applied.joined(await waves.finish(move, sites))
-            if applied.stopped:
-                return applied
+            lost = {one.host for one in applied.problems}
+            sites = {host: site for host, site in sites.items() if host not in lost}
+            move = replace(move, missing=missing + len(lost))
+            if applied.stopped or move.enough(0, of=len(sites)):
+                return _left_alone(server.name, sites, applied)
             due = await _proposed(server, sites, move)
         due = await _settled(server, due, sites, move)
         return applied.joined(await _carried_out(server, due, sites, move))

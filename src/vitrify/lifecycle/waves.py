@@ -133,7 +133,8 @@ def _passed(wave: Wave, released: Mapping[str, Released], failed: Mapping[str, V
     wave.note(ENDED, verdict=PASSED, left=[*failed])
     if any(one.kind == "release" for one in released.values()):
         move.world.ledger.append("release.timed", {"server": move.server, "ms": round(seconds * 1000)})
-    return Applied(releases=tuple(released.values()), problems=_problems(move, failed), stopped=bool(failed))
+    stopped = move.enough(len(failed), of=len(released) + len(failed))
+    return Applied(releases=tuple(released.values()), problems=_problems(move, failed), stopped=stopped)
 
 
 async def _gone_back(wave: Wave, there: Mapping[str, Rollout], failed: Mapping[str, VitrifyError], *, held: Sequence[str]) -> Applied:
