@@ -20,7 +20,7 @@ from vitrify.project.binaries import find_caddy
 from vitrify.testing.load import Load
 from vitrify.testing.load import run as keep_asking
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(300)]
 
 ANSWERS = """\
 {{
@@ -82,7 +82,7 @@ class Pair:
     def asked(self) -> Iterator[list[dict[str, object]]]:
         """Both routers are asked all the while; what came of it is in the list afterwards."""
         stop, found = threading.Event(), list[dict[str, object]]()
-        loads = [Load(f"http://{one.address}:8080/", seconds=60, expect="release", pause=0.01) for one in self.machines]
+        loads = [Load(f"http://{one.address}:8080/", seconds=100, connections=2, expect="release", pause=0.05) for one in self.machines]
         with ThreadPoolExecutor() as pool:
             asking = [pool.submit(keep_asking, load, stop) for load in loads]
             try:

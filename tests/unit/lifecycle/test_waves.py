@@ -96,6 +96,7 @@ def test_so_many_may_fail_as_was_said_and_the_next_apply_brings_them_to_what_the
 
     assert [many.serves(one) for one in ALL] == [2, 1, 2]
     assert [(one.host, one.unreachable) for one in applied.problems] == [("b", False)]
+    assert not applied.stopped, "what comes after in the declaration goes on"
     many.on("b").runtime.ill.clear()
     (planned,) = [one for one in many.look(two)[0] if not one.empty]
     assert (planned.host, planned.kind, planned.release, planned.live) == ("b", "join", 2, 1)
