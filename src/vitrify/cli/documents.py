@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from vitrify.core.digest import JSON, JSONObject
     from vitrify.core.entered import Entered
     from vitrify.core.image_report import ImageKept, ImageMoved, ImageVerified, Updated
+    from vitrify.core.migrated import Contracted
     from vitrify.core.plan import Plan
     from vitrify.core.report import (
         Applied,
@@ -60,6 +61,18 @@ def rolled_back(result: Applied) -> JSONObject:
     first = _released(result.releases[0]) if result.releases else {}
     hosts: list[JSON] = [_released(release) for release in result.releases]
     return document("rollback", **{**first, "hosts": hosts, "problems": _problems(result), "held": _held(result)})
+
+
+def contracted(result: Contracted) -> JSONObject:
+    """The document of `contract`."""
+    return document(
+        "contracted",
+        server=result.server,
+        release=result.release,
+        commands=list(result.commands),
+        skipped=result.skipped,
+        ms=round(result.seconds * 1000),
+    )
 
 
 def entered(server: str, found: Sequence[Entered]) -> JSONObject:
@@ -278,6 +291,7 @@ def _release(release: ReleaseStatus) -> JSONObject:
         "created_at": release.created_at,
         "running": release.running,
         "live_on": [*release.live_on],
+        "notes": [*release.notes],
     }
 
 

@@ -215,6 +215,8 @@ class ReleaseStatus:
     """Instances that run, on all hosts together."""
     live_on: tuple[str, ...] = ()
     """The hosts on which it is live."""
+    notes: tuple[str, ...] = ()
+    """What became of its migration: expanded, contracting, contracted, skipped."""
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from vitrify.core.diagnostic import Denied, PlanStale, UsageInvalid
 from vitrify.core.event import Stage
 from vitrify.core.plan import ReleasePlan
 from vitrify.core.report import Released
+from vitrify.lifecycle import migration
 from vitrify.lifecycle.audit import altered_findings, record_new, unauthorised
 from vitrify.lifecycle.baking import Wanted, baked, wanted_of
 from vitrify.lifecycle.collection import tidy
@@ -38,6 +39,7 @@ async def apply(server: Server, host: Host, planned: ReleasePlan, world: World) 
         # Between the plan and the lease others may have been at work: what is due is decided again, now that nobody can.
         due = await propose(server, host, site, world)
         refuse_stale(planned, due)
+        await contracted(server, planned, site, world)
         operation = world.state.open_operation(server.name, host.name)
         if operation and due.kind == "resume":
             return await timed(await reopened(operation, site, world, secret=known_secrets(server.secrets)))
@@ -46,14 +48,21 @@ async def apply(server: Server, host: Host, planned: ReleasePlan, world: World) 
             due = await propose(server, host, site, world)
         if due.kind == "release":
             return await _release(wanted_of(server, world), site, world)
-        return await (unchanged(server, site, world) if due.empty else carry_out(await begun(server, due, site, world)))
+        return await (unchanged(server, site, world) if due.kind == "none" else carry_out(await begun(server, due, site, world)))
+
+
+async def contracted(server: Server, planned: ReleasePlan, site: Site, world: World) -> None:
+    """Carry out the contract that the plan names, unless somebody did meanwhile."""
+    found = migration.owed(server.name, world) if planned.contract else None
+    if found and found.due and found.release == planned.contract:
+        await migration.carry_out(found, site, world, secret=known_secrets(server.secrets))
 
 
 def refuse_stale(planned: ReleasePlan, due: ReleasePlan) -> None:
     """PlanStale where what is due now is not what was planned."""
     if planned.declared != due.declared:
         raise PlanStale(f"the declaration of {planned.server}, or its base, changed since the plan was made", hint="plan again")
-    if not due.empty and _aim(planned) != _aim(due):
+    if due.kind != "none" and _aim(planned) != _aim(due):
         raise PlanStale(
             f"{planned.server} changed since the plan was made",
             why=f"planned was: {_spoken(planned)}; due is: {_spoken(due)}",
@@ -203,6 +212,7 @@ def rollback_target(server: str, world: World, *, to: int | None) -> Release:
         raise Denied(f"release {number} of {server} is {release.state}", why=gone, hint=left)
     if number not in choice:
         raise Denied(f"the image of release {number} of {server} is not here any more", why=release.image, hint=left)
+    migration.refuse_across(server, release, world)
     return release
 
 
@@ -267,7 +277,7 @@ async def reopened(operation: Operation, site: Site, world: World, *, secret: Se
 async def cleared(operation: Operation, site: Site, world: World, *, secret: SecretValue) -> None:
     """End an unfinished operation that is not what is wanted now: forwards where traffic has moved, else back."""
     if operation.kind == RETIRE:
-        await carry_out_retirement(operation, site, world)
+        await carry_out_retirement(operation, site, world, secret=secret)
         return
     rollout = await reopened(operation, site, world, secret=secret)
     world.say("recover", operation.server, f"ending the unfinished {SPOKEN[operation.kind]} of release {operation.release}")

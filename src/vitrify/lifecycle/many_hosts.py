@@ -18,6 +18,7 @@ from vitrify.lifecycle.fleet import problem
 from vitrify.lifecycle.immutable import (
     begun,
     cleared,
+    contracted,
     is_live,
     opened,
     refuse_stale,
@@ -56,6 +57,8 @@ async def apply(server: Server, planned: Sequence[ReleasePlan], world: World, *,
         due = await _proposed(server, sites, move)
         for host, now in due.items():
             refuse_stale(plans[host], now)
+        for host, plan in plans.items():
+            await contracted(server, plan, sites[host], world)
         if unended(server.name, world):
             applied = applied.joined(await waves.finish(move, sites))
             lost = {one.host for one in applied.problems}

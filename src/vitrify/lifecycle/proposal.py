@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from vitrify.core.declaration import Host, Server
 from vitrify.core.diagnostic import TargetFailed, UsageInvalid
 from vitrify.core.digest import JSONObject, digest_of
+from vitrify.core.hook import EXPAND, STEPS
 from vitrify.core.plan import ReleasePlan
-from vitrify.lifecycle import left_in_place, record, upkeep
+from vitrify.lifecycle import hooks, left_in_place, migration, record, upkeep
 from vitrify.lifecycle.audit import ENTERED
 from vitrify.lifecycle.baking import Wanted, wanted_of
 from vitrify.lifecycle.lodging import elsewhere, places, refuse_other_name
@@ -90,6 +91,9 @@ async def propose(server: Server, host: Host, site: Site, world: World) -> Relea
     begun = world.state.release(server.name, operation.release) if operation else None
     following = max((release.number for release in releases), default=0) + 1
     ground, lacking = await _ground(wanted, site)
+    notices = await left_in_place.notices(server, host, world)
+    first = host == places(server)[0]  # what is the server's own is told once
+    contract, waiting = migration.promised(server.name, world) if operation is None and first else (0, ())
     planned = ReleasePlan(
         server=server.name,
         host=host.name,
@@ -99,7 +103,8 @@ async def propose(server: Server, host: Host, site: Site, world: World) -> Relea
         because=(),
         declared=digest_of([wanted.declared, ground.seen]) if ground else wanted.declared,
         kinds=wanted.kinds,
-        notices=(*_notices(server, host, world), *await left_in_place.notices(server, host, world), *_to_choose(wanted), *lacking),
+        notices=(*_notices(server, host, world), *notices, *_to_choose(wanted), *lacking, *waiting),
+        contract=contract,
     )
     given_up = operation is not None and verdict(operation, world) == FAILED
     if operation and begun and operation.kind != RETIRE and declared(begun) == wanted.declared and not given_up:
@@ -183,7 +188,14 @@ async def _anew(planned: ReleasePlan, live: Release | None, wanted: Wanted, site
         replace=tuple(instance.id for instance in found if not instance.gone),
         bytes_to_read=_bytes(wanted.server),
         last_seconds=_last_seconds(wanted.server.name, world),
+        notices=(*planned.notices, *(_of_the_server(wanted, world) if planned.host == places(wanted.server)[0].name else ())),
     )
+
+
+def _of_the_server(wanted: Wanted, world: World) -> tuple[str, ...]:
+    """What is told of a new release once, however many hosts it goes to."""
+    superseded = migration.superseded(wanted.server.name, wanted.settings.hooks, world)
+    return (*superseded, *hooks.foretold(wanted.settings.hooks, (*STEPS, "release", "bake", EXPAND)))
 
 
 async def _ground(wanted: Wanted, site: Site) -> tuple[Ground | None, tuple[str, ...]]:

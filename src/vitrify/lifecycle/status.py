@@ -13,6 +13,7 @@ from vitrify.core.instance import Instance
 from vitrify.core.report import InstanceStatus, PlaceStatus, ReleaseStatus, ServerStatus
 from vitrify.lifecycle import upkeep
 from vitrify.lifecycle.lodging import HERE, abandoned, live, lodged, lodgings, places
+from vitrify.lifecycle.migration import NOTES
 from vitrify.lifecycle.mutable import scope
 from vitrify.lifecycle.operation import SPOKEN
 from vitrify.lifecycle.settings import RunSettings, from_json
@@ -156,7 +157,8 @@ def _releases(server: str, running: Mapping[tuple[str, int], int], world: World)
         slot = "live" if live_on else "previous" if any(there.previous == release.number for there in slots.values()) else ""
         count = running.get((server, release.number), 0)
         state = "stopped" if release.state == "warm" and not count else release.state
-        yield ReleaseStatus(server, release.number, state, slot, release.image, release.created_at, count, live_on)
+        notes = tuple(note for note in NOTES if note in release.notes)
+        yield ReleaseStatus(server, release.number, state, slot, release.image, release.created_at, count, live_on, notes)
 
 
 async def logs(name: str, world: World, *, lines: int) -> str:
