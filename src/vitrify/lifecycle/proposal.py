@@ -86,26 +86,12 @@ async def propose(server: Server, host: Host, site: Site, world: World) -> Relea
     """  # noqa: D205  one sentence
     refuse_other_name(server, host, world)
     wanted, operation = wanted_of(server, world), world.state.open_operation(server.name, host.name)
-    slots, releases = world.state.slots(server.name, host.name), world.state.releases(server.name)
+    slots = world.state.slots(server.name, host.name)
     live = world.state.release(server.name, slots.live) if slots.live else None
     begun = world.state.release(server.name, operation.release) if operation else None
-    following = max((release.number for release in releases), default=0) + 1
     ground, lacking = await _ground(wanted, site)
-    notices = await left_in_place.notices(server, host, world)
-    first = host == places(server)[0]  # what is the server's own is told once
-    contract, waiting = migration.promised(server.name, world) if operation is None and first else (0, ())
-    planned = ReleasePlan(
-        server=server.name,
-        host=host.name,
-        kind="none",
-        release=slots.live or following,
-        live=slots.live,
-        because=(),
-        declared=digest_of([wanted.declared, ground.seen]) if ground else wanted.declared,
-        kinds=wanted.kinds,
-        notices=(*_notices(server, host, world), *notices, *_to_choose(wanted), *lacking, *waiting),
-        contract=contract,
-    )
+    planned = await _nothing(wanted, host, ground, world)
+    planned = replace(planned, notices=(*planned.notices, *lacking))
     given_up = operation is not None and verdict(operation, world) == FAILED
     if operation and begun and operation.kind != RETIRE and declared(begun) == wanted.declared and not given_up:
         return _resumed(await _anew(planned, live, wanted, site, world), operation, begun)
@@ -123,7 +109,34 @@ async def propose(server: Server, host: Host, site: Site, world: World) -> Relea
     if known:
         release, there = known
         return replace(anew, kind="join", release=release.number, because=(f"release {release.number} is what {there.name} has",))
+    following = _following(server.name, world)
     return replace(anew, kind="release", release=following, because=_because(live, wanted, other_base=other_base))
+
+
+async def _nothing(wanted: Wanted, host: Host, ground: Ground | None, world: World) -> ReleasePlan:
+    """The plan of what is as it should be, with what is to be said beside it."""
+    server = wanted.server
+    slots, quiet = world.state.slots(server.name, host.name), world.state.open_operation(server.name, host.name) is None
+    first = host == places(server)[0]  # what is the server's own is told once
+    contract, waiting = migration.promised(server.name, world) if quiet and first else (0, ())
+    notices = await left_in_place.notices(server, host, world)
+    return ReleasePlan(
+        server=server.name,
+        host=host.name,
+        kind="none",
+        release=slots.live or _following(server.name, world),
+        live=slots.live,
+        because=(),
+        declared=digest_of([wanted.declared, ground.seen]) if ground else wanted.declared,
+        kinds=wanted.kinds,
+        notices=(*_notices(server, host, world), *notices, *_to_choose(wanted), *waiting),
+        contract=contract,
+    )
+
+
+def _following(server: str, world: World) -> int:
+    """The number that the next new release gets."""
+    return max((release.number for release in world.state.releases(server)), default=0) + 1
 
 
 def _known_elsewhere(wanted: Wanted, host: Host, ground: Ground | None, world: World) -> tuple[Release, Host] | None:
