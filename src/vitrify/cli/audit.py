@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from vitrify.cli.exits import Exit
+from vitrify.cli.exits import Exit, unseen
 from vitrify.cli.invocation import Invocation
 from vitrify.cli.options import flag, shared
 from vitrify.cli.render_audit import audit_lines
@@ -38,4 +38,4 @@ def audit(invocation: Invocation, full: bool, reread: float, detailed_exitcode: 
     invocation.screen.show(found.to_json, lambda look: audit_lines(found, look))
     if found.rewritten:
         return Exit.INTEGRITY
-    return Exit.CHANGES if detailed_exitcode and found.unauthorised else Exit.DONE
+    return Exit.CHANGES if detailed_exitcode and found.unauthorised else unseen(found.problems)

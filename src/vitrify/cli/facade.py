@@ -21,8 +21,8 @@ if TYPE_CHECKING:  # help and usage errors are told before any of these is neede
         EntryView,
         LeaseView,
         Outdated,
-        Released,
         ReleaseStatus,
+        Retired,
         ServerStatus,
         Verified,
         Which,
@@ -92,8 +92,8 @@ class Application(Protocol):
     def rollback_plan(self, server: str, *, to: int | None) -> tuple[int | None, int]:
         """From which release to which a rollback would go."""
 
-    def rollback(self, server: str, *, to: int | None) -> Released:
-        """Make a former release live again."""
+    def rollback(self, server: str, *, to: int) -> Applied:
+        """Make a former release live again, on all its hosts or on none."""
 
     def owed(self, server: str) -> Owed:
         """The contract that the live release of a server has not carried out yet."""
@@ -104,8 +104,8 @@ class Application(Protocol):
     def lives(self, server: str) -> tuple[str, ...]:
         """How a server lives: `in-place`, with `instances`, or both."""
 
-    def retire(self, server: str) -> int:
-        """Stop and discard every instance of a server; returns how many there were."""
+    def retire(self, server: str, *, host: str = "") -> Retired:
+        """Stop and discard every instance of a server, on all its hosts or on one."""
 
     def enter(self, server: str, command: tuple[str, ...], *, instance: str, reason: str, terminal: bool) -> tuple[Entered, ...]:
         """Run a command on a server's hosts, or inside an instance where there is a reason."""
