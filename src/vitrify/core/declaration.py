@@ -76,12 +76,27 @@ class Health:
 
 @dataclass(frozen=True)
 class Router:
-    """A traffic switch: `kind` caddy, listening on `listen` (`host:port` or `:port`)."""
+    """A traffic switch: `kind` caddy or haproxy, listening on `listen` (`host:port` or `:port`)."""
 
     name: str
     kind: str
     listen: str
     tls: str = "off"
+    """off, automatic (a public authority), internal (the router's own authority), or given."""
+    certificate: str = ""
+    """Where `tls` is given: the chain in PEM, the server's own certificate first."""
+    key: str = ""
+    """The same: the name of the secret that is its private key."""
+    authority: str = ""
+    """Where `tls` is automatic: the directory of another ACME authority than the public one."""
+
+
+@dataclass(frozen=True)
+class Sticky:
+    """A visitor stays where the first request went: told by a cookie that the router sets, or by a header that requests bring."""
+
+    cookie: str = ""
+    header: str = ""
 
 
 @dataclass(frozen=True)
@@ -91,6 +106,13 @@ class Route:
     router: Router
     host: str = ""
     path: str = "/"
+    sticky: Sticky | None = None
+    maintenance: str = ""
+    """The page, in HTML, for whoever comes while nothing serves."""
+    health: str = ""
+    """The path that is answered while requests are held."""
+    websockets: str = "drain"
+    """drain: what is open holds an instance back as requests do; close: it ends with the instance, which does not wait for it."""
 
 
 @dataclass(frozen=True)
