@@ -18,7 +18,8 @@ from vitrify.core.diagnostic import TargetFailed
 from vitrify.core.digest import JSONObject
 from vitrify.ports import Backends
 from vitrify.project.binaries import find_bubblewrap, find_caddy
-from vitrify.routers.caddy import CaddyRouter
+from vitrify.project.tools import caddy_here
+from vitrify.routers.on_host import OnHostRouter
 from vitrify.testing.runtime_suite import do
 from vitrify.testing.this_machine import ThisMachine, free_port
 
@@ -39,8 +40,8 @@ def route() -> Route:
     return Route(Router("edge", "caddy", f"127.0.0.1:{free_port()}"))
 
 
-def a_router(machine: ThisMachine) -> CaddyRouter:
-    return CaddyRouter(machine.session, home=machine.home)
+def a_router(machine: ThisMachine) -> OnHostRouter:
+    return OnHostRouter(machine.session, home=machine.home, programs={"caddy": caddy_here})
 
 
 def launch(machine: ThisMachine, identity: str, *, release: str) -> str:
@@ -184,7 +185,7 @@ def test_a_configuration_that_was_written_and_never_loaded_is_loaded_by_the_next
             "router.ensure",
             {
                 "home": machine.home,
-                "caddy": find_caddy(),
+                "program": find_caddy(),
                 "router": {"name": "edge", "listen": route.router.listen, "tls": "off"},
                 "route": {"server": "other", "host": "other.test", "path": "/"},
             },

@@ -10,8 +10,8 @@ import pytest
 from vitrify.core.diagnostic import Denied, TargetFailed
 from vitrify.ports import Backends, Beside
 from vitrify.testing.router_bench import RouterBench, ask, do, to
-from vitrify.testing.router_pauses import RouterPauses
-from vitrify.testing.router_shares import RouterShares
+from vitrify.testing.router_pauses_suite import RouterPauses
+from vitrify.testing.router_shares_suite import RouterShares
 
 
 class RouterSuite(RouterShares, RouterPauses):

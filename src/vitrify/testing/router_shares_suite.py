@@ -108,16 +108,6 @@ class RouterShares:
         assert 0 <= canary.p95 < 1
         assert do(bench.router.measured("web", of=to(bench, "red"))) == Measured(0, 0, None)
 
-    def test_what_a_set_does_not_answer_is_an_error_of_it(self, bench: RouterBench) -> None:
-        route, blue = bench.route(), to(bench, "blue")
-        do(bench.router.ensure(route, server="web"))
-        do(bench.router.switch("web", to=blue))
-
-        assert bench.reply(route, "/hang-up").status >= 500
-
-        found = measured(bench, blue, 1)
-        assert (found.requests, found.errors) == (1, 1)
-
 
 def _body(bench: RouterBench, route: Route, header: str, value: str) -> str:
     return bench.reply(route, headers={header: value}).body
