@@ -90,7 +90,8 @@ def _number(value: Optional[JSON]) -> float:
 
 
 def _time(entry: JSONObject) -> float:
-    return _number(entry.get("ts"))
+    """When it was answered."""
+    return _number(entry["ts"]) if "ts" in entry else _number(entry.get("began")) + _number(entry.get("lasted_ms")) / 1000
 
 
 def _status(entry: JSONObject) -> int:
