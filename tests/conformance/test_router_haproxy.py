@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-
 from real_router import RealBench
+
 from vitrify.project.binaries import HAPROXY, find, find_bubblewrap, find_caddy
 from vitrify.testing.router_bench import RouterBench
 from vitrify.testing.router_suite import RouterSuite

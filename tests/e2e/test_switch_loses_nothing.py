@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,9 +17,9 @@ import pytest
 from vitrify.core.declaration import Route, Router
 from vitrify.core.diagnostic import TargetFailed
 from vitrify.core.digest import JSONObject
-from vitrify.ports import Backends
+from vitrify.ports import Backends, Beside
 from vitrify.project.binaries import find_bubblewrap, find_caddy
-from vitrify.project.tools import caddy_here
+from vitrify.project.tools import caddy_here, haproxy_here
 from vitrify.routers.on_host import OnHostRouter
 from vitrify.testing.runtime_suite import do
 from vitrify.testing.this_machine import ThisMachine, free_port
@@ -40,8 +41,14 @@ def route() -> Route:
     return Route(Router("edge", "caddy", f"127.0.0.1:{free_port()}"))
 
 
+@pytest.fixture(params=["caddy", "haproxy"])
+def either(request: pytest.FixtureRequest) -> Route:
+    """A route through a router of each kind."""
+    return Route(Router("edge", str(request.param), f"127.0.0.1:{free_port()}"))
+
+
 def a_router(machine: ThisMachine) -> OnHostRouter:
-    return OnHostRouter(machine.session, home=machine.home, programs={"caddy": caddy_here})
+    return OnHostRouter(machine.session, home=machine.home, programs={"caddy": caddy_here, "haproxy": haproxy_here})
 
 
 def launch(machine: ThisMachine, identity: str, *, release: str) -> str:
@@ -79,12 +86,12 @@ class Load:
         return found
 
 
-def test_switches_under_load_lose_no_request(machine: ThisMachine, route: Route, record_property: Callable[[str, object], None]) -> None:
-    router = a_router(machine)
+def test_switches_under_load_lose_no_request(machine: ThisMachine, either: Route, record_property: Callable[[str, object], None]) -> None:
+    router, kind = a_router(machine), either.router.kind
     addresses = {release: launch(machine, f"web-{release}", release=release) for release in ("blue", "green")}
-    do(router.ensure(route, server="web"))
+    do(router.ensure(either, server="web"))
     do(router.switch("web", to=Backends("blue", (addresses["blue"],))))
-    load = Load(route, "--seconds", "60")
+    load = Load(either, "--seconds", "60")
     time.sleep(0.5)
 
     for number in range(SWITCHES):
@@ -93,11 +100,53 @@ def test_switches_under_load_lose_no_request(machine: ThisMachine, route: Route,
         time.sleep(0.1)
     report = load.ended()
 
-    record_property("note", f"switch: {report['requests']} requests, {SWITCHES} switches, {report['lost']} lost")
+    record_property("note", f"switch by {kind}: {report['requests']} requests, {SWITCHES} switches, {report['lost']} lost")
     assert report["lost"] == 0, report["errors"]
     assert report["answered"] == machine.posts("web-blue") + machine.posts("web-green")
     assert set(report["releases"]) == {"blue", "green"}  # type: ignore[arg-type]
     assert report["connections"] == 6
+
+
+def test_pauses_and_shares_under_load_lose_no_request(machine: ThisMachine, either: Route) -> None:
+    router = a_router(machine)
+    blue, green = (Backends(name, (launch(machine, f"web-{name}", release=name),)) for name in ("blue", "green"))
+    do(router.ensure(either, server="web"))
+    do(router.switch("web", to=blue))
+    load = Load(either, "--seconds", "60")
+
+    for percent in (5, 25, 50):
+        do(router.switch("web", to=blue, beside=Beside(green, percent)))
+        do(router.pause("web", at_most=30))
+        time.sleep(0.3)
+        do(router.resume("web"))
+        time.sleep(0.2)
+    do(router.pause("web", at_most=30))
+    do(router.switch("web", to=green))
+    time.sleep(0.2)
+    report = load.ended()
+
+    assert report["lost"] == 0, report["errors"]
+    assert report["answered"] == machine.posts("web-blue") + machine.posts("web-green")
+    assert report["connections"] == 6
+
+
+def test_a_new_route_of_haproxy_loses_no_request_and_what_is_under_way_is_still_counted(machine: ThisMachine, route: Route) -> None:
+    edge = replace(route.router, kind="haproxy")
+    router, first = a_router(machine), Route(edge)
+    blue = Backends("blue", (launch(machine, "web-blue", release="blue"),))
+    do(router.ensure(first, server="web"))
+    do(router.switch("web", to=blue))
+    load = Load(first, "--seconds", "60", "--slow", "0.2")
+    within(5, lambda: machine.posts("web-blue") > 20)
+
+    for number in range(3):
+        do(router.ensure(Route(edge, f"new-{number}.test"), server=f"new-{number}"))
+        assert do(router.in_flight(blue.addresses)) > 0
+        time.sleep(0.3)
+    report = load.ended()
+
+    assert report["lost"] == 0, report["errors"]
+    assert report["answered"] == machine.posts("web-blue")
 
 
 def test_a_release_is_drained_and_stopped_without_losing_a_request(machine: ThisMachine, route: Route) -> None:

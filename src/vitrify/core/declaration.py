@@ -89,6 +89,8 @@ class Router:
     """The same: the name of the secret that is its private key."""
     authority: str = ""
     """Where `tls` is automatic: the directory of another ACME authority than the public one."""
+    roots: str = ""
+    """The same: the certificates in PEM by which that authority is known, where the host knows them not."""
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,9 @@ from vitrify.onhost.slots import GATE, HOLDS
 TLS = ("off", "automatic", "internal", "given")
 """Without; certificates from a public authority; certificates from an authority of Caddy's own; the one that it is given."""
 
+PUBLIC = 443
+"""The port of HTTPS."""
+
 ADMIN = "admin.sock"
 """A socket in the router's folder, which is Caddy's working directory: a socket's path must stay below 108 bytes."""
 
@@ -34,7 +37,7 @@ RETRY_AFTER = "5"
 
 def config(router: HostedRouter) -> JSONObject:
     """The whole configuration; equal routers give equal ones."""
-    edge: Dict[str, JSON] = {"listen": [router.listen], "automatic_https": _https(router.tls), "logs": {}, "routes": _routes(router)}
+    edge: Dict[str, JSON] = {"listen": [router.listen], "automatic_https": _https(router), "logs": {}, "routes": _routes(router)}
     gate: Dict[str, JSON] = {"listen": [f"{GATE}|0600"], "automatic_https": {"disable": True}, "routes": [{"handle": [_says(200)]}]}
     apps: Dict[str, JSON] = {"http": {"grace_period": "30s", "servers": {"edge": edge, "gate": gate}}, **_certificates(router)}
     if router.tls == "given":
@@ -47,9 +50,15 @@ def config(router: HostedRouter) -> JSONObject:
     }
 
 
-def _https(tls: str) -> JSONObject:
-    known: Dict[str, JSONObject] = {"automatic": {}, "internal": {"disable_redirects": True}}
-    return known.get(tls, {"disable": True})
+def _https(router: HostedRouter) -> JSONObject:
+    if router.tls not in ("automatic", "internal"):
+        return {"disable": True}
+    # Whoever asks port 80 is sent to 443: only where that is the router's.
+    return {} if router.tls == "automatic" and _port(router) == PUBLIC else {"disable_redirects": True}
+
+
+def _port(router: HostedRouter) -> int:
+    return int(router.listen.rpartition(":")[2])
 
 
 def _certificates(router: HostedRouter) -> JSONObject:
@@ -63,9 +72,20 @@ def _certificates(router: HostedRouter) -> JSONObject:
             "tls": {"automation": {"policies": [{"issuers": issuers}]}},
             "pki": {"certificate_authorities": {"local": {"install_trust": False}}},
         }
-    if router.tls == "automatic" and router.authority:
-        return {"tls": {"automation": {"policies": [{"issuers": [{"module": "acme", "ca": router.authority}]}]}}}
+    if router.tls == "automatic" and (router.authority or _port(router) != PUBLIC):
+        return {"tls": {"automation": {"policies": [{"issuers": [_acme(router)]}]}}}
     return {}
+
+
+def _acme(router: HostedRouter) -> JSONObject:
+    issuer: Dict[str, JSON] = {"module": "acme"}
+    if router.authority:
+        issuer["ca"] = router.authority
+    if router.roots:
+        issuer["trusted_roots_pem_files"] = ["tls/roots.pem"]
+    if _port(router) != PUBLIC:  # the authority asks 443, which leads here from outside
+        issuer["challenges"] = {"http": {"disabled": True}, "tls-alpn": {"alternate_port": _port(router)}}
+    return issuer
 
 
 def _access_log() -> JSONObject:

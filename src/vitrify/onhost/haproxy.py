@@ -186,7 +186,8 @@ def _is(route: HostedRoute) -> str:
 
 def _chosen(route: HostedRoute) -> str:
     rule = f"  http-request set-var(txn.server) str({_quoted(route.server)}) if !{{ var(txn.server) -m found }}"
-    host = f" {{ var(txn.host) -m str {_quoted(route.host.lower())} }}" if route.host else ""
+    match, name = ("end", route.host[1:]) if route.host.startswith("*.") else ("str", route.host)
+    host = f" {{ var(txn.host) -m {match} {_quoted(name.lower())} }}" if route.host else ""
     if not route.below:
         return f"{rule}{host}\n"
     paths = (f" {{ path -m str {_quoted(route.below)} }}", f" {{ path -m beg {_quoted(f'{route.below}/')} }}")

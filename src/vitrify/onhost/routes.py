@@ -49,9 +49,9 @@ class HostedRoute:
         return {**found, **{name: value for name, value in more.items() if value}}
 
     @property
-    def specificity(self) -> Tuple[bool, int, str, str]:
-        """Sorts a route with a host before one without, and a longer path before a shorter."""
-        return (not self.host, -len(self.path.rstrip("/")), self.host, self.path)
+    def specificity(self) -> Tuple[bool, bool, int, str, str]:
+        """Sorts a route with a host before one without, a host before many, and a longer path before a shorter."""
+        return (not self.host, self.host.startswith("*"), -len(self.below), self.host, self.path)
 
     @property
     def below(self) -> str:
@@ -70,6 +70,8 @@ class HostedRouter:
     certificate: str = ""
     """The digest of the certificate that it was given."""
     authority: str = ""
+    roots: str = ""
+    """The digest of the certificates by which the authority is known."""
 
     def without(self, server: str) -> HostedRouter:
         """The same but for the routes of a server."""
@@ -83,7 +85,7 @@ class HostedRouter:
     def to_json(self) -> JSONObject:
         """The form of `router.json`."""
         found: Dict[str, JSON] = {"format": 1, "kind": self.kind, "listen": self.listen, "tls": self.tls}
-        more: Dict[str, JSON] = {"certificate": self.certificate, "authority": self.authority}
+        more: Dict[str, JSON] = {"certificate": self.certificate, "authority": self.authority, "roots": self.roots}
         return {**found, "routes": [route.to_json() for route in self.routes], **{name: value for name, value in more.items() if value}}
 
 
@@ -95,7 +97,7 @@ def read_router(folder: str) -> Optional[HostedRouter]:
     listed = record["routes"]
     routes = [HostedRoute.from_json(route) for route in listed if isinstance(route, dict)] if isinstance(listed, list) else []
     listen, tls, kind = str(record["listen"]), str(record["tls"]), str(record.get("kind") or "caddy")
-    said = {name: str(record[name]) for name in ("certificate", "authority") if record.get(name)}
+    said = {name: str(record[name]) for name in ("certificate", "authority", "roots") if record.get(name)}
     return HostedRouter(listen, tls, tuple(sorted(routes)), kind, **said)
 
 

@@ -97,6 +97,9 @@ def _bring_along(folder: str, arguments: JSONObject) -> None:
         chain, key = str(router["certificate"]), str(router["key"])
         for name, content in (("certificate", chain), ("key", key), ("both", f"{chain.rstrip()}\n{key}")):
             _put(f"{folder}/tls/{name}.pem", content)
+    if router.get("roots"):
+        Path(folder, "tls").mkdir(mode=0o700, exist_ok=True)
+        _put(f"{folder}/tls/roots.pem", str(router["roots"]))
     if route.get("maintenance"):
         _put(f"{arguments['home']}/traffic/{checked(str(route['server']))}/page", str(route["maintenance"]))
 
@@ -163,7 +166,7 @@ def _wanted(before: Optional[HostedRouter], arguments: JSONObject) -> HostedRout
             raise Denied(
                 f"{route.host or 'any host'}{route.path} leads to {other.server} already", hint="give one of them another host or path"
             )
-    certificate = digest_of(router["certificate"]) if router.get("certificate") else ""
+    certificate, roots = (digest_of(router[name]) if router.get(name) else "" for name in ("certificate", "roots"))
     return HostedRouter(
         str(router["listen"]),
         str(router.get("tls") or "off"),
@@ -171,6 +174,7 @@ def _wanted(before: Optional[HostedRouter], arguments: JSONObject) -> HostedRout
         str(router.get("kind") or "caddy"),
         certificate,
         str(router.get("authority") or ""),
+        roots,
     )
 
 

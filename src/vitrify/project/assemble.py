@@ -58,7 +58,7 @@ def assemble(name: str, entry: Entry, project: Project) -> Server | None:
     by_host = _by_host(node, layers, project, image=image)
     if part is None:
         return None
-    route = settings.route(part.route, node, project.routers, problems)
+    route = settings.route(part.route, node, project, problems)
     hosts = settings.hosts(part.hosts, node, project.folder, problems)
     _fits(part, hosts, node, problems, image=image)
     sound = {host: wished for host, wished in by_host.items() if wished}
@@ -79,7 +79,10 @@ def assemble(name: str, entry: Entry, project: Project) -> Server | None:
         rollout=settings.rollout(part.rollout),
         pace=Pace(tuple(part.batch), part.max_fail),
         contents=_contents(sound.values(), project),
-        secrets={name: value for wished in sound.values() for name, value in wished.secrets.items()},
+        secrets={
+            **{name: value for wished in sound.values() for name, value in wished.secrets.items()},
+            **settings.secrets_of(route, node, project.workshop.secrets, problems),
+        },
         apart=apart,
         notices=tuple(dict.fromkeys(notice for wished in sound.values() for notice in wished.notices)),
     )

@@ -118,7 +118,7 @@ def _project(root: Node, path: Path, inputs: Inputs, problems: Problems) -> Proj
         folder=folder,
         layers=layers,
         profiles=sections.profiles(root, inputs.kinds, problems),
-        routers=sections.routers(root, layers.scope, problems),
+        routers=sections.routers(root, layers.scope, folder, problems),
         workshop=Workshop(
             kinds=inputs.kinds,
             contents=Contents(folder, key=inputs.key),

@@ -4,18 +4,42 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from vitrify.project.part import Part
+from vitrify.project.secrets import reference
 from vitrify.project.values import Duration, Given, HostName, Listen, UrlPath, one_of, refuse
+
+
+def _key_name(value: str) -> str:
+    name = reference(value)
+    if name is None:
+        refuse("a private key has no place in a declaration", "`key: secret:NAME`, and NAME among the `secrets`")
+    return name
 
 
 class RouterPart(Part):
     """A traffic switch."""
 
-    kind: Annotated[str, one_of("caddy")] = Field(description="`kind: caddy`")
+    kind: Annotated[str, one_of("caddy", "haproxy")] = Field(description="`kind: caddy` or `kind: haproxy`")
     listen: Listen = Field(description='where it listens, as in `listen: "127.0.0.1:8080"`')
-    tls: Annotated[str, one_of("off", hint="this version serves plain HTTP: write `tls: off`")] = "off"
+    tls: Annotated[str | None, Given, one_of("off", "automatic", "internal")] = None
+    certificate: Annotated[str | None, Given] = Field(default=None, min_length=1)
+    key: Annotated[str | None, Given, AfterValidator(_key_name)] = None
+    authority: Annotated[str | None, Given] = Field(default=None, pattern=r"^https://[!-~]+$")
+    roots: Annotated[str | None, Given] = Field(default=None, min_length=1)
+
+    @model_validator(mode="after")
+    def _agrees(self) -> RouterPart:
+        if (self.certificate is None) != (self.key is None):
+            refuse("a certificate has a key, and a key a certificate", "`certificate: FILE` and `key: secret:NAME`")
+        if self.certificate and self.tls:
+            refuse("a router that is given a certificate gets none elsewhere", "take out `tls`")
+        if (self.authority or self.roots) and self.tls != "automatic":
+            refuse("an authority is asked only for `tls: automatic`", "add it, or take out `authority` and `roots`")
+        if self.kind == "haproxy" and self.tls not in (None, "off"):
+            refuse("HAProxy fetches no certificates", "`certificate: FILE` and `key: secret:NAME`, or `kind: caddy`")
+        return self
 
 
 class HealthPart(Part):
@@ -38,12 +62,28 @@ class HealthPart(Part):
         return self
 
 
+class StickyPart(Part):
+    """How a visitor is known again."""
+
+    cookie: Annotated[str | None, Given] = Field(default=None, pattern=r"^[A-Za-z0-9_-]{1,64}$")
+    header: Annotated[str | None, Given] = Field(default=None, pattern=r"^[A-Za-z0-9-]{1,64}$")
+
+    @model_validator(mode="after")
+    def _one(self) -> StickyPart:
+        if (self.cookie is None) == (self.header is None):
+            refuse("a visitor is known again in one way", "`cookie: NAME`, or `header: NAME`")
+        return self
+
+
 class RoutePart(Part):
     """What traffic reaches the server."""
 
     router: str = Field(description="the name of one of the `routers`")
     host: Annotated[HostName | None, Given] = None
     path: UrlPath = "/"
+    sticky: Annotated[StickyPart | None, Given] = None
+    maintenance: Annotated[str | None, Given] = Field(default=None, min_length=1)
+    websockets: Annotated[str, one_of("drain", "close")] = "drain"
 
 
 class RolloutPart(Part):

@@ -28,6 +28,7 @@ EXACTLY_ONE: Mapping[type[Part], tuple[str, ...]] = {
     envelope.SecretPart: tuple(envelope.SecretPart.model_fields),
     serving.HealthPart: ("http", "tcp", "command"),
     envelope.AgePart: ("identity", "passphrase"),
+    serving.StickyPart: ("cookie", "header"),
 }
 """Keys of which one is given, and no second."""
 
@@ -37,6 +38,7 @@ FILLED = frozenset(
         envelope.HostPart,
         serving.HealthPart,
         serving.RoutePart,
+        serving.StickyPart,
         serving.RolloutPart,
         envelope.LimitsPart,
         serving.RouterPart,

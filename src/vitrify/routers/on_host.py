@@ -46,8 +46,7 @@ class OnHostRouter:
         known: JSONObject = {"name": router.name, "kind": router.kind, "listen": router.listen, "tls": router.tls}
         if router.certificate:
             known |= {"certificate": router.certificate, "key": self.secret(router.key)}
-        if router.authority:
-            known["authority"] = router.authority
+        known |= {name: value for name, value in (("authority", router.authority), ("roots", router.roots)) if value}
         await self._call("ensure", router=known, route=_wish(route, server), program=await self.programs[router.kind]())
 
     async def switch(self, server: str, *, to: Backends, beside: Beside | None = None) -> JSONObject:
