@@ -50,10 +50,14 @@ class Console:
         return {name: value.strip() for name, found, value in (line.partition(":") for line in lines) if found}
 
     def rows(self) -> List[Dict[str, str]]:
-        """Every server of every process of this router, those among them that only end what they began: columns by name."""
+        """Every server of the process that serves: columns by name."""
+        return _table(self.ask("show stat -1 4 -1")[0])
+
+    def all_rows(self) -> List[Dict[str, str]]:
+        """The same, and those of processes before it that only end what they began."""
         processes = self._processes()
         if len(processes) < 2:
-            return _table(self.ask("show stat -1 4 -1")[0])
+            return self.rows()
         return [row for process in processes for row in _table("\n".join(self.ask(f"@!{process} show stat -1 4 -1", of=MASTER)))]
 
     def map(self, name: str) -> Dict[str, str]:

@@ -91,7 +91,7 @@ class Haproxy:
     def in_flight(self, folder: str, addresses: Sequence[str]) -> int:
         """The sessions of all servers with these addresses, but for streams that hold nobody back."""
         wanted = set(addresses)
-        rows = [row for row in Console(folder).rows() if row.get("addr") in wanted and not row["pxname"].endswith(streams(""))]
+        rows = [row for row in Console(folder).all_rows() if row.get("addr") in wanted and not row["pxname"].endswith(streams(""))]
         return sum(int(row["scur"] or 0) for row in rows)
 
     def logs(self, folder: str) -> List[str]:
@@ -155,7 +155,7 @@ def _placed(folder: str, server: str, leading: Leading) -> int:
 def _free(folder: str, server: str, placed: Placed) -> int:
     """A place in which nothing is under way; one more than there are, where all are busy."""
     busy: Dict[str, int] = {}
-    for row in Console(folder).rows() if keeping.state(folder).kept else ():
+    for row in Console(folder).all_rows() if keeping.state(folder).kept else ():
         name = row["pxname"].partition(":")[0]
         busy[name] = busy.get(name, 0) + int(row["scur"] or 0)
     free = [number for number in range(len(placed.sets)) if number != placed.live and not busy.get(place(server, number))]
