@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Dict, List, Optional
 
 from vitrify.core.diagnostic import TargetFailed
+from vitrify.onhost import keeping
 from vitrify.onhost.haproxy import ADMIN, MASTER
 
 _SECONDS, _PATIENCE = 10.0, 5.0
@@ -31,7 +32,7 @@ class Console:
                 return [answer.strip() for answer in self._say(";".join(commands), of).split("\n\n")]
             except OSError as error:
                 # One process may be taking over from another; what was told twice holds once.
-                if time.monotonic() > until:
+                if time.monotonic() > until or not keeping.state(self.folder).kept:
                     raise TargetFailed(f"the router in {self.folder} does not answer", why=str(error)) from error
                 time.sleep(0.005)
 

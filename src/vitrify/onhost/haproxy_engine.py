@@ -62,12 +62,15 @@ class Haproxy:
         """Put the set in one of the server's places, if it is in none, and lead there by one word."""
         base, hold = replace(leading, hold=""), round(float(leading.hold or 0) * 1000)
         with _lock(folder):  # a process that takes over at this moment would not have heard
-            number = _placed(folder, server, base) if leading.name else -1
-            if keeping.state(folder).kept:
-                held, led = f"set map {HOLDS} {server} {hold}", f"set map {LIVE} {server} {place(server, number)}"
+            known = _read(folder)
+            number = _placed(folder, server, base, known) if leading.name else -1
+            held, led = f"set map {HOLDS} {server} {hold}", f"set map {LIVE} {server} {place(server, number)}"
+            try:
                 # Who is to wait waits before it leads elsewhere; who waited goes where it leads by then.
                 Console(folder).tell(*((held, led) if hold else (led, held)))
-            else:
+            except TargetFailed:
+                if keeping.state(folder).kept:
+                    raise
                 known = _read(folder)
                 _note(folder, {**known, server: replace(known.get(server, Placed()), live=number, hold=hold)})
 
@@ -130,18 +133,18 @@ def _note(folder: str, led: Mapping[str, Placed]) -> None:
     if led != _read(folder):
         write_record(f"{folder}/led.json", _record(led))
     for name, content in maps(router, led).items():
-        if Path(folder, name).read_text(encoding="utf-8") != content:
-            write_whole(f"{folder}/{name}", content.encode())
+        _put(f"{folder}/{name}", content)
 
 
-def _placed(folder: str, server: str, leading: Leading) -> int:
+def _placed(folder: str, server: str, leading: Leading, known: Dict[str, Placed]) -> int:
     """The place of a set; where it is in none, it is put into one, durably first."""
-    placed, router = _read(folder).get(server, Placed()), read_router(folder)
+    placed = known.get(server, Placed())
     if leading.place in placed.sets:
         return placed.sets.index(leading.place)
+    router = read_router(folder)
     if router is None or any(not _ADDRESS.fullmatch(address) for address in leading.slots):
         raise TargetFailed("HAProxy is told addresses and no names", why=f"{server} is to lead to {', '.join(leading.addresses)}")
-    led = _heard(folder, _read(folder))
+    led = _heard(folder, known)
     placed = led.get(server, Placed())
     number = _free(folder, server, placed)
     grown = (*placed.sets, *("",) * PLACES) if number == len(placed.sets) else placed.sets
@@ -241,11 +244,14 @@ def _write(folder: str, router: HostedRouter, led: Mapping[str, Placed]) -> None
         for number, one in enumerate(placed.sets):
             if one:
                 slots[place(server, number)] = Leading.read(str(traffic / server / one)).slots
-    write_whole(f"{folder}/hold.lua", lua().encode())
-    write_whole(f"{folder}/{_CONFIG}", config(router, led, slots).encode())
-    for name, content in maps(router, led).items():
-        write_whole(f"{folder}/{name}", content.encode())
+    for name, content in {"hold.lua": lua(), _CONFIG: config(router, led, slots), **maps(router, led)}.items():
+        _put(f"{folder}/{name}", content)
     write_record(f"{folder}/led.json", _record(led))
+
+
+def _put(path: str, content: str) -> None:
+    if not Path(path).is_file() or Path(path).read_text(encoding="utf-8") != content:
+        write_whole(path, content.encode())
 
 
 ENGINE = Haproxy()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from dataclasses import dataclass, replace
@@ -11,7 +12,7 @@ from typing import Dict, List, Optional, Tuple
 from vitrify.core.diagnostic import TargetFailed
 from vitrify.core.digest import JSON, JSONObject, digest_of
 from vitrify.core.shares import SLOTS, is_share, shared
-from vitrify.onhost.record import read_record, sync_folder, write_record, write_whole
+from vitrify.onhost.record import read_record, sync_folder
 from vitrify.onhost.removal import remove_tree
 from vitrify.onhost.routes import checked
 
@@ -133,19 +134,27 @@ def make_set(folder: str, leading: Leading) -> None:
 
 
 def _fill(making: str, leading: Leading) -> None:
-    write_record(f"{making}/set.json", leading.to_json())
-    write_whole(f"{making}/gate", (SHUT if leading.hold or not leading.name else GATE).encode())
-    write_whole(f"{making}/hold", (leading.hold or ("0" if leading.name else _NONE)).encode())
-    # One file for each address and links to it: a sync for each of forty files takes longer than the switch.
+    said = {"set.json": json.dumps(leading.to_json(), sort_keys=True), "gate": SHUT if leading.hold or not leading.name else GATE}
+    said["hold"] = leading.hold or ("0" if leading.name else _NONE)
+    for slot, address in enumerate(leading.slots):
+        said[str(slot)], said[f"w{slot}"] = address, streaming(address)
+    # One file for each content and links to it: a sync for each of forty files takes longer than the switch.
     known: Dict[str, str] = {}
-    for index, address in enumerate(leading.slots):
-        for name, content in ((str(index), address), (f"w{index}", streaming(address))):
-            if content in known:
-                os.link(known[content], f"{making}/{name}")
-            else:
-                known[content] = f"{making}/{name}"
-                write_whole(known[content], content.encode())
+    for name, content in said.items():
+        if content in known:
+            os.link(known[content], f"{making}/{name}")
+        else:
+            known[content] = f"{making}/{name}"
+            _write(known[content], content)
     sync_folder(making)
+
+
+def _write(path: str, content: str) -> None:
+    with Path(path).open("x", encoding="utf-8") as file:
+        Path(path).chmod(0o600)
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def current(folder: str) -> str:
