@@ -13,12 +13,15 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+
+import pytest
 
 from vitrify.core.declaration import Route, Router
 from vitrify.onhost.routes import read_router
 from vitrify.routers.on_host import OnHostRouter
-from vitrify.testing.router_bench import Reply, do
+from vitrify.testing.router_bench import Reply, ask, do, to
 from vitrify.testing.this_machine import ThisMachine, free_port
 
 ANCHOR = "anchor"
@@ -86,13 +89,18 @@ class RealBench:
 
     @property
     def router(self) -> OnHostRouter:
+        return self.finding(self.machine)
+
+    def finding(self, machine: ThisMachine) -> OnHostRouter:
+        """The router, as it is found by way of these calls."""
+
         def told(find: Callable[[], str]) -> Callable[[], object]:
             async def program() -> str:
                 return find()
 
             return program
 
-        return OnHostRouter(self.machine.session, self.machine.home, {kind: told(find) for kind, find in self._programs.items()})  # type: ignore[misc]
+        return OnHostRouter(machine.session, machine.home, {kind: told(find) for kind, find in self._programs.items()})  # type: ignore[misc]
 
     @property
     def folder(self) -> Path:
@@ -182,3 +190,44 @@ class RealBench:
         for backend in self.backends.values():
             backend.shutdown()
             backend.server_close()
+
+
+POINTS = [f"router-{act}.{stage}" for act in ("switch", "hold") for stage in ("intent", "act", "outcome")]
+
+
+class KilledError(Exception):
+    """The process ends here."""
+
+
+class Kills:
+    """Whatever moment a change of traffic is killed at, the router is wholly before or after it, says which, and takes it again."""
+
+    @pytest.mark.parametrize("point", POINTS)
+    def test_what_was_killed_is_done_wholly_or_not_and_can_be_done_again(self, bench: RealBench, point: str) -> None:
+        route, blue, green = bench.route(), to(bench, "blue"), to(bench, "green")
+        do(bench.router.ensure(route, server="web"))
+        do(bench.router.switch("web", to=blue))
+
+        def die(reached: str) -> None:
+            if reached == point:
+                raise KilledError
+
+        dying = bench.finding(replace(bench.machine, reached=die))
+
+        async def change(router: OnHostRouter) -> None:
+            await (router.switch("web", to=green) if "switch" in point else router.pause("web", at_most=0.5))
+
+        with pytest.raises(KilledError):
+            do(change(dying))
+
+        live = do(bench.router.live("web"))
+        assert live
+        status = 503 if do(bench.router.paused("web")) else 200
+        assert ask(bench, route)[0] == status
+        assert status == 503 or ask(bench, route)[1] == live.name
+        bench.restart()
+        do(change(bench.router))
+        assert do(bench.router.live("web")) == (green if "switch" in point else blue)
+        assert do(bench.router.paused("web")) == ("hold" in point)
+        do(bench.router.switch("web", to=green))
+        assert ask(bench, route) == (200, "green")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
-from real_router import RealBench
+from real_router import Kills, RealBench
 
 from vitrify.onhost.haproxy import PLACES
 from vitrify.project.binaries import HAPROXY, find, find_bubblewrap, find_caddy
@@ -29,7 +29,7 @@ def haproxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealBench]:
     bench.end()
 
 
-class TestHaproxy(RouterSuite):
+class TestHaproxy(RouterSuite, Kills):
     @pytest.fixture
     def bench(self, haproxy: RealBench) -> Iterator[RouterBench]:
         yield haproxy
