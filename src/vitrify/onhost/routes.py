@@ -86,7 +86,11 @@ class HostedRouter:
         """The form of `router.json`."""
         found: Dict[str, JSON] = {"format": 1, "kind": self.kind, "listen": self.listen, "tls": self.tls}
         more: Dict[str, JSON] = {"certificate": self.certificate, "authority": self.authority, "roots": self.roots}
-        return {**found, "routes": [route.to_json() for route in self.routes], **{name: value for name, value in more.items() if value}}
+        return {
+            **found,
+            "routes": [route.to_json() for route in sorted(self.routes)],
+            **{name: value for name, value in more.items() if value},
+        }
 
 
 def read_router(folder: str) -> Optional[HostedRouter]:
