@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import http.client
 from collections.abc import Iterator
-from contextlib import ExitStack
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import ExitStack, closing
 
 import pytest
 from real_router import Kills, RealBench
@@ -81,3 +83,29 @@ def test_places_are_added_while_all_are_busy(haproxy: RealBench) -> None:
         assert counts == [1] * (PLACES + 2)
 
     haproxy.clear()
+
+
+def test_a_connection_that_a_client_kept_from_before_a_new_route_follows_the_next_switch(haproxy: RealBench) -> None:
+    route = haproxy.route()
+    do(haproxy.router.ensure(route, server="web"))
+    do(haproxy.router.switch("web", to=to(haproxy, "blue")))
+    with ExitStack() as open_ones:
+        kept = [open_ones.enter_context(closing(http.client.HTTPConnection(haproxy.edge.listen, timeout=10))) for _ in range(3)]
+        assert {_body(connection) for connection in kept} == {"blue"}
+
+        do(haproxy.router.ensure(haproxy.route("new.test"), server="new"))
+        do(haproxy.router.switch("web", to=to(haproxy, "green")))
+        assert _body(kept[0]) == "green"
+        do(haproxy.router.pause("web", at_most=30))
+        with ThreadPoolExecutor(1) as pool:
+            held = pool.submit(_body, kept[1])
+            assert not wait([held], timeout=0.3).done
+            do(haproxy.router.switch("web", to=to(haproxy, "red")))
+            assert held.result() == "red"
+        assert _body(kept[2]) == "red"
+    haproxy.clear()
+
+
+def _body(connection: http.client.HTTPConnection) -> str:
+    connection.request("GET", "/")
+    return connection.getresponse().read().decode()

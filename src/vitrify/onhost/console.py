@@ -7,6 +7,7 @@ import os
 import socket
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Dict, List, Optional
 
 from vitrify.core.diagnostic import TargetFailed
@@ -17,24 +18,23 @@ _SECONDS, _PATIENCE = 10.0, 5.0
 """For an answer; and for somebody to be there who answers."""
 
 
+OLDER = "older"
+"""The file that is there while there may be processes that another one took over from; not empty once they hand on what they are asked."""
+
+
 @dataclass(frozen=True)
 class Console:
-    """The HAProxy in one folder."""
+    """The HAProxy in one folder: the process that serves, or the one of this id, which came before it."""
 
     folder: str
+    process: str = ""
 
-    def ask(self, *commands: str, of: str = ADMIN) -> List[str]:
+    def ask(self, *commands: str) -> List[str]:
         """The answer to each command; TargetFailed where nobody answers."""
-        until = time.monotonic() + _PATIENCE
-        while True:
-            try:
-                # Each answer ends with an empty line.
-                return [answer.strip() for answer in self._say(";".join(commands), of).split("\n\n")]
-            except OSError as error:
-                # One process may be taking over from another; what was told twice holds once.
-                if time.monotonic() > until or not keeping.state(self.folder).kept:
-                    raise TargetFailed(f"the router in {self.folder} does not answer", why=str(error)) from error
-                time.sleep(0.005)
+        if self.process:
+            return [self._told(f"@!{self.process} {command}", MASTER).strip() for command in commands]
+        # Each answer ends with an empty line.
+        return [answer.strip() for answer in self._told(";".join(commands), ADMIN).split("\n\n")]
 
     def tell(self, *commands: str) -> None:
         """The same, where each must be done in silence; TargetFailed with what it says otherwise."""
@@ -52,23 +52,39 @@ class Console:
 
     def rows(self) -> List[Dict[str, str]]:
         """Every server of the process that serves: columns by name."""
-        return _table(self.ask("show stat -1 4 -1")[0])
+        return _table("\n".join(self.ask("show stat -1 4 -1")))
 
     def all_rows(self) -> List[Dict[str, str]]:
         """The same, and those of processes before it that only end what they began."""
-        processes = self._processes()
-        if len(processes) < 2:
-            return self.rows()
-        return [row for process in processes for row in _table("\n".join(self.ask(f"@!{process} show stat -1 4 -1", of=MASTER)))]
+        return [row for console in (self, *self.older()) for row in console.rows()]
 
     def map(self, name: str) -> Dict[str, str]:
         """A map that it holds."""
         words = [line.split() for line in self.ask(f"show map {name}")[0].splitlines()]
         return {line[1]: line[2] for line in words if len(line) == 3}
 
-    def _processes(self) -> List[str]:
-        words = [line.split() for line in "\n".join(self.ask("show proc", of=MASTER)).splitlines()]
-        return [line[0] for line in words if len(line) > 1 and line[1] == "worker"]
+    def older(self) -> List[Console]:
+        """The processes before it that are still there. Asked for only where there may be any."""
+        mark = Path(self.folder, OLDER)
+        if not mark.exists():
+            return []
+        words = [line.split() for line in self._told("show proc", MASTER).splitlines()]
+        serving = (self.info() or {}).get("Pid")
+        found = [Console(self.folder, line[0]) for line in words if len(line) > 1 and line[1] == "worker" and line[0] != serving]
+        if not found:
+            mark.unlink(missing_ok=True)
+        return found
+
+    def _told(self, line: str, of: str) -> str:
+        until = time.monotonic() + _PATIENCE
+        while True:
+            try:
+                return self._say(line, of)
+            except OSError as error:
+                # One process may be taking over from another; what was told twice holds once.
+                if time.monotonic() > until or not keeping.state(self.folder).kept:
+                    raise TargetFailed(f"the router in {self.folder} does not answer", why=str(error)) from error
+                time.sleep(0.005)
 
     def _say(self, line: str, of: str) -> str:
         # By way of a descriptor: the folder's own path may be longer than the 108 bytes a socket's address can hold.

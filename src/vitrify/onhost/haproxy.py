@@ -22,6 +22,9 @@ LIVE, HOLDS = "live.map", "holds.map"
 PLACES = 4
 """Places of a server between which it is switched: one serves, and the others drain or wait."""
 
+HANDOVER = "handover"
+"""The place, and the socket, by which a process hands on to the one that took over from it."""
+
 NOWHERE = "nowhere"
 """The place of a server that no release serves."""
 
@@ -57,7 +60,7 @@ global
   description {digest}
   log stdout len 8192 format raw local0 info
   stats socket unix@{admin} mode 600 level admin expose-fd listeners
-  hard-stop-after 30s
+  hard-stop-after 1h
   lua-load hold.lua
 
 defaults
@@ -76,6 +79,7 @@ defaults
 
 frontend edge
   bind {listen}
+  bind unix@{handover}.sock mode 600 name {handover} accept-proxy
   log-format '{log}'
   http-request set-var(txn.method) method
   http-request set-var(txn.host) req.hdr(host),field(1,:),lower
@@ -88,11 +92,15 @@ _TAIL = """\
   http-request set-var(txn.place) var(txn.server),map({live},{nowhere})
   http-request set-var(txn.tired) bool(true) if {{ var(txn.place) -m str {nowhere} }}
 {pages}  http-request return status 503 content-type text/plain hdr Retry-After 5 string {sorry} if {{ var(txn.tired) -m bool }}
-{streams}  http-request del-header X-Forwarded-For
-  option forwardfor
-  http-request set-header X-Forwarded-Host %[req.hdr(host)]
-  http-request set-header X-Forwarded-Proto %[ssl_fc,iif(https,http)]
+{streams}  acl handed-over so_name -m str {handover}
+  option forwardfor if-none
+  http-request del-header X-Forwarded-For unless handed-over
+  http-request set-header X-Forwarded-Host %[req.hdr(host)] unless handed-over
+  http-request set-header X-Forwarded-Proto %[ssl_fc,iif(https,http)] unless handed-over
   use_backend %[var(txn.place)]
+
+backend {handover}
+  server next unix@{handover}.sock send-proxy-v2
 """
 
 _SORRY = '"nothing serves here at the moment\\n"'
@@ -131,7 +139,7 @@ def identity(router: HostedRouter, led: Mapping[str, Placed]) -> str:
 def config(router: HostedRouter, led: Mapping[str, Placed], slots: Slots) -> str:
     """The whole configuration. `slots` are the addresses of the places that something was led to."""
     routes = router.by_specificity
-    head = _HEAD.format(digest=identity(router, led), admin=ADMIN, listen=_listen(router), log=_LOG)
+    head = _HEAD.format(digest=identity(router, led), admin=ADMIN, listen=_listen(router), handover=HANDOVER, log=_LOG)
     chosen = "".join(_chosen(route) for route in routes)
     tail = _TAIL.format(
         healths="".join(_health(route) for route in routes if route.health),
@@ -140,6 +148,7 @@ def config(router: HostedRouter, led: Mapping[str, Placed], slots: Slots) -> str
         holds=HOLDS,
         live=LIVE,
         nowhere=NOWHERE,
+        handover=HANDOVER,
         sorry=_SORRY,
     )
     return head + chosen + tail + "".join(_backends(route, led.get(route.server, Placed()), slots) for route in routes)

@@ -14,8 +14,8 @@ from typing import ContextManager, Dict, List, Mapping, Optional, Sequence, Tupl
 from vitrify.core.diagnostic import TargetFailed
 from vitrify.core.digest import JSON, JSONObject
 from vitrify.onhost import keeping
-from vitrify.onhost.console import Console
-from vitrify.onhost.haproxy import HOLDS, LIVE, MASTER, PLACES, TLS, Placed, config, identity, lua, maps, place, streams
+from vitrify.onhost.console import OLDER, Console
+from vitrify.onhost.haproxy import HANDOVER, HOLDS, LIVE, MASTER, PLACES, TLS, Placed, config, identity, lua, maps, place, streams
 from vitrify.onhost.record import read_record, write_record, write_whole
 from vitrify.onhost.routes import HostedRouter, read_router
 from vitrify.onhost.slots import Leading
@@ -68,6 +68,7 @@ class Haproxy:
             try:
                 # Who is to wait waits before it leads elsewhere; who waited goes where it leads by then.
                 Console(folder).tell(*((held, led) if hold else (led, held)))
+                _hand_over(folder)
             except TargetFailed:
                 if keeping.state(folder).kept:
                     raise
@@ -116,13 +117,26 @@ def _reload(folder: str, router: HostedRouter) -> bool:
     master = keeping.state(folder).child
     if master is None:
         return False
+    write_whole(f"{folder}/{OLDER}", b"")
     os.kill(master.pid, signal.SIGUSR2)
     until = time.monotonic() + _PATIENCE
     while _running(folder) != wanted:
         if time.monotonic() > until or not keeping.state(folder).kept:
             raise TargetFailed("the router did not take its new configuration", why=keeping.last_words(folder))
         time.sleep(keeping.POLL)
+    _hand_over(folder)
     return True
+
+
+def _hand_over(folder: str) -> None:
+    """Have every process that another one took over from hand on what it is still asked: on connections that clients kept."""
+    mark = Path(folder, OLDER)
+    if not mark.exists() or mark.read_bytes():
+        return
+    for older in Console(folder).older():
+        for server in older.map(LIVE):
+            older.ask(f"set map {LIVE} {server} {HANDOVER}", f"set map {HOLDS} {server} 0")
+    write_whole(str(mark), b"told\n")
 
 
 def _note(folder: str, led: Mapping[str, Placed]) -> None:

@@ -22,6 +22,9 @@ from vitrify.onhost.slots import serve_nothing_yet
 PATIENCE = 5.0
 """Seconds in which a router that is starting must answer."""
 
+LOG_BYTES = 25 << 20
+"""Bytes in a router's `log` before it becomes `log.1`: HAProxy's is its access log."""
+
 GRACE = 10.0
 """Seconds for a router without routes to end by itself."""
 
@@ -126,7 +129,7 @@ def _start(folder: str, program: Engine, path: str) -> None:
     keep = program.keep(folder, path)
     environment = keep["environment"]
     write_record(f"{folder}/environment", environment if isinstance(environment, dict) else {})
-    keep = {"argv": keep["argv"], "cwd": folder, "user": "", "sandbox": False}
+    keep = {"argv": keep["argv"], "cwd": folder, "user": "", "sandbox": False, "log_bytes": LOG_BYTES}
     write_record(f"{folder}/spec.json", {"format": 1, "keep": keep})
     keeping.keep(folder)
     while not program.ready(folder):
@@ -146,7 +149,7 @@ def _said(line: str) -> str:
     try:
         entry = json.loads(line)
     except ValueError:
-        return line
+        return "" if line.startswith(("[NOTICE]", "[WARNING]")) else line
     if not isinstance(entry, dict) or entry.get("level") in ("debug", "info", "warn"):
         return ""
     return ": ".join(str(entry[name]) for name in ("msg", "error") if entry.get(name))
