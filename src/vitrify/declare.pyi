@@ -24,6 +24,56 @@ def secret(name: str) -> str:
 def use(profile: str, *, with_: Mapping[str, object] = ...) -> Resource:
     """The resources of a profile."""
 
+class _RouterNeeded(TypedDict):
+    """A traffic switch."""
+    kind: Literal['caddy', 'haproxy']
+    listen: str
+
+class _Router(_RouterNeeded, total=False):
+    """A traffic switch."""
+    tls: Literal['off', 'automatic', 'internal']
+    certificate: str
+    key: str
+    authority: str
+    roots: str
+
+class _Health(TypedDict, total=False):
+    """How to tell that an instance serves."""
+    http: str
+    tcp: int
+    command: Sequence[str]
+    status: int
+    passes: int
+    interval: str
+    timeout: str
+    grace: str
+    port: int
+
+class _Sticky(TypedDict, total=False):
+    """How a visitor is known again."""
+    cookie: str
+    header: str
+
+class _RouteNeeded(TypedDict):
+    """What traffic reaches the server."""
+    router: str
+
+class _Route(_RouteNeeded, total=False):
+    """What traffic reaches the server."""
+    host: str
+    path: str
+    sticky: _Sticky
+    maintenance: str
+    websockets: Literal['drain', 'close']
+
+class _Rollout(TypedDict, total=False):
+    """How a release goes into service."""
+    strategy: Literal['blue-green']
+    drain: str
+    probation: str
+    keep_warm: str
+    retain: int
+
 class _Ssh(TypedDict, total=False):
     """How hosts are reached by SSH."""
     config: str
@@ -74,15 +124,6 @@ class _Parameter(_ParameterNeeded, total=False):
     required: bool
     choices: Sequence[object]
 
-class _RouterNeeded(TypedDict):
-    """A traffic switch."""
-    kind: Literal['caddy']
-    listen: str
-
-class _Router(_RouterNeeded, total=False):
-    """A traffic switch."""
-    tls: Literal['off']
-
 class _HostNeeded(TypedDict):
     """Where a server lives; a text alone is its `at`."""
     at: str
@@ -102,35 +143,6 @@ class _Group(_GroupNeeded, total=False):
 class _Environment(TypedDict, total=False):
     """Variables that hold where the command line names the environment."""
     vars: Mapping[str, object]
-
-class _Health(TypedDict, total=False):
-    """How to tell that an instance serves."""
-    http: str
-    tcp: int
-    command: Sequence[str]
-    status: int
-    passes: int
-    interval: str
-    timeout: str
-    grace: str
-    port: int
-
-class _RouteNeeded(TypedDict):
-    """What traffic reaches the server."""
-    router: str
-
-class _Route(_RouteNeeded, total=False):
-    """What traffic reaches the server."""
-    host: str
-    path: str
-
-class _Rollout(TypedDict, total=False):
-    """How a release goes into service."""
-    strategy: Literal['blue-green']
-    drain: str
-    probation: str
-    keep_warm: str
-    retain: int
 
 class _MirrorNeeded(TypedDict):
     """Where the packages of a base come from."""
