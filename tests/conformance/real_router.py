@@ -6,6 +6,7 @@ import base64
 import hashlib
 import http.client
 import http.server
+import json
 import os
 import socket
 import struct
@@ -19,6 +20,8 @@ from pathlib import Path
 import pytest
 
 from vitrify.core.declaration import Route, Router
+from vitrify.core.digest import JSONObject
+from vitrify.onhost.engine import engine
 from vitrify.onhost.routes import read_router
 from vitrify.routers.on_host import OnHostRouter
 from vitrify.testing.router_bench import Reply, ask, do, to
@@ -190,6 +193,32 @@ class RealBench:
         for backend in self.backends.values():
             backend.shutdown()
             backend.server_close()
+
+
+class Logs:
+    """What a router writes down of its answers, and who may read that or talk to it."""
+
+    def test_an_answer_is_a_line_that_tells_no_secret_and_that_its_owner_alone_can_read(self, bench: RealBench) -> None:
+        route = bench.route("shop.test")
+        do(bench.router.ensure(route, server="web"))
+        do(bench.router.switch("web", to=to(bench, "blue")))
+        found: list[JSONObject] = []
+        ask(bench, route, '/say?token=hunter2&"')
+        bench.reply(route, '/"quoted"', headers={"Authorization": "Basic hunter2", "Cookie": "hunter2"})
+
+        until = time.monotonic() + 5
+        logs = [Path(log) for log in engine(bench.edge.kind).logs(str(bench.folder))]
+        while len(found) < 2:
+            assert time.monotonic() < until
+            lines = [line for log in logs if log.exists() for line in log.read_text().splitlines() if '"shop.test' in line]
+            found = [line for line in map(json.loads, lines) if line["to"].endswith(bench.backend("blue"))][-2:]
+
+        asked = [line["request"] for line in found]
+        assert [one["uri"] for one in asked if isinstance(one, dict)] == ["/say", '/"quoted"']
+        assert {line["status"] for line in found} == {200}
+        assert "hunter2" not in "".join(log.read_text() for log in logs if log.exists())
+        kept = [path for path in bench.folder.iterdir() if path.is_socket() or path in logs]
+        assert {path.name: oct(path.stat().st_mode & 0o777) for path in kept} == {path.name: "0o600" for path in kept}
 
 
 POINTS = [f"router-{act}.{stage}" for act in ("switch", "hold") for stage in ("intent", "act", "outcome")]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from real_router import ANCHOR, Kills, RealBench
+from real_router import ANCHOR, Kills, Logs, RealBench
 
 from vitrify.onhost.identity import alive
 from vitrify.project.binaries import find_bubblewrap, find_caddy
@@ -25,7 +25,7 @@ def caddy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealBench]:
     bench.end()
 
 
-class TestCaddy(RouterSuite, Kills):
+class TestCaddy(RouterSuite, Kills, Logs):
     @pytest.fixture
     def bench(self, caddy: RealBench) -> Iterator[RouterBench]:
         yield caddy

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack, closing
 
 import pytest
-from real_router import Kills, RealBench
+from real_router import Kills, Logs, RealBench
 
 from vitrify.onhost.haproxy import PLACES
 from vitrify.project.binaries import HAPROXY, find, find_bubblewrap, find_caddy
@@ -31,7 +31,7 @@ def haproxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealBench]:
     bench.end()
 
 
-class TestHaproxy(RouterSuite, Kills):
+class TestHaproxy(RouterSuite, Kills, Logs):
     @pytest.fixture
     def bench(self, haproxy: RealBench) -> Iterator[RouterBench]:
         yield haproxy

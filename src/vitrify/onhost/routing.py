@@ -141,7 +141,8 @@ def _start(folder: str, program: Engine, path: str) -> None:
 
 def _its_words(folder: str) -> str:
     told = [_said(line) for line in tail(f"{folder}/log", 50).splitlines()]
-    return next((words for words in reversed(told) if words), "it said nothing")
+    # HAProxy tells what is wrong first, and at the end that something is.
+    return next((words for words in [*(one for one in told if one.startswith("[ALERT]")), *reversed(told)] if words), "it said nothing")
 
 
 def _said(line: str) -> str:

@@ -14,7 +14,7 @@ from vitrify.core.shares import SLOTS
 from vitrify.onhost.caddy import config, slot_path
 from vitrify.onhost.context import Context
 from vitrify.onhost.routes import HostedRoute, HostedRouter
-from vitrify.onhost.slots import HOLDS, KEPT_SETS
+from vitrify.onhost.slots import GATE, HOLDS, KEPT_SETS, SHUT, serve_nothing_yet
 from vitrify.onhost.traffic import CALLS
 
 
@@ -135,3 +135,54 @@ def test_tls_of_caddys_own_authority_asks_nobody_for_trust() -> None:
     apps = config(HostedRouter(":443", "internal", (HostedRoute("web", "shop.test"),)))["apps"]
 
     assert apps["pki"] == {"certificate_authorities": {"local": {"install_trust": False}}}  # type: ignore[index,call-overload]
+
+
+def test_a_set_of_an_older_version_gets_what_is_read_today_and_stays_the_set_that_it_was(home: Path) -> None:
+    switch(home, "r1", "127.0.0.1:1")
+    place = (home / "traffic/web/current").resolve()
+    for name in ("hold", "gate", *(f"w{slot}" for slot in range(SLOTS))):
+        (place / name).unlink()
+
+    serve_nothing_yet(str(home / "traffic/web"))
+
+    assert (home / "traffic/web/current/hold").read_text() == "0"
+    assert slots(home) == ["127.0.0.1:1"] * SLOTS
+    assert call("live", home)["set"] == "r1"
+
+
+def test_a_pause_is_the_same_set_and_rounds_down_to_what_a_request_can_wait(home: Path) -> None:
+    switch(home, "r1", "127.0.0.1:1")
+
+    call("pause", home, at_most=42)
+
+    assert call("live", home) == {"set": "r1", "addresses": ["127.0.0.1:1"], "beside": None, "hold": "30"}
+    assert (home / "traffic/web/current/gate").read_text() == SHUT
+    assert slots(home) == ["127.0.0.1:1"] * SLOTS
+    call("pause", home, at_most=0.1)
+    assert call("live", home)["hold"] == "0.5"
+    call("resume", home)
+    assert call("live", home)["hold"] == ""
+    assert (home / "traffic/web/current/gate").read_text() == GATE
+
+
+@pytest.mark.parametrize("percent", [0, 4, 100, "5"])
+def test_a_share_that_is_none_is_refused_and_traffic_stays(home: Path, percent: JSON) -> None:
+    switch(home, "r1", "127.0.0.1:1")
+
+    with pytest.raises(TargetFailed):
+        call("switch", home, set="r1", addresses=["127.0.0.1:1"], beside={"set": "r2", "addresses": ["127.0.0.1:2"], "percent": percent})
+
+    assert call("live", home)["beside"] is None
+
+
+def test_a_held_request_is_held_by_the_gate_of_its_own_time() -> None:
+    text = json.dumps(config(HostedRouter(":80", "off", (HostedRoute("web", health="/healthz"),))))
+
+    assert all(f'"try_duration": "{round(seconds * 1000)}ms"' in text for seconds in HOLDS)
+    assert text.count('"path": ["/healthz"]') == 1
+
+
+def test_a_certificate_that_is_given_is_another_configuration_than_the_next_one() -> None:
+    first, second = (config(HostedRouter(":443", "given", (HostedRoute("web"),), certificate=name)) for name in ("one", "two"))
+
+    assert first != second
