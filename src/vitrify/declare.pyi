@@ -24,6 +24,30 @@ def secret(name: str) -> str:
 def use(profile: str, *, with_: Mapping[str, object] = ...) -> Resource:
     """The resources of a profile."""
 
+class _HookNeeded(TypedDict):
+    """A command that is run before or after a phase."""
+    command: Sequence[str]
+
+class _Hook(_HookNeeded, total=False):
+    """A command that is run before or after a phase."""
+    before: Literal['launch', 'gate', 'switch', 'probation', 'drain', 'release', 'rollback', 'replace', 'apply', 'undo', 'bake', 'retire', 'switch_back', 'abort']
+    after: Literal['launch', 'gate', 'switch', 'probation', 'drain', 'release', 'rollback', 'replace', 'apply', 'undo', 'bake', 'retire', 'switch_back', 'abort']
+    on: Literal['control', 'host', 'next']
+    only: Sequence[Literal['release', 'rollback', 'replace']]
+    timeout: str
+    on_failure: Literal['abort', 'warn']
+    env: Mapping[str, str]
+
+class _MigrationNeeded(TypedDict):
+    """One command of a migration."""
+    command: Sequence[str]
+
+class _Migration(_MigrationNeeded, total=False):
+    """One command of a migration."""
+    on: Literal['control', 'host', 'next']
+    timeout: str
+    env: Mapping[str, str]
+
 class _RouterNeeded(TypedDict):
     """A traffic switch."""
     kind: Literal['caddy', 'haproxy']
@@ -73,6 +97,15 @@ class _Rollout(TypedDict, total=False):
     probation: str
     keep_warm: str
     retain: int
+    expand: Sequence[_Migration]
+    contract: Sequence[_Migration]
+
+class _Schedule(TypedDict, total=False):
+    """How often `vitrify serve` does each duty."""
+    keep: str
+    health: str
+    retention: str
+    audit: str
 
 class _Ssh(TypedDict, total=False):
     """How hosts are reached by SSH."""
@@ -166,6 +199,17 @@ class _AllowedSecret(TypedDict):
     rule: str
     reason: str
 
+class _Notice(TypedDict, total=False):
+    """Somebody who is told of what happened: by a webhook, or by a command that reads it."""
+    webhook: str
+    headers: Mapping[str, str]
+    command: Sequence[str]
+    env: Mapping[str, str]
+    on: Sequence[str]
+    servers: Mapping[str, Server]
+    timeout: str
+    retries: int
+
 def project(
     name: str,
     *,
@@ -177,6 +221,9 @@ def project(
     servers: Mapping[str, Server],
     secrets: Mapping[str, _Secret] = ...,
     ssh: _Ssh = ...,
+    hooks: Sequence[_Hook] = ...,
+    notices: Sequence[_Notice] = ...,
+    schedule: _Schedule = ...,
 ) -> Project:
     """The declaration itself."""
 
@@ -200,6 +247,8 @@ def server(
     rollout: _Rollout = ...,
     batch: Sequence[int | str] = ...,
     max_fail: int | str = ...,
+    hooks: Sequence[_Hook] = ...,
+    schedule: _Schedule = ...,
     vars: Mapping[str, object] = ...,
 ) -> Server:
     """One server, with the keys of both lifecycles."""

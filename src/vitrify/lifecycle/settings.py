@@ -6,9 +6,11 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
+from vitrify.core import hook
 from vitrify.core.declaration import Health, Limits, Rollout, Route, Server
 from vitrify.core.diagnostic import UsageInvalid
 from vitrify.core.digest import JSON, JSONObject, digest_of, keyed_digest
+from vitrify.core.hook import Hook
 from vitrify.core.resource import Resource
 from vitrify.lifecycle.routes import route_from_json, route_to_json
 
@@ -38,6 +40,7 @@ class RunSettings:
     volumes: Mapping[str, str] = field(default_factory=dict)
     capabilities: tuple[str, ...] = ()
     limits: Limits = field(default_factory=Limits)
+    hooks: tuple[Hook, ...] = ()
 
     def environment(self, secret: SecretValue) -> dict[str, str]:
         """The process environment, with secrets filled in."""
@@ -83,6 +86,7 @@ def settings_of(server: Server, process: JSONObject, *, key: bytes) -> RunSettin
         volumes={path: _at_home(name, server) for path, name in server.volumes.items()},
         capabilities=server.capabilities,
         limits=server.limits,
+        hooks=server.hooks,
     )
 
 
@@ -116,6 +120,7 @@ def _confinement(settings: RunSettings) -> JSONObject:
         "volumes": dict(settings.volumes),
         "capabilities": list(settings.capabilities),
         "limits": settings.limits.to_json(),
+        "hooks": [one.to_json() for one in settings.hooks],
     }
     return {name: value for name, value in found.items() if value}
 
@@ -140,6 +145,7 @@ def from_json(data: JSONObject) -> RunSettings:
         volumes={path: str(name) for path, name in _mapping(data.get("volumes")).items()},
         capabilities=tuple(str(name) for name in _list(data.get("capabilities"))),
         limits=Limits.from_json(_mapping(data.get("limits"))),
+        hooks=hook.read(data.get("hooks")),
     )
 
 
@@ -152,7 +158,7 @@ def declared_digest(resources: tuple[Resource, ...], base: str, settings: RunSet
 def _identity(settings: RunSettings) -> JSONObject:
     """Without what only tells how to go into service: a longer drain is no reason for a new release."""
     told = replace(settings, route=replace(settings.route, health="")) if settings.route else settings
-    return {name: value for name, value in to_json(told).items() if name not in ("rollout", "health")}
+    return {name: value for name, value in to_json(told).items() if name not in ("rollout", "health", "hooks")}
 
 
 def _rollout_to_json(rollout: Rollout) -> JSONObject:
