@@ -87,15 +87,17 @@ def assemble(name: str, entry: Entry, project: Project) -> Server | None:
         hooks=found,
         schedule=supervision.schedule(part.schedule, over=project.schedule),
         contents=_contents(sound.values(), project),
-        secrets={
-            **secrets,
-            **{name: value for wished in sound.values() for name, value in wished.secrets.items()},
-            **settings.secrets_of(route, node, project.workshop.secrets, problems),
-        },
+        secrets={**secrets, **{name: value for wished in sound.values() for name, value in wished.secrets.items()}},
         apart=apart,
         notices=tuple(dict.fromkeys(notice for wished in sound.values() for notice in wished.notices)),
     )
-    return _confined(server, part)
+    return _confined(_with_key(server, node, project), part)
+
+
+def _with_key(server: Server, node: Node, project: Project) -> Server:
+    """The server, with the key of the certificate that its router shows."""
+    key = settings.secrets_of(server.route, node, project.workshop.secrets, project.workshop.problems)
+    return replace(server, secrets={**server.secrets, **key})
 
 
 def _hooks(part: ServerPart, node: Node, scope: Scope, project: Project) -> tuple[tuple[Hook, ...], Mapping[str, str]]:
