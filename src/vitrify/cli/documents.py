@@ -60,6 +60,21 @@ def rolled_back(release: Released) -> JSONObject:
     return document("rollback", **_released(release))
 
 
+def promoted(release: Released) -> JSONObject:
+    """The document of `promote`."""
+    return document("promote", **_released(release))
+
+
+def aborted(server: str, release: int, live: int | None) -> JSONObject:
+    """The document of `abort`."""
+    return document("abort", server=server, release=release, live=live)
+
+
+def paused(server: str, *, paused: bool) -> JSONObject:
+    """The document of `pause` and `resume`."""
+    return document("pause", server=server, paused=paused)
+
+
 def contracted(result: Contracted) -> JSONObject:
     """The document of `contract`."""
     return document(
@@ -223,6 +238,8 @@ def _released(release: Released) -> JSONObject:
         "switch_ms": _ms(release.switch_seconds),
         "answer_ms": None if release.answer_seconds is None else _ms(release.answer_seconds),
         "ms": _ms(release.seconds),
+        "waits": release.waits,
+        "preview": release.preview,
     }
 
 
@@ -246,6 +263,9 @@ def _server(server: ServerStatus) -> JSONObject:
         "url": server.url,
         "instances": [_instance(instance) for instance in server.instances],
         "problem": server.problem,
+        "rollout": asdict(server.rollout) if server.rollout else None,
+        "paused": server.paused,
+        "preview": server.preview,
     }
 
 
@@ -272,6 +292,7 @@ def _release(release: ReleaseStatus) -> JSONObject:
         "image": release.image,
         "created_at": release.created_at,
         "running": release.running,
+        "tier": release.tier,
         "notes": [*release.notes],
     }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from vitrify.cli.render_rollout import rollout_lines, waiting_lines
 from vitrify.cli.text import BLANK, Line, Span, Style, ago, faint, lasted, line, many, prose, strong, table
 from vitrify.core.entered import Entered
 from vitrify.core.image_report import ImageVerified
@@ -107,7 +108,10 @@ def entered_lines(entered: Iterable[Entered]) -> Iterator[Line]:
 
 
 def released_lines(release: Released, look: Look) -> Iterator[Line]:
-    """Which release is live now, since when, and how fast that went."""
+    """Which release is live now, since when, and how fast that went; or what it waits for."""
+    if release.waits:
+        yield from waiting_lines(release)
+        return
     before = f", release {release.previous} is previous" if release.previous else ""
     yield line(_mark(good=True), " ", strong(release.server), f": release {release.release} is live{before}")
     yield line("     ", faint("image     "), release.image if look.verbose else short(release.image))
@@ -143,7 +147,8 @@ def status_lines(servers: Sequence[ServerStatus], look: Look) -> Iterator[Line]:
             yield BLANK
         yield line(strong(server.name), " on ", Span(", ".join(server.hosts), Style.PLACE), faint(f"  {server.lifecycle}"))
         yield from (line("  ", part) for part in _standing(server, look))
-        if server.unfinished:
+        yield from (line("  ", *each) for each in rollout_lines(server))
+        if server.unfinished and not (server.rollout and server.rollout.waits):
             yield line("  ", Span("unfinished ", Style.CHANGED), server.unfinished, faint("  (`vitrify apply` ends it)"))
         if server.problem:
             yield line("  ", Span("problem ", Style.ALARM), server.problem)
@@ -193,6 +198,10 @@ def _remarks(instance: InstanceStatus) -> Iterator[Line]:
         yield line(Span("! ", Style.CHANGED), f"{instance.id}  {told}")
 
 
+_WAYS = {"warm": "at once", "stopped": "launch", "image": "launch", "collected": "gone"}
+"""How far away a release is -> what going back to it takes."""
+
+
 def release_lines(releases: Sequence[ReleaseStatus], look: Look) -> Iterator[Line]:
     """One row for each release."""
     if not releases:
@@ -202,8 +211,9 @@ def release_lines(releases: Sequence[ReleaseStatus], look: Look) -> Iterator[Lin
         state = Span(", ".join((release.state, *release.notes[-1:])), Style.ADDED if release.state in _GOOD_STATES else Style.PLAIN)
         image = release.image if look.verbose else short(release.image)
         age = f"{ago(look.now - release.created_at)} ago"
-        rows.append((release.server, str(release.number), state, release.slot or "-", str(release.running), age, image))
-    headings = ("server", "release", "state", "slot", "running", "made", "image")
+        back = _WAYS.get(release.tier, "-")
+        rows.append((release.server, str(release.number), state, release.slot or "-", str(release.running), back, age, image))
+    headings = ("server", "release", "state", "slot", "running", "way back", "made", "image")
     yield from table(headings, rows, width=None if look.verbose else look.width)
 
 

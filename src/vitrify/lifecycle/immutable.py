@@ -7,7 +7,7 @@ from dataclasses import replace
 from vitrify.core.declaration import Host, Server
 from vitrify.core.diagnostic import Denied, PlanStale, UsageInvalid
 from vitrify.core.event import Stage
-from vitrify.core.plan import ReleasePlan
+from vitrify.core.plan import WAITING, ReleasePlan
 from vitrify.core.report import Released
 from vitrify.lifecycle import migration
 from vitrify.lifecycle.audit import altered_findings, record_new, unauthorised
@@ -18,7 +18,7 @@ from vitrify.lifecycle.lodging import lodging
 from vitrify.lifecycle.operation import SPOKEN, Intended, Rollout, moved
 from vitrify.lifecycle.proposal import declared, propose, standing
 from vitrify.lifecycle.retire import RETIRE, carry_out_retirement
-from vitrify.lifecycle.rollout import abort, carry_out
+from vitrify.lifecycle.rollout import carry_out, take_back
 from vitrify.lifecycle.settings import SecretValue, from_json, known_secrets, to_json
 from vitrify.lifecycle.update import settle
 from vitrify.lifecycle.world import Site, World
@@ -40,8 +40,8 @@ async def apply(server: Server, host: Host, planned: ReleasePlan, world: World) 
         _refuse_stale(planned, due)
         await _contracted(server, planned, site, world)
         operation = world.state.open_operation(server.name, host.name)
-        if operation and due.kind == "resume":
-            return await _timed(await _reopened(operation, site, world, secret=known_secrets(server.secrets)))
+        if operation and due.kind in ("resume", WAITING):
+            return await go_on(reopened(operation, site, world, secret=known_secrets(server.secrets)))
         if operation:
             await _clear(operation, site, world, secret=known_secrets(server.secrets))
             due = await propose(server, host, site, world)
@@ -60,7 +60,7 @@ async def _contracted(server: Server, planned: ReleasePlan, site: Site, world: W
 def _refuse_stale(planned: ReleasePlan, due: ReleasePlan) -> None:
     if planned.declared != due.declared:
         raise PlanStale(f"the declaration of {planned.server}, or its base, changed since the plan was made", hint="plan again")
-    if due.kind != "none" and _aim(planned) != _aim(due):
+    if due.kind not in ("none", WAITING) and _aim(planned) != _aim(due):
         raise PlanStale(
             f"{planned.server} changed since the plan was made",
             why=f"planned was: {_spoken(planned)}; due is: {_spoken(due)}",
@@ -82,7 +82,7 @@ async def _release(wanted: Wanted, site: Site, world: World) -> Released:
     # Until the release is begun nothing but this says that its image is needed.
     with world.storage.using():
         begun = await _begun(wanted, site, world)
-    return await (_timed(begun) if begun else _unchanged(wanted.server, site, world))
+    return await (go_on(begun) if begun else _unchanged(wanted.server, site, world))
 
 
 async def _begun(wanted: Wanted, site: Site, world: World) -> Rollout | None:
@@ -109,13 +109,13 @@ async def _begun(wanted: Wanted, site: Site, world: World) -> Rollout | None:
     return await _opened(release, "release", site, world, secret=known_secrets(wanted.server.secrets))
 
 
-async def _timed(rollout: Rollout) -> Released:
+async def go_on(rollout: Rollout) -> Released:
     """Carry out, and tell the ledger how long it took: the next plan says so."""
     started, world = rollout.world.clock.monotonic(), rollout.world
     world.say(rollout.operation.kind, rollout.server, f"release {rollout.release.number}", stage=Stage.STARTED)
     released = await carry_out(rollout)
     await tidy(rollout.server, rollout.site, world)
-    if rollout.operation.kind == "release":
+    if rollout.operation.kind == "release" and not released.waits:
         world.ledger.append("release.timed", {"server": rollout.server, "ms": round((world.clock.monotonic() - started) * 1000)})
     return released
 
@@ -163,7 +163,7 @@ async def rollback(server: str, world: World, *, to: int | None, secret: SecretV
     async with holding(server, host, world, reason="rollback") as site:
         open_operation = world.state.open_operation(server, host.name)
         if open_operation and open_operation.kind == "rollback" and to in (None, open_operation.release):
-            return await carry_out(await _reopened(open_operation, site, world, secret=secret))
+            return await carry_out(reopened(open_operation, site, world, secret=secret))
         if open_operation:
             await _clear(open_operation, site, world, secret=secret)
         target = rollback_target(server, host, world, to=to)
@@ -216,7 +216,8 @@ async def _opened(  # noqa: PLR0913  one value for each thing that an operation 
     return Rollout(world, site, release, settings, operation, intended, secret)
 
 
-async def _reopened(operation: Operation, site: Site, world: World, *, secret: SecretValue) -> Rollout:
+def reopened(operation: Operation, site: Site, world: World, *, secret: SecretValue) -> Rollout:
+    """An operation that has not ended, to be gone on with by the lease of this site."""
     release = world.state.release(operation.server, operation.release)
     if release is None:
         raise PlanStale(f"release {operation.release} of {operation.server} is not known any more")
@@ -230,9 +231,9 @@ async def _clear(operation: Operation, site: Site, world: World, *, secret: Secr
     if operation.kind == RETIRE:
         await carry_out_retirement(operation, site, world, secret=secret)
         return
-    rollout = await _reopened(operation, site, world, secret=secret)
+    rollout = reopened(operation, site, world, secret=secret)
     world.say("recover", operation.server, f"ending the unfinished {SPOKEN[operation.kind]} of release {operation.release}")
-    if await moved(operation, rollout.settings, site):
-        await carry_out(rollout)
+    if rollout.standing.taken_back or not await moved(operation, rollout.settings, site):
+        await take_back(rollout, reason="another command took its place")
     else:
-        await abort(rollout, reason="another command took its place")
+        await carry_out(rollout)

@@ -13,6 +13,7 @@ from vitrify.lifecycle import hooks, record
 from vitrify.lifecycle.collection import tidy
 from vitrify.lifecycle.lease import holding
 from vitrify.lifecycle.lodging import lodging
+from vitrify.lifecycle.preview import forget_previews
 from vitrify.lifecycle.settings import SecretValue, from_json, known_secrets
 from vitrify.lifecycle.world import Site, World
 from vitrify.ports import Operation, Slots
@@ -71,6 +72,7 @@ async def carry_out_retirement(operation: Operation, site: Site, world: World, *
     await _permitted(around, operation)
     if settings and settings.route:
         await site.router.release(settings.route, server=server)
+    await forget_previews(server, site, world)
     found = await site.runtime.instances(world.labels(server))
     for instance in found:
         if not instance.gone:

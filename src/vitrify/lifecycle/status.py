@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from vitrify.core.declaration import Host, Lifecycle, Server
 from vitrify.core.diagnostic import UsageInvalid, VitrifyError
@@ -16,6 +16,8 @@ from vitrify.lifecycle.migration import NOTES
 from vitrify.lifecycle.mutable import scope
 from vitrify.lifecycle.operation import SPOKEN
 from vitrify.lifecycle.settings import RunSettings, from_json
+from vitrify.lifecycle.tiers import tier
+from vitrify.lifecycle.traffic import Traffic, traffic_of
 from vitrify.lifecycle.world import Site, World
 
 
@@ -69,6 +71,7 @@ class _Instances:
     rows: tuple[InstanceStatus, ...] = ()
     made_at: float | None = None
     unfinished: str = ""
+    traffic: Traffic = field(default_factory=Traffic)
 
 
 async def _instances(server: Server, world: World) -> _Instances:
@@ -83,6 +86,7 @@ async def _instances(server: Server, world: World) -> _Instances:
         running = [instance for instance in found if not instance.gone]
         rows = [await _instance(instance, places, settings, site=site, now=world.clock.now()) for instance in running]
         url = await site.router.address(route) if route else ""
+        traffic = await traffic_of(operation, settings, route, site=site, server=server.name)
     return _Instances(
         live=slots.live,
         previous=slots.previous,
@@ -90,6 +94,7 @@ async def _instances(server: Server, world: World) -> _Instances:
         rows=tuple(rows),
         made_at=live.created_at if live else None,
         unfinished=f"{SPOKEN[operation.kind]} of release {operation.release}" if operation else "",
+        traffic=traffic,
     )
 
 
@@ -105,6 +110,9 @@ async def _immutable(server: Server, world: World) -> ServerStatus:
         previous=found.previous,
         url=found.url,
         instances=found.rows,
+        rollout=found.traffic.rollout,
+        paused=found.traffic.paused,
+        preview=found.traffic.preview,
     )
 
 
@@ -145,8 +153,11 @@ async def _releases(host: Host, servers: Sequence[str], world: World) -> list[Re
                 slot = "live" if release.number == slots.live else "previous" if release.number == slots.previous else ""
                 count = running.count(str(release.number))
                 state = "stopped" if release.state == "warm" and not count else release.state
+                own = [instance for instance in found if instance.labels.get("release") == str(release.number)]
+                away = "" if slot == "live" else tier(release, own, has_image=world.storage.has(release.image))
                 notes = tuple(note for note in NOTES if note in release.notes)
-                rows.append(ReleaseStatus(server, release.number, state, slot, release.image, release.created_at, count, notes))
+                row = ReleaseStatus(server, release.number, state, slot, release.image, release.created_at, count, notes, away)
+                rows.append(row)
     return rows
 
 
