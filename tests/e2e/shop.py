@@ -64,7 +64,7 @@ servers:
       - process: {{name: web, command: [/usr/bin/python3, -I, /srv/app/serve.py], workdir: /srv/app, port: 8000}}
     health: {{{health}, passes: 1, interval: 50ms, grace: {grace}}}
     route: {{router: edge}}
-    rollout: {{drain: 2s, probation: {probation}, keep_warm: {keep_warm}{migration}}}
+    rollout: {{drain: 2s, probation: {probation}, keep_warm: {keep_warm}{migration}{rollout}}}
 {more}"""
 
 
@@ -85,6 +85,8 @@ class Shop:
     keep_warm: str = "5m"
     migration: str = ""
     """Other keys of the rollout, each behind a comma."""
+    rollout: str = ""
+    """Other keys of its rollout, each behind a comma."""
     more: str = ""
     """Other keys of the server, each a line."""
     within: tuple[str, ...] = ()
@@ -147,11 +149,11 @@ class Shop:
         assert ended is Exit.DONE, f"{words}: {ended}\n{out.getvalue()}\n{err.getvalue()}"
         return out.getvalue()
 
-    def get(self) -> tuple[int, str]:
-        """Status and body of a request through the router."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+    def get(self, path: str = "/", *, port: int = 0) -> tuple[int, str]:
+        """Status and body of a request through the router, or through what listens on another port."""
+        connection = http.client.HTTPConnection("127.0.0.1", port or self.port, timeout=20)
         try:
-            connection.request("GET", "/")
+            connection.request("GET", path)
             answer = connection.getresponse()
             return answer.status, answer.read().decode()
         finally:

@@ -63,6 +63,11 @@ def served(shop: Shop, _: int) -> None:
     shop.run("apply")
 
 
+def served_once(shop: Shop, turn: int) -> None:
+    if turn == 0:
+        shop.run("apply")
+
+
 def two_releases(shop: Shop, turn: int) -> None:
     if shop.greeting == "one":
         shop.run("apply")
@@ -154,15 +159,40 @@ def undone(shop: Shop, turn: int) -> None:
         shop.run("apply")  # the next times take back a second apply, and never the first
 
 
+def waits_beside_one(shop: Shop, _: int) -> None:
+    """Nobody was promoted: the first release serves, and one other has its share."""
+    found = json.loads(shop.looked("status", "-o", "json"))["servers"][0]
+    assert (found["rollout"]["phase"], found["rollout"]["percent"], found["live"]) == ("waiting", 5, 1)
+    assert len(shop.running()) == 2
+    shop.looked("ledger", "verify")
+
+
+def held_and_let_go(shop: Shop, _: int) -> None:
+    assert json.loads(shop.looked("status", "-o", "json"))["servers"][0]["paused"]
+    shop.run("resume", "web")
+    assert shop.get() == (200, "one")
+
+
 STORIES = {
     "first release": Story({}, retired, ("apply",), serves_this, daily=("begin", "launch", "instance-start", "router-ensure", "ledger")),
     "release": Story(
-        {}, replaced, ("apply",), serves_this, daily=("gate", "switch.", "router-switch", "probation", "retire", "instance-stop")
+        {}, replaced, ("apply",), serves_this, daily=("gate", "switch.", "router-switch", "probation", "drain", "retire", "instance-stop")
     ),
     "ill release": Story({"grace": "300ms"}, ill, ("apply",), serves_one, ends=7, daily=("abort", "lease")),
     "release that falls ill": Story({}, falls_ill, ("apply",), serves_one, ends=7, daily=("switch_back",)),
     "migration": Story(MIGRATING, replaced, ("apply",), serves_this, daily=("contract", "expand")),
     "rollback": Story({}, two_releases, ("rollback", "web"), serves_one, daily=("begin", "switch.", "retire")),
+    "canary that waits": Story(
+        {"rollout": ", strategy: canary, steps: [5%], preview: next.test"},
+        replaced,
+        ("apply",),
+        waits_beside_one,
+        daily=("preview", "canary", "wait"),
+    ),
+    "promotion": Story({"rollout": ", promote: manual"}, released, ("promote", "web"), serves_this, daily=("promote",)),
+    "rolling release": Story({"rollout": ", strategy: rolling"}, replaced, ("apply",), serves_this, daily=("roll.",)),
+    "recreated release": Story({"rollout": ", strategy: recreate"}, replaced, ("apply",), serves_this, daily=("stop.",)),
+    "pause": Story({}, served_once, ("pause", "web"), held_and_let_go, daily=("pause", "router-hold")),
     "retirement": Story({}, released, ("retire", "web"), serves_nothing, daily=("router-release", "instance-stop", "instance-discard")),
     "entry": Story(
         {}, served, ("exec", "web", "--break-glass", "it burns", "--", "/bin/true"), serves_one, daily=("exec", "instance-mark")
@@ -234,7 +264,7 @@ def kill_at(point: str, shop: Shop, story: Story) -> None:
 
 def finish(shop: Shop, story: Story) -> None:
     """The same command again, unless the killed one had nothing left to do but say so."""
-    if story.words[0] in ("rollback", "retire") and not open_operation(shop):
+    if story.words[0] in ("rollback", "promote", "retire") and not open_operation(shop):
         return
     if story.words[0] == "undo" and json.loads(shop.looked("ledger", "show", "-n", "1", "-o", "json"))["entries"][0]["kind"] == "undo.done":
         return

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from vitrify.app.image_verbs import ImageVerbs
+from vitrify.app.traffic_verbs import TrafficVerbs
 from vitrify.core.diagnostic import PlanStale, UsageInvalid
 from vitrify.core.drift import REREAD
 
@@ -24,8 +25,8 @@ if TYPE_CHECKING:  # a command brings along what it needs and no more
 __all__ = ("App",)
 
 
-class App(ImageVerbs):
-    """A method for each verb; those about images have a file of their own."""
+class App(ImageVerbs, TrafficVerbs):
+    """A method for each verb; those about images, and those about where requests go, have files of their own."""
 
     def plan(self) -> Plan:
         """What an apply would do; told to the ledger unless the last entry says the same."""
@@ -145,21 +146,6 @@ class App(ImageVerbs):
 
         names = (server,) if server else self._wiring.world.state.servers()
         return self._run(releases(names, self._wiring.world))
-
-    def rollback_plan(self, server: str, *, to: int | None = None) -> tuple[int | None, int]:
-        """From which release to which a rollback would go."""
-        from vitrify.lifecycle.immutable import rollback_target
-        from vitrify.lifecycle.lodging import live
-
-        target, now = rollback_target(server, self._wiring.world, to=to), live(server, self._wiring.world)
-        return now.number if now else None, target.number
-
-    def rollback(self, server: str, *, to: int) -> report.Applied:
-        """Make a former release live again on all hosts. Does not need the declaration, but for the secrets of one that runs no more."""
-        from vitrify.lifecycle.fleet import rollback
-
-        secret = self._secret_of(server)
-        return self._run(rollback(server, self._wiring.world, to=to, secret=secret, parallel=self._options.parallel))
 
     def _secret_of(self, server: str) -> SecretValue:
         """The secrets of a server. Few ask, and the declaration is not read for the others: a release that runs no more, or a hook."""

@@ -293,10 +293,10 @@ class Wiring:
         return f"{ELSEWHERE}/{self.world.project_id}" if host.is_remote else str(self.home / "projects" / self.world.project_id / "run")
 
     def _nearby(self, host: Host, session: Session) -> Site:
+        from vitrify.app.routers import Means, router
         from vitrify.app.runtimes import PODMAN_STORAGE, Programs, runtime
         from vitrify.lifecycle.world import Site
         from vitrify.project.tools import bubblewrap_here
-        from vitrify.routers.caddy import CaddyRouter
         from vitrify.stores.carrying import NearbyCarrier
 
         home = self.run_home(LOCAL)
@@ -306,17 +306,17 @@ class Wiring:
             session=session,
             builder=self._builder(session),
             runtime=runtime(session, programs, home=home, images=NearbyCarrier(self.warehouse.store), emit=self._emit),
-            router=CaddyRouter(session, home=home, emit=self._emit),
+            router=router(session, Means(), lambda: self.declaration, home=home, emit=self._emit),
             evidence=self.evidence,
             home=home,
         )
 
     def _elsewhere(self, host: Host, session: Session, here: Session) -> Site:
         """Images are baked on this machine, and brought to the host on which they run."""
+        from vitrify.app.routers import Means, router
         from vitrify.app.runtimes import Programs, runtime
         from vitrify.lifecycle.world import Site
         from vitrify.project.tools import HostTools
-        from vitrify.routers.caddy import CaddyRouter
         from vitrify.stores.carrying import SessionCarrier
 
         home = self.run_home(host)
@@ -326,7 +326,7 @@ class Wiring:
             session=session,
             builder=self._builder(here),
             runtime=runtime(session, Programs(tools.bubblewrap), home=home, images=carrier, emit=self._emit),
-            router=CaddyRouter(session, home=home, caddy=tools.caddy, emit=self._emit, outside=host.address),
+            router=router(session, Means.there(tools, host.address), lambda: self.declaration, home=home, emit=self._emit),
             evidence=self.evidence,
             home=home,
         )

@@ -21,10 +21,12 @@ if TYPE_CHECKING:  # help and usage errors are told before any of these is neede
         EntryView,
         LeaseView,
         Outdated,
+        Released,
         ReleaseStatus,
         Retired,
         ServerStatus,
         Verified,
+        WayBack,
         Which,
     )
     from vitrify.core.retention import Collected, Pin
@@ -89,11 +91,29 @@ class Application(Protocol):
     def releases(self, server: str) -> tuple[ReleaseStatus, ...]:
         """The releases of one server, or of all where `server` is empty; newest first."""
 
-    def rollback_plan(self, server: str, *, to: int | None) -> tuple[int | None, int]:
-        """From which release to which a rollback would go."""
+    def way_back(self, server: str, *, to: int | None, look: bool) -> WayBack:
+        """What a rollback would take; without a look at the host, only which release it would be."""
 
     def rollback(self, server: str, *, to: int) -> Applied:
         """Make a former release live again, on all its hosts or on none."""
+
+    def promotion(self, server: str) -> str:
+        """What a promotion would let go on, in words."""
+
+    def promote(self, server: str, *, everything: bool) -> Released:
+        """Let a rollout that waits go on; with `everything`, to its end without further steps."""
+
+    def abortion(self, server: str) -> tuple[int, int | None]:
+        """Which release would be taken back, and which serves on."""
+
+    def abort(self, server: str) -> int:
+        """Take back an open rollout; the number of its release."""
+
+    def pause(self, server: str, *, at_most: float) -> None:
+        """Hold new requests, each for so many seconds at most."""
+
+    def resume(self, server: str) -> bool:
+        """Let them through again; whether any were held."""
 
     def owed(self, server: str) -> Owed:
         """The contract that the live release of a server has not carried out yet."""

@@ -10,8 +10,11 @@ from vitrify.core.diagnostic import TargetFailed
 from vitrify.core.difference import Action, Change, difference
 from vitrify.core.digest import JSON, JSONObject, digest_of
 from vitrify.core.resource import Address, Kind, Kinds, Observation, OnLeave, Properties, Resource, Sureness
+from vitrify.core.strategy import Course
 
 SCHEMA = "vitrify.dev/plan/v1"
+WAITING = "waiting"
+"""The kind of a plan for what waits to be promoted."""
 
 Diff = Callable[[Resource, Observation], str]
 """Renders the unified diff of a change, or "" where it must not or cannot be shown."""
@@ -95,7 +98,8 @@ class HostPlan:
 class ReleasePlan:
     """What an apply would do to an immutable server on one of its hosts.
 
-    `kind` is none, release, join (a release that other hosts have already), replace (same release, new instances) or resume.
+    `kind` is none, release, join (a release that other hosts have already), replace (same release, new instances), resume, or waiting
+    (for somebody to promote what was begun).
     """
 
     server: str
@@ -115,13 +119,14 @@ class ReleasePlan:
     last_seconds: float | None = None
     kinds: Mapping[str, str] = field(default_factory=dict)
     notices: tuple[str, ...] = ()
+    course: Course = field(default_factory=Course)
     contract: int = 0
     """The release whose contract is carried out first; 0 where none is due."""
 
     @property
     def empty(self) -> bool:
         """Whether an apply would change nothing."""
-        return self.kind == "none" and not self.contract
+        return self.kind in ("none", WAITING) and not self.contract
 
     def to_json(self) -> JSONObject:
         """The document."""
@@ -139,6 +144,7 @@ class ReleasePlan:
             "declared": self.declared,
             "bytes_to_read": self.bytes_to_read,
             "last_ms": None if self.last_seconds is None else round(self.last_seconds * 1000),
+            **self.course.to_json(),
             **({"contract": self.contract} if self.contract else {}),
             **_kinds(self.kinds),
             "notices": list(self.notices),

@@ -107,6 +107,25 @@ class Released:
     """From the durable intent to the first answer of the release switched to, through the router."""
     seconds: float = 0.0
     host: str = ""
+    waits: str = ""
+    """What it waits for, in words, where it is not live yet; `previous` is then what is live."""
+    preview: str = ""
+    """Where it can be looked at meanwhile."""
+
+
+@dataclass(frozen=True)
+class WayBack:
+    """What a rollback would take: `tier` says how far away the release is."""
+
+    server: str
+    live: int | None
+    release: int
+    tier: str = ""
+    """warm, stopped or image; empty where nobody looked."""
+    launch: int = 0
+    """How many instances have to be started."""
+    left: float | None = None
+    """For how many seconds the others run on; None where nothing says."""
 
 
 @dataclass(frozen=True)
@@ -170,6 +189,9 @@ class PlaceStatus:
     declared: bool = True
     """Whether the server is still declared there."""
     problem: str = ""
+    rollout: RolloutStatus | None = None
+    paused: bool = False
+    preview: str = ""
 
 
 @dataclass(frozen=True)
@@ -197,8 +219,29 @@ class ServerStatus:
     url: str = ""
     instances: tuple[InstanceStatus, ...] = ()
     problem: str = ""
+    rollout: RolloutStatus | None = None
+    """What is under way, where anything is."""
+    paused: bool = False
+    """Whether requests are held."""
+    preview: str = ""
+    """Where what is next can be looked at, or what is live while there is nothing next."""
     places: tuple[PlaceStatus, ...] = ()
     """Where its instances are, each host for itself; `live` is then the newest release that is live on any of them."""
+
+
+@dataclass(frozen=True)
+class RolloutStatus:
+    """A rollout that has not ended."""
+
+    release: int
+    kind: str
+    strategy: str
+    phase: str
+    """Where it stands, in words."""
+    waits: str = ""
+    """What it waits for, in words."""
+    percent: int | None = None
+    """Of the requests that go to what is next; None where the router was not told of any part."""
 
 
 @dataclass(frozen=True)
@@ -217,6 +260,8 @@ class ReleaseStatus:
     """The hosts on which it is live."""
     notes: tuple[str, ...] = ()
     """What became of its migration: expanded, contracting, contracted, skipped."""
+    tier: str = ""
+    """How far away it is for a rollback: warm, stopped, image or collected; empty for the live one."""
 
 
 @dataclass(frozen=True)

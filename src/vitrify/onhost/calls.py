@@ -39,7 +39,18 @@ MODULES: Dict[str, Tuple[str, ...]] = {
     "sameness": ("even",),
     "taking": ("image.lacking", "image.take"),
     "tools": ("tool.ensure",),
-    "traffic": ("router.ensure", "router.release", "router.switch", "router.live", "router.in_flight", "router.answers"),
+    "traffic": (
+        "router.ensure",
+        "router.release",
+        "router.switch",
+        "router.pause",
+        "router.resume",
+        "router.live",
+        "router.measured",
+        "router.in_flight",
+        "router.answers",
+        "router.looks",
+    ),
 }
 """Module of this package -> the calls in its constant `CALLS`."""
 

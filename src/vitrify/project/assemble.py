@@ -15,7 +15,7 @@ from vitrify.core.order import order
 from vitrify.core.resource import Address, Resource
 from vitrify.core.schedule import Schedule
 from vitrify.core.schema import near
-from vitrify.project import hooks, settings, supervision
+from vitrify.project import hooks, settings, suited, supervision
 from vitrify.project.compile import Compiled, compile_wish
 from vitrify.project.envelope import REFUSE, ServerPart
 from vitrify.project.expand import PROCESS, Expansion, Profile
@@ -63,7 +63,7 @@ def assemble(name: str, entry: Entry, project: Project) -> Server | None:
     by_host = _by_host(node, layers, project, image=image)
     if part is None:
         return None
-    route = settings.route(part.route, node, project.routers, problems)
+    route = settings.route(part.route, node, project, problems)
     hosts = settings.hosts(part.hosts, node, project.folder, problems)
     _fits(part, hosts, node, problems, image=image)
     sound = {host: wished for host, wished in by_host.items() if wished}
@@ -91,7 +91,13 @@ def assemble(name: str, entry: Entry, project: Project) -> Server | None:
         apart=apart,
         notices=tuple(dict.fromkeys(notice for wished in sound.values() for notice in wished.notices)),
     )
-    return _confined(server, part)
+    return _confined(_with_key(server, node, project), part)
+
+
+def _with_key(server: Server, node: Node, project: Project) -> Server:
+    """The server, with the key of the certificate that its router shows."""
+    key = settings.secrets_of(server.route, node, project.workshop.secrets, project.workshop.problems)
+    return replace(server, secrets={**server.secrets, **key})
 
 
 def _hooks(part: ServerPart, node: Node, scope: Scope, project: Project) -> tuple[tuple[Hook, ...], Mapping[str, str]]:
@@ -117,6 +123,7 @@ def _confined(server: Server, part: ServerPart) -> Server:
 
 def _fits(part: ServerPart, hosts: Sequence[Host], node: Node, problems: Problems, *, image: bool) -> None:
     settings.needs_room(part, node, problems)
+    suited.suits(part, node, problems)
     if image:
         _needs_own_files(hosts, node, problems)
         settings.needs_runtime(part, node, problems)

@@ -120,7 +120,7 @@ def _project(root: Node, path: Path, inputs: Inputs, problems: Problems) -> Proj
         folder=folder,
         layers=layers,
         profiles=sections.profiles(root, inputs.kinds, problems),
-        routers=sections.routers(root, layers.scope, problems),
+        routers=sections.routers(root, layers.scope, folder, problems),
         workshop=Workshop(
             kinds=inputs.kinds,
             contents=Contents(folder, key=inputs.key),
@@ -148,8 +148,10 @@ def _elsewhere(root: Node, environments: Iterable[Layer], problems: Problems) ->
 def _agree(servers: Iterable[Server], problems: Problems) -> None:
     """Note where two servers want the same resource differently, or the same traffic."""
     from vitrify.project.merge import across
+    from vitrify.project.suited import previews_apart
 
     across(servers, problems)
+    previews_apart(servers, problems)
     routed: dict[tuple[str, str, str], Server] = {}
     for server in servers:
         if server.route:

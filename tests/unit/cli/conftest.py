@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from tests.unit.cli.fake_migrations import FakeMigrations
 from tests.unit.cli.fake_serve import FakeServe
+from tests.unit.cli.fake_traffic import FakeTraffic
 from tests.unit.cli.image_answers import ImageAnswers
 
 from vitrify.cli.exits import Exit
@@ -56,7 +57,7 @@ class Terminal(io.StringIO):
         return self._tty
 
 
-class FakeApplication(ImageAnswers, FakeServe, FakeMigrations):
+class FakeApplication(ImageAnswers, FakeServe, FakeMigrations, FakeTraffic):
     """Answers with what it holds, notes what it was asked, and tells its events before it answers."""
 
     def __init__(self) -> None:
@@ -76,7 +77,6 @@ class FakeApplication(ImageAnswers, FakeServe, FakeMigrations):
         self.outdated_is: tuple[Outdated, ...] = ()
         self.status_is: tuple[ServerStatus, ...] = ()
         self.releases_is: tuple[ReleaseStatus, ...] = ()
-        self.released_is = Released("web", "rollback", 3, 4, IMAGE, ("web-3-a", "web-3-b"))
         self.logs_are = ""
         self.audit_is = Audit((), 3, 40, 2, 0.25)
         self.entries_are: tuple[EntryView, ...] = ()
@@ -168,14 +168,6 @@ class FakeApplication(ImageAnswers, FakeServe, FakeMigrations):
     def releases(self, server: str) -> tuple[ReleaseStatus, ...]:
         self._called("releases", server=server)
         return self.releases_is
-
-    def rollback_plan(self, server: str, *, to: int | None) -> tuple[int | None, int]:
-        self._called("rollback_plan", server=server, to=to)
-        return 4, to or 3
-
-    def rollback(self, server: str, *, to: int) -> Applied:
-        self._called("rollback", server=server, to=to)
-        return Applied(releases=(self.released_is,))
 
     def lives(self, server: str) -> tuple[str, ...]:
         return self.lives_are

@@ -17,6 +17,8 @@ CHANGING = {
     "apply": ("apply",),
     "undo": ("undo", "db"),
     "rollback": ("rollback", "web"),
+    "promote": ("promote", "web"),
+    "abort": ("abort", "web"),
     "contract": ("contract", "web"),
     "retire": ("retire", "web"),
 }
