@@ -96,6 +96,7 @@ async def measure(machine: ThisMachine, kind: str, count: int) -> None:
     print(
         f"{kind}: {report['requests']} requests, {report['lost']} lost, {report['connections']} connections, load {os.getloadavg()[0]:.1f}"
     )
+    told("  to compare: one rename, or one word over the socket", least)
     told("  to a set that it knows", known)
     told("  to a new set", new)
     await router.release(route, server="web")
