@@ -8,12 +8,13 @@ from vitrify.app.command import Command
 
 if TYPE_CHECKING:
     from vitrify.core import report
+    from vitrify.core.rollout_report import WayBack
 
 
 class TrafficVerbs(Command):
     """A method for each of them."""
 
-    def way_back(self, server: str, *, to: int | None = None, look: bool = True) -> report.WayBack:
+    def way_back(self, server: str, *, to: int | None = None, look: bool = True) -> WayBack:
         """What a rollback would take; without a look at the host, only which release it would be."""
         from vitrify.lifecycle.tiers import way_back
 

@@ -26,10 +26,10 @@ if TYPE_CHECKING:  # help and usage errors are told before any of these is neede
         Retired,
         ServerStatus,
         Verified,
-        WayBack,
         Which,
     )
     from vitrify.core.retention import Collected, Pin
+    from vitrify.core.rollout_report import WayBack
     from vitrify.core.served import Served
     from vitrify.core.store_report import StoreChecked
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from vitrify.cli.text import Line, Span, Style, faint, lasted, line, many
 from vitrify.core.plan import WAITING, ReleasePlan
-from vitrify.core.report import PlaceStatus, Released, ServerStatus, WayBack
+from vitrify.core.report import PlaceStatus, Released, ServerStatus
+from vitrify.core.rollout_report import WayBack
 
 
 def course_lines(plan: ReleasePlan, margin: str) -> Iterator[Line]:

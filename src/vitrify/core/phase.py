@@ -165,12 +165,15 @@ BECOMES: Mapping[str, frozenset[str]] = {
     "aborted": frozenset({"aborted", "discarded"}),
     "discarded": frozenset({"discarded"}),
 }
-"""Which state of a release may follow which, when an operation is closed: nothing that is over comes back."""
+"""Which state of a release may follow which, when an operation is closed: nothing that is over comes back by itself."""
 
 
-def refuse_leap(server: str, number: int, *, before: str, after: str) -> None:
-    """VitrifyError where a release in one state cannot come into the other."""
+def refuse_leap(server: str, number: int, *, before: str, after: str, joins: bool = False) -> None:
+    """VitrifyError where a release in one state cannot come into the other.
+
+    What is over on one host may still be live on another: where the host `joins` the other, it comes back.
+    """
     if after not in BECOMES:
         raise VitrifyError(f"{after!r} is not a state of a release")
-    if after not in BECOMES[before]:
+    if after not in BECOMES[before] and not (joins and after == "live"):
         raise IntegrityFailed(f"release {number} of {server} is {before}, and cannot become {after}")

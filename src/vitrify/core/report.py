@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from vitrify.core.diagnostic import Location
 from vitrify.core.digest import JSON, JSONObject
 from vitrify.core.plan import HostProblem
+from vitrify.core.rollout_report import RolloutStatus
 
 
 @dataclass(frozen=True)
@@ -114,21 +115,6 @@ class Released:
 
 
 @dataclass(frozen=True)
-class WayBack:
-    """What a rollback would take: `tier` says how far away the release is."""
-
-    server: str
-    live: int | None
-    release: int
-    tier: str = ""
-    """warm, stopped or image; empty where nobody looked."""
-    launch: int = 0
-    """How many instances have to be started."""
-    left: float | None = None
-    """For how many seconds the others run on; None where nothing says."""
-
-
-@dataclass(frozen=True)
 class Applied:
     """The end of one `vitrify apply`."""
 
@@ -227,21 +213,6 @@ class ServerStatus:
     """Where what is next can be looked at, or what is live while there is nothing next."""
     places: tuple[PlaceStatus, ...] = ()
     """Where its instances are, each host for itself; `live` is then the newest release that is live on any of them."""
-
-
-@dataclass(frozen=True)
-class RolloutStatus:
-    """A rollout that has not ended."""
-
-    release: int
-    kind: str
-    strategy: str
-    phase: str
-    """Where it stands, in words."""
-    waits: str = ""
-    """What it waits for, in words."""
-    percent: int | None = None
-    """Of the requests that go to what is next; None where the router was not told of any part."""
 
 
 @dataclass(frozen=True)

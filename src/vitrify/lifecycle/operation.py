@@ -234,7 +234,7 @@ class Rollout:
             raise IntegrityFailed(f"an operation that is {standing.phase.spoken} has not ended")
         known = {release.number: release.state for release in self.world.state.releases(self.server, host=self.host.name)}
         for number, state in states.items():
-            refuse_leap(self.server, number, before=known[number], after=state)
+            refuse_leap(self.server, number, before=known[number], after=state, joins=self.operation.kind == "join")
         self.world.state.finish(self.operation.id, slots=slots, states=states)
 
     def note(self, kind: str, **more: JSON) -> None:

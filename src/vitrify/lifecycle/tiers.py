@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from vitrify.core.instance import Instance
-from vitrify.core.report import WayBack
+from vitrify.core.rollout_report import WayBack
 from vitrify.lifecycle.immutable import rollback_target
 from vitrify.lifecycle.lodging import live, lodged
 from vitrify.lifecycle.settings import from_json

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from vitrify.core.declaration import Route
 from vitrify.core.phase import Phase, Standing
-from vitrify.core.report import RolloutStatus
+from vitrify.core.rollout_report import RolloutStatus
 from vitrify.core.strategy import strategy_of
 from vitrify.lifecycle.operation import Intended, Progress
 from vitrify.lifecycle.preview import preview_name, preview_route

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from vitrify.core.report import Applied, Released, WayBack
+from vitrify.core.report import Applied, Released
+from vitrify.core.rollout_report import WayBack
 
 IMAGE = "sha256:" + "ab12" * 16
 

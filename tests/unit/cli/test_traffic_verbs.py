@@ -10,7 +10,8 @@ import pytest
 
 from vitrify.cli.exits import Exit
 from vitrify.core.plan import Plan, ReleasePlan
-from vitrify.core.report import Applied, RolloutStatus, ServerStatus
+from vitrify.core.report import Applied, ServerStatus
+from vitrify.core.rollout_report import RolloutStatus
 from vitrify.core.strategy import Course
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import pytest
 from bench import ROLLOUT, Bench, a_server, do
 
 from vitrify.core.diagnostic import Denied, UsageInvalid
-from vitrify.core.report import WayBack
+from vitrify.core.rollout_report import WayBack
 from vitrify.lifecycle.pausing import pause, resume
 from vitrify.lifecycle.status import releases, status
 from vitrify.lifecycle.tiers import way_back
