@@ -13,7 +13,7 @@ from pathlib import Path
 from vitrify.core.digest import JSONObject
 from vitrify.ledger.keys import generate
 from vitrify.ledger.log import Log
-from vitrify.ledger.verify import verify
+from vitrify.ledger.verify import Policy, verify
 from vitrify.stores.directory import DirectoryLedgerStore
 
 ORIGIN = "vitrify.dev/0123456789abcdef"
@@ -41,7 +41,7 @@ def measure(entries: int) -> str:
         for number in range(entries):
             log.append("change.done", body(number))
         appended = time.perf_counter()
-        seen = verify(store.read, keys=[str(signer.verifier)], origin=ORIGIN, paths=store.paths(""))
+        seen = verify(store.read, trust=Policy((str(signer.verifier),)), origin=ORIGIN, paths=store.paths(""))
         verified = time.perf_counter()
         size = sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file())
     if seen.problems or seen.size != entries:

@@ -15,7 +15,7 @@ from vitrify.ledger.keys import generate
 from vitrify.ledger.log import Log
 from vitrify.ledger.stored import join_bundle, split_bundle
 from vitrify.ledger.tree import leaf
-from vitrify.ledger.verify import verify
+from vitrify.ledger.verify import Kept, Policy, verify
 from vitrify.testing.forged_ledger import forge
 from vitrify.testing.memory_ledger import MemoryLedgerStore
 
@@ -40,7 +40,7 @@ def honest(size: int, *, what: str = "plan.made") -> Files:
 
 def look(files: Files, *, held: bytes | None = None) -> Verified:
     store = MemoryLedgerStore(files)
-    return verify(store.read, keys=[str(ADA.verifier)], origin=ORIGIN, held=held, paths=store.paths(""))
+    return verify(store.read, trust=Policy((str(ADA.verifier),)), origin=ORIGIN, kept=Kept(held), paths=store.paths(""))
 
 
 def size_of(files: Files) -> int:

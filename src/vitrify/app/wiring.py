@@ -135,7 +135,7 @@ class Wiring:
         if not folder.is_dir():
             raise UsageInvalid(f"there is no ledger at {folder}")
         store = DirectoryLedgerStore(folder)
-        return verify(store.read, keys=identity.authors, origin=_origin(identity), paths=store.paths(""))
+        return verify(store.read, trust=_policy(identity), origin=_origin(identity), paths=store.paths(""))
 
     @cached_property
     def world(self) -> World:

@@ -151,6 +151,13 @@ def open_checkpoint(data: bytes, *, origin: str, trusted: Iterable[Verifier]) ->
     return Checkpoint(origin, int(lines[1]), root)
 
 
+def claimed_size(data: bytes) -> int:
+    """The size that a note says, unproved; 0 where it says none."""
+    lines = data.split(b"\n", 2)
+    said = lines[1].decode("ascii", "replace") if len(lines) > 1 else ""
+    return int(said) if _SIZE.fullmatch(said) else 0
+
+
 def _parse_note(data: bytes) -> tuple[bytes, Sequence[tuple[str, bytes]]]:
     try:
         note = data.decode()
