@@ -20,18 +20,16 @@ from vitrify.core.event import Emit
 from vitrify.onhost.failpoint import from_environment
 
 if TYPE_CHECKING:
+    from vitrify.app.ledgers import Ledgers
     from vitrify.app.warehouse import Warehouse
     from vitrify.builders.oci import OciBuilder
     from vitrify.core.digest import JSONObject
     from vitrify.core.image_report import ImageVerified, Verdict
-    from vitrify.core.report import Verified
     from vitrify.core.resource import Kinds
-    from vitrify.core.step import Reached
     from vitrify.evidence.oci import OciEvidence
     from vitrify.ledger.checkpoint import Signer, Verifier
-    from vitrify.ledger.log import Log
     from vitrify.lifecycle.world import Site, World
-    from vitrify.ports import Clock, Session
+    from vitrify.ports import Session
     from vitrify.project.identity import Identity
     from vitrify.project.reach import Reach
     from vitrify.strangers import Installed
@@ -114,48 +112,38 @@ class Wiring:
 
         return not (self._options.overrides or self._options.environment) and (self.folder / NAME).is_file()
 
-    def _known_identity(self) -> Identity:
-        from vitrify.project import identity
-
-        known = identity.read(str(self.folder))
-        if known is None:
-            raise UsageInvalid("this project has no ledger yet", hint="the first plan or apply begins one")
-        return known
-
     def _project_home(self, identity: Identity) -> Path:
         return self.home / "projects" / identity.project_id
 
-    def verify(self, path: str) -> Verified:
-        """Check the project's ledger (""), or a copy of it, by code that shares nothing with the writer."""
-        from vitrify.ledger.verify import verify
-        from vitrify.stores.directory import DirectoryLedgerStore
+    @cached_property
+    def ledgers(self) -> Ledgers:
+        """The project's ledger, and the keys that count in it."""
+        from vitrify.app.ledgers import Ledgers
 
-        identity = self._known_identity()
-        folder = Path(path) if path else self._project_home(identity) / "ledger"
-        if not folder.is_dir():
-            raise UsageInvalid(f"there is no ledger at {folder}")
-        store = DirectoryLedgerStore(folder)
-        return verify(store.read, trust=_policy(identity), origin=_origin(identity), paths=store.paths(""))
+        return Ledgers(self.home, self.folder, name=self._author, signer=lambda: self._signer, environ=self._environ, emit=self._emit)
+
+    def witnessed(self) -> None:
+        """Have witnesses cosign what this command entered."""
+        if "world" in vars(self):
+            self.ledgers.cosign_quietly()
 
     @cached_property
     def world(self) -> World:
         """What the stories are given."""
         from vitrify.lifecycle.world import World
         from vitrify.onhost.tenant import Tenant
-        from vitrify.project import identity
         from vitrify.project.clock import SystemClock, new_name
         from vitrify.project.keyring import digest_key
         from vitrify.project.lock import LockFile
         from vitrify.stores.sqlite import SqliteStateStore
 
-        signer = self._signer
-        known = identity.ensure(str(self.folder), author=str(signer.verifier))
+        known = self.ledgers.identity
         home = self._project_home(known)
         clock, reached = SystemClock(), from_environment(self._environ)
         return World(
             project_id=known.project_id,
             author=self._author,
-            ledger=_ledger(home, known, signer, clock, reached),
+            ledger=self.ledgers.log,
             state=SqliteStateStore(home / "state.db"),
             clock=clock,
             kinds=self._kinds,
@@ -336,7 +324,8 @@ class Wiring:
     @cached_property
     def warehouse(self) -> Warehouse:
         """The images that this machine keeps."""
-        from vitrify.app.warehouse import Warehouse
+        from vitrify.app.ledgers import Ledgers
+    from vitrify.app.warehouse import Warehouse
 
         return Warehouse(self.home / "store", self._environ)
 
@@ -350,7 +339,7 @@ class Wiring:
     def _trusted(self) -> tuple[Verifier, ...]:
         from vitrify.ledger.checkpoint import Verifier
 
-        return tuple(Verifier.parse(author) for author in self._known_identity().authors)
+        return tuple(Verifier.parse(key) for key in self.ledgers.vouching)
 
     def verify_image(self, name: str, *, keys: Sequence[str]) -> ImageVerified:
         """Check an image: of a server, by its digest, or in an OCI layout that came from elsewhere."""
@@ -383,18 +372,3 @@ class Wiring:
             if entry.kind == "bake.done" and entry.body.get("image") == image:
                 return Verdict("ledger", holds=True, found=f"baked in entry {entry.sequence}, by {entry.author}")
         return Verdict("ledger", holds=False, found="no entry of this project's ledger says that it was baked")
-
-
-def _ledger(home: Path, known: Identity, signer: Signer, clock: Clock, reached: Reached) -> Log:
-    from vitrify.ledger.log import Log
-    from vitrify.stores.directory import DirectoryLedgerStore
-
-    store = DirectoryLedgerStore(home / "ledger")
-    ledger = Log(store, origin=_origin(known), signer=signer, clock=clock, trusted=known.authors, reached=reached)
-    ledger.recover()
-    return ledger
-
-
-def _origin(identity: Identity) -> str:
-    """The ledger's name: what its checkpoints begin with."""
-    return f"vitrify.dev/ledger/{identity.project_id}"

@@ -16,13 +16,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
-from typing import Protocol
 
 from vitrify.core.diagnostic import IntegrityFailed, UsageInvalid
 from vitrify.core.digest import JSONObject
 from vitrify.core.step import Reached, carry_on
 from vitrify.ledger import proof
-from vitrify.ledger.checkpoint import Checkpoint, Signer, Verifier, claimed_size, empty, open_checkpoint
+from vitrify.ledger.checkpoint import Checkpoint, Signer, Time, Verifier, claimed_size, empty, open_checkpoint
 from vitrify.ledger.entry import Entry, decode, timestamp
 from vitrify.ledger.stored import LedgerStore, Stored, join_bundle
 from vitrify.ledger.tree import TILE, Edge, Tile, edge_root, edge_tiles, grow, leaf
@@ -31,13 +30,6 @@ __all__ = ["Log", "LedgerStore", "Entry"]
 
 CHECKPOINT = "checkpoint"
 STATE = "state"
-
-
-class Time(Protocol):
-    """What tells the time of an entry."""
-
-    def now(self) -> float:
-        """Seconds since the epoch, UTC."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +76,8 @@ class Log:
 
     def recover(self) -> None:
         """Publish what a process signed before it was killed, so that readers see it before anybody appends again."""
-        if self.store.read(STATE) != self.store.read(CHECKPOINT):
+        promised, published = self.store.read(STATE), self.store.read(CHECKPOINT)
+        if promised is not None and not (published or b"").startswith(promised):
             with self.store.lock():
                 self._recovered()
 

@@ -50,7 +50,8 @@ Keys = Mapping[tuple[str, bytes], Key]
 """By name and id."""
 
 
-def _strict_base64(text: str) -> bytes | None:
+def strict_base64(text: str) -> bytes | None:
+    """The bytes; None unless the text is exactly what encoding them gives."""
     try:
         data = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
@@ -72,7 +73,7 @@ def trusted_keys(policy: Policy, problems: Problems) -> Keys:
 
 def _take(found: dict[tuple[str, bytes], Key], text: str, problems: Problems, *, witness: bool = False, last: int | None = None) -> None:
     parts = text.split("+", 2)
-    public = _strict_base64(parts[2]) if len(parts) == 3 else None
+    public = strict_base64(parts[2]) if len(parts) == 3 else None
     if public is None or len(public) != 33 or public[0] != (4 if witness else 1):
         problems.add(f"{shown(text)} is not a public key of {'a witness' if witness else 'an author'}")
         return
@@ -95,7 +96,7 @@ def read_head(data: bytes | None, name: str, trusted: Keys, problems: Problems) 
     text, signatures = note
     signers = _signers(name, text, (trusted, signatures), problems)
     lines = text.split("\n")
-    root = _strict_base64(lines[2]) if len(lines) == 4 else None
+    root = strict_base64(lines[2]) if len(lines) == 4 else None
     if root is None or len(root) != 32 or not lines[0] or not _SIZE.fullmatch(lines[1]):
         problems.add(f"{name} is not three lines of origin, size and root")
         return None
@@ -136,7 +137,7 @@ def _signature(line: str) -> tuple[str, bytes] | None:
     parts = line[len(_DASH) :].split(" ")
     if not line.startswith(_DASH) or len(parts) != 2 or not parts[0] or "+" in parts[0] or any(map(str.isspace, parts[0])):
         return None
-    data = _strict_base64(parts[1])
+    data = strict_base64(parts[1])
     return (parts[0], data) if data is not None and len(data) > 4 else None
 
 
