@@ -9,7 +9,7 @@ from vitrify.core.resource import Kind, Kinds
 from vitrify.core.schema import Field, Type
 from vitrify.project import envelope
 from vitrify.project.compile import COMMON
-from vitrify.project.envelope import Part
+from vitrify.project.part import Part
 from vitrify.project.shapes import Key, Shape, host_like, keys, parts
 
 HEAD = '''"""What a `vitrify.py` is written with. Written by `./run fix` from the kinds and the models: change those instead."""

@@ -8,7 +8,7 @@ import pytest
 
 from pages import ROOT
 from vitrify.project.compile import COMMON
-from vitrify.project.envelope import Part
+from vitrify.project.part import Part
 
 PAGE = (ROOT / "docs" / "reference" / "declaration.md").read_text(encoding="utf-8")
 ROWS = set(re.findall(r"^\| `(\w+)` \|", PAGE, re.MULTILINE))

@@ -30,29 +30,49 @@ from vitrify.ports import Backends
 
 async def carry_out(rollout: Rollout) -> Released:
     """Bring the release into service without losing a request; `PreviousStillServing` where it is not fit for it."""
-    kind, started = rollout.operation.kind, rollout.world.clock.monotonic()
-    rollout.note(f"{kind}.intended", live=rollout.intended.live)
+    return await settle(rollout, await forward(rollout))
+
+
+@dataclass(frozen=True)
+class Forward:
+    """A release that has the traffic and has proved itself, while all that served before is still there to go back to."""
+
+    instances: tuple[Instance, ...]
+    times: SwitchTimes
+    since: float
+    """When it was begun, by the clock that never goes back."""
+
+
+async def forward(rollout: Rollout) -> Forward:
+    """As far as there is a way back: `switch_back` undoes it; `PreviousStillServing` where that was done already."""
+    started = rollout.world.clock.monotonic()
+    rollout.note(f"{rollout.operation.kind}.intended", live=rollout.intended.live)
     if rollout.operation.step in NO_WAY_BACK:
-        instances, times = await launch(rollout), SwitchTimes(0.0, None)
-    else:
-        instances = await _gated(rollout)
-        times = await switch(rollout, instances)
-        await _proved(rollout, instances)
+        return Forward(await launch(rollout), SwitchTimes(0.0, None), started)
+    instances = await _gated(rollout)
+    times = await switch(rollout, instances)
+    await _proved(rollout, instances)
+    return Forward(instances, times, started)
+
+
+async def settle(rollout: Rollout, reached: Forward) -> Released:
+    """Let go of what served before: from here on there is no way back but a rollback."""
     async with rollout.step("retire"):
-        await retire(rollout, instances)
+        await retire(rollout, reached.instances)
     finish(rollout)
+    kind = rollout.operation.kind
     return Released(
         server=rollout.server,
         kind=kind,
         release=rollout.release.number,
         previous=rollout.slots.previous,
         image=rollout.release.image,
-        instances=tuple(instance.id for instance in instances),
+        instances=tuple(instance.id for instance in reached.instances),
         url=await _url(rollout),
         warm=kind == "rollback" and bool(rollout.intended.keep),
-        switch_seconds=times.switched,
-        answer_seconds=times.answered,
-        seconds=rollout.world.clock.monotonic() - started,
+        switch_seconds=reached.times.switched,
+        answer_seconds=reached.times.answered,
+        seconds=rollout.world.clock.monotonic() - reached.since,
     )
 
 

@@ -15,12 +15,13 @@ from vitrify.core.resource import Address, Resource
 from vitrify.core.schema import near
 from vitrify.project import settings
 from vitrify.project.compile import Compiled, compile_wish
-from vitrify.project.envelope import REFUSE, ServerPart, read
+from vitrify.project.envelope import REFUSE, ServerPart
 from vitrify.project.expand import PROCESS, Expansion, Profile
 from vitrify.project.fitting import fitted
 from vitrify.project.layers import Layer, Layers, scope_of
 from vitrify.project.merge import fights, merged
 from vitrify.project.node import Entry, Node, walk
+from vitrify.project.part import read
 from vitrify.project.problems import Problems
 from vitrify.project.resolve import Workshop
 from vitrify.project.variables import Scope, fill

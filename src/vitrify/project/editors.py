@@ -10,7 +10,7 @@ from vitrify.core.resource import Kind, Kinds
 from vitrify.core.schema import Field, Type
 from vitrify.project import envelope
 from vitrify.project.compile import COMMON
-from vitrify.project.envelope import Part
+from vitrify.project.part import Part
 from vitrify.project.shapes import EXACTLY_ONE, FILLED, Key, Shape, host_like, keys, parts
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"

@@ -5,31 +5,24 @@ The models are the one list of keys: the reference page is checked against them,
 
 from __future__ import annotations
 
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
-from pydantic_core import ErrorDetails
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from vitrify.core.batch import ALL, Share
-from vitrify.core.diagnostic import Location
-from vitrify.core.schema import near
-from vitrify.project.node import Node, plain, spoken, walk
-from vitrify.project.problems import Problems
+from vitrify.project.part import Part
 from vitrify.project.secrets import reference
+from vitrify.project.serving import HealthPart, RolloutPart, RoutePart
 from vitrify.project.values import (
     BaseName,
     Capability,
-    Duration,
     Given,
-    HostName,
     HostShare,
-    Listen,
     MemorySize,
     ProcessorShare,
     RawList,
     RawMap,
     Reach,
-    UrlPath,
     VolumeName,
     Word,
     Writable,
@@ -42,12 +35,6 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,62}$")]
 
 REFUSE = "refuse"
 """The word of `on_image` by which nothing is dropped silently."""
-
-
-class Part(BaseModel):
-    """A map whose keys are all known."""
-
-    model_config = ConfigDict(extra="forbid", defer_build=True, strict=True, frozen=True, hide_input_in_errors=True)
 
 
 def _first_version(value: int) -> int:
@@ -164,14 +151,6 @@ class ProfilePart(Part):
     resources: RawList = Field(description="what the profile stands for: a list of resources")
 
 
-class RouterPart(Part):
-    """A traffic switch."""
-
-    kind: Annotated[str, one_of("caddy")] = Field(description="`kind: caddy`")
-    listen: Listen = Field(description='where it listens, as in `listen: "127.0.0.1:8080"`')
-    tls: Annotated[str, one_of("off", hint="this version serves plain HTTP: write `tls: off`")] = "off"
-
-
 def _spelt_out(value: Any) -> Any:  # noqa: ANN401  what stands in a file can be anything
     return {"at": value} if isinstance(value, str) else value
 
@@ -194,44 +173,6 @@ class EnvironmentPart(Part):
     """Variables that hold where the command line names the environment."""
 
     vars: RawMap = None
-
-
-class HealthPart(Part):
-    """How to tell that an instance serves."""
-
-    http: Annotated[UrlPath | None, Given] = None
-    tcp: Annotated[int | None, Given] = Field(default=None, ge=0, le=65535)
-    command: Annotated[list[str] | None, Given] = Field(default=None, min_length=1)
-    status: int = Field(default=200, ge=100, le=599)
-    passes: int = Field(default=2, ge=1, le=100)
-    interval: Duration = 0.2
-    timeout: Duration = 2.0
-    grace: Duration = 30.0
-    port: Annotated[int | None, Given] = Field(default=None, ge=1, le=65535)
-
-    @model_validator(mode="after")
-    def _one(self) -> HealthPart:
-        if sum(way is not None for way in (self.http, self.tcp, self.command)) != 1:
-            refuse("health is asked in one way: `http`, `tcp` or `command`", "as in `health: {http: /healthz}`")
-        return self
-
-
-class RoutePart(Part):
-    """What traffic reaches the server."""
-
-    router: str = Field(description="the name of one of the `routers`")
-    host: Annotated[HostName | None, Given] = None
-    path: UrlPath = "/"
-
-
-class RolloutPart(Part):
-    """How a release goes into service."""
-
-    strategy: Annotated[str, one_of("blue-green")] = "blue-green"
-    drain: Duration = 30.0
-    probation: Duration = 0.0
-    keep_warm: Duration = 600.0
-    retain: int = Field(default=5, ge=1, le=1000)
 
 
 class MirrorPart(Part):
@@ -283,105 +224,3 @@ class ServerPart(Part):
     batch: list[HostShare] = Field(default_factory=lambda: [ALL], min_length=1)
     max_fail: HostShare = Share(0)
     vars: RawMap = None
-
-
-_RAW = frozenset({"vars", "environments", "groups", "profiles", "routers", "servers", "secrets", "ssh", "parameters", "resources"})
-P = TypeVar("P", bound=Part)
-
-
-def read(part: type[P], node: Node, *, owner: Location, problems: Problems) -> P | None:
-    """The part, or None where something is wrong with it, each thing noted where it stands.
-
-    `owner` is where the part's own key was written: the place of what is missing.
-    """
-    if not isinstance(node.value, dict):
-        if not problems.told(node.at):
-            problems.add(f"expected a map, not {spoken(node)}", node.at)
-        return None
-    try:
-        return part.model_validate({key: _given_to(key, entry.node) for key, entry in node.entries.items()})
-    except ValidationError as invalid:
-        for error in invalid.errors(include_url=False, include_input=False):
-            _note(part, error, node, owner, problems)
-    return None
-
-
-def _given_to(key: str, node: Node) -> Any:  # noqa: ANN401  a value as it was written, or the node where it is read elsewhere
-    if key in _RAW:
-        return node
-    if key == "hosts":
-        return [{name: _given_to(name, part.node) for name, part in item.entries.items()} or plain(item) for item in node.items] or plain(
-            node
-        )
-    return plain(node)
-
-
-def _note(part: type[Part], error: ErrorDetails, node: Node, owner: Location, problems: Problems) -> None:
-    loc = tuple(error["loc"])
-    name = str(loc[-1]) if loc else ""
-    model = _model_at(part, loc[:-1])
-    if error["type"] == "missing":
-        at = walk(node, loc[:-1], key=True, owner=owner)
-        known = model.model_fields[name].description if model else ""
-        problems.add(f"the key `{name}` is missing", at, hint=known or "")
-        return
-    if error["type"] == "extra_forbidden":
-        keys = list(model.model_fields) if model else []
-        at = walk(node, loc, key=True, owner=owner)
-        problems.add(f"there is no key `{name}`", at, hint=near(name, keys) or f"keys here: {', '.join(keys)}")
-        return
-    at = walk(node, loc, owner=owner, key=error["type"] == "vitrify" and not loc)
-    if not problems.told(at):
-        summary, hint = _sentence(error, _value_at(node, loc))
-        problems.add(summary, at, hint=hint)
-
-
-def _model_at(part: type[Part], path: tuple[int | str, ...]) -> type[Part] | None:
-    inner: dict[str, type[Part]] = {
-        "health": HealthPart,
-        "route": RoutePart,
-        "rollout": RolloutPart,
-        "hosts": HostPart,
-        "limits": LimitsPart,
-        "mirror": MirrorPart,
-    }
-    inner |= {"age": AgePart, "sops": SopsPart, "ansible_vault": AnsibleVaultPart}
-    return inner.get(str(path[0])) if path else part
-
-
-def _value_at(node: Node, path: tuple[int | str, ...]) -> Node:
-    for step in path:
-        entry = node.entries.get(str(step))
-        if entry:
-            node = entry.node
-        elif isinstance(step, int) and step < len(node.items):
-            node = node.items[step]
-    return node
-
-
-_EXPECTED = {
-    "string_type": "text",
-    "int_type": "a whole number",
-    "bool_type": "true or false",
-    "list_type": "a list",
-    "dict_type": "a map",
-    "model_type": "a map",
-    "model_attributes_type": "a map",
-}
-
-
-def _sentence(error: ErrorDetails, value: Node) -> tuple[str, str]:
-    """What is wrong with a value, and what to do: never pydantic's own words."""
-    context = error.get("ctx", {})
-    if error["type"] == "vitrify":
-        return str(context["summary"]), str(context["hint"])
-    if error["type"] in _EXPECTED:
-        hint = "put it in quotes" if error["type"] == "string_type" and not isinstance(value.value, (dict, tuple)) else ""
-        return f"expected {_EXPECTED[error['type']]}, not {spoken(value)}", hint
-    if error["type"] == "greater_than_equal":
-        return f"{value.value} is too small", f"at least {context['ge']}"
-    if error["type"] == "less_than_equal":
-        return f"{value.value} is too large", f"at most {context['le']}"
-    if error["type"] in ("too_short", "string_too_short"):
-        return "nothing is written here", "give at least one"
-    return f"{value.value!r} is not a name", "letters, digits, `_` and `-`, beginning with a letter"

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 
 from vitrify.core.diagnostic import Location
 from vitrify.core.schema import near
-from vitrify.project.envelope import GroupPart, read
+from vitrify.project.envelope import GroupPart
 from vitrify.project.node import Entry, Node
+from vitrify.project.part import read
 from vitrify.project.problems import Problems
 from vitrify.project.sections import named
 from vitrify.project.variables import Scope, fill, variables_of

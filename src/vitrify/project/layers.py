@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 
 from vitrify.core.diagnostic import UsageInvalid
 from vitrify.core.schema import near
-from vitrify.project.envelope import EnvironmentPart, read
+from vitrify.project.envelope import EnvironmentPart
 from vitrify.project.groups import Groups
 from vitrify.project.node import Node
+from vitrify.project.part import read
 from vitrify.project.problems import Problems
 from vitrify.project.sections import named
 from vitrify.project.variables import Scope, variables_of

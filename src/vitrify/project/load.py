@@ -58,7 +58,7 @@ def read(content: bytes, path: Path, inputs: Inputs) -> Declaration:
     from vitrify.project import sections
     from vitrify.project.assemble import assemble
     from vitrify.project.envelope import Top
-    from vitrify.project.envelope import read as read_part
+    from vitrify.project.part import read as read_part
 
     problems = Problems()
     root = document(content, path, inputs.kinds, problems)

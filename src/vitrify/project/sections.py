@@ -12,11 +12,13 @@ from vitrify.core.diagnostic import VitrifyError
 from vitrify.core.resource import Kinds
 from vitrify.core.schema import near
 from vitrify.project.compile import COMMON
-from vitrify.project.envelope import ParameterPart, ProfilePart, RouterPart, SecretPart, SshPart, read
+from vitrify.project.envelope import ParameterPart, ProfilePart, SecretPart, SshPart
 from vitrify.project.expand import Parameter, Profile
 from vitrify.project.node import Entry, Node, spoken, walk
+from vitrify.project.part import read
 from vitrify.project.problems import Problems
 from vitrify.project.secrets import DeclaredSecrets, reference
+from vitrify.project.serving import RouterPart
 from vitrify.project.sources import Age, Environment, File, Program, Sops, Source, Vault
 from vitrify.project.variables import Scope, fill
 

@@ -9,9 +9,10 @@ from pathlib import Path
 from vitrify.core.declaration import Base, Health, Host, Limits, Mirror, Rollout, Route, Router
 from vitrify.core.reference import Reference
 from vitrify.core.schema import near
-from vitrify.project.envelope import HealthPart, HostPart, LimitsPart, MirrorPart, RolloutPart, RoutePart, ServerPart
+from vitrify.project.envelope import HostPart, LimitsPart, MirrorPart, ServerPart
 from vitrify.project.node import Node, walk
 from vitrify.project.problems import Problems
+from vitrify.project.serving import HealthPart, RolloutPart, RoutePart
 from vitrify.project.values import SSH_HOST
 
 SSH_PORT = 22

@@ -8,15 +8,16 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from vitrify.core.batch import Share
-from vitrify.project import envelope
-from vitrify.project.envelope import HostPart, Part
+from vitrify.project import envelope, serving
+from vitrify.project.envelope import HostPart
+from vitrify.project.part import Part
 from vitrify.project.values import Memory, OneOf, Processors
 
 SECTIONS: Mapping[str, type[Part]] = {
     "environments": envelope.EnvironmentPart,
     "groups": envelope.GroupPart,
     "profiles": envelope.ProfilePart,
-    "routers": envelope.RouterPart,
+    "routers": serving.RouterPart,
     "servers": envelope.ServerPart,
     "secrets": envelope.SecretPart,
     "parameters": envelope.ParameterPart,
@@ -25,7 +26,7 @@ SECTIONS: Mapping[str, type[Part]] = {
 
 EXACTLY_ONE: Mapping[type[Part], tuple[str, ...]] = {
     envelope.SecretPart: tuple(envelope.SecretPart.model_fields),
-    envelope.HealthPart: ("http", "tcp", "command"),
+    serving.HealthPart: ("http", "tcp", "command"),
     envelope.AgePart: ("identity", "passphrase"),
 }
 """Keys of which one is given, and no second."""
@@ -34,11 +35,11 @@ FILLED = frozenset(
     {
         envelope.ServerPart,
         envelope.HostPart,
-        envelope.HealthPart,
-        envelope.RoutePart,
-        envelope.RolloutPart,
+        serving.HealthPart,
+        serving.RoutePart,
+        serving.RolloutPart,
         envelope.LimitsPart,
-        envelope.RouterPart,
+        serving.RouterPart,
         envelope.GroupPart,
         envelope.SshPart,
     }
