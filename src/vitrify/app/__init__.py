@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from vitrify.app.image_verbs import ImageVerbs
+from vitrify.app.key_verbs import KeyVerbs
 from vitrify.core.diagnostic import PlanStale, UsageInvalid
 
 if TYPE_CHECKING:  # a command brings along what it needs and no more
@@ -19,8 +20,8 @@ if TYPE_CHECKING:  # a command brings along what it needs and no more
 __all__ = ("App",)
 
 
-class App(ImageVerbs):
-    """A method for each verb; those about images have a file of their own."""
+class App(ImageVerbs, KeyVerbs):
+    """A method for each verb; those about images, the ledger and keys have files of their own."""
 
     def plan(self) -> Plan:
         """What an apply would do; told to the ledger unless the last entry says the same."""
@@ -48,7 +49,7 @@ class App(ImageVerbs):
         if document.get("digest") != now.digest:
             hint = f"plan again (`vitrify plan -o {path}`), look at it, and apply that"
             raise PlanStale(f"{path} is not what an apply would do now", why=saved.moved(document, now), hint=hint)
-        return now
+        return replace(now, approvals=saved.approvals(document))
 
     def free(self, plan: Plan) -> Plan:
         """This plan, if nobody is changing what it is about at this moment; else a fresh one as soon as nobody is.
@@ -202,18 +203,6 @@ class App(ImageVerbs):
 
         return self._run(audit(self._chosen(), self._wiring.world, full=full))
 
-    def entries(self, *, last: int) -> tuple[report.EntryView, ...]:
-        """The newest entries of the ledger, oldest first."""
-        from vitrify.core.report import EntryView
-
-        ledger = self._wiring.world.ledger
-        found = ledger.entries(max(0, ledger.size - last))
-        return tuple(EntryView(entry.sequence, entry.at, entry.author, entry.kind, dict(entry.body)) for entry in found)
-
-    def verify(self, path: str = "") -> report.Verified:
-        """Check the project's ledger, or a copy of it, by code that shares nothing with the writer."""
-        return self._wiring.verify(path)
-
     def doctor(self) -> tuple[report.Check, ...]:
         """What this machine has, and the line that mends what it lacks."""
         from vitrify.project.doctor import doctor
@@ -271,8 +260,13 @@ class App(ImageVerbs):
         return Plan(project, declared, planned, made_at=now, selection=selection, problems=problems)
 
     async def _apply(self, plan: Plan) -> report.Applied:
+        from vitrify.app import approvals
         from vitrify.lifecycle import fleet
 
-        servers = {server.name: server for server in self._wiring.declaration.servers}
-        applied = await fleet.apply(plan.servers, servers, self._wiring.world, parallel=self._options.parallel)
+        declaration = self._wiring.declaration
+        counted = approvals.refuse_unapproved(plan, declaration, self._wiring.ledgers)
+        world = replace(self._wiring.world, plan=plan.digest)
+        approvals.enter(plan, counted, declaration, world.ledger)
+        servers = {server.name: server for server in declaration.servers}
+        applied = await fleet.apply(plan.servers, servers, world, parallel=self._options.parallel)
         return replace(applied, problems=(*plan.problems, *applied.problems))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,9 +15,9 @@ from vitrify.core.event import Emit, Event, Stage
 from vitrify.onhost.failpoint import from_environment
 
 if TYPE_CHECKING:  # a command brings along what it needs and no more
+    from vitrify.core.ledger_report import Cosigned
     from vitrify.core.report import Verified
     from vitrify.ledger.checkpoint import Signer
-    from vitrify.ledger.cosigning import Cosigned
     from vitrify.ledger.log import Log
     from vitrify.ledger.verify import Policy
     from vitrify.ledger.verify.receipt import Receipt
@@ -27,16 +28,21 @@ _PROVED = "verified"
 """In the project's folder of this machine: the newest checkpoint under which every byte was read and held."""
 
 
+@dataclass(frozen=True)
+class Author:
+    """Who is at the keyboard: what a new key of theirs is called, and how theirs is opened, or made."""
+
+    name: str
+    signer: Callable[[], Signer]
+
+
 class Ledgers:
     """One project's ledger. Everything is opened when it is first needed, and nothing twice."""
 
-    def __init__(
-        self, home: Path, folder: Path, *, name: str, signer: Callable[[], Signer], environ: Mapping[str, str], emit: Emit
-    ) -> None:
+    def __init__(self, home: Path, folder: Path, *, author: Author, environ: Mapping[str, str], emit: Emit) -> None:
         self._home = home
         self._folder = folder
-        self._name = name
-        self._signer = signer
+        self._author = author
         self._environ = environ
         self._emit = emit
 
@@ -53,14 +59,24 @@ class Ledgers:
     @property
     def name(self) -> str:
         """What a new key of this user is called."""
-        return self._name
+        return self._author.name
+
+    @property
+    def signer(self) -> Signer:
+        """This user's key."""
+        return self._author.signer()
+
+    @property
+    def environ(self) -> Mapping[str, str]:
+        """The environment of the command."""
+        return self._environ
 
     @cached_property
     def identity(self) -> Identity:
         """Who the project is, with this author in it; made where there is none. Denied where the author's key counts no more."""
         from vitrify.project import identity
 
-        author = str(self._signer().verifier)
+        author = str(self.signer.verifier)
         known = identity.ensure(str(self._folder), author=author)
         identity.refuse_expired(known, author, today=today())
         return known
@@ -84,14 +100,14 @@ class Ledgers:
     @cached_property
     def log(self) -> Log:
         """The ledger, to be written; what a process before this one signed is published."""
-        log = self.opened(self.identity, self._signer())
+        log = self.opened(self.identity, self.signer)
         log.recover()
         return log
 
     @property
     def reading(self) -> Log:
         """The ledger, to be read."""
-        return self.opened(self.known, self._signer())
+        return self.opened(self.known, self.signer)
 
     def opened(self, identity: Identity, signer: Signer) -> Log:
         """The ledger, in which this signer would write."""
@@ -99,7 +115,7 @@ class Ledgers:
         from vitrify.project.actor import actor
         from vitrify.project.clock import SystemClock
 
-        user = self._name.partition("@")[0]
+        user = self._author.name.partition("@")[0]
         return Log(
             self._store(identity),
             origin=origin(identity),
@@ -186,7 +202,7 @@ class Ledgers:
         from vitrify.stores.witnesses import HttpWitness
 
         known = self.known
-        return cosign(self.opened(known, self._signer()), [HttpWitness(key, url) for key, url in known.witnesses.items()])
+        return cosign(self.opened(known, self.signer), [HttpWitness(key, url) for key, url in known.witnesses.items()])
 
     def cosign_quietly(self) -> None:
         """The same at the end of a command, which did what it was asked: what is missing is told, and the next command asks again."""

@@ -118,9 +118,10 @@ class Wiring:
     @cached_property
     def ledgers(self) -> Ledgers:
         """The project's ledger, and the keys that count in it."""
-        from vitrify.app.ledgers import Ledgers
+        from vitrify.app.ledgers import Author, Ledgers
 
-        return Ledgers(self.home, self.folder, name=self._author, signer=lambda: self._signer, environ=self._environ, emit=self._emit)
+        author = Author(self._author, lambda: self._signer)
+        return Ledgers(self.home, self.folder, author=author, environ=self._environ, emit=self._emit)
 
     def witnessed(self) -> None:
         """Have witnesses cosign what this command entered."""
@@ -324,8 +325,7 @@ class Wiring:
     @cached_property
     def warehouse(self) -> Warehouse:
         """The images that this machine keeps."""
-        from vitrify.app.ledgers import Ledgers
-    from vitrify.app.warehouse import Warehouse
+        from vitrify.app.warehouse import Warehouse
 
         return Warehouse(self.home / "store", self._environ)
 

@@ -9,6 +9,7 @@ from typing import Mapping
 from vitrify.core.batch import Pace
 from vitrify.core.diagnostic import Location
 from vitrify.core.digest import JSONObject, digest_of
+from vitrify.core.policy import Approvals
 from vitrify.core.resource import Address, Resource
 
 
@@ -203,6 +204,8 @@ class Server:
     """Secret name -> value, for process environments alone; never printed, stored or hashed without a key."""
     apart: Mapping[str, tuple[Resource, ...]] = field(default_factory=dict)
     """Host name -> its resources in order, for each host whose own variables make them differ from `resources`."""
+    approvals: Approvals | None = None
+    """Who must agree to a plan for it; None where that is as for the whole project."""
     notices: tuple[str, ...] = ()
     """What a reader of the declaration should know, though nothing is wrong: an order that an edge changed."""
 
@@ -252,3 +255,5 @@ class Declaration:
     ssh: Ssh = field(default_factory=Ssh)
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Group -> the names of its hosts, those of inner groups included."""
+    approvals: Approvals = field(default_factory=Approvals)
+    """Who must agree to a plan for a server that says nothing of its own."""

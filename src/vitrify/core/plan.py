@@ -199,6 +199,8 @@ class Plan:
     selection: Selection = field(default_factory=Selection, compare=False)
     problems: tuple[HostProblem, ...] = ()
     """Hosts that could not be looked at: an apply leaves them alone."""
+    approvals: tuple[str, ...] = field(default=(), compare=False)
+    """Signed notes that bind its digest; who signed, and whether that counts, is judged where it is applied."""
 
     @property
     def empty(self) -> bool:
@@ -221,6 +223,7 @@ class Plan:
             "selection": self.selection.to_json(),
             "servers": [server.to_json() for server in self.servers],
             "problems": [problem.to_json() for problem in self.problems],
+            **({"approvals": [*self.approvals]} if self.approvals else {}),
         }
 
 

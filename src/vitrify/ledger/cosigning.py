@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from vitrify.core.diagnostic import IntegrityFailed, TargetUnreachable
+from vitrify.core.ledger_report import Cosigned
 from vitrify.ledger.checkpoint import note_text, signature_lines
 from vitrify.ledger.cosignature import WitnessKey
 from vitrify.ledger.log import CHECKPOINT, Log
@@ -26,15 +26,6 @@ class WitnessDoor(Protocol):
 
     def add_checkpoint(self, request: bytes) -> Answer:
         """Its answer to this request; TargetUnreachable where there is none."""
-
-
-@dataclass(frozen=True)
-class Cosigned:
-    """Which witnesses' cosignatures the published checkpoint of `size` entries bears, and why others' are missing."""
-
-    size: int
-    by: tuple[str, ...] = ()
-    missing: tuple[tuple[str, str], ...] = ()
 
 
 def cosign(log: Log, witnesses: Sequence[WitnessDoor]) -> Cosigned:
@@ -63,9 +54,8 @@ def _asked(log: Log, witness: WitnessDoor, note: bytes) -> bytes:
         if answer.status == 409 and answer.media.startswith(SIZE):
             known = answer.body.strip()
             if not known.isdigit() or int(known) > size or int(known) == old:
-                raise IntegrityFailed(
-                    f"the witness {witness.key.name} saw another ledger than this one: {known.decode('ascii', 'replace')} entries, not {size}"
-                )
+                seen = known.decode("ascii", "replace")
+                raise IntegrityFailed(f"the witness {witness.key.name} saw another ledger than this one: {seen} entries, not {size}")
             old = int(known)
             continue
         if answer.status == 200 and (line := witness.key.among(text, answer.body)):
@@ -83,4 +73,3 @@ def _add(log: Log, text: bytes, lines: bytes) -> None:
         known = {name for name, _ in signature_lines(published[len(text) + 1 :])}
         new = b"".join(line for line in lines.splitlines(keepends=True) if line.split(b" ")[1].decode() not in known)
         log.store.write(CHECKPOINT, published + new)
-        log.reached("ledger.cosigned")

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 
 from vitrify.core.diagnostic import IntegrityFailed
-from vitrify.core.step import Reached, carry_on
 from vitrify.ledger.checkpoint import Checkpoint, Time, Verifier, claimed_size, decoded, empty, note_text, open_checkpoint
 from vitrify.ledger.cosignature import Cosigner
 from vitrify.ledger.proof import extends
@@ -61,7 +60,6 @@ class Witness:
     ledgers: Mapping[str, Known]
     store: LedgerStore
     clock: Time
-    reached: Reached = carry_on
 
     def add_checkpoint(self, request: bytes) -> Answer:
         """The answer to `POST /add-checkpoint`: 200 with the cosignature, or why there is none. Never raises on what it is sent."""
@@ -74,7 +72,6 @@ class Witness:
                 self._refuse_unless_continuing(old, proof, checkpoint)
                 if old != checkpoint.size or self.store.read(_place(checkpoint.origin)) is None:
                     self.store.write(_place(checkpoint.origin), note)
-                self.reached("witness.kept")
                 return Answer(200, self.cosigner.line(note_text(note), at=self.clock.now()))
         except _Refused as refused:
             return refused.answer

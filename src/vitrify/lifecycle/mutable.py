@@ -132,6 +132,7 @@ async def apply(server: Server, host: Host, planned: HostPlan, world: World) -> 
         "host": host.name,
         "changes": _intended(planned),
         "declaration": server.digest,
+        **({"plan": world.plan} if world.plan else {}),
     }
     world.state.manage(server.name, host.name)
     since = record.once(world.ledger, INTENDED, intent, since=since)

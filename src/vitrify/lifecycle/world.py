@@ -102,6 +102,9 @@ class World:
     dead_man: float = 120.0
     """Seconds in which a change that could shut us out must be confirmed, or the host takes it back; 0: it does not."""
 
+    plan: str = ""
+    """The digest of the plan that is being carried out, for the ledger; "" where none is."""
+
     @property
     def storage(self) -> Storage:
         """Where images are kept, and who needs which."""

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from vitrify.core.batch import ALL, Share
 from vitrify.project.part import Part
+from vitrify.project.policy import PolicyPart
 from vitrify.project.secrets import reference
 from vitrify.project.serving import HealthPart, RolloutPart, RoutePart
 from vitrify.project.values import (
@@ -56,6 +57,7 @@ class Top(Part):
     servers: RawMap = Field(description="at least one server, as in `servers: {web: {…}}`")
     secrets: RawMap = None
     ssh: RawMap = None
+    policy: Annotated[PolicyPart | None, Given] = None
 
 
 def _secret_name(value: str | None) -> str | None:
@@ -223,4 +225,5 @@ class ServerPart(Part):
     rollout: RolloutPart = Field(default_factory=RolloutPart)
     batch: list[HostShare] = Field(default_factory=lambda: [ALL], min_length=1)
     max_fail: HostShare = Share(0)
+    policy: Annotated[PolicyPart | None, Given] = None
     vars: RawMap = None

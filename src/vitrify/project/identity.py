@@ -24,8 +24,8 @@ _HEAD = """\
 # Who this project is, and whose signatures its ledger may bear. Commit this file.
 """
 _FORMS = """\
-a line is `project` and 16 hex digits, once; `author` and a public key, or that and `until` a day; `retired` or `revoked`, a public key and \
-a number of entries; `witness`, a public key and a URL; or `quorum` and a number, once"""
+a line is `project` and 16 hex digits, once; `author` and a public key, or that and `until` a day; \
+`retired` or `revoked`, a public key and a number of entries; `witness`, a public key and a URL; or `quorum` and a number, once"""
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def _parsed(path: Path, text: str) -> Identity:
     return found
 
 
-def _with(known: Identity, word: str, value: str) -> Identity | None:  # noqa: PLR0911  one case for each kind of line
+def _with(known: Identity, word: str, value: str) -> Identity | None:
     """What is known once a line was read as well; None where it cannot be."""
     match word:
         case "project" if _ID.fullmatch(value) and not known.project_id:

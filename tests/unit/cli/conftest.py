@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from tests.unit.cli.fake_leases import FakeLeases
 from tests.unit.cli.image_answers import ImageAnswers
+from tests.unit.cli.ledger_answers import LedgerAnswers
 
 from vitrify.cli.exits import Exit
 from vitrify.cli.invocation import Surroundings
@@ -27,14 +28,12 @@ from vitrify.core.report import (
     Bootstrapped,
     Check,
     Converged,
-    EntryView,
     InstanceStatus,
     Outcome,
     Outdated,
     Released,
     ReleaseStatus,
     ServerStatus,
-    Verified,
     Which,
 )
 from vitrify.core.resource import MISSING, Address, Resource, Sureness
@@ -54,7 +53,7 @@ class Terminal(io.StringIO):
         return self._tty
 
 
-class FakeApplication(ImageAnswers, FakeLeases):
+class FakeApplication(ImageAnswers, LedgerAnswers, FakeLeases):
     """Answers with what it holds, notes what it was asked, and tells its events before it answers."""
 
     def __init__(self) -> None:
@@ -77,10 +76,8 @@ class FakeApplication(ImageAnswers, FakeLeases):
         self.released_is = Released("web", "rollback", 3, 4, IMAGE, ("web-3-a", "web-3-b"))
         self.logs_are = ""
         self.audit_is = Audit((), 3, 40, 2, 0.25)
-        self.entries_are: tuple[EntryView, ...] = ()
         holds = (Verdict("content", holds=True, found="2 layers hold"), Verdict("signature", holds=True, found="by ann@desk"))
         self.image_verified_is = ImageVerified("sha256:" + "7" * 64, holds)
-        self.verified_is = Verified("vitrify.dev/ledger/5e0f", 7, "c0ffee", ("ann@desk",))
         self.images_are: tuple[ImageKept, ...] = ()
         self.checks_are: tuple[Check, ...] = ()
         self.closed = False
@@ -189,14 +186,6 @@ class FakeApplication(ImageAnswers, FakeLeases):
     def audit(self, *, full: bool) -> Audit:
         self._called("audit", full=full)
         return self.audit_is
-
-    def entries(self, *, last: int) -> tuple[EntryView, ...]:
-        self._called("entries", last=last)
-        return self.entries_are
-
-    def verify(self, path: str) -> Verified:
-        self._called("verify", path=path)
-        return self.verified_is
 
     def verify_image(self, name: str, *, keys: Sequence[str]) -> ImageVerified:
         self._called("verify_image", name=name, keys=keys)
