@@ -26,7 +26,7 @@ LOST, STOLEN = "lost", "stolen"
 class KeyVerbs(LedgerVerbs):
     """A method for each verb that is about keys, or about what they approve."""
 
-    def keys(self) -> tuple[KeyView, ...]:
+    def known_keys(self) -> tuple[KeyView, ...]:
         """Every key that `vitrify.keys` names."""
         from vitrify.app.ledgers import today
         from vitrify.core.ledger_report import KeyView

@@ -175,7 +175,7 @@ class Wiring:
 
     @property
     def _author(self) -> str:
-        return f"{getpass.getuser()}@{socket.gethostname()}"
+        return self._environ.get("VITRIFY_AUTHOR") or f"{getpass.getuser()}@{socket.gethostname()}"
 
     @cached_property
     def _bubblewrap(self) -> str:

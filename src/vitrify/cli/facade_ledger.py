@@ -38,7 +38,7 @@ class LedgerApplication(Protocol):
     def check_receipt(self, path: str) -> Shown:
         """What a receipt in a file shows."""
 
-    def keys(self) -> tuple[KeyView, ...]:
+    def known_keys(self) -> tuple[KeyView, ...]:
         """Every key that the project knows."""
 
     def rotate(self, *, until: str) -> KeyMoved:

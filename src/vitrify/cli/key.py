@@ -30,7 +30,7 @@ def key() -> None:
 @shared("project")
 def list_(invocation: Invocation) -> Exit:
     """List the keys of `vitrify.keys`: authors, former ones with the last entry that they may have signed, and witnesses."""
-    found = invocation.app.keys()
+    found = invocation.app.known_keys()
     invocation.screen.show(
         lambda: documents.document(
             "keys",

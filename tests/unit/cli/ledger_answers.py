@@ -59,8 +59,8 @@ class LedgerAnswers:
         self._called("check_receipt", path=path)
         return self.shown_is
 
-    def keys(self) -> tuple[KeyView, ...]:
-        self._called("keys")
+    def known_keys(self) -> tuple[KeyView, ...]:
+        self._called("known_keys")
         return self.keys_are
 
     def rotate(self, *, until: str) -> KeyMoved:
