@@ -7,8 +7,8 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from vitrify.app.host_verbs import HostVerbs
 from vitrify.app.image_verbs import ImageVerbs
-from vitrify.app.key_verbs import KeyVerbs
 from vitrify.core.diagnostic import PlanStale, UsageInvalid
 
 if TYPE_CHECKING:  # a command brings along what it needs and no more
@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # a command brings along what it needs and no more
 __all__ = ("App",)
 
 
-class App(ImageVerbs, KeyVerbs):
+class App(ImageVerbs, HostVerbs):
     """A method for each verb; those about images, the ledger and keys have files of their own."""
 
     def plan(self) -> Plan:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # a command brings along what it needs and no more
     from vitrify.core.report import Verified
     from vitrify.ledger.checkpoint import Signer
     from vitrify.ledger.log import Log
+    from vitrify.ledger.mirror import Mirror
     from vitrify.ledger.verify import Policy
     from vitrify.ledger.verify.receipt import Receipt
     from vitrify.project.identity import Identity
@@ -104,6 +105,13 @@ class Ledgers:
         log.recover()
         return log
 
+    @cached_property
+    def mirror(self) -> Mirror:
+        """The ledger as hosts witness it."""
+        from vitrify.ledger.mirror import Mirror
+
+        return Mirror(self.log, f"{self.name}, in {self.place(self.identity)}")
+
     @property
     def reading(self) -> Log:
         """The ledger, to be read."""
@@ -138,10 +146,10 @@ class Ledgers:
 
     # -- to look ----------------------------------------------------------------------------------------------------
 
-    def verify(self, path: str, *, quick: bool = False) -> Verified:
+    def verify(self, path: str, *, quick: bool = False, held: bytes | None = None) -> Verified:
         """Check the project's ledger (""), or a copy of it, by code that shares nothing with the writer.
 
-        What held before is asked of it again; `quick` reads only what came since.
+        What held before is asked of it again, or what somebody `held`; `quick` reads only what came since.
         """
         from vitrify.ledger.verify import Kept, verify
         from vitrify.stores.directory import DirectoryLedgerStore
@@ -152,7 +160,7 @@ class Ledgers:
             raise UsageInvalid(f"there is no ledger at {folder}")
         store = DirectoryLedgerStore(folder)
         proved = self._proved(identity)
-        kept = Kept(proved=proved) if quick else Kept(held=proved if not path else None)
+        kept = Kept(proved=proved) if quick else Kept(held=held or (None if path else proved))
         verified = verify(store.read, trust=policy(identity), origin=origin(identity), kept=kept, paths=store.paths(""))
         note = store.read("checkpoint")
         if not (path or verified.problems) and note is not None:

@@ -161,6 +161,7 @@ class Wiring:
             pins=LockFile(str(self.folder)),
             opening=lambda: self.warehouse.storage,
             leased=self._leased,
+            mirror=self.ledgers.mirror,
             keep_runs=self._options.keep_runs,
             dead_man=self._options.dead_man,
             process=Tenant.this().to_json(),

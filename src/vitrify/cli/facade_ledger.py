@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from vitrify.core.ledger_report import Approved, Asked, Cosigned, KeyMoved, KeyView, Shown
+    from vitrify.core.ledger_report import Approved, Asked, Cosigned, KeyMoved, KeyView, Recovered, Shown
     from vitrify.core.plan import Plan
     from vitrify.core.report import EntryView, Verified
 
@@ -37,6 +37,12 @@ class LedgerApplication(Protocol):
 
     def check_receipt(self, path: str) -> Shown:
         """What a receipt in a file shows."""
+
+    def verify_at(self, host: str) -> Shown:
+        """Whether what a host keeps of the ledger is in it."""
+
+    def recover(self) -> Recovered:
+        """Put the ledger together again from what hosts kept."""
 
     def known_keys(self) -> tuple[KeyView, ...]:
         """Every key that the project knows."""

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from vitrify.cli import documents
+from vitrify.cli.confirm import confirm
 from vitrify.cli.exits import Exit
 from vitrify.cli.invocation import Invocation
 from vitrify.cli.options import flag, shared
@@ -130,25 +131,52 @@ def export(invocation: Invocation, since: int, out: str) -> Exit:
         "vitrify ledger verify --quick": "Only what is new since it last held.",
         "vitrify ledger verify ./copy": "A copy of it, from anywhere.",
         "vitrify ledger verify --receipt 17.tlog-proof": "A receipt that somebody gave you.",
+        "vitrify ledger verify --at-host ssh://admin@db1.example": "Whether all that this host saw of it is still in it.",
     },
-    exits=(Exit.INTEGRITY,),
+    exits=(Exit.UNREACHABLE, Exit.INTEGRITY, Exit.DECLARATION),
 )
 @click.argument("path", default="")
 @flag("--quick", is_flag=True, help="Read only what came after the checkpoint under which everything held last.")
 @flag("--receipt", metavar="FILE", default="", help="Check this receipt instead of the ledger.")
+@flag("--at-host", metavar="HOST", default="", help="Compare the ledger with what this host kept of it.")
 @shared("project")
-def verify(invocation: Invocation, path: str, receipt: str, *, quick: bool) -> Exit:
+def verify(invocation: Invocation, path: str, receipt: str, at_host: str, *, quick: bool) -> Exit:
     """Check the project's ledger, or a copy of it at PATH, from its bytes: every entry is under the signed root, nothing was
     rewritten, reordered or cut off, known keys signed it, and as many witnesses cosigned it as `vitrify.keys` asks for. What held before
     must still be in it. Exit 8 where that does not hold.
     """  # noqa: D205  the whole paragraph is the help
-    if sum(map(bool, (path, quick, receipt))) > 1:
-        raise UsageInvalid("one thing is verified at a time", hint="PATH, --quick or --receipt")
+    if sum(map(bool, (path, quick, receipt, at_host))) > 1:
+        raise UsageInvalid("one thing is verified at a time", hint="PATH, --quick, --receipt or --at-host")
+    if at_host:
+        return _shown(invocation, invocation.app.verify_at(at_host), f"the ledger as {at_host} saw it")
     if receipt:
         return _shown(invocation, invocation.app.check_receipt(receipt), f"the receipt {receipt}")
     verified = invocation.app.verify(path, quick=quick)
     invocation.screen.show(lambda: documents.verified(verified), lambda _: verified_lines(verified))
     _refuse(verified.problems, f"the ledger {verified.origin}")
+    return Exit.DONE
+
+
+@verb(
+    "recover",
+    examples={"vitrify ledger recover --from-hosts": "After the machine that had the ledger was lost."},
+    exits=(Exit.INTEGRITY, Exit.DECLARATION),
+)
+@flag("--from-hosts", is_flag=True, help="From what the hosts of the declaration kept.")
+@shared("project", "parallel", "yes")
+def recover(invocation: Invocation, *, from_hosts: bool) -> Exit:
+    """Put the ledger together again from what its hosts kept: each has the entries that concern it, those that concern no host, and
+    the newest checkpoint that it saw. What comes out is under that signature, byte for byte, or nothing is written: exit 8 tells what
+    is missing.
+    """  # noqa: D205  the whole paragraph is the help
+    if not from_hosts:
+        raise UsageInvalid("from what is the ledger to be recovered?", hint="vitrify ledger recover --from-hosts")
+    confirm(invocation, "Write what the hosts kept as this project's ledger here?")
+    found = invocation.app.recover()
+    told = f"{found.size} entries, {found.size - found.before} of them from {', '.join(found.heard) or 'nobody'}"
+    silent = f"; {', '.join(found.silent)} could not be asked" if found.silent else ""
+    said: JSONObject = {"before": found.before, "size": found.size, "heard": [*found.heard], "silent": [*found.silent]}
+    invocation.screen.show(lambda: documents.document("recovered", **said), lambda _: [line(f"The ledger has {told}{silent}.")])
     return Exit.DONE
 
 
@@ -187,5 +215,5 @@ def _written(invocation: Invocation, texts: Iterable[str], out: str) -> Exit:
     return Exit.DONE
 
 
-for _verb in (show, grep, prove, checkpoint, export, verify):
+for _verb in (show, grep, prove, checkpoint, export, verify, recover):
     ledger.add_command(_verb)

@@ -73,3 +73,13 @@ class Cosigned:
     size: int
     by: Tuple[str, ...] = ()
     missing: Tuple[Tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Recovered:
+    """A ledger of `before` entries that has `size` of them after hosts were asked; some may not have answered."""
+
+    before: int
+    size: int
+    heard: Tuple[str, ...] = ()
+    silent: Tuple[str, ...] = ()

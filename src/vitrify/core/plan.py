@@ -64,6 +64,8 @@ class HostPlan:
     notices: tuple[str, ...] = ()
     held: str = field(default="", compare=False)
     """Who is changing the host at this moment, in words: no part of what an apply would do."""
+    witnessed: int = field(default=0, compare=False)
+    """How many entries of the ledger the host saw."""
 
     @property
     def empty(self) -> bool:
@@ -258,6 +260,8 @@ class Seen:
     unfinished: str = ""
     held: JSONObject | None = None
     """The lease by which somebody is changing the host at this moment."""
+    witnessed: int = 0
+    """How many entries of the ledger the host saw."""
 
 
 def expectation(observations: Iterable[Observation]) -> str:

@@ -58,7 +58,7 @@ class Verifier:
     @property
     def id(self) -> bytes:
         """Four bytes that tell keys of one name apart."""
-        return hashlib.sha256(self.name.encode() + b"\n" + bytes([ED25519]) + self.public).digest()[:_ID_BYTES]
+        return hashlib.sha256(self.name.encode("utf-8", "replace") + b"\n" + bytes([ED25519]) + self.public).digest()[:_ID_BYTES]
 
     def __str__(self) -> str:
         return f"{self.name}+{self.id.hex()}+{base64.b64encode(bytes([ED25519]) + self.public).decode()}"

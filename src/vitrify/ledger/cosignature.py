@@ -30,7 +30,7 @@ class WitnessKey:
     @property
     def id(self) -> bytes:
         """Four bytes that tell keys of one name apart."""
-        return hashlib.sha256(self.name.encode() + b"\n" + bytes([COSIGNED]) + self.public).digest()[:_ID]
+        return hashlib.sha256(self.name.encode("utf-8", "replace") + b"\n" + bytes([COSIGNED]) + self.public).digest()[:_ID]
 
     def __str__(self) -> str:
         return f"{self.name}+{self.id.hex()}+{base64.b64encode(bytes([COSIGNED]) + self.public).decode()}"

@@ -161,9 +161,9 @@ class Log:
     def _opened(self, note: bytes | None) -> Checkpoint | None:
         if note is None:
             return None
-        return open_checkpoint(note, origin=self.origin, trusted=self._keys(claimed_size(note)))
+        return open_checkpoint(note, origin=self.origin, trusted=self.keys(claimed_size(note)))
 
-    def _keys(self, size: int) -> tuple[Verifier, ...]:
+    def keys(self, size: int) -> tuple[Verifier, ...]:
         """The keys whose signature on a tree of this size counts."""
         own, bounds = self.signer.verifier, self.bounds
         texts = (*self.trusted, *(key for key, last in bounds.items() if size <= last))

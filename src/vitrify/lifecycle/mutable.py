@@ -55,6 +55,7 @@ async def plan(server: Server, host: Host, world: World) -> HostPlan:
         expect=expectation(seen.observations.values()),
         run=seen.unfinished,
         held=_held(seen, host),
+        witnessed=seen.witnessed,
         kinds=along(_meant(decided, server.wishes(host)), world).digests,
         notices=(
             *server.notices,
@@ -96,7 +97,13 @@ async def look(server: Server, host: Host, world: World) -> Seen:
         guests = along(server.wishes(host), world)
         arguments: JSONObject = {"scope": scope(server.name, host, world), "resources": _sent(server.wishes(host)), **guests.arguments}
         answer = await session.call("observe", arguments, contents=guests.contents)
-    return seen_from(answer)
+    return replace(seen_from(answer), witnessed=_witnessed(answer, host, world))
+
+
+def _witnessed(answer: JSONObject, host: Host, world: World) -> int:
+    """How much of our ledger the host saw; `Busy` where that is not the one that we have."""
+    seen = answer.get("ledger")
+    return world.mirror.judged(seen, host.name) if isinstance(seen, dict) else 0
 
 
 def seen_from(answer: JSONObject) -> Seen:
@@ -191,6 +198,7 @@ async def _enact(server: Server, host: Host, planned: HostPlan, run: str, world:
         "keep": {"runs": world.keep_runs},
         "dead_man": seconds,
         "lease": asked_for("apply", world, operation=run),
+        **world.mirror.news(host.name, since=planned.witnessed),
         **guests.arguments,
     }
     contents = {**server.contents, **guests.contents}
@@ -266,6 +274,7 @@ async def undo(server: str, host: Host, world: World, *, run: str = "", force: b
             guests = _guests_of(wanted, known, world)
             arguments: JSONObject = {"scope": scope(server, host, world), "run": wanted, "force": force, "by": world.author}
             arguments |= {"lease": asked_for("undo", world, operation=wanted), **guests.arguments}
+            arguments |= world.mirror.news(host.name, since=_witnessed(known, host, world))
             act = Act("undo", operation, arguments, guests.contents)
             answer = await when_free(lambda: carried_out(act, host, session, world), server, world)
         world.reached("undo-story.act")

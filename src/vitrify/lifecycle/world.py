@@ -49,6 +49,28 @@ class Site:
     """The lease that every call presents; 0 where the site is only looked at."""
 
 
+class Mirror(Protocol):
+    """The ledger as hosts witness it; `vitrify.ledger.mirror.Mirror` is it."""
+
+    def judged(self, seen: JSONObject, host: str) -> int:
+        """How many entries of this ledger a host saw; `Busy` where it saw more than is here, or another one."""
+
+    def news(self, host: str, *, since: int) -> JSONObject:
+        """The argument that brings a host what it did not see; empty where nothing is new."""
+
+
+class NoMirror:
+    """For a world in which hosts hear nothing of the ledger."""
+
+    def judged(self, seen: JSONObject, host: str) -> int:
+        """Nothing was seen."""
+        return 0
+
+    def news(self, host: str, *, since: int) -> JSONObject:
+        """Nothing is told."""
+        return {}
+
+
 def nobody_brings(host: Host) -> AbstractAsyncContextManager[Session]:
     """For a world in which every host has its Python."""
     raise TargetFailed(f"nothing could be installed on {host.name}")
@@ -91,6 +113,8 @@ class World:
     """Of these kinds, those that are not ours, with the source that goes along."""
     bringing: Callable[[Host], AbstractAsyncContextManager[Session]] = nobody_brings
     """A session with a host that gets a Python first, from its own package manager, over the same connection."""
+    mirror: Mirror = field(default_factory=NoMirror)
+    """What hosts keep of the ledger."""
     process: JSONObject = field(default_factory=dict)
     """This process, for whoever finds a lease of ours: once it is gone, its leases are over."""
     lease_seconds: float = 60.0

@@ -54,7 +54,7 @@ class Team:
     def joins(self, person: str) -> None:
         """This person works on the project: their key is among its authors'."""
         with self.app(person) as app:
-            assert app._wiring.ledgers.identity  # noqa: SLF001  what any verb begins with, without the host that it would ask
+            assert app._wiring.ledgers.identity.authors  # noqa: SLF001  what any verb begins with, without the host that it would ask
 
     def enters(self, person: str) -> None:
         """Something that this person does is an entry of the ledger."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from vitrify.core.ledger_report import Approved, Asked, Cosigned, KeyMoved, KeyView, Shown
+from vitrify.core.ledger_report import Approved, Asked, Cosigned, KeyMoved, KeyView, Recovered, Shown
 from vitrify.core.plan import Plan
 from vitrify.core.report import EntryView, Verified
 
@@ -58,6 +58,14 @@ class LedgerAnswers:
     def check_receipt(self, path: str) -> Shown:
         self._called("check_receipt", path=path)
         return self.shown_is
+
+    def verify_at(self, host: str) -> Shown:
+        self._called("verify_at", host=host)
+        return self.shown_is
+
+    def recover(self) -> Recovered:
+        self._called("recover")
+        return Recovered(0, 7, ("local",), ("ssh://db1",))
 
     def known_keys(self) -> tuple[KeyView, ...]:
         self._called("known_keys")
