@@ -17,6 +17,7 @@ from conftest import BuildShop
 from contained import lend
 from shop import Shop
 from steps import steps_in_source
+from vitrify.ledger.keys import generate
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -139,6 +140,30 @@ def undone(shop: Shop, turn: int) -> None:
         shop.run("apply")  # the next times take back a second apply, and never the first
 
 
+def planned(shop: Shop, turn: int) -> None:
+    newer(shop, turn)
+    shop.run("plan")
+
+
+def hands_over(shop: Shop, _: int) -> None:
+    keys = shop.document("key", "list")["keys"]
+    assert [key["ours"] for key in keys if key["state"] == "author"] == [True]
+    shop.run("plan")
+    shop.looked("ledger", "verify")
+
+
+def mistrusted(shop: Shop, turn: int) -> None:
+    planned(shop, turn)
+    path = shop.folder / "vitrify.keys"
+    kept = [line for line in path.read_text().splitlines() if "bob@desk" not in line]
+    path.write_text("\n".join([*kept, f"author {generate('bob@desk').verifier}"]) + "\n")
+
+
+def counts_no_more(shop: Shop, _: int) -> None:
+    assert "retired bob@desk" in (shop.folder / "vitrify.keys").read_text()
+    shop.looked("ledger", "verify")
+
+
 STORIES = {
     "first release": Story({}, retired, ("apply",), serves_this, daily=("begin", "launch", "instance-start", "router-ensure", "ledger")),
     "release": Story(
@@ -153,6 +178,10 @@ STORIES = {
     ),
     "apply in place": Story({"lifecycle": "mutable"}, tampered, ("apply",), converged, daily=("batch", "apply", "run", "enact", "each")),
     "batch that is ill": Story(TWO_HOSTS, ill_in_place, ("apply",), taken_back, ends=3, daily=("batch",)),
+    "rotated key": Story({"lifecycle": "mutable"}, planned, ("key", "rotate"), hands_over, daily=("key-rotate",)),
+    "revoked key": Story(
+        {"lifecycle": "mutable"}, mistrusted, ("key", "revoke", "bob@desk", "--lost"), counts_no_more, daily=("key-revoke",)
+    ),
     "undo": Story({"lifecycle": "mutable"}, released, ("undo", "web"), undone, daily=("undo",)),
 }
 

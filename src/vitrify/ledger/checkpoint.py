@@ -8,6 +8,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Protocol
 
 from vitrify.core.diagnostic import IntegrityFailed, UsageInvalid
@@ -114,7 +115,7 @@ class Signer:
         """The text form that `parse` reads: the secret itself."""
         return f"{_PRIVATE}{self.name}+{self.verifier.id.hex()}+{base64.b64encode(bytes([ED25519]) + self._seed).decode()}"
 
-    @property
+    @cached_property
     def verifier(self) -> Verifier:
         """The public half."""
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey

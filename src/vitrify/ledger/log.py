@@ -143,7 +143,9 @@ class Log:
     def _recovered(self) -> Checkpoint:
         """The newest tree that was ever signed here, published, with no leftover of an interrupted append beside it."""
         note = self.store.read(STATE)
-        published, promised = self._opened(self.store.read(CHECKPOINT)), self._opened(note)
+        shown = self.store.read(CHECKPOINT)
+        published = self._opened(shown)
+        promised = published if note == shown else self._opened(note)
         if published is None and promised is None:
             self._refuse_headless()
         head = _newest(published, promised) or empty(self.origin)

@@ -68,8 +68,11 @@ class DirectoryLedgerStore:
         start = str(self._at(below) if below else self.folder)
         # By slices of strings: a Path for each of the files would cost an append more than its writes do.
         ahead = len(str(self.folder)) + 1
-        found = (f"{folder}/{name}"[ahead:] for folder, _, names in os.walk(start) for name in names)
-        return tuple(sorted(path for path in found if not _is_ours(path)))
+        found: list[str] = []
+        for folder, _, names in os.walk(start):
+            within = f"{folder[ahead:]}/" if len(folder) > ahead else ""
+            found += [within + name for name in names if name[0] != "." or not _is_ours(within + name)]
+        return tuple(sorted(found))
 
     def discard(self, path: str) -> None:
         """Remove a file, or a folder with all in it; nothing there is fine."""

@@ -31,6 +31,22 @@ def look(store: MemoryLedgerStore, *keys: str, held: bytes | None = None) -> Ver
     return verify(store.read, trust=Policy(tuple(keys or [KEY])), origin=ORIGIN, kept=Kept(held), paths=store.paths(""))
 
 
+@pytest.mark.parametrize("size", [256, 257, 511, 512, 700, 1025])
+def test_a_quick_look_reads_what_is_new_and_little_else(size: int) -> None:
+    store, read = honest(size), []
+    log = Log(store, origin=ORIGIN, signer=ADA, clock=Noon())
+    before = store.files["checkpoint"]
+    log.extend([("plan.made", {})] * 10)
+
+    def counting(path: str) -> bytes | None:
+        read.append(path)
+        return store.read(path)
+
+    seen = verify(counting, trust=Policy((KEY,)), origin=ORIGIN, kept=Kept(proved=before))
+    assert (seen.problems, seen.size) == ((), size + 10)
+    assert sum(path.startswith("tile/entries") for path in read) <= 2
+
+
 def test_an_honest_ledger_holds_and_is_described() -> None:
     store = honest(300)
     seen = look(store)

@@ -21,7 +21,7 @@ from vitrify.ledger.tree import leaf, root
 from vitrify.onhost.context import Context
 from vitrify.onhost.scope import Here
 from vitrify.onhost.testimony import keep, seen, tree_of
-from vitrify.resources import all_kinds
+from vitrify.resources.registry import all_kinds
 from vitrify.testing.memory_ledger import MemoryLedgerStore
 
 ORIGIN = "vitrify.dev/ledger/0123456789abcdef"

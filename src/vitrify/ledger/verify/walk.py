@@ -48,15 +48,20 @@ class Walk:
         level, hashes = 1, first // WIDE
         while hashes:
             full, width = divmod(hashes, WIDE)
-            row = self._hashes(level, full, width) if width else []
+            # The tile is as wide as the whole tree asks for by now; what it began with is what is wanted.
+            row = self._hashes(level, full, min(WIDE, (self._size >> (8 * level)) - full * WIDE)) if width else []
             if row is None:
-                return 0
-            self._rows.append(row)
+                return self._begin_anew()
+            self._rows.append(row[:width])
             self._full.append(full)
             level, hashes = level + 1, full
         for above in range(len(self._rows) - 1, 0, -1):
             self._peaks += _peaks_of(self._rows[above], 8 * above)
         return first
+
+    def _begin_anew(self) -> int:
+        self._rows, self._full = [[]], [0]
+        return 0
 
     def _bundle(self, first: int, width: int) -> bool:
         """Take in one bundle and its tile of hashes; False where neither tells what the hashes are."""
