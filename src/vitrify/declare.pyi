@@ -24,6 +24,53 @@ def secret(name: str) -> str:
 def use(profile: str, *, with_: Mapping[str, object] = ...) -> Resource:
     """The resources of a profile."""
 
+class _Approvals(TypedDict):
+    """So many of these authors have to sign a saved plan before it is applied."""
+    required: int
+    keys: Sequence[str]
+
+class _Policy(TypedDict, total=False):
+    """What must be so before anything is done."""
+    approvals: _Approvals
+
+class _RouterNeeded(TypedDict):
+    """A traffic switch."""
+    kind: Literal['caddy']
+    listen: str
+
+class _Router(_RouterNeeded, total=False):
+    """A traffic switch."""
+    tls: Literal['off']
+
+class _Health(TypedDict, total=False):
+    """How to tell that an instance serves."""
+    http: str
+    tcp: int
+    command: Sequence[str]
+    status: int
+    passes: int
+    interval: str
+    timeout: str
+    grace: str
+    port: int
+
+class _RouteNeeded(TypedDict):
+    """What traffic reaches the server."""
+    router: str
+
+class _Route(_RouteNeeded, total=False):
+    """What traffic reaches the server."""
+    host: str
+    path: str
+
+class _Rollout(TypedDict, total=False):
+    """How a release goes into service."""
+    strategy: Literal['blue-green']
+    drain: str
+    probation: str
+    keep_warm: str
+    retain: int
+
 class _Ssh(TypedDict, total=False):
     """How hosts are reached by SSH."""
     config: str
@@ -74,15 +121,6 @@ class _Parameter(_ParameterNeeded, total=False):
     required: bool
     choices: Sequence[object]
 
-class _RouterNeeded(TypedDict):
-    """A traffic switch."""
-    kind: Literal['caddy']
-    listen: str
-
-class _Router(_RouterNeeded, total=False):
-    """A traffic switch."""
-    tls: Literal['off']
-
 class _HostNeeded(TypedDict):
     """Where a server lives; a text alone is its `at`."""
     at: str
@@ -102,35 +140,6 @@ class _Group(_GroupNeeded, total=False):
 class _Environment(TypedDict, total=False):
     """Variables that hold where the command line names the environment."""
     vars: Mapping[str, object]
-
-class _Health(TypedDict, total=False):
-    """How to tell that an instance serves."""
-    http: str
-    tcp: int
-    command: Sequence[str]
-    status: int
-    passes: int
-    interval: str
-    timeout: str
-    grace: str
-    port: int
-
-class _RouteNeeded(TypedDict):
-    """What traffic reaches the server."""
-    router: str
-
-class _Route(_RouteNeeded, total=False):
-    """What traffic reaches the server."""
-    host: str
-    path: str
-
-class _Rollout(TypedDict, total=False):
-    """How a release goes into service."""
-    strategy: Literal['blue-green']
-    drain: str
-    probation: str
-    keep_warm: str
-    retain: int
 
 class _MirrorNeeded(TypedDict):
     """Where the packages of a base come from."""
@@ -165,6 +174,7 @@ def project(
     servers: Mapping[str, Server],
     secrets: Mapping[str, _Secret] = ...,
     ssh: _Ssh = ...,
+    policy: _Policy = ...,
 ) -> Project:
     """The declaration itself."""
 
@@ -188,6 +198,7 @@ def server(
     rollout: _Rollout = ...,
     batch: Sequence[int | str] = ...,
     max_fail: int | str = ...,
+    policy: _Policy = ...,
     vars: Mapping[str, object] = ...,
 ) -> Server:
     """One server, with the keys of both lifecycles."""

@@ -25,7 +25,7 @@ def blocks() -> list[str]:
 
 def written() -> tuple[MemoryLedgerStore, Signer]:
     store, signer = MemoryLedgerStore(), Signer("ada@laptop", bytes(range(32)))
-    log = Log(store, origin="vitrify.dev/0123456789abcdef", signer=signer, clock=Noon())
+    log = Log(store, origin="vitrify.dev/ledger/0123456789abcdef", signer=signer, clock=Noon())
     log.append("apply.intended", {"operation": "op-1"})
     log.append("apply.done", {"operation": "op-1", "changes": 3})
     return store, signer
