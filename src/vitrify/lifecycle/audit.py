@@ -14,7 +14,7 @@ from vitrify.core.instance import Instance
 from vitrify.core.plan import Owned, Seen
 from vitrify.core.resource import MISSING, Address, Kinds, Resource
 from vitrify.lifecycle import left_over, record, upkeep
-from vitrify.lifecycle.mutable import DONE, scope, seen_from
+from vitrify.lifecycle.mutable import DONE, scope, seen_from, witnessed
 from vitrify.lifecycle.settings import from_json
 from vitrify.lifecycle.strangers import along
 from vitrify.lifecycle.world import World
@@ -74,6 +74,7 @@ async def audit_host(server: Server, host: Host, world: World, *, full: bool) ->
     }
     async with world.session(host) as session:
         answer = await session.call("audit", arguments, contents=guests.contents, emit=world.emit)
+    witnessed(answer, host, world)
     seen = seen_from(answer)
     baseline, sweep = _fingerprints(answer, "baseline"), _fingerprints(answer, "sweep")
     state = (*server.writable, *server.volumes)

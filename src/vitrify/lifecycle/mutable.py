@@ -97,10 +97,10 @@ async def look(server: Server, host: Host, world: World) -> Seen:
         guests = along(server.wishes(host), world)
         arguments: JSONObject = {"scope": scope(server.name, host, world), "resources": _sent(server.wishes(host)), **guests.arguments}
         answer = await session.call("observe", arguments, contents=guests.contents)
-    return replace(seen_from(answer), witnessed=_witnessed(answer, host, world))
+    return replace(seen_from(answer), witnessed=witnessed(answer, host, world))
 
 
-def _witnessed(answer: JSONObject, host: Host, world: World) -> int:
+def witnessed(answer: JSONObject, host: Host, world: World) -> int:
     """How much of our ledger the host saw; `Busy` where that is not the one that we have."""
     seen = answer.get("ledger")
     return world.mirror.judged(seen, host.name) if isinstance(seen, dict) else 0
@@ -274,7 +274,7 @@ async def undo(server: str, host: Host, world: World, *, run: str = "", force: b
             guests = _guests_of(wanted, known, world)
             arguments: JSONObject = {"scope": scope(server, host, world), "run": wanted, "force": force, "by": world.author}
             arguments |= {"lease": asked_for("undo", world, operation=wanted), **guests.arguments}
-            arguments |= world.mirror.news(host.name, since=_witnessed(known, host, world))
+            arguments |= world.mirror.news(host.name, since=witnessed(known, host, world))
             act = Act("undo", operation, arguments, guests.contents)
             answer = await when_free(lambda: carried_out(act, host, session, world), server, world)
         world.reached("undo-story.act")

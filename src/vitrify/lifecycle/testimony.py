@@ -8,9 +8,11 @@ from functools import partial
 
 from vitrify.core.declaration import Host, Server
 from vitrify.core.diagnostic import VitrifyError
+from vitrify.core.digest import JSONObject
 from vitrify.lifecycle.mutable import scope
 from vitrify.lifecycle.side_by_side import side_by_side
 from vitrify.lifecycle.world import World
+from vitrify.ports import Session
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,15 @@ async def asked(where: Sequence[tuple[str, Host]], world: World, *, parallel: in
     jobs = [partial(_asked, server, host, world) for server, host in where]
     found = await side_by_side(jobs, at_most=parallel)
     return {host.name: one for (_, host), one in zip(where, found, strict=True)}
+
+
+async def testify(session: Session, server: str, host: Host, world: World) -> None:
+    """Let a host on which instances run keep the ledger as it is now; `Busy`, before anything is done, where it saw another one."""
+    place: JSONObject = {"scope": scope(server, host, world)}
+    answer = await session.call("ledger.held", {**place, "entries": False})
+    news = world.mirror.news(host.name, since=world.mirror.judged(answer, host.name))
+    if news:
+        await session.call("ledger.keep", {**place, **news, "by": world.author})
 
 
 async def _asked(server: str, host: Host, world: World) -> Testimony:

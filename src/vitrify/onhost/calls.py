@@ -36,7 +36,7 @@ MODULES: Dict[str, Tuple[str, ...]] = {
     "outdated": ("outdated",),
     "sameness": ("even",),
     "taking": ("image.lacking", "image.take"),
-    "testimony": ("ledger.held",),
+    "testimony": ("ledger.held", "ledger.keep"),
     "tools": ("tool.ensure",),
     "traffic": ("router.ensure", "router.release", "router.switch", "router.live", "router.in_flight", "router.answers"),
 }

@@ -11,7 +11,7 @@ from vitrify.core.digest import KEYED, PLAIN, JSONObject
 from vitrify.onhost.baseline import Baseline, differing, prints, sweep
 from vitrify.onhost.context import Context
 from vitrify.onhost.fingerprint import Known
-from vitrify.onhost.observe import look
+from vitrify.onhost.observe import look, witnessed
 from vitrify.onhost.scope import Here
 
 
@@ -53,6 +53,7 @@ def _audit(here: Here, arguments: JSONObject) -> JSONObject:
         "sweep": prints({path: _alike(here, path, recorded.get(path), found[path]) for path in moved if path in found}, moved),
         "swept": len(found),
         "digest": baseline.digest if full else "",
+        "ledger": witnessed(here),
     }
 
 

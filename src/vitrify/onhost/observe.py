@@ -53,10 +53,10 @@ class Look:
 def observe(context: Context, arguments: JSONObject) -> JSONObject:
     """The call `observe`."""
     here = Here.at(context, arguments)
-    return {"facts": here.system.facts(), **look(here, here.resources(arguments)).to_json(), "held": _held(here), "ledger": _seen(here)}
+    return {"facts": here.system.facts(), **look(here, here.resources(arguments)).to_json(), "held": _held(here), "ledger": witnessed(here)}
 
 
-def _seen(here: Here) -> JSON:
+def witnessed(here: Here) -> JSON:
     """What this host saw of the project's ledger; null where that is nothing."""
     if not here.memory.there() or here.memory.content("ledger", here.scope.project, "home") is None:
         return None

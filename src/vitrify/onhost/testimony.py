@@ -18,6 +18,7 @@ from vitrify.core.growth import grown
 from vitrify.onhost.context import Context
 from vitrify.onhost.faults import told
 from vitrify.onhost.files import write
+from vitrify.onhost.memory import Holder
 from vitrify.onhost.record import sync_folder
 from vitrify.onhost.scope import Here
 
@@ -58,11 +59,21 @@ def keep(here: Here, arguments: JSONObject) -> None:
 
 
 def held(context: Context, arguments: JSONObject) -> JSONObject:
-    """The call `ledger.held`: all that this host keeps of a project's ledger."""
+    """The call `ledger.held`: all that this host keeps of a project's ledger, or without the entries where they are not wanted."""
     here = Here.at(context, arguments)
-    content = here.memory.content(FOLDER, here.scope.project, _ENTRIES) if here.memory.there() else None
+    there = here.memory.there() and arguments.get("entries") is not False
+    content = here.memory.content(FOLDER, here.scope.project, _ENTRIES) if there else None
     lines: List[JSON] = [line for line in (content or b"").decode("utf-8", "replace").split("\n") if line]
     return {**seen(here), "entries": lines}
+
+
+def kept(context: Context, arguments: JSONObject) -> JSONObject:
+    """The call `ledger.keep`: keep what it brings, by itself; for a host on which instances run and nothing is changed in place."""
+    here = Here.at(context, arguments)
+    here.memory.prepare()
+    with here.memory.held(Holder(str(arguments.get("by", "")), "ledger"), context.clock):
+        keep(here, arguments)
+    return seen(here)
 
 
 def tree_of(note: str) -> Optional[Tree]:
@@ -113,4 +124,4 @@ def _elsewhere(home: str) -> Busy:
     )
 
 
-CALLS = {"ledger.held": held}
+CALLS = {"ledger.held": held, "ledger.keep": kept}
