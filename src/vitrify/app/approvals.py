@@ -71,7 +71,7 @@ def enter(plan: Plan, counted: tuple[Approval, ...], declaration: Declaration, l
     record.once(ledger, APPROVED, {**body, "demanded": servers, "by": [*by]}, since=max(0, ledger.size - 256))
 
 
-def approve(path: str, ledgers: Ledgers, declaration: Declaration) -> Approved:
+def approve(path: str, ledgers: Ledgers, declaration: Declaration | None) -> Approved:
     """Sign the plan in this file, as whoever is at the keyboard; a second signature by the same key is not added."""
     from vitrify.core.ledger_report import Approved
     from vitrify.ledger.approval import Subject
@@ -87,15 +87,18 @@ def approve(path: str, ledgers: Ledgers, declaration: Declaration) -> Approved:
     notes = saved.approvals(saved.read(path))
     found = judge(notes, ledgers, plan=digest, declaration=declared)
     keys = [one.key for one in found if not one.wrong]
-    about = _changed(document)
+    told = _demanded(_changed(document), declaration, keys) if declaration else ()
+    wrong = tuple(f"{one.key}: {one.wrong}" for one in found if one.wrong)
+    return Approved(digest, short(str(own.verifier)), tuple(dict.fromkeys(short(key) for key in keys)), wrong, told)
+
+
+def _demanded(about: set[str], declaration: Declaration, keys: list[str]) -> tuple[JSONObject, ...]:
     wanted = {server.name: server.approvals or declaration.approvals for server in declaration.servers if server.name in about}
-    told: list[JSONObject] = [
+    return tuple(
         {"server": name, "required": one.required, "given": [*one.given(keys)], "missing": [*one.missing(keys)]}
         for name, one in wanted.items()
         if one.required
-    ]
-    wrong = tuple(f"{one.key}: {one.wrong}" for one in found if one.wrong)
-    return Approved(digest, short(str(own.verifier)), tuple(dict.fromkeys(short(key) for key in keys)), wrong, tuple(told))
+    )
 
 
 def _changed(document: JSONObject) -> set[str]:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from vitrify.app.ledger_verbs import LedgerVerbs
-from vitrify.core.diagnostic import UsageInvalid
+from vitrify.core.diagnostic import UsageInvalid, VitrifyError
 from vitrify.onhost.failpoint import from_environment
 
 if TYPE_CHECKING:
@@ -107,10 +107,14 @@ class KeyVerbs(LedgerVerbs):
     # -- approvals --------------------------------------------------------------------------------------------------
 
     def approve(self, path: str) -> Approved:
-        """Sign the plan in this file."""
+        """Sign the plan in this file. Who else must is told where the declaration can be read: its secrets may be for others alone."""
         from vitrify.app import approvals
 
-        return approvals.approve(path, self._wiring.ledgers, self._wiring.declaration)
+        try:
+            declaration = self._wiring.declaration
+        except VitrifyError:
+            declaration = None
+        return approvals.approve(path, self._wiring.ledgers, declaration)
 
     def approved(self, plan: Plan) -> None:
         """Denied where policy wants approvals that this plan does not have."""

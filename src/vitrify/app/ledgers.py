@@ -114,8 +114,10 @@ class Ledgers:
 
     @property
     def reading(self) -> Log:
-        """The ledger, to be read."""
-        return self.opened(self.known, self.signer)
+        """The ledger, to be read; by whoever may write nothing any more as well."""
+        log = self.opened(self.known, self.signer)
+        log.recover()
+        return log
 
     def opened(self, identity: Identity, signer: Signer) -> Log:
         """The ledger, in which this signer would write."""

@@ -22,7 +22,7 @@ from vitrify.core.ledger_report import Approved
         "vitrify approve plan.json": "Your signature, bound to exactly these changes.",
         "vitrify approve plan.json -o json": "And who has signed so far, for a script.",
     },
-    exits=(Exit.DENIED, Exit.INTEGRITY, Exit.DECLARATION),
+    exits=(Exit.DENIED, Exit.INTEGRITY),
 )
 @click.argument("file")
 @shared("project", "var")
