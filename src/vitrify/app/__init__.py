@@ -13,6 +13,7 @@ from vitrify.core.diagnostic import PlanStale, UsageInvalid
 
 if TYPE_CHECKING:  # a command brings along what it needs and no more
     from vitrify.core import report
+    from vitrify.core.digest import JSONObject
     from vitrify.core.drift import Audit
     from vitrify.core.entered import Entered
     from vitrify.core.plan import Plan
@@ -46,10 +47,20 @@ class App(ImageVerbs, HostVerbs):
         self._options = Selection.from_json(document.get("selection")).within(self._options)
         self._wiring = self._begin(self._options)
         now = self.free(self._run(self._plan()))
-        if document.get("digest") != now.digest:
+        if document.get("digest") != now.digest and self._cut_short(document, now):
+            now = replace(now, rest_of=str(document["digest"]))
+        elif document.get("digest") != now.digest:
             hint = f"plan again (`vitrify plan -o {path}`), look at it, and apply that"
             raise PlanStale(f"{path} is not what an apply would do now", why=saved.moved(document, now), hint=hint)
         return replace(now, approvals=saved.approvals(document))
+
+    def _cut_short(self, document: JSONObject, now: Plan) -> bool:
+        """Whether this is what is left of a saved plan whose apply was killed: then the same command goes on with it."""
+        from vitrify.lifecycle import record
+        from vitrify.project import saved
+
+        places = [(one.server, one.host) for one in now.servers if not one.empty]
+        return saved.is_rest(document, now) and record.unfinished(self._wiring.world.ledger, str(document.get("digest")), places)
 
     def free(self, plan: Plan) -> Plan:
         """This plan, if nobody is changing what it is about at this moment; else a fresh one as soon as nobody is.
@@ -265,7 +276,7 @@ class App(ImageVerbs, HostVerbs):
 
         declaration = self._wiring.declaration
         counted = approvals.refuse_unapproved(plan, declaration, self._wiring.ledgers)
-        world = replace(self._wiring.world, plan=plan.digest)
+        world = replace(self._wiring.world, plan=plan.approved_as)
         approvals.enter(plan, counted, declaration, world.ledger)
         servers = {server.name: server for server in declaration.servers}
         applied = await fleet.apply(plan.servers, servers, world, parallel=self._options.parallel)

@@ -41,7 +41,7 @@ def refuse_unapproved(plan: Plan, declaration: Declaration, ledgers: Ledgers) ->
     wanted = demands(plan, declaration)
     if not wanted:
         return ()
-    found = judge(plan.approvals, ledgers, plan=plan.digest, declaration=plan.declaration)
+    found = judge(plan.approvals, ledgers, plan=plan.approved_as, declaration=plan.declaration)
     keys = [one.key for one in found if not one.wrong]
     for server, approvals in wanted.items():
         given, missing = approvals.given(keys), approvals.missing(keys)
@@ -67,7 +67,7 @@ def enter(plan: Plan, counted: tuple[Approval, ...], declaration: Declaration, l
     wanted = demands(plan, declaration)
     servers: JSONObject = {server: {"required": one.required, "keys": [*one.keys]} for server, one in wanted.items()}
     by: list[JSONObject] = [{"key": short(one.key), "at": one.at} for one in counted]
-    body: JSONObject = {"operation": plan.digest, "plan": plan.digest, "declaration": plan.declaration, "servers": [*servers]}
+    body: JSONObject = {"operation": plan.approved_as, "plan": plan.approved_as, "declaration": plan.declaration, "servers": [*servers]}
     record.once(ledger, APPROVED, {**body, "demanded": servers, "by": [*by]}, since=max(0, ledger.size - 256))
 
 

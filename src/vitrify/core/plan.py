@@ -203,6 +203,13 @@ class Plan:
     """Hosts that could not be looked at: an apply leaves them alone."""
     approvals: tuple[str, ...] = field(default=(), compare=False)
     """Signed notes that bind its digest; who signed, and whether that counts, is judged where it is applied."""
+    rest_of: str = field(default="", compare=False)
+    """The digest of the saved plan that was begun and cut short, and whose rest this is."""
+
+    @property
+    def approved_as(self) -> str:
+        """The digest that approvals of it bind."""
+        return self.rest_of or self.digest
 
     @property
     def empty(self) -> bool:

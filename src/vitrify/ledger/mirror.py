@@ -12,6 +12,8 @@ from vitrify.ledger.entry import Entry
 from vitrify.ledger.log import CHECKPOINT, Log
 from vitrify.ledger.stored import Stored
 
+MOST = 10_000
+"""So many of the newest entries a host is brought at once, at most: one that never heard of a long ledger is not made to wait for it."""
 _RECOVER = "work there; if that machine is lost, `vitrify ledger recover --from-hosts` rebuilds its ledger from the hosts"
 
 
@@ -28,6 +30,10 @@ class Mirror:
 
         A checkpoint that nobody known signed proves nothing, whoever put it there: then the host saw nothing.
         """
+        self.told[host] = size = self._judged(seen, host)
+        return size
+
+    def _judged(self, seen: JSONObject, host: str) -> int:
         note = str(seen.get("checkpoint", "")).encode()
         if not note:
             return 0
@@ -46,7 +52,7 @@ class Mirror:
         size = 0 if note is None else claimed_size(note)
         if note is None or size <= since:
             return {}
-        entries = [entry.encode().decode() for entry in self._upto(since, size) if concerns(entry, host)]
+        entries = [entry.encode().decode() for entry in self._upto(max(since, size - MOST), size) if concerns(entry, host)]
         proof = [part.hex() for part in self.log.consistency(since)] if since else []
         self.told[host] = size
         return {"ledger": {"checkpoint": note.decode(), "home": self.home, "since": since, "proof": [*proof], "entries": [*entries]}}

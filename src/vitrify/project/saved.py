@@ -70,6 +70,34 @@ def read(path: str) -> JSONObject:
     return document if isinstance(document, dict) else {}
 
 
+def is_rest(document: JSONObject, now: Plan) -> bool:
+    """Whether everything that is to be done now was in the saved plan already, change by change, and was shown there."""
+    if document.get("declaration") != now.declaration or digest_of(document.get("servers")) != document.get("digest"):
+        return False
+    listed = document.get("servers")
+    saved = {_place(one): one for one in listed if isinstance(one, dict)} if isinstance(listed, list) else {}
+    return all(_covered(one.to_json(), saved.get(_place(one.to_json()), {})) for one in now.servers if not one.empty)
+
+
+def _place(server: JSONObject) -> tuple[object, object, object]:
+    return server.get("lifecycle"), server.get("server"), server.get("host")
+
+
+def _covered(now: JSONObject, saved: JSONObject) -> bool:
+    if now.get("lifecycle") == "immutable":
+        return saved.get("declared") == now.get("declared") and saved.get("kind") not in (None, "none")
+    changes, known = now.get("changes"), saved.get("changes")
+    if not (isinstance(changes, list) and isinstance(known, list)):
+        return False
+    wished = [_wish(change) for change in known if isinstance(change, dict)]
+    return all(isinstance(change, dict) and _wish(change) in wished for change in changes)
+
+
+def _wish(change: JSONObject) -> JSONObject:
+    """What a change does to what; why, and how sure that is, may have become another story half-way."""
+    return {name: change.get(name) for name in ("resource", "action", "before", "after")}
+
+
 def moved(document: JSONObject, now: Plan) -> str:
     """What is not any more as it was when the plan was saved, in words."""
     if document.get("declaration") != now.declaration:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -118,6 +122,21 @@ def test_a_server_can_ask_for_approvals_of_its_own(team: Team) -> None:
     with team.app("bob") as app:
         app.approve(path)
     applied(team, path)
+
+
+def test_an_approved_plan_that_was_cut_short_is_finished_by_the_same_command_and_not_done_again_later(team: Team) -> None:
+    path = approved(team, "ann", "bob")
+    failpoint = {"VITRIFY_FAILPOINT": "apply.intent"}
+    command = [sys.executable, "-P", "-m", "vitrify", "-C", str(team.folder / "shop"), "apply", "-y", path]
+    own = {"VITRIFY_HOME": str(team.home("ann")), "VITRIFY_AUTHOR": "ann@desk"}
+    killed = subprocess.run(command, env={**os.environ, **own, **failpoint}, check=False, capture_output=True)
+    assert killed.returncode == -signal.SIGKILL
+    (team.folder / "root/etc/other").write_text("the host moved on, but not in what is left to do")
+    applied(team, path)
+    assert team.motd == "hello\n"
+    (team.folder / "root/etc/motd").unlink()
+    with pytest.raises(PlanStale):
+        applied(team, path)
 
 
 @pytest.mark.parametrize(
