@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 from vitrify.core.asked import Scope
 from vitrify.core.declaration import Declaration, Host
-from vitrify.core.diagnostic import UsageInvalid
 from vitrify.core.digest import PLAIN
 from vitrify.core.event import Emit
 from vitrify.onhost.failpoint import from_environment
