@@ -65,7 +65,7 @@ class HostPlan:
     held: str = field(default="", compare=False)
     """Who is changing the host at this moment, in words: no part of what an apply would do."""
     witnessed: int = field(default=0, compare=False)
-    """How many entries of the ledger the host saw."""
+    """Entries of the ledger that the host saw."""
 
     @property
     def empty(self) -> bool:
@@ -204,7 +204,7 @@ class Plan:
     approvals: tuple[str, ...] = field(default=(), compare=False)
     """Signed notes that bind its digest; who signed, and whether that counts, is judged where it is applied."""
     rest_of: str = field(default="", compare=False)
-    """The digest of the saved plan that was begun and cut short, and whose rest this is."""
+    """The digest of the saved plan whose apply was cut short, and whose rest this is."""
 
     @property
     def approved_as(self) -> str:
@@ -267,8 +267,7 @@ class Seen:
     unfinished: str = ""
     held: JSONObject | None = None
     """The lease by which somebody is changing the host at this moment."""
-    witnessed: int = 0
-    """How many entries of the ledger the host saw."""
+    witnessed: int = 0  # entries of the ledger that the host saw
 
 
 def expectation(observations: Iterable[Observation]) -> str:
