@@ -33,6 +33,30 @@ class _Policy(TypedDict, total=False):
     """What must be so before anything is done."""
     approvals: _Approvals
 
+class _HookNeeded(TypedDict):
+    """A command that is run before or after a phase."""
+    command: Sequence[str]
+
+class _Hook(_HookNeeded, total=False):
+    """A command that is run before or after a phase."""
+    before: Literal['launch', 'gate', 'switch', 'probation', 'drain', 'release', 'rollback', 'replace', 'apply', 'undo', 'bake', 'retire', 'switch_back', 'abort']
+    after: Literal['launch', 'gate', 'switch', 'probation', 'drain', 'release', 'rollback', 'replace', 'apply', 'undo', 'bake', 'retire', 'switch_back', 'abort']
+    on: Literal['control', 'host', 'next']
+    only: Sequence[Literal['release', 'rollback', 'replace']]
+    timeout: str
+    on_failure: Literal['abort', 'warn']
+    env: Mapping[str, str]
+
+class _MigrationNeeded(TypedDict):
+    """One command of a migration."""
+    command: Sequence[str]
+
+class _Migration(_MigrationNeeded, total=False):
+    """One command of a migration."""
+    on: Literal['control', 'host', 'next']
+    timeout: str
+    env: Mapping[str, str]
+
 class _RouterNeeded(TypedDict):
     """A traffic switch."""
     kind: Literal['caddy']
@@ -70,6 +94,15 @@ class _Rollout(TypedDict, total=False):
     probation: str
     keep_warm: str
     retain: int
+    expand: Sequence[_Migration]
+    contract: Sequence[_Migration]
+
+class _Schedule(TypedDict, total=False):
+    """How often `vitrify serve` does each duty."""
+    keep: str
+    health: str
+    retention: str
+    audit: str
 
 class _Ssh(TypedDict, total=False):
     """How hosts are reached by SSH."""
@@ -163,6 +196,17 @@ class _AllowedSecret(TypedDict):
     rule: str
     reason: str
 
+class _Notice(TypedDict, total=False):
+    """Somebody who is told of what happened: by a webhook, or by a command that reads it."""
+    webhook: str
+    headers: Mapping[str, str]
+    command: Sequence[str]
+    env: Mapping[str, str]
+    on: Sequence[str]
+    servers: Mapping[str, Server]
+    timeout: str
+    retries: int
+
 def project(
     name: str,
     *,
@@ -175,6 +219,9 @@ def project(
     secrets: Mapping[str, _Secret] = ...,
     ssh: _Ssh = ...,
     policy: _Policy = ...,
+    hooks: Sequence[_Hook] = ...,
+    notices: Sequence[_Notice] = ...,
+    schedule: _Schedule = ...,
 ) -> Project:
     """The declaration itself."""
 
@@ -199,6 +246,8 @@ def server(
     batch: Sequence[int | str] = ...,
     max_fail: int | str = ...,
     policy: _Policy = ...,
+    hooks: Sequence[_Hook] = ...,
+    schedule: _Schedule = ...,
     vars: Mapping[str, object] = ...,
 ) -> Server:
     """One server, with the keys of both lifecycles."""

@@ -130,27 +130,28 @@ class Wiring:
     @cached_property
     def world(self) -> World:
         """What the stories are given."""
+        from vitrify.app import remembering
         from vitrify.lifecycle.world import World
         from vitrify.onhost.tenant import Tenant
+        from vitrify.project import keyring
         from vitrify.project.clock import SystemClock, new_name
-        from vitrify.project.keyring import digest_key
         from vitrify.project.lock import LockFile
         from vitrify.stores.sqlite import SqliteStateStore
 
         known = self.ledgers.identity
         home = self._project_home(known)
-        clock, reached = SystemClock(), from_environment(self._environ)
+        clock, reached, at = SystemClock(), from_environment(self._environ), remembering.desk(self.folder, self._environ)
         return World(
             project_id=known.project_id,
             author=self._author,
-            ledger=self.ledgers.log,
+            ledger=remembering.telling(self.ledgers.log, at, lambda: self.declaration, emit=self._emit),
             state=SqliteStateStore(home / "state.db"),
             clock=clock,
             kinds=self._kinds,
             strangers=self._installed.among,
             emit=self._emit,
             reached=reached,
-            key=digest_key(self.home / "keys").hex(),
+            key=keyring.digest_key(self.home / "keys").hex(),
             bubblewrap=lambda: self._bubblewrap,
             identify=new_name,
             session=self._session,
@@ -165,7 +166,15 @@ class Wiring:
             dead_man=self._options.dead_man,
             process=Tenant.this().to_json(),
             wait=self._options.wait,
+            desk=at,
         )
+
+    def see_told(self) -> None:
+        """Wait a little for notices that are still on their way."""
+        if "world" in vars(self):
+            from vitrify.app.remembering import see_told
+
+            see_told(self.world)
 
     @cached_property
     def _signer(self) -> Signer:

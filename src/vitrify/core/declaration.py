@@ -9,8 +9,11 @@ from typing import Mapping
 from vitrify.core.batch import Pace
 from vitrify.core.diagnostic import Location
 from vitrify.core.digest import JSONObject, digest_of
+from vitrify.core.hook import Hook
+from vitrify.core.notice import Notice
 from vitrify.core.policy import Approvals
 from vitrify.core.resource import Address, Resource
+from vitrify.core.schedule import Schedule
 
 
 class Lifecycle(Enum):
@@ -214,6 +217,8 @@ class Server:
     route: Route | None = None
     rollout: Rollout = field(default_factory=Rollout)
     pace: Pace = field(default_factory=Pace)
+    hooks: tuple[Hook, ...] = ()
+    schedule: Schedule = field(default_factory=Schedule)
     contents: Mapping[str, Content] = field(default_factory=dict)
     """Digest -> content, for every digest that a resource names."""
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -273,3 +278,6 @@ class Declaration:
     """Group -> the names of its hosts, those of inner groups included."""
     approvals: Approvals = field(default_factory=Approvals)
     """Who must agree to a plan for a server that says nothing of its own."""
+    notices: tuple[Notice, ...] = ()
+    schedule: Schedule = field(default_factory=Schedule)
+    """Of what is about no one server."""
