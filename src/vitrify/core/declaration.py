@@ -227,6 +227,8 @@ class Server:
     """Host name -> its resources in order, for each host whose own variables make them differ from `resources`."""
     approvals: Approvals | None = None
     """Who must agree to a plan for it; None where that is as for the whole project."""
+    left_out: tuple[Host, ...] = ()
+    """Its other hosts, which a command was told to leave as they are."""
     notices: tuple[str, ...] = ()
     """What a reader of the declaration should know, though nothing is wrong: an order that an edge changed."""
 
