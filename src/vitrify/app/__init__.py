@@ -45,7 +45,7 @@ class App(ImageVerbs, HostVerbs):
 
     def saved(self, path: str) -> Plan:
         """The plan in this file, if an apply would still do exactly that; `PlanStale` otherwise."""
-        from vitrify.core.plan import Selection
+        from vitrify.core.selection import Selection
         from vitrify.project import saved
 
         document = saved.read(path)
@@ -314,7 +314,8 @@ class App(ImageVerbs, HostVerbs):
 
     async def _planned(self) -> Plan:
         from vitrify.core.digest import digest_of
-        from vitrify.core.plan import Plan, Selection
+        from vitrify.core.plan import Plan
+        from vitrify.core.selection import Selection
         from vitrify.lifecycle import fleet
         from vitrify.project.choose import only_tagged, with_tags
 

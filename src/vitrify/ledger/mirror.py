@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from vitrify.core.diagnostic import Busy, IntegrityFailed
-from vitrify.core.digest import JSONObject
+from vitrify.core.digest import JSON, JSONObject
 from vitrify.ledger.checkpoint import Checkpoint, claimed_size, open_checkpoint
 from vitrify.ledger.entry import Entry
 from vitrify.ledger.log import CHECKPOINT, Log
@@ -25,12 +25,12 @@ class Mirror:
     home: str
     told: dict[str, int] = field(default_factory=dict)
 
-    def judged(self, seen: JSONObject, host: str) -> int:
+    def judged(self, seen: JSON, host: str) -> int:
         """How much of this ledger a host saw; Busy where it saw more than is here, or another one.
 
         A checkpoint that nobody known signed proves nothing, whoever put it there: then the host saw nothing.
         """
-        self.told[host] = size = self._judged(seen, host)
+        self.told[host] = size = self._judged(seen, host) if isinstance(seen, dict) else 0
         return size
 
     def _judged(self, seen: JSONObject, host: str) -> int:

@@ -18,7 +18,7 @@ from vitrify.core.resource import MISSING, Address, Kinds, Resource
 from vitrify.lifecycle import out_of_line, record, sealed, upkeep
 from vitrify.lifecycle.fleet import problem
 from vitrify.lifecycle.lodging import abandoned, lodged, places
-from vitrify.lifecycle.mutable import DONE, scope, seen_from, witnessed
+from vitrify.lifecycle.mutable import DONE, scope, seen_from
 from vitrify.lifecycle.settings import from_json
 from vitrify.lifecycle.side_by_side import side_by_side
 from vitrify.lifecycle.strangers import along
@@ -98,7 +98,7 @@ async def audit_host(server: Server, host: Host, world: World, *, full: bool, re
     contents = known_baseline.beside(guests.contents)
     async with world.session(host) as session:
         answer = await session.call("audit", arguments, contents=contents, emit=world.emit)
-    witnessed(answer, host, world)
+    world.mirror.judged(answer.get("ledger"), host.name)
     rewritten = tuple(sealed.findings(server.name, host, folders, answer, known_baseline))
     seen = seen_from(answer)
     baseline, sweep = _fingerprints(answer, "baseline"), _fingerprints(answer, "sweep")

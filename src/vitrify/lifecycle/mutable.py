@@ -101,13 +101,7 @@ async def look(server: Server, host: Host, world: World) -> Seen:
         guests = along(server.wishes(host), world)
         arguments: JSONObject = {"scope": scope(server.name, host, world), "resources": _sent(server.wishes(host)), **guests.arguments}
         answer = await session.call("observe", arguments, contents=guests.contents)
-    return replace(seen_from(answer), witnessed=witnessed(answer, host, world))
-
-
-def witnessed(answer: JSONObject, host: Host, world: World) -> int:
-    """How much of our ledger the host saw; `Busy` where that is not the one that we have."""
-    seen = answer.get("ledger")
-    return world.mirror.judged(seen, host.name) if isinstance(seen, dict) else 0
+    return replace(seen_from(answer), witnessed=world.mirror.judged(answer.get("ledger"), host.name))
 
 
 def seen_from(answer: JSONObject) -> Seen:
@@ -290,8 +284,11 @@ async def undo(server: Server, host: Host, world: World, *, run: str = "", force
         if states.get(wanted) != _UNDONE:
             guests = _guests_of(wanted, known, world)
             arguments: JSONObject = {"scope": scope(server.name, host, world), "run": wanted, "force": force, "by": world.author}
-            arguments |= {"lease": asked_for("undo", world, operation=wanted), **guests.arguments}
-            arguments |= world.mirror.news(host.name, since=witnessed(known, host, world))
+            arguments |= {
+                "lease": asked_for("undo", world, operation=wanted),
+                **guests.arguments,
+                **world.mirror.news(host.name, since=world.mirror.judged(known.get("ledger"), host.name)),
+            }
             act = Act("undo", operation, arguments, guests.contents)
             answer = await when_free(lambda: with_seals(act, host, session, world, fresh=fresh), server.name, world)
         world.reached("undo-story.act")

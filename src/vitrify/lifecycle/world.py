@@ -9,7 +9,7 @@ from typing import Protocol
 
 from vitrify.core.declaration import Host, Server
 from vitrify.core.diagnostic import TargetFailed
-from vitrify.core.digest import JSONObject
+from vitrify.core.digest import JSON, JSONObject
 from vitrify.core.event import Emit, Event, Stage
 from vitrify.core.resource import Kinds
 from vitrify.core.step import Reached
@@ -62,7 +62,7 @@ class Desk:
 class Mirror(Protocol):
     """The ledger as hosts witness it; `vitrify.ledger.mirror.Mirror` is it."""
 
-    def judged(self, seen: JSONObject, host: str) -> int:
+    def judged(self, seen: JSON, host: str) -> int:
         """How many entries of this ledger a host saw; `Busy` where it saw more than is here, or another one."""
 
     def news(self, host: str, *, since: int) -> JSONObject:
@@ -72,7 +72,7 @@ class Mirror(Protocol):
 class NoMirror:
     """For a world in which hosts hear nothing of the ledger."""
 
-    def judged(self, seen: JSONObject, host: str) -> int:
+    def judged(self, seen: JSON, host: str) -> int:
         """Nothing was seen."""
         return 0
 
