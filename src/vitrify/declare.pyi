@@ -24,6 +24,15 @@ def secret(name: str) -> str:
 def use(profile: str, *, with_: Mapping[str, object] = ...) -> Resource:
     """The resources of a profile."""
 
+class _Approvals(TypedDict):
+    """So many of these authors have to sign a saved plan before it is applied."""
+    required: int
+    keys: Sequence[str]
+
+class _Policy(TypedDict, total=False):
+    """What must be so before anything is done."""
+    approvals: _Approvals
+
 class _HookNeeded(TypedDict):
     """A command that is run before or after a phase."""
     command: Sequence[str]
@@ -238,6 +247,7 @@ def project(
     servers: Mapping[str, Server],
     secrets: Mapping[str, _Secret] = ...,
     ssh: _Ssh = ...,
+    policy: _Policy = ...,
     hooks: Sequence[_Hook] = ...,
     notices: Sequence[_Notice] = ...,
     schedule: _Schedule = ...,
@@ -264,6 +274,7 @@ def server(
     rollout: _Rollout = ...,
     batch: Sequence[int | str] = ...,
     max_fail: int | str = ...,
+    policy: _Policy = ...,
     hooks: Sequence[_Hook] = ...,
     schedule: _Schedule = ...,
     vars: Mapping[str, object] = ...,

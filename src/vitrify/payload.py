@@ -32,6 +32,7 @@ CORE = (
     "event",
     "foreseeing",
     "foresight",
+    "growth",
     "home",
     "insertion",
     "install",

@@ -18,6 +18,7 @@ from conftest import BuildShop
 from contained import lend
 from shop import Shop
 from steps import steps_in_source
+from vitrify.ledger.keys import generate
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -171,6 +172,28 @@ def held_and_let_go(shop: Shop, _: int) -> None:
     assert json.loads(shop.looked("status", "-o", "json"))["servers"][0]["paused"]
     shop.run("resume", "web")
     assert shop.get() == (200, "one")
+def planned(shop: Shop, turn: int) -> None:
+    newer(shop, turn)
+    shop.run("plan")
+
+
+def hands_over(shop: Shop, _: int) -> None:
+    keys = shop.document("key", "list")["keys"]
+    assert [key["ours"] for key in keys if key["state"] == "author"] == [True]
+    shop.run("plan")
+    shop.looked("ledger", "verify")
+
+
+def mistrusted(shop: Shop, turn: int) -> None:
+    planned(shop, turn)
+    path = shop.folder / "vitrify.keys"
+    kept = [line for line in path.read_text().splitlines() if "bob@desk" not in line]
+    path.write_text("\n".join([*kept, f"author {generate('bob@desk').verifier}"]) + "\n")
+
+
+def counts_no_more(shop: Shop, _: int) -> None:
+    assert "retired bob@desk" in (shop.folder / "vitrify.keys").read_text()
+    shop.looked("ledger", "verify")
 
 
 STORIES = {
@@ -200,6 +223,10 @@ STORIES = {
     "apply in place": Story(HOOKED, tampered, ("apply",), converged, daily=("hook", "batch", "apply", "run", "enact", "each")),
     "looking after": Story({}, router_lost, ("serve", "--once"), serves_one, daily=("router-revive",)),
     "batch that is ill": Story(TWO_HOSTS, ill_in_place, ("apply",), taken_back, ends=3, daily=("batch",)),
+    "rotated key": Story({"lifecycle": "mutable"}, planned, ("key", "rotate"), hands_over, daily=("key-rotate",)),
+    "revoked key": Story(
+        {"lifecycle": "mutable"}, mistrusted, ("key", "revoke", "bob@desk", "--lost"), counts_no_more, daily=("key-revoke",)
+    ),
     "undo": Story({"lifecycle": "mutable"}, released, ("undo", "web"), undone, daily=("undo",)),
 }
 

@@ -183,7 +183,7 @@ def moved(verb: str, found: ImageMoved) -> JSONObject:
 
 
 def entries(found: Sequence[EntryView]) -> JSONObject:
-    """The document of `ledger show`."""
+    """The document of `ledger show` and `ledger grep`."""
     return document("entries", entries=[_entry(entry) for entry in found])
 
 
@@ -320,7 +320,8 @@ def _release(release: ReleaseStatus) -> JSONObject:
 
 
 def _entry(entry: EntryView) -> JSONObject:
-    return {"sequence": entry.sequence, "at": entry.at, "author": entry.author, "kind": entry.kind, "body": _json(entry.body)}
+    said: JSONObject = {"sequence": entry.sequence, "at": entry.at, "author": entry.author, "kind": entry.kind}
+    return {**said, "actor": _json(entry.actor), "body": _json(entry.body)}
 
 
 def _json(value: object) -> JSON:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
+from vitrify.cli.facade_ledger import LedgerApplication
 from vitrify.core.asked import Scope
 
 if TYPE_CHECKING:  # help and usage errors are told before any of these is needed
@@ -18,14 +19,12 @@ if TYPE_CHECKING:  # help and usage errors are told before any of these is neede
         Applied,
         Bootstrapped,
         Check,
-        EntryView,
         LeaseView,
         Outdated,
         Released,
         ReleaseStatus,
         Retired,
         ServerStatus,
-        Verified,
         Which,
     )
     from vitrify.core.retention import Collected, Pin
@@ -34,7 +33,7 @@ if TYPE_CHECKING:  # help and usage errors are told before any of these is neede
     from vitrify.core.store_report import StoreChecked
 
 
-class Application(Protocol):
+class Application(LedgerApplication, Protocol):
     """Every verb's story. Each method raises a `VitrifyError` where it cannot keep its promise."""
 
     def plan(self) -> Plan:
@@ -150,12 +149,6 @@ class Application(Protocol):
 
     def uninstall_serve(self) -> str:
         """Take that back; the path of what is gone, "" where nothing was there."""
-
-    def entries(self, *, last: int) -> tuple[EntryView, ...]:
-        """The newest entries of the ledger, oldest first."""
-
-    def verify(self, path: str) -> Verified:
-        """Check the project's ledger ("") or a copy of it."""
 
     def verify_image(self, name: str, *, keys: Sequence[str]) -> ImageVerified:
         """Check an image and all that is said of it; of no keys, the project's own are meant."""

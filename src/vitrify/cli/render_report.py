@@ -288,6 +288,8 @@ def verified_lines(verified: Verified) -> Iterator[Line]:
     yield line(faint("entries   "), f"{verified.size:,}")
     yield line(faint("root      "), verified.root)
     yield line(faint("signed by "), ", ".join(verified.signed_by) or "nobody")
+    if isinstance(witnesses := verified.details.get("witnessed_by"), list):
+        yield line(faint("cosigned by "), ", ".join(map(str, witnesses)) or "nobody")
     if verified.problems:
         yield from (line(Span("x broken  ", Style.ALARM), problem) for problem in verified.problems)
     else:

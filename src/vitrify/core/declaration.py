@@ -11,6 +11,7 @@ from vitrify.core.diagnostic import Location
 from vitrify.core.digest import JSONObject, digest_of
 from vitrify.core.hook import Hook
 from vitrify.core.notice import Notice
+from vitrify.core.policy import Approvals
 from vitrify.core.resource import Address, Resource
 from vitrify.core.schedule import Schedule
 from vitrify.core.strategy import Manner
@@ -258,6 +259,8 @@ class Server:
     """Secret name -> value, for process environments alone; never printed, stored or hashed without a key."""
     apart: Mapping[str, tuple[Resource, ...]] = field(default_factory=dict)
     """Host name -> its resources in order, for each host whose own variables make them differ from `resources`."""
+    approvals: Approvals | None = None
+    """Who must agree to a plan for it; None where that is as for the whole project."""
     left_out: tuple[Host, ...] = ()
     """Its other hosts, which a command was told to leave as they are."""
     notices: tuple[str, ...] = ()
@@ -309,6 +312,8 @@ class Declaration:
     ssh: Ssh = field(default_factory=Ssh)
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Group -> the names of its hosts, those of inner groups included."""
+    approvals: Approvals = field(default_factory=Approvals)
+    """Who must agree to a plan for a server that says nothing of its own."""
     notices: tuple[Notice, ...] = ()
     schedule: Schedule = field(default_factory=Schedule)
     """Of what is about no one server."""

@@ -306,6 +306,7 @@ class EntryView:
     author: str
     kind: str
     body: Mapping[str, object]
+    actor: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

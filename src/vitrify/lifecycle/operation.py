@@ -246,6 +246,7 @@ class Rollout:
             "release": self.release.number,
             "image": self.release.image,
             "token": self.intended.token,
+            **({"plan": self.world.plan} if self.world.plan else {}),
             **more,
         }
         record.once(self.world.ledger, kind, body, since=self.intended.since)

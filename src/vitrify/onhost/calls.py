@@ -38,6 +38,7 @@ MODULES: Dict[str, Tuple[str, ...]] = {
     "reviving": ("router.lost", "router.revive"),
     "sameness": ("even",),
     "taking": ("image.lacking", "image.take"),
+    "testimony": ("ledger.held", "ledger.keep"),
     "tools": ("tool.ensure",),
     "traffic": (
         "router.ensure",

@@ -24,6 +24,7 @@ from vitrify.project.layers import Layer, Layers, scope_of
 from vitrify.project.merge import fights, merged
 from vitrify.project.node import Entry, Node, walk
 from vitrify.project.part import read
+from vitrify.project.policy import approvals
 from vitrify.project.problems import Problems
 from vitrify.project.resolve import Workshop
 from vitrify.project.variables import Scope, fill
@@ -118,6 +119,7 @@ def _confined(server: Server, part: ServerPart) -> Server:
         volumes=part.volumes,
         capabilities=tuple(part.capabilities),
         limits=settings.limits(part.limits),
+        approvals=approvals(part.policy),
     )
 
 

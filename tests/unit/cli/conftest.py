@@ -13,6 +13,7 @@ from tests.unit.cli.fake_migrations import FakeMigrations
 from tests.unit.cli.fake_serve import FakeServe
 from tests.unit.cli.fake_traffic import FakeTraffic
 from tests.unit.cli.image_answers import ImageAnswers
+from tests.unit.cli.ledger_answers import LedgerAnswers
 
 from vitrify.cli.exits import Exit
 from vitrify.cli.invocation import Surroundings
@@ -29,7 +30,6 @@ from vitrify.core.report import (
     Bootstrapped,
     Check,
     Converged,
-    EntryView,
     InstanceStatus,
     Outcome,
     Outdated,
@@ -37,7 +37,6 @@ from vitrify.core.report import (
     ReleaseStatus,
     Retired,
     ServerStatus,
-    Verified,
     Which,
 )
 from vitrify.core.resource import MISSING, Address, Resource, Sureness
@@ -57,7 +56,7 @@ class Terminal(io.StringIO):
         return self._tty
 
 
-class FakeApplication(ImageAnswers, FakeServe, FakeMigrations, FakeTraffic):
+class FakeApplication(ImageAnswers, LedgerAnswers, FakeServe, FakeMigrations, FakeTraffic):
     """Answers with what it holds, notes what it was asked, and tells its events before it answers."""
 
     def __init__(self) -> None:
@@ -79,10 +78,8 @@ class FakeApplication(ImageAnswers, FakeServe, FakeMigrations, FakeTraffic):
         self.releases_is: tuple[ReleaseStatus, ...] = ()
         self.logs_are = ""
         self.audit_is = Audit((), 3, 40, 2, 0.25)
-        self.entries_are: tuple[EntryView, ...] = ()
         holds = (Verdict("content", holds=True, found="2 layers hold"), Verdict("signature", holds=True, found="by ann@desk"))
         self.image_verified_is = ImageVerified("sha256:" + "7" * 64, holds)
-        self.verified_is = Verified("vitrify.dev/ledger/5e0f", 7, "c0ffee", ("ann@desk",))
         self.images_are: tuple[ImageKept, ...] = ()
         self.checks_are: tuple[Check, ...] = ()
         self.closed = False
@@ -183,14 +180,6 @@ class FakeApplication(ImageAnswers, FakeServe, FakeMigrations, FakeTraffic):
     def audit(self, *, full: bool, reread: float) -> Audit:
         self._called("audit", full=full, reread=reread)
         return self.audit_is
-
-    def entries(self, *, last: int) -> tuple[EntryView, ...]:
-        self._called("entries", last=last)
-        return self.entries_are
-
-    def verify(self, path: str) -> Verified:
-        self._called("verify", path=path)
-        return self.verified_is
 
     def verify_image(self, name: str, *, keys: Sequence[str]) -> ImageVerified:
         self._called("verify_image", name=name, keys=keys)
