@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import commandline
 from live_host import LiveHost, booted, tree
 from vitrify.core.declaration import Host
 from vitrify.transports.ssh import Client
@@ -211,10 +212,8 @@ class Control:
 
     def run(self, *words: str, expect: int | None = 0, **environment: str) -> subprocess.CompletedProcess[str]:
         """The command line, run to its end."""
-        with self.start(*words, **environment) as process:
-            stdout, stderr = process.communicate(timeout=90)
-        done = subprocess.CompletedProcess(words, process.returncode, stdout, stderr)
-        assert expect is None or done.returncode == expect, f"{words}: {done.returncode}\n{stdout}\n{stderr}"
+        done = commandline.run(["-C", str(self.folder), *words], cwd=Path.cwd(), environment=self.environment(**environment))
+        assert expect is None or done.returncode == expect, f"{words}: {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done
 
     def bare(self, fleet: Fleet, machine: Reached, user: str = "admin") -> None:

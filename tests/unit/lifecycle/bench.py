@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TypeVar, cast
 
 import pytest
+from at_once import run
 
 from vitrify.core.declaration import Base, Content, Health, Host, Lifecycle, Rollout, Route, Router, Server
 from vitrify.core.diagnostic import Location, TargetUnreachable
@@ -56,7 +57,7 @@ class Killed(BaseException):
 
 def do(story: Coroutine[object, object, T]) -> T:
     """Carry out a story."""
-    return asyncio.run(story)
+    return run(story)
 
 
 def at_once(call: Coroutine[object, object, T]) -> T:
