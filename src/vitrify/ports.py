@@ -197,31 +197,41 @@ class Secrets(Protocol):
 
 
 class StateStore(Protocol):
-    """Remembers releases and rollouts of one project. Every write is durable and atomic once it returns."""
+    """Remembers releases and rollouts of one project. Every write is durable and atomic once it returns.
 
-    def releases(self, server: str) -> tuple[Release, ...]:
-        """All releases of a server, newest first."""
+    A release belongs to its server; its state, the slots and what is under way belong to a server and one of its hosts, by name.
+    """
 
-    def release(self, server: str, number: int) -> Release | None:
-        """One release."""
+    def releases(self, server: str, *, host: str = "") -> tuple[Release, ...]:
+        """All releases of a server, newest first; with a host, those that were ever begun there, in the state that they have there."""
+
+    def release(self, server: str, number: int, *, host: str = "") -> Release | None:
+        """One release; with a host, None where it was never begun there."""
 
     def begin(self, release: Release, operation: Operation) -> tuple[Release, Operation]:
         """Open an operation, atomically with its release where that is new (number 0 asks for the next number).
 
-        Raises `Busy` where another operation of this server is open.
+        A release that is new on the operation's host has there the state that it is given here. Raises `Busy` where another operation
+        of this server is open on this host.
         """
 
     def advance(self, operation: str, *, step: str, data: JSONObject) -> Operation:
         """Note that a step's outcome is durable; `data` replaces what was kept."""
 
     def finish(self, operation: str, *, slots: Slots | None, states: Mapping[int, str]) -> None:
-        """Close an operation, atomically with the slots and release states that it led to."""
+        """Close an operation, atomically with the slots and release states that it led to on its host."""
 
-    def open_operation(self, server: str) -> Operation | None:
-        """The operation that has not been closed, if any."""
+    def open_operation(self, server: str, host: str) -> Operation | None:
+        """The operation on this host that has not been closed, if any."""
 
-    def slots(self, server: str) -> Slots:
-        """Live and previous."""
+    def open_operations(self, server: str) -> tuple[Operation, ...]:
+        """Those of all hosts, by the host's name."""
+
+    def slots(self, server: str, host: str) -> Slots:
+        """Live and previous on this host."""
+
+    def hosts(self, server: str) -> tuple[Host, ...]:
+        """Every host on which a release of this server was ever begun, by name; each as it was declared the last time."""
 
     def servers(self) -> tuple[str, ...]:
         """Every server that has a release."""

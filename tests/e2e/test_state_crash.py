@@ -16,16 +16,19 @@ pytestmark = pytest.mark.e2e
 WRITER = """
 import sys
 from pathlib import Path
+from vitrify.core.declaration import Host
 from vitrify.core.diagnostic import Busy
 from vitrify.ports import Operation, Release, Slots
 from vitrify.stores.sqlite import SqliteStateStore
 
+HERE = Host("local")
 store, me, count = SqliteStateStore(Path(sys.argv[1])), sys.argv[2], int(sys.argv[3])
 done = 0
 while done < count:
     name = f"{me}-{done}"
     try:
-        release, _ = store.begin(Release("web", 0, "sha256:aa", {}, {}, 1.0, "prepared"), Operation(name, "web", "release", 0, "", {}))
+        begun = Operation(name, "web", HERE, "release", 0, "", {})
+        release, _ = store.begin(Release("web", 0, "sha256:aa", {}, {}, 1.0, "prepared"), begun)
     except Busy:
         continue
     store.finish(name, slots=Slots(live=release.number), states={release.number: "live"})
@@ -57,8 +60,8 @@ def test_killed_at_any_moment_the_state_is_that_before_or_after_a_write(tmp_path
         last = max([last, *map(int, killed.stdout.read().split())])
 
     with SqliteStateStore(path) as store:
-        left = store.open_operation("web")
-        live, newest = store.slots("web").live, store.releases("web")[0].number
+        left = store.open_operation("web", "local")
+        live, newest = store.slots("web", "local").live, store.releases("web")[0].number
         assert live in (last, last + 1)
         assert newest == (live if left is None else live + 1 if live else 1)
         if left is not None:

@@ -144,9 +144,12 @@ class App(ImageVerbs):
     def rollback_plan(self, server: str, *, to: int | None = None) -> tuple[int | None, int]:
         """From which release to which a rollback would go."""
         from vitrify.lifecycle.immutable import rollback_target
+        from vitrify.lifecycle.lodging import lodging
 
-        target = rollback_target(server, self._wiring.world, to=to)
-        return self._wiring.world.state.slots(server).live, target.number
+        world = self._wiring.world
+        host = lodging(server, world)
+        target = rollback_target(server, host, world, to=to)
+        return world.state.slots(server, host.name).live, target.number
 
     def rollback(self, server: str, *, to: int | None = None) -> report.Released:
         """Make a former release live again. Does not need the declaration, but for the secrets of a release that runs no more."""

@@ -22,7 +22,6 @@ def needs(projects: Path) -> Needs:
 
 def _uses(project: str, state: StateStore) -> Iterator[Use]:
     for server in state.servers():
-        begun = state.open_operation(server)
+        begun = {operation.release for operation in state.open_operations(server)}
         for release in state.releases(server):
-            under_way = begun is not None and begun.release == release.number
-            yield Use(release.image, server, release.number, release.state, open=under_way, project=project)
+            yield Use(release.image, server, release.number, release.state, open=release.number in begun, project=project)

@@ -271,7 +271,7 @@ class Wiring:
         # What finds everything done starts no program.
         async with LazySession(lambda: self._session(LOCAL)) as here, LazySession(lambda: self._session(host)) as there:
             session = there if host.is_remote else here
-            over = partial(self._elsewhere, host, here=here) if host.is_remote else self._nearby
+            over = partial(self._elsewhere, host, here=here) if host.is_remote else partial(self._nearby, host)
             if not lease:
                 yield over(session)
                 return
@@ -285,7 +285,7 @@ class Wiring:
         """The folder that holds the instances of this project there."""
         return f"{ELSEWHERE}/{self.world.project_id}" if host.is_remote else str(self.home / "projects" / self.world.project_id / "run")
 
-    def _nearby(self, session: Session) -> Site:
+    def _nearby(self, host: Host, session: Session) -> Site:
         from vitrify.app.runtimes import PODMAN_STORAGE, Programs, runtime
         from vitrify.lifecycle.world import Site
         from vitrify.project.tools import bubblewrap_here
@@ -295,6 +295,7 @@ class Wiring:
         home = self.run_home(LOCAL)
         programs = Programs(bubblewrap_here, self._environ.get(PODMAN_STORAGE, ""))
         return Site(
+            host=host,
             session=session,
             builder=self._builder(session),
             runtime=runtime(session, programs, home=home, images=NearbyCarrier(self.warehouse.store), emit=self._emit),
@@ -314,6 +315,7 @@ class Wiring:
         home = self.run_home(host)
         tools, carrier = HostTools(session, home), SessionCarrier(session, home, self.warehouse.store)
         return Site(
+            host=host,
             session=session,
             builder=self._builder(here),
             runtime=runtime(session, Programs(tools.bubblewrap), home=home, images=carrier, emit=self._emit),
@@ -357,23 +359,15 @@ class Wiring:
         from vitrify.core.image_report import ImageVerified
         from vitrify.evidence.verify import only_image, verify
         from vitrify.ledger.checkpoint import Verifier
+        from vitrify.lifecycle.lodging import live_image
 
         trusted = tuple(Verifier.parse(key) for key in keys)
         if "/" in name or name in (".", ".."):
             image = only_image(name)
             return ImageVerified(image, verify(name, image, trusted=trusted or self._trusted()))
-        image = name if name.startswith(PLAIN) else self._released(name)
+        image = name if name.startswith(PLAIN) else live_image(name, self.world)
         evidence = replace(self.evidence, trusted=lambda: trusted) if trusted else self.evidence
         return ImageVerified(image, (*evidence.verify(image), self._entered(image)))
-
-    def _released(self, server: str) -> str:
-        """The image of a server's live release."""
-        live = self.world.state.slots(server).live
-        release = self.world.state.release(server, live) if live else None
-        if release is None:
-            hint = "name an image by its digest (`sha256:…`), or the folder of an OCI layout by a path with a slash"
-            raise UsageInvalid(f"{server} has no live release whose image could be verified", hint=hint)
-        return release.image
 
     def _entered(self, image: str) -> Verdict:
         """Whether the ledger says that this image was baked."""

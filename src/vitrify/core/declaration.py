@@ -42,6 +42,22 @@ class Host:
         """Whether the host is another machine, reached by SSH."""
         return bool(self.address)
 
+    def to_json(self) -> JSONObject:
+        """The form in which it is remembered."""
+        return {name: value for name, value in vars(self).items() if value}
+
+    @classmethod
+    def from_json(cls, data: JSONObject) -> Host:
+        """Read what `to_json` wrote."""
+        port = data.get("port")
+        return cls(
+            name=str(data["name"]),
+            folder=str(data.get("folder", "")),
+            address=str(data.get("address", "")),
+            user=str(data.get("user", "")),
+            port=port if isinstance(port, int) else None,
+        )
+
 
 @dataclass(frozen=True)
 class Health:

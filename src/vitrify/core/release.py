@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from vitrify.core.declaration import Host
 from vitrify.core.digest import JSONObject
 
 OVER = frozenset({"discarded", "aborted"})
 """States of a release that nothing goes back to."""
+STATES = ("live", "warm", "prepared", "stopped", "aborted", "discarded")
+"""What a release is on one host. Of several hosts, the state that comes first here is said of the release as a whole."""
 
 
 @dataclass(frozen=True)
 class Release:
-    """One image plus run settings put forward for one server; numbered from 1, never edited but for its `state`.
+    """One image plus run settings put forward for one server, on all its hosts; numbered from 1, never edited but for its `state`.
 
-    `state` is prepared, live, warm, stopped, discarded or aborted. `resources` maps address -> digest of the wish.
+    `state` is one of `STATES`: on the host that was asked about, or of all hosts the first of them. `resources` maps address -> digest
+    of the wish.
     """
 
     server: str
@@ -34,19 +38,25 @@ class Release:
 
 @dataclass(frozen=True)
 class Operation:
-    """One rollout under way: `kind` release, rollback or replace; `step` the last one whose outcome is durable."""
+    """One rollout under way on one host: `kind` release, rollback or replace; `step` the last one whose outcome is durable."""
 
     id: str
     server: str
+    host: Host
     kind: str
     release: int
     step: str
     data: JSONObject
 
 
+def foremost(states: Iterable[str]) -> str:
+    """What is said of a release that is in these states on its hosts."""
+    return min(states, key=STATES.index)
+
+
 @dataclass(frozen=True)
 class Slots:
-    """Which release is live and which was before it; None where there is none."""
+    """Which release is live on a host and which was before it; None where there is none."""
 
     live: int | None = None
     previous: int | None = None

@@ -13,7 +13,8 @@ from vitrify.core.drift import Audit, Class, Finding
 from vitrify.core.instance import Instance
 from vitrify.core.plan import Owned, Seen
 from vitrify.core.resource import MISSING, Address, Kinds, Resource
-from vitrify.lifecycle import left_over, record, upkeep
+from vitrify.lifecycle import record, upkeep
+from vitrify.lifecycle.lodging import lodged
 from vitrify.lifecycle.mutable import DONE, scope, seen_from
 from vitrify.lifecycle.settings import from_json
 from vitrify.lifecycle.strangers import along
@@ -54,12 +55,12 @@ async def _look(server: Server, host: Host, world: World, *, full: bool) -> Audi
     if server.lifecycle is not Lifecycle.MUTABLE:
         return await audit_instances(server, host, world)
     look = await audit_host(server, host, world, full=full)
-    if host != server.hosts[0] or not left_over.may_run(server.name, world):
-        return look
-    serving = await audit_instances(server, host, world)
-    # No apply of this server touches an instance any more: what is wrong with one is only told, until they are retired.
-    told = tuple(replace(finding, answer="report") for finding in serving.findings)
-    return replace(look, findings=(*look.findings, *told), instances=serving.instances)
+    for lodging in lodged(server.name, world) if host == server.hosts[0] else ():
+        serving = await audit_instances(server, lodging, world)
+        # No apply of this server touches an instance any more: what is wrong with one is only told, until they are retired.
+        told = tuple(replace(finding, answer="report") for finding in serving.findings)
+        look = replace(look, findings=(*look.findings, *told), instances=look.instances + serving.instances)
+    return look
 
 
 async def audit_host(server: Server, host: Host, world: World, *, full: bool) -> Audit:
@@ -215,9 +216,9 @@ async def audit_instances(server: Server, host: Host, world: World) -> Audit:
     And all of them against what is live: those that are too few, do not stay up, or belong to nobody.
     """
     findings: list[Finding] = []
-    slots = world.state.slots(server.name)
+    slots = world.state.slots(server.name, host.name)
     kept = {str(number) for number in (slots.live, slots.previous) if number}
-    steady = world.state.open_operation(server.name) is None
+    steady = world.state.open_operation(server.name, host.name) is None
     async with world.site(host) as site:
         instances = await site.runtime.instances(world.labels(server.name))
         running = [instance for instance in instances if not instance.gone]

@@ -13,7 +13,6 @@ from vitrify.core.retention import Collected, Pin
 from vitrify.core.store_report import StoreChecked
 from vitrify.ledger.entry import timestamp
 from vitrify.lifecycle.lease import holding
-from vitrify.lifecycle.lodging import lodged
 from vitrify.lifecycle.world import Site, World
 
 _AT_ONCE = 50
@@ -58,8 +57,8 @@ def in_store(world: World, *, dry_run: bool = False, unreleased: bool = False) -
 
 def over(server: str, world: World) -> tuple[str, ...]:
     """Images of releases of a server that nothing needs any more, those of the newest release first."""
-    begun = world.state.open_operation(server)
-    ended = [one.image for one in world.state.releases(server) if one.over and not (begun and begun.release == one.number)]
+    begun = {operation.release for operation in world.state.open_operations(server)}
+    ended = [one.image for one in world.state.releases(server) if one.over and one.number not in begun]
     needed = world.storage.needs().needed if ended else frozenset()
     return tuple(dict.fromkeys(image for image in ended if image not in needed))
 
@@ -67,7 +66,7 @@ def over(server: str, world: World) -> tuple[str, ...]:
 def _places(world: World) -> Iterator[tuple[str, Host, tuple[str, ...]]]:
     for server in world.state.servers():
         images = over(server, world)
-        for host in lodged(server, world) if images else ():
+        for host in world.state.hosts(server) if images else ():
             yield server, host, images
 
 

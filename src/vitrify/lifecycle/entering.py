@@ -57,7 +57,7 @@ async def into_instance(server: Server, wish: Wish, world: World) -> Visit:
             hint='change the declaration and apply; where it burns, `--break-glass "REASON"` is recorded, and the instance replaced',
         )
     async with world.site(host) as site:
-        instance = _chosen(server.name, wish.instance, await site.runtime.instances(world.labels(server.name)), world)
+        instance = _chosen(server, host, wish.instance, await site.runtime.instances(world.labels(server.name)), world)
         told = _told(server, host, wish, world, instance=instance.id, release=instance.labels.get("release", ""), reason=wish.reason)
         entry = world.ledger.append("exec.intended", told).sequence
         world.reached("exec.intent")
@@ -66,14 +66,14 @@ async def into_instance(server: Server, wish: Wish, world: World) -> Visit:
     return Visit(host, argv, told, entry, instance.id)
 
 
-def _chosen(server: str, name: str, found: Sequence[Instance], world: World) -> Instance:
+def _chosen(server: Server, host: Host, name: str, found: Sequence[Instance], world: World) -> Instance:
     """The instance of this name, or one of the live release."""
-    live = str(world.state.slots(server).live)
+    live = str(world.state.slots(server.name, host.name).live)
     running = [instance for instance in found if not instance.gone]
     wanted = [one for one in running if (one.id == name if name else one.labels.get("release") == live)]
     if not wanted:
         known = ", ".join(instance.id for instance in running) or "there is none"
-        told = f"{server} has no running instance {name!r}" if name else f"no live instance of {server} runs"
+        told = f"{server.name} has no running instance {name!r}" if name else f"no live instance of {server.name} runs"
         raise UsageInvalid(told, hint=f"running: {known}")
     return wanted[0]
 

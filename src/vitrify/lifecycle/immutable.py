@@ -14,7 +14,6 @@ from vitrify.lifecycle.baking import Wanted, baked, wanted_of
 from vitrify.lifecycle.collection import tidy
 from vitrify.lifecycle.lease import holding
 from vitrify.lifecycle.lodging import lodging
-from vitrify.lifecycle.lodging import to_json as lodging_to_json
 from vitrify.lifecycle.operation import SPOKEN, Intended, Rollout, moved
 from vitrify.lifecycle.proposal import declared, propose, standing
 from vitrify.lifecycle.retire import RETIRE, carry_out_retirement
@@ -38,14 +37,14 @@ async def apply(server: Server, host: Host, planned: ReleasePlan, world: World) 
         # Between the plan and the lease others may have been at work: what is due is decided again, now that nobody can.
         due = await propose(server, host, site, world)
         _refuse_stale(planned, due)
-        operation = world.state.open_operation(server.name)
+        operation = world.state.open_operation(server.name, host.name)
         if operation and due.kind == "resume":
             return await _timed(await _reopened(operation, site, world, secret=known_secrets(server.secrets)))
         if operation:
             await _clear(operation, site, world, secret=known_secrets(server.secrets))
             due = await propose(server, host, site, world)
         if due.kind == "release":
-            return await _release(wanted_of(server, world), host, site, world)
+            return await _release(wanted_of(server, world), site, world)
         return await (_unchanged(server, site, world) if due.empty else _replace(server, due, site, world))
 
 
@@ -70,17 +69,17 @@ def _spoken(plan: ReleasePlan) -> str:
     return f"{plan.kind} of release {plan.release}{f' while {plan.live} is live' if plan.live else ''}{which}"
 
 
-async def _release(wanted: Wanted, host: Host, site: Site, world: World) -> Released:
+async def _release(wanted: Wanted, site: Site, world: World) -> Released:
     # Until the release is begun nothing but this says that its image is needed.
     with world.storage.using():
-        begun = await _begun(wanted, host, site, world)
+        begun = await _begun(wanted, site, world)
     return await (_timed(begun) if begun else _unchanged(wanted.server, site, world))
 
 
-async def _begun(wanted: Wanted, host: Host, site: Site, world: World) -> Rollout | None:
+async def _begun(wanted: Wanted, site: Site, world: World) -> Rollout | None:
     """The release of what is wanted; nothing where that is live already."""
     wanted = await settle(wanted, site, world)
-    image, live = await baked(wanted, site, world), _live(wanted.server.name, world)
+    image, live = await baked(wanted, site, world), _live(wanted.server.name, site, world)
     if live and (live.image, declared(live)) == (image.digest, wanted.declared):
         return None  # the base was touched, but there is the same in it
     labels = image.config.get("Labels")
@@ -92,7 +91,6 @@ async def _begun(wanted: Wanted, host: Host, site: Site, world: World) -> Rollou
             **to_json(wanted.settings),
             "declared": wanted.declared,
             "pinned": wanted.pinned.to_json(),
-            "host": lodging_to_json(host),
             "base": labels.get(LABEL_FINGERPRINT) if isinstance(labels, dict) else None,
         },
         resources=wanted.resources,
@@ -113,14 +111,14 @@ async def _timed(rollout: Rollout) -> Released:
     return released
 
 
-def _live(server: str, world: World) -> Release | None:
-    number = world.state.slots(server).live
+def _live(server: str, site: Site, world: World) -> Release | None:
+    number = world.state.slots(server, site.host.name).live
     return world.state.release(server, number) if number else None
 
 
 async def _unchanged(server: Server, site: Site, world: World) -> Released:
     """Nothing was left to do: what is live already."""
-    live = _live(server.name, world)
+    live = _live(server.name, site, world)
     if live is None:
         raise PlanStale(f"{server.name} has no live release any more", hint="plan again")
     route = from_json(live.settings).route
@@ -128,7 +126,7 @@ async def _unchanged(server: Server, site: Site, world: World) -> Released:
         server=server.name,
         kind="none",
         release=live.number,
-        previous=world.state.slots(server.name).previous,
+        previous=world.state.slots(server.name, site.host.name).previous,
         image=live.image,
         instances=tuple((await standing(site, live, world)).sound),
         url=await site.router.address(route) if route else "",
@@ -137,7 +135,7 @@ async def _unchanged(server: Server, site: Site, world: World) -> Released:
 
 async def _replace(server: Server, due: ReleasePlan, site: Site, world: World) -> Released:
     """New instances in place of those that the plan names, and of no other."""
-    live = _live(server.name, world)
+    live = _live(server.name, site, world)
     if live is None:
         raise PlanStale(f"{server.name} has no live release any more", hint="plan again")
     known = await site.runtime.instances(world.labels(server.name))
@@ -152,29 +150,30 @@ async def _replace(server: Server, due: ReleasePlan, site: Site, world: World) -
 
 async def rollback(server: str, world: World, *, to: int | None, secret: SecretValue) -> Released:
     """Make a former release live again: at once while its instances are warm, by launching its image otherwise."""
-    async with holding(server, lodging(server, world), world, reason="rollback") as site:
-        open_operation = world.state.open_operation(server)
+    host = lodging(server, world)
+    async with holding(server, host, world, reason="rollback") as site:
+        open_operation = world.state.open_operation(server, host.name)
         if open_operation and open_operation.kind == "rollback" and to in (None, open_operation.release):
             return await carry_out(await _reopened(open_operation, site, world, secret=secret))
         if open_operation:
             await _clear(open_operation, site, world, secret=secret)
-        target = rollback_target(server, world, to=to)
+        target = rollback_target(server, host, world, to=to)
         found = await standing(site, target, world)
         record_new(unauthorised(altered_findings(server, found.altered)), world)
         warm = tuple(instance for instance, state in found.sound.items() if state == "running")
         return await carry_out(await _opened(target, "rollback", site, world, secret=secret, keep=warm, out=tuple(found.altered)))
 
 
-def rollback_target(server: str, world: World, *, to: int | None) -> Release:
+def rollback_target(server: str, host: Host, world: World, *, to: int | None) -> Release:
     """The release that a rollback would make live; `UsageInvalid` or `Denied` with what is left to choose from."""
-    slots = world.state.slots(server)
+    slots = world.state.slots(server, host.name)
     number = slots.previous if to is None else to
-    kept = (release for release in world.state.releases(server) if release.state in ("warm", "stopped"))
+    kept = (release for release in world.state.releases(server, host=host.name) if release.state in ("warm", "stopped"))
     choice = [release.number for release in kept if world.storage.has(release.image)]
     left = f"releases that can be rolled back to: {', '.join(map(str, choice))}" if choice else "there is no release to go back to"
     if number is None:
         raise UsageInvalid(f"{server} has no previous release", hint=left)
-    release = world.state.release(server, number)
+    release = world.state.release(server, number, host=host.name)
     if release is None or release.number == slots.live:
         raise UsageInvalid(f"{server} has no former release {number}" if release is None else f"release {number} is live", hint=left)
     if release.over:
@@ -189,7 +188,7 @@ async def _opened(  # noqa: PLR0913  one value for each thing that an operation 
     release: Release, kind: str, site: Site, world: World, *, secret: SecretValue, keep: tuple[str, ...] = (), out: tuple[str, ...] = ()
 ) -> Rollout:
     """Begin an operation: durable before anything is done."""
-    slots, settings = world.state.slots(release.server), from_json(release.settings)
+    slots, settings = world.state.slots(release.server, site.host.name), from_json(release.settings)
     back = await site.router.live(release.server) if settings.route else None
     intended = Intended(
         keep=keep,
@@ -201,7 +200,7 @@ async def _opened(  # noqa: PLR0913  one value for each thing that an operation 
         back_set=back.name if back else "",
         token=site.token,
     )
-    operation = Operation(world.identify(), release.server, kind, release.number, "begin", intended.to_json())
+    operation = Operation(world.identify(), release.server, site.host, kind, release.number, "begin", intended.to_json())
     release, operation = world.state.begin(release, operation)
     world.reached("begin.outcome")
     return Rollout(world, site, release, settings, operation, intended, secret)

@@ -7,6 +7,7 @@ from vitrify.core.diagnostic import VitrifyError
 from vitrify.core.digest import JSONObject
 from vitrify.lifecycle import record
 from vitrify.lifecycle.flip import InPlace, own_folders, to_image
+from vitrify.lifecycle.lodging import live
 from vitrify.lifecycle.mutable import DONE, scope, seen_from
 from vitrify.lifecycle.strangers import along
 from vitrify.lifecycle.world import World
@@ -16,7 +17,7 @@ async def notices(server: Server, host: Host, world: World) -> tuple[str, ...]:
     """What a plan of an immutable server says of what was converged in place: nothing where there is nothing of that."""
     if (server.name, host.name) not in world.state.managed():
         return ()
-    if world.state.slots(server.name).live:
+    if live(server.name, world):
         command = f"vitrify retire {server.name} --only in-place"
         return (f"left over of before the flip: what was converged in place on {host.name} goes on until `{command}`",)
     converged = record.last(world.ledger, server=server.name, host=host.name, kinds=(DONE,))

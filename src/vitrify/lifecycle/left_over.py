@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from vitrify.core.declaration import Host, Server
 from vitrify.lifecycle.flip import to_host
-from vitrify.lifecycle.lodging import lodging
+from vitrify.lifecycle.lodging import lodged, lodging
 from vitrify.lifecycle.world import World
 
 
 def may_run(server: str, world: World) -> bool:
     """Whether instances of this server may still run; asks nobody for it."""
-    open_operation = world.state.open_operation(server) is not None
-    return open_operation or any(not release.over for release in world.state.releases(server))
+    return bool(lodged(server, world))
 
 
 def command(server: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from vitrify.core.declaration import Host
 from vitrify.core.digest import JSON, JSONObject
 from vitrify.core.instance import Instance
 from vitrify.lifecycle import record
@@ -88,6 +89,11 @@ class Rollout:
         return self.release.server
 
     @property
+    def host(self) -> Host:
+        """Where its instances run."""
+        return self.operation.host
+
+    @property
     def set(self) -> str:
         """The name of the set of backends that this operation switches to."""
         return set_name(self.operation)
@@ -122,6 +128,7 @@ class Rollout:
         body: JSONObject = {
             "operation": self.operation.id,
             "server": self.server,
+            "host": self.host.name,
             "release": self.release.number,
             "image": self.release.image,
             "token": self.intended.token,

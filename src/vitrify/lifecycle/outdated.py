@@ -54,7 +54,7 @@ async def _ask(server: Server, host: Host, world: World) -> Outdated:
 
 async def _image(server: Server, host: Host, world: World) -> Outdated:
     """How old the live image is, and what of that which was pinned for it can be had in another version by now."""
-    slots = world.state.slots(server.name)
+    slots = world.state.slots(server.name, host.name)
     live = world.state.release(server.name, slots.live) if slots.live else None
     row = Outdated(server.name, host.name, server.lifecycle.value, made_at=live.created_at if live else None)
     installed = _pinned(live)

@@ -81,8 +81,8 @@ async def standing(site: Site, release: Release, world: World) -> Standing:
 async def propose(server: Server, host: Host, site: Site, world: World) -> ReleasePlan:
     """What an apply would do: nothing, a new release, new instances of the live one, or the end of an unfinished rollout."""
     refuse_move(server, host, world)
-    wanted, operation = wanted_of(server, world), world.state.open_operation(server.name)
-    slots, releases = world.state.slots(server.name), world.state.releases(server.name)
+    wanted, operation = wanted_of(server, world), world.state.open_operation(server.name, host.name)
+    slots, releases = world.state.slots(server.name, host.name), world.state.releases(server.name)
     live = world.state.release(server.name, slots.live) if slots.live else None
     begun = world.state.release(server.name, operation.release) if operation else None
     following = max((release.number for release in releases), default=0) + 1

@@ -28,19 +28,19 @@ async def retire(server: str, world: World) -> int:
 
 def _begun(server: str, site: Site, world: World) -> Operation:
     """The retirement that is under way, or a new one."""
-    operation = world.state.open_operation(server)
+    operation = world.state.open_operation(server, site.host.name)
     if operation is not None and operation.kind == RETIRE:
         return operation
     if operation is not None:
         _give_up(operation, world)
-    releases = world.state.releases(server)
+    releases = world.state.releases(server, host=site.host.name)
     if not releases:
         raise UsageInvalid(
             f"{server} has no release to retire", hint=f"servers with releases: {', '.join(world.state.servers()) or 'none'}"
         )
-    number = world.state.slots(server).live or releases[0].number
+    number = world.state.slots(server, site.host.name).live or releases[0].number
     release = next(release for release in releases if release.number == number)
-    fresh = Operation(world.identify(), server, RETIRE, number, "begin", {"since": world.ledger.size, "token": site.token})
+    fresh = Operation(world.identify(), server, site.host, RETIRE, number, "begin", {"since": world.ledger.size, "token": site.token})
     return world.state.begin(release, fresh)[1]
 
 
@@ -73,6 +73,6 @@ async def carry_out_retirement(operation: Operation, site: Site, world: World) -
         await site.runtime.discard(instance.id)
         world.say("instance.discard", instance.id, stage=Stage.DONE)
     record.once(world.ledger, "retire.done", {"operation": operation.id, "server": server, "instances": len(found)}, since=start)
-    states = {release.number: "discarded" for release in world.state.releases(server)}
+    states = {release.number: "discarded" for release in world.state.releases(server, host=operation.host.name)}
     world.state.finish(operation.id, slots=Slots(), states=states)
     return len(found)

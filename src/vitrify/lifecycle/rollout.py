@@ -241,7 +241,7 @@ def finish(rollout: Rollout) -> None:
     rollout.note(f"{rollout.operation.kind}.done", previous=slots.previous)
     states = {rollout.release.number: "live"}
     retained = 0
-    for release in rollout.world.state.releases(rollout.server):
+    for release in rollout.world.state.releases(rollout.server, host=rollout.host.name):
         if release.number == slots.live or release.over:
             continue
         retained += 1

@@ -71,12 +71,13 @@ class _Instances:
 
 
 async def _instances(server: Server, world: World) -> _Instances:
-    slots, operation = world.state.slots(server.name), world.state.open_operation(server.name)
+    host = lodging(server.name, world)
+    slots, operation = world.state.slots(server.name, host.name), world.state.open_operation(server.name, host.name)
     live = world.state.release(server.name, slots.live) if slots.live else None
     settings = {release.number: from_json(release.settings) for release in world.state.releases(server.name)}
     places: dict[int | None, str] = {**({operation.release: "next"} if operation else {}), slots.previous: "previous", slots.live: "live"}
     route = settings[live.number].route if live else None
-    async with world.site(lodging(server.name, world)) as site:
+    async with world.site(host) as site:
         found = await site.runtime.instances(world.labels(server.name))
         running = [instance for instance in found if not instance.gone]
         rows = [await _instance(instance, places, settings, site=site, now=world.clock.now()) for instance in running]
@@ -136,7 +137,7 @@ async def _releases(host: Host, servers: Sequence[str], world: World) -> list[Re
     rows: list[ReleaseStatus] = []
     async with world.site(host) as site:
         for server in servers:
-            slots = world.state.slots(server)
+            slots = world.state.slots(server, host.name)
             found = await site.runtime.instances(world.labels(server))
             running = [instance.labels.get("release") for instance in found if not instance.gone]
             for release in world.state.releases(server):

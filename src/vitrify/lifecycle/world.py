@@ -38,6 +38,7 @@ class Ledger(Protocol):
 class Site:
     """A place where instances run, reached over one session."""
 
+    host: Host
     session: Session
     builder: Builder
     runtime: Runtime

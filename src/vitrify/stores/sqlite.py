@@ -15,59 +15,31 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from vitrify.core.declaration import Host
 from vitrify.core.diagnostic import Busy, IntegrityFailed, VitrifyError
 from vitrify.core.digest import JSONObject
+from vitrify.core.release import foremost
 from vitrify.ports import Operation, Release, Slots
+from vitrify.stores.state_format import one, prepare
 
 PATIENCE = 5.0
 """Seconds to wait for another process that writes."""
 
-_OURS = 0x56495452
-"""Marks the file as ours (`PRAGMA application_id`), so that a stray database is never migrated."""
-
-_MIGRATIONS = (
-    """
-    CREATE TABLE releases (
-        server TEXT NOT NULL,
-        number INTEGER NOT NULL CHECK (number > 0),
-        image TEXT NOT NULL,
-        settings TEXT NOT NULL,
-        resources TEXT NOT NULL,
-        created_at REAL NOT NULL,
-        state TEXT NOT NULL CHECK (state IN ('prepared', 'live', 'warm', 'stopped', 'discarded', 'aborted')),
-        PRIMARY KEY (server, number)
-    ) WITHOUT ROWID;
-    CREATE TABLE operations (
-        id TEXT PRIMARY KEY NOT NULL,
-        server TEXT NOT NULL,
-        kind TEXT NOT NULL,
-        release INTEGER NOT NULL,
-        step TEXT NOT NULL,
-        data TEXT NOT NULL,
-        open INTEGER NOT NULL CHECK (open IN (0, 1)),
-        FOREIGN KEY (server, release) REFERENCES releases (server, number)
-    ) WITHOUT ROWID;
-    CREATE UNIQUE INDEX one_open_operation ON operations (server) WHERE open = 1;
-    CREATE TABLE slots (
-        server TEXT PRIMARY KEY NOT NULL,
-        live INTEGER,
-        previous INTEGER,
-        FOREIGN KEY (server, live) REFERENCES releases (server, number),
-        FOREIGN KEY (server, previous) REFERENCES releases (server, number)
-    ) WITHOUT ROWID;
-    """,
-    """
-    CREATE TABLE managed (
-        server TEXT NOT NULL,
-        host TEXT NOT NULL,
-        PRIMARY KEY (server, host)
-    ) WITHOUT ROWID;
-    """,
-)
-"""One script for each version of the format; a script that was released is never edited."""
-
-_ADD_RELEASE = "INSERT INTO releases (server, number, image, settings, resources, created_at, state) VALUES (?, ?, ?, ?, ?, ?, ?)"
-_ADD_OPERATION = "INSERT INTO operations (id, server, kind, release, step, data, open) VALUES (?, ?, ?, ?, ?, ?, 1)"
+_ADD_RELEASE = "INSERT INTO releases (server, number, image, settings, resources, created_at) VALUES (?, ?, ?, ?, ?, ?)"
+_ADD_HOST = "INSERT INTO hosts (server, host, at) VALUES (?, ?, ?) ON CONFLICT (server, host) DO UPDATE SET at = excluded.at"
+_ADD_STATE = "INSERT OR IGNORE INTO release_states (server, number, host, state) VALUES (?, ?, ?, ?)"
+_SET_STATE = "INSERT OR REPLACE INTO release_states (server, number, host, state) VALUES (?, ?, ?, ?)"
+_SET_SLOTS = "INSERT OR REPLACE INTO slots (server, host, live, previous) VALUES (?, ?, ?, ?)"
+_ADD_OPERATION = "INSERT INTO operations (id, server, host, kind, release, step, data, open) VALUES (?, ?, ?, ?, ?, ?, ?, 1)"
+_OPERATIONS = """
+    SELECT operations.*, hosts.at FROM operations JOIN hosts ON hosts.server = operations.server AND hosts.host = operations.host
+    WHERE operations.open = 1 AND
+"""
+_RELEASES = """
+    SELECT releases.*, group_concat(release_states.state) AS states
+    FROM releases JOIN release_states ON release_states.server = releases.server AND release_states.number = releases.number
+    WHERE releases.server = ? AND (? = '' OR release_states.host = ?)
+"""
 
 
 class SqliteStateStore:
@@ -103,33 +75,32 @@ class SqliteStateStore:
         with self._turn:
             self._connection.close()
 
-    def releases(self, server: str) -> tuple[Release, ...]:
-        """All releases of a server, newest first."""
+    def releases(self, server: str, *, host: str = "") -> tuple[Release, ...]:
+        """All releases of a server, newest first; with a host, those that were ever begun there."""
         with self._reading() as database:
-            rows = database.execute("SELECT * FROM releases WHERE server = ? ORDER BY number DESC", (server,))
+            rows = database.execute(f"{_RELEASES} GROUP BY releases.number ORDER BY releases.number DESC", (server, host, host))
             return tuple(map(_release, rows))
 
-    def release(self, server: str, number: int) -> Release | None:
-        """One release."""
+    def release(self, server: str, number: int, *, host: str = "") -> Release | None:
+        """One release; with a host, None where it was never begun there."""
         with self._reading() as database:
-            return _find_release(database, server, number)
+            return _find_release(database, server, number, host=host)
 
     def begin(self, release: Release, operation: Operation) -> tuple[Release, Operation]:
         """Open an operation, atomically with its release where that is new (number 0 asks for the next number)."""
         with self._writing() as database:
-            running = _open_operation(database, release.server)
+            running = _open_operation(database, release.server, operation.host.name)
             if running is not None and running.id == operation.id:
-                return _known_release(database, release.server, running.release), running
+                return _known_release(database, release.server, running.release, host=running.host.name), running
             if running is not None:
                 raise Busy(
-                    f"a {running.kind} of {release.server} is not finished",
+                    f"a {running.kind} of {release.server} on {running.host.name} is not finished",
                     why=f"operation {running.id} came as far as {running.step or 'its beginning'}",
                     hint=f"`vitrify apply` finishes it; then {operation.kind} again",
                 )
             kept = _known_release(database, release.server, release.number) if release.number else _add_release(database, release)
             opened = replace(operation, server=release.server, release=kept.number)
-            database.execute(_ADD_OPERATION, (opened.id, opened.server, opened.kind, opened.release, opened.step, json.dumps(opened.data)))
-            return kept, opened
+            return _add_operation(database, opened, state=release.state), opened
 
     def advance(self, operation: str, *, step: str, data: JSONObject) -> Operation:
         """Note that a step's outcome is durable; `data` replaces what was kept."""
@@ -141,25 +112,37 @@ class SqliteStateStore:
     def finish(self, operation: str, *, slots: Slots | None, states: Mapping[int, str]) -> None:
         """Close an operation, atomically with the slots and release states that it led to."""
         with self._writing() as database:
-            server = _open_by_id(database, operation).server
+            closing = _open_by_id(database, operation)
+            server, host = closing.server, closing.host.name
             for number, state in states.items():
                 _known_release(database, server, number)
-                database.execute("UPDATE releases SET state = ? WHERE server = ? AND number = ?", (state, server, number))
+                database.execute(_SET_STATE, (server, number, host, state))
             if slots is not None:
-                values = (server, slots.live, slots.previous)
-                database.execute("INSERT OR REPLACE INTO slots (server, live, previous) VALUES (?, ?, ?)", values)
+                database.execute(_SET_SLOTS, (server, host, slots.live, slots.previous))
             database.execute("UPDATE operations SET open = 0 WHERE id = ?", (operation,))
 
-    def open_operation(self, server: str) -> Operation | None:
-        """The operation that has not been closed, if any."""
+    def open_operation(self, server: str, host: str) -> Operation | None:
+        """The operation on this host that has not been closed, if any."""
         with self._reading() as database:
-            return _open_operation(database, server)
+            return _open_operation(database, server, host)
 
-    def slots(self, server: str) -> Slots:
-        """Live and previous."""
+    def open_operations(self, server: str) -> tuple[Operation, ...]:
+        """Those of all hosts, by the host's name."""
         with self._reading() as database:
-            row = database.execute("SELECT live, previous FROM slots WHERE server = ?", (server,)).fetchone()
+            rows = database.execute(f"{_OPERATIONS} operations.server = ? ORDER BY operations.host", (server,))
+            return tuple(map(_operation, rows))
+
+    def slots(self, server: str, host: str) -> Slots:
+        """Live and previous on this host."""
+        with self._reading() as database:
+            row = database.execute("SELECT live, previous FROM slots WHERE server = ? AND host = ?", (server, host)).fetchone()
             return Slots(row["live"], row["previous"]) if row else Slots()
+
+    def hosts(self, server: str) -> tuple[Host, ...]:
+        """Every host on which a release of this server was ever begun, by name."""
+        with self._reading() as database:
+            rows = database.execute("SELECT at FROM hosts WHERE server = ? ORDER BY host", (server,))
+            return tuple(Host.from_json(json.loads(row["at"])) for row in rows)
 
     def servers(self) -> tuple[str, ...]:
         """Every server that has a release, by name."""
@@ -186,23 +169,12 @@ class SqliteStateStore:
         self._connection.execute("PRAGMA synchronous = FULL")
         self._patiently_use_wal()
         with self._transaction() as database:
-            owner, version = _one(database, "PRAGMA application_id"), _one(database, "PRAGMA user_version")
-            new = (owner, version, _one(database, "SELECT count(*) FROM sqlite_master")) == (0, 0, 0)
-            if owner != _OURS and not new:
-                raise IntegrityFailed(f"{self._path} is a database of another program", hint="move it away")
-            if not isinstance(version, int) or version > len(_MIGRATIONS):
-                why = f"its format is version {version}, this one knows up to {len(_MIGRATIONS)}"
-                raise VitrifyError(f"{self._path} was written by a newer vitrify", why=why, hint="use the newer vitrify")
-            for number, script in enumerate(_MIGRATIONS[version:], version + 1):
-                for statement in filter(str.strip, script.split(";")):
-                    database.execute(statement)
-                database.execute(f"PRAGMA user_version = {number}")
-            database.execute(f"PRAGMA application_id = {_OURS}")
+            prepare(database, self._path)
 
     def _patiently_use_wal(self) -> None:
         """Turning a new file to WAL needs it alone, and SQLite does not wait for that by itself."""
         deadline = time.monotonic() + self._patience
-        while _one(self._connection, "PRAGMA journal_mode") != "wal":
+        while one(self._connection, "PRAGMA journal_mode") != "wal":
             try:
                 self._connection.execute("PRAGMA journal_mode = WAL")
             except sqlite3.OperationalError as error:
@@ -287,10 +259,6 @@ def _room(path: Path) -> str:
     return ""
 
 
-def _one(database: sqlite3.Connection, query: str) -> object:
-    return database.execute(query).fetchone()[0]
-
-
 def _release(row: sqlite3.Row) -> Release:
     return Release(
         server=row["server"],
@@ -299,17 +267,17 @@ def _release(row: sqlite3.Row) -> Release:
         settings=json.loads(row["settings"]),
         resources=json.loads(row["resources"]),
         created_at=row["created_at"],
-        state=row["state"],
+        state=foremost(row["states"].split(",")),
     )
 
 
-def _find_release(database: sqlite3.Connection, server: str, number: int) -> Release | None:
-    row = database.execute("SELECT * FROM releases WHERE server = ? AND number = ?", (server, number)).fetchone()
+def _find_release(database: sqlite3.Connection, server: str, number: int, *, host: str = "") -> Release | None:
+    row = database.execute(f"{_RELEASES} AND releases.number = ? GROUP BY releases.number", (server, host, host, number)).fetchone()
     return _release(row) if row else None
 
 
-def _known_release(database: sqlite3.Connection, server: str, number: int) -> Release:
-    found = _find_release(database, server, number)
+def _known_release(database: sqlite3.Connection, server: str, number: int, *, host: str = "") -> Release:
+    found = _find_release(database, server, number, host=host)
     if found is None:
         raise VitrifyError(f"{server} has no release {number}", hint="`vitrify releases` lists them")
     return found
@@ -318,24 +286,38 @@ def _known_release(database: sqlite3.Connection, server: str, number: int) -> Re
 def _add_release(database: sqlite3.Connection, release: Release) -> Release:
     (number,) = database.execute("SELECT coalesce(max(number), 0) + 1 FROM releases WHERE server = ?", (release.server,)).fetchone()
     settings, resources = json.dumps(release.settings), json.dumps(dict(release.resources))
-    values = (release.server, number, release.image, settings, resources, release.created_at, release.state)
-    database.execute(_ADD_RELEASE, values)
+    database.execute(_ADD_RELEASE, (release.server, number, release.image, settings, resources, release.created_at))
     return replace(release, number=number)
+
+
+def _add_operation(database: sqlite3.Connection, opened: Operation, *, state: str) -> Release:
+    """The release as it is on the operation's host: in this state, where it is new there."""
+    server, host = opened.server, opened.host.name
+    database.execute(_ADD_HOST, (server, host, json.dumps(opened.host.to_json())))
+    database.execute(_ADD_STATE, (server, opened.release, host, state))
+    database.execute(_ADD_OPERATION, (opened.id, server, host, opened.kind, opened.release, opened.step, json.dumps(opened.data)))
+    return _known_release(database, server, opened.release, host=host)
 
 
 def _operation(row: sqlite3.Row) -> Operation:
     return Operation(
-        id=row["id"], server=row["server"], kind=row["kind"], release=row["release"], step=row["step"], data=json.loads(row["data"])
+        id=row["id"],
+        server=row["server"],
+        host=Host.from_json(json.loads(row["at"])),
+        kind=row["kind"],
+        release=row["release"],
+        step=row["step"],
+        data=json.loads(row["data"]),
     )
 
 
-def _open_operation(database: sqlite3.Connection, server: str) -> Operation | None:
-    row = database.execute("SELECT * FROM operations WHERE server = ? AND open = 1", (server,)).fetchone()
+def _open_operation(database: sqlite3.Connection, server: str, host: str) -> Operation | None:
+    row = database.execute(f"{_OPERATIONS} operations.server = ? AND operations.host = ?", (server, host)).fetchone()
     return _operation(row) if row else None
 
 
 def _open_by_id(database: sqlite3.Connection, operation: str) -> Operation:
-    row = database.execute("SELECT * FROM operations WHERE id = ? AND open = 1", (operation,)).fetchone()
+    row = database.execute(f"{_OPERATIONS} operations.id = ?", (operation,)).fetchone()
     if row is None:
         raise Busy(f"operation {operation} is not open", why="another process may have finished it", hint="run the same command again")
     return _operation(row)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
+from vitrify.core.declaration import Host
 from vitrify.core.diagnostic import Busy, VitrifyError
 from vitrify.ports import Operation, Release, Slots, StateStore
 
@@ -27,9 +29,12 @@ def a_release(server: str = "web", number: int = 0, image: str = "sha256:aa") ->
     )
 
 
-def an_operation(identity: str = "op-1", server: str = "web", kind: str = "release") -> Operation:
+HERE, NORTH, SOUTH = Host("local"), Host("ssh://ada@north:2222", address="north", user="ada", port=2222), Host("root:south", "/south")
+
+
+def an_operation(identity: str = "op-1", server: str = "web", kind: str = "release", host: Host = HERE) -> Operation:
     """An operation that has not done anything yet."""
-    return Operation(id=identity, server=server, kind=kind, release=0, step="", data={})
+    return Operation(id=identity, server=server, host=host, kind=kind, release=0, step="", data={})
 
 
 class StateStoreSuite:
@@ -38,7 +43,8 @@ class StateStoreSuite:
     def test_a_new_store_knows_nothing(self, reopen: Open) -> None:
         store = reopen()
         assert (store.releases("web"), store.release("web", 1), store.servers()) == ((), None, ())
-        assert (store.slots("web"), store.open_operation("web")) == (Slots(), None)
+        assert (store.slots("web", "local"), store.open_operation("web", "local")) == (Slots(), None)
+        assert (store.open_operations("web"), store.hosts("web")) == ((), ())
 
     def test_a_managed_place_is_known_until_it_is_forgotten(self, reopen: Open) -> None:
         store = reopen()
@@ -54,7 +60,7 @@ class StateStoreSuite:
         assert kept == a_release(number=1)
         assert opened.release == 1
         assert reopen().release("web", 1) == kept
-        assert reopen().open_operation("web") == opened
+        assert reopen().open_operation("web", "local") == opened
 
     def test_numbers_count_up_from_one_for_each_server(self, reopen: Open) -> None:
         store = reopen()
@@ -65,7 +71,7 @@ class StateStoreSuite:
         assert [release.number for release in store.releases("web")] == [3, 2, 1]
         assert store.servers() == ("db", "web")
 
-    def test_a_server_has_one_open_operation_at_most(self, reopen: Open) -> None:
+    def test_a_server_has_one_open_operation_at_most_on_a_host(self, reopen: Open) -> None:
         store = reopen()
         store.begin(a_release(), an_operation("first"))
         with pytest.raises(Busy):
@@ -89,14 +95,14 @@ class StateStoreSuite:
         store = reopen()
         with pytest.raises(VitrifyError):
             store.begin(a_release(number=7), an_operation())
-        assert (store.releases("web"), store.open_operation("web")) == ((), None)
+        assert (store.releases("web"), store.open_operation("web", "local")) == ((), None)
 
     def test_a_release_that_is_refused_leaves_neither_itself_nor_its_operation(self, reopen: Open) -> None:
         store = reopen()
         store.begin(a_release("db"), an_operation("taken", "db"))
         with pytest.raises(VitrifyError):
             store.begin(a_release(), an_operation("taken"))
-        assert (store.releases("web"), store.open_operation("web")) == ((), None)
+        assert (store.releases("web"), store.open_operation("web", "local")) == ((), None)
         assert store.begin(a_release(), an_operation("free"))[0].number == 1
 
     def test_advancing_replaces_step_and_data_for_all_who_look(self, reopen: Open) -> None:
@@ -105,7 +111,7 @@ class StateStoreSuite:
         store.advance("op-1", step="bake", data={"image": "sha256:aa"})
         advanced = store.advance("op-1", step="launch", data={"instances": ["web-1"], "none": None})
         assert (advanced.step, advanced.data) == ("launch", {"instances": ["web-1"], "none": None})
-        assert reopen().open_operation("web") == advanced
+        assert reopen().open_operation("web", "local") == advanced
 
     def test_finishing_moves_slots_and_states_and_closes(self, reopen: Open) -> None:
         store = reopen()
@@ -114,9 +120,9 @@ class StateStoreSuite:
         store.begin(a_release(), an_operation("second"))
         store.finish("second", slots=Slots(live=2, previous=1), states={1: "warm", 2: "live"})
         seen = reopen()
-        assert seen.slots("web") == Slots(live=2, previous=1)
+        assert seen.slots("web", "local") == Slots(live=2, previous=1)
         assert [release.state for release in seen.releases("web")] == ["live", "warm"]
-        assert seen.open_operation("web") is None
+        assert seen.open_operation("web", "local") is None
 
     def test_finishing_without_slots_leaves_them(self, reopen: Open) -> None:
         store = reopen()
@@ -124,7 +130,7 @@ class StateStoreSuite:
         store.finish("first", slots=Slots(live=1), states={1: "live"})
         store.begin(a_release(), an_operation("second"))
         store.finish("second", slots=None, states={2: "aborted"})
-        assert store.slots("web") == Slots(live=1)
+        assert store.slots("web", "local") == Slots(live=1)
 
     @pytest.mark.parametrize(
         ("slots", "states"),
@@ -136,9 +142,54 @@ class StateStoreSuite:
         store.begin(a_release(), an_operation())
         with pytest.raises(VitrifyError):
             store.finish("op-1", slots=slots, states=states)
-        assert store.slots("web") == Slots()
+        assert store.slots("web", "local") == Slots()
         assert [release.state for release in store.releases("web")] == ["prepared"]
-        assert store.open_operation("web") is not None
+        assert store.open_operation("web", "local") is not None
+
+    def test_one_release_is_on_several_hosts_each_with_its_own_operation_slots_and_state(self, reopen: Open) -> None:
+        store = reopen()
+        kept, there = store.begin(a_release(), an_operation("north", host=NORTH))
+        also, here = store.begin(kept, an_operation("south", host=SOUTH))
+        assert (kept, also) == (a_release(number=1), a_release(number=1))
+        assert (there.host, here.host) == (NORTH, SOUTH)
+        store.finish("north", slots=Slots(live=1), states={1: "live"})
+
+        seen = reopen()
+        assert (seen.slots("web", NORTH.name), seen.slots("web", SOUTH.name)) == (Slots(live=1), Slots())
+        assert seen.open_operation("web", NORTH.name) is None
+        assert seen.open_operations("web") == (here,)
+        assert [release.state for release in seen.releases("web", host=NORTH.name)] == ["live"]
+        assert [release.state for release in seen.releases("web", host=SOUTH.name)] == ["prepared"]
+
+    def test_of_several_hosts_the_foremost_state_is_said_of_a_release(self, reopen: Open) -> None:
+        store = reopen()
+        kept, _ = store.begin(a_release(), an_operation("north", host=NORTH))
+        store.begin(kept, an_operation("south", host=SOUTH))
+        found = []
+        for operation, state in (("north", "aborted"), ("south", "live")):
+            store.finish(operation, slots=None, states={1: state})
+            found += [release.state for release in store.releases("web")]
+        assert found == ["prepared", "live"]
+        assert [store.release("web", 1, host=host.name) for host in (NORTH, SOUTH)] == [
+            replace(kept, state="aborted"),
+            replace(kept, state="live"),
+        ]
+
+    def test_a_release_was_never_on_a_host_that_it_was_not_begun_on(self, reopen: Open) -> None:
+        store = reopen()
+        store.begin(a_release(), an_operation(host=NORTH))
+        assert (store.release("web", 1, host=SOUTH.name), store.releases("web", host=SOUTH.name)) == (None, ())
+        assert store.release("web", 1) == a_release(number=1)
+
+    def test_a_host_is_remembered_as_it_was_declared_the_last_time(self, reopen: Open) -> None:
+        store = reopen()
+        store.begin(a_release(), an_operation("first", host=NORTH))
+        store.begin(a_release(), an_operation("second", host=SOUTH))
+        store.finish("first", slots=None, states={1: "live"})
+        moved = replace(NORTH, address="north.example")
+        store.begin(a_release(number=1), an_operation("third", kind="replace", host=moved))
+        assert reopen().hosts("web") == (SOUTH, moved)
+        assert reopen().hosts("db") == ()
 
     def test_what_is_closed_cannot_be_advanced_or_finished(self, reopen: Open) -> None:
         store = reopen()
@@ -168,4 +219,4 @@ class StateStoreSuite:
             thread.join()
         numbers = [release.number for release in store.releases("web")]
         assert numbers == list(range(30 - len(refused), 0, -1))
-        assert store.open_operation("web") is None
+        assert store.open_operation("web", "local") is None

@@ -294,7 +294,7 @@ class Bench:
         return {release.number: release.state for release in reversed(self.state.releases("web"))}
 
     def slots(self) -> tuple[int | None, int | None]:
-        found = self.state.slots("web")
+        found = self.state.slots("web", LOCAL.name)
         return found.live, found.previous
 
     def release(self, number: int) -> Release:
@@ -370,7 +370,7 @@ class Bench:
     async def _site(self, host: Host) -> AsyncIterator[Site]:
         if self.unreachable:
             raise TargetUnreachable(f"{host.name} does not answer")
-        yield Site(DirectSession({}, self.clock.now, all_kinds()), self.images, *self._mortal(), self.evidence)
+        yield Site(host, DirectSession({}, self.clock.now, all_kinds()), self.images, *self._mortal(), self.evidence)
 
     def lease(self, server: str = "web") -> MemoryLeases:
         """The lease of a server, as its host keeps it."""

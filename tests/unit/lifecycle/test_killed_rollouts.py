@@ -93,7 +93,7 @@ def assert_whole(bench: Bench, story: Story, told: str = "") -> None:
     assert len(bench.serving()) == (2 if story.live else 0), told
     assert all(bench.runtime_is_sound(instance) for instance in bench.serving()), told
     assert {instance.labels["release"] for instance in bench.instances()} <= kept, told
-    assert bench.state.open_operation("web") is None, told
+    assert bench.state.open_operation("web", "local") is None, told
     once = [f"{kind} {operation}" for kind, operation in told_once(bench)]
     assert len(set(once)) == len(once), told
     assert bench.told()[-1] in (story.ended, "release.timed"), told

@@ -86,7 +86,7 @@ def test_an_operation_and_the_ledger_know_by_which_lease_it_is_carried_out(bench
     planned = bench.plan(a_server("two"))
     with bench.killed_at("gate.intent"):
         bench.apply(a_server("two"), planned)
-    left = bench.state.open_operation("web")
+    left = bench.state.open_operation("web", "local")
 
     bench.apply(a_server("two"))
 

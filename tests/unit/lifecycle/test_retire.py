@@ -77,7 +77,7 @@ def test_a_rollout_that_was_cut_short_is_given_up(bench: Bench, point: str) -> N
     bench.retire()
 
     assert bench.instances() == ()
-    assert (bench.slots(), bench.state.open_operation("web")) == ((None, None), None)
+    assert (bench.slots(), bench.state.open_operation("web", "local")) == ((None, None), None)
     assert bench.bodies("release.failed")[0]["reason"] == "the server is retired"
     assert bench.router.leads_to("", "/") is None
 

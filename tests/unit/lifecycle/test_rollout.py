@@ -99,7 +99,7 @@ def test_a_release_that_is_never_healthy_is_aborted_and_the_one_before_serves_on
 
     assert bench.router.switches == before, "traffic was never touched"
     assert (bench.slots(), bench.states()) == ((1, None), {1: "live", 2: "aborted"})
-    assert bench.state.open_operation("web") is None
+    assert bench.state.open_operation("web", "local") is None
 
 
 def test_what_was_aborted_leaves_nothing_on_disk_and_its_last_words_in_the_message(bench: Bench) -> None:

@@ -10,7 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from vitrify.core.declaration import Host
 from vitrify.core.diagnostic import Busy, IntegrityFailed, VitrifyError
+from vitrify.ports import Operation, Slots
+from vitrify.stores import state_format
 from vitrify.stores.sqlite import SqliteStateStore
 from vitrify.testing.state_suite import a_release, an_operation
 
@@ -59,7 +62,7 @@ def test_readers_are_not_held_up_by_a_writer(store: SqliteStateStore, path: Path
     store.begin(a_release(), an_operation())
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        other.execute("UPDATE releases SET state = 'live'")
+        other.execute("UPDATE release_states SET state = 'live'")
         assert store.releases("web")[0].state == "prepared"
 
 
@@ -116,3 +119,46 @@ def test_closing_twice_is_harmless_and_what_was_written_is_there_again(path: Pat
     first.close()
     with SqliteStateStore(path) as again:
         assert again.release("web", 1) == kept
+
+
+_SECOND_FORMAT = """
+    INSERT INTO releases VALUES ('web', 1, 'sha256:aa', '{"replicas": 1}', '{}', 1.0, 'stopped');
+    INSERT INTO releases VALUES ('web', 2, 'sha256:bb', '{"host": {"name": "ssh://north", "address": "north"}}', '{}', 2.0, 'warm');
+    INSERT INTO releases VALUES ('web', 3, 'sha256:cc', '{"host": {"name": "ssh://north", "address": "north"}}', '{}', 3.0, 'live');
+    INSERT INTO releases VALUES ('db', 1, 'sha256:dd', '{}', '{}', 4.0, 'discarded');
+    INSERT INTO operations VALUES ('op-1', 'web', 'rollback', 2, 'gate', '{"keep": []}', 1);
+    INSERT INTO operations VALUES ('op-0', 'web', 'release', 1, 'retire', '{}', 0);
+    INSERT INTO slots VALUES ('web', 3, 2);
+    INSERT INTO slots VALUES ('db', NULL, NULL);
+"""
+
+
+def test_what_was_kept_by_server_alone_belongs_to_the_host_that_its_release_was_for(path: Path) -> None:
+    path.parent.mkdir()
+    with closing(sqlite3.connect(path)) as database:
+        database.executescript("".join(state_format._MIGRATIONS[:2]))  # noqa: SLF001 - the format as it was
+        database.executescript(_SECOND_FORMAT)
+        database.executescript(f"PRAGMA application_id = {state_format._OURS}; PRAGMA user_version = 2")  # noqa: SLF001 - likewise
+    north = Host("ssh://north", address="north")
+
+    with SqliteStateStore(path) as store:
+        assert store.hosts("web") == (Host("local"), north)
+        assert (store.slots("web", "ssh://north"), store.slots("web", "local")) == (Slots(3, 2), Slots())
+        assert [(one.number, one.state) for one in store.releases("web", host="ssh://north")] == [(3, "live"), (2, "warm")]
+        assert [(one.number, one.state) for one in store.releases("web", host="local")] == [(1, "stopped")]
+        assert store.open_operations("web") == (Operation("op-1", "web", north, "rollback", 2, "gate", {"keep": []}),)
+        assert [(one.number, one.state) for one in store.releases("db")] == [(1, "discarded")]
+        assert store.begin(a_release(), an_operation("op-2"))[0].number == 4
+
+
+def test_a_file_that_was_brought_to_the_newest_format_is_whole(path: Path) -> None:
+    test_what_was_kept_by_server_alone_belongs_to_the_host_that_its_release_was_for(path)
+    new = path.parent / "new.db"
+    SqliteStateStore(new).close()
+    shapes = []
+    for place in (path, new):
+        with closing(sqlite3.connect(place)) as database:
+            assert database.execute("PRAGMA foreign_key_check").fetchall() == []
+            assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+            shapes.append(database.execute("SELECT type, name, sql FROM sqlite_master ORDER BY name").fetchall())
+    assert shapes[0] == shapes[1]
