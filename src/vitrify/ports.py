@@ -224,6 +224,9 @@ class StateStore(Protocol):
     def open_operation(self, server: str, host: str) -> Operation | None:
         """The operation on this host that has not been closed, if any."""
 
+    def note(self, server: str, number: int, note: str) -> None:
+        """Add to the notes of a release; repeating it is harmless. `VitrifyError` where there is no such release."""
+
     def open_operations(self, server: str) -> tuple[Operation, ...]:
         """Those of all hosts, by the host's name."""
 

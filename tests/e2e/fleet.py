@@ -195,6 +195,7 @@ class Control:
     def environment(self, **more: str) -> dict[str, str]:
         """What the command line finds around it."""
         own = {"VITRIFY_HOME": str(self.home), "VITRIFY_YES": "1", "XDG_RUNTIME_DIR": str(self.runtime), "HOME": str(self.home)}
+        # This source, and not whichever the environment of Python has installed.
         sources = [more["PYTHONPATH"]] if "PYTHONPATH" in more else []
         return {"PATH": os.environ["PATH"], **own, **more, "PYTHONPATH": os.pathsep.join([*sources, str(REPOSITORY / "src")])}
 

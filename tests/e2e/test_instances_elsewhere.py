@@ -155,6 +155,26 @@ def test_a_command_runs_on_the_machine_and_inside_an_instance_there(stage: Stage
     assert stage.says() == "release steady"
 
 
+KILL_KEEPERS = """
+import glob, json, os
+for kept in (glob.glob("/var/lib/vitrify-run/*/instances/*/state.json")[0], *glob.glob("/var/lib/vitrify-run/*/routers/*/state.json")):
+    os.kill(json.load(open(kept))["shim"]["pid"], 9)
+"""
+
+
+def test_what_was_killed_there_is_brought_back_from_here(stage: Stage) -> None:
+    stage.release("kept")
+    stage.control.run("serve", "--once")
+    stage.machine.machine.run("python3", "-c", KILL_KEEPERS)
+
+    turns = json.loads(stage.control.run("serve", "--once", "-o", "json").stdout)["turns"]
+
+    assert [turn["outcome"] for turn in turns if turn["duty"] == "keep"] == ["done"]
+    assert stage.says() == "release kept"
+    (server,) = json.loads(stage.control.run("status", "-o", "json").stdout)["servers"]
+    assert [instance["slot"] for instance in server["instances"]].count("live") == 2
+
+
 def test_a_machine_that_was_booted_anew_serves_by_itself(stage: Stage) -> None:
     stage.release("before")
     (server,) = json.loads(stage.control.run("status", "-o", "json").stdout)["servers"]

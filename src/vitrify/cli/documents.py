@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from vitrify.core.digest import JSON, JSONObject
     from vitrify.core.entered import Entered
     from vitrify.core.image_report import ImageKept, ImageMoved, ImageVerified, Updated
+    from vitrify.core.migrated import Contracted
     from vitrify.core.plan import Plan
     from vitrify.core.report import (
         Applied,
@@ -57,6 +58,18 @@ def _held(result: Applied) -> list[JSON]:
 def rolled_back(release: Released) -> JSONObject:
     """The document of `rollback`."""
     return document("rollback", **_released(release))
+
+
+def contracted(result: Contracted) -> JSONObject:
+    """The document of `contract`."""
+    return document(
+        "contracted",
+        server=result.server,
+        release=result.release,
+        commands=list(result.commands),
+        skipped=result.skipped,
+        ms=round(result.seconds * 1000),
+    )
 
 
 def entered(server: str, found: Sequence[Entered]) -> JSONObject:
@@ -259,6 +272,7 @@ def _release(release: ReleaseStatus) -> JSONObject:
         "image": release.image,
         "created_at": release.created_at,
         "running": release.running,
+        "notes": [*release.notes],
     }
 
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:  # help and usage errors are told before any of these is neede
     from vitrify.core.entered import Entered
     from vitrify.core.event import Emit
     from vitrify.core.image_report import ImageKept, ImageMoved, ImageVerified, Updated
+    from vitrify.core.migrated import Contracted, Owed
     from vitrify.core.plan import Plan
     from vitrify.core.report import (
         Applied,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:  # help and usage errors are told before any of these is neede
         Which,
     )
     from vitrify.core.retention import Collected, Pin
+    from vitrify.core.served import Served
     from vitrify.core.store_report import StoreChecked
 
 
@@ -93,6 +95,12 @@ class Application(Protocol):
     def rollback(self, server: str, *, to: int | None) -> Released:
         """Make a former release live again."""
 
+    def owed(self, server: str) -> Owed:
+        """The contract that the live release of a server has not carried out yet."""
+
+    def contract(self, server: str, *, now: bool, skip: bool) -> Contracted:
+        """Carry it out, or pass it over for good."""
+
     def lives(self, server: str) -> tuple[str, ...]:
         """How a server lives: `in-place`, with `instances`, or both."""
 
@@ -113,6 +121,15 @@ class Application(Protocol):
 
     def audit(self, *, full: bool) -> Audit:
         """All differences between what runs and what was declared and authorised."""
+
+    def serve(self, *, listen: str, once: bool) -> Served:
+        """Look after servers until somebody ends it, or for one turn of each duty."""
+
+    def install_serve(self, *, listen: str) -> str:
+        """Have systemd keep that running; the unit's path."""
+
+    def uninstall_serve(self) -> str:
+        """Take that back; the path of what is gone, "" where nothing was there."""
 
     def entries(self, *, last: int) -> tuple[EntryView, ...]:
         """The newest entries of the ledger, oldest first."""

@@ -111,7 +111,10 @@ def _diff(diff: str, *, whole: bool) -> Iterator[Line]:
 
 def _release(plan: ReleasePlan, look: Look) -> Iterator[Line]:
     yield _header(plan, "immutable, replaced as a whole" if not plan.empty else f"immutable, release {plan.live} is live as declared")
-    if not plan.empty:
+    if plan.contract:
+        told = "what only older releases need is taken away first, and nothing can be rolled back behind it"
+        yield line(Span("  - contract ", Style.REMOVED), " ", strong(str(plan.contract)), f"  {told}")
+    if plan.kind != "none":
         symbol, style = _SYMBOLS[Action.REPLACE if plan.live else Action.CREATE]
         yield line(Span(f"{symbol} {plan.kind:9}", style), " ", *_aim(plan))
         yield from (line(_MARGIN, reason) for reason in plan.because)

@@ -199,7 +199,7 @@ def release_lines(releases: Sequence[ReleaseStatus], look: Look) -> Iterator[Lin
         yield line("No releases yet.")
     rows: list[tuple[str | Span, ...]] = []
     for release in releases:
-        state = Span(release.state, Style.ADDED if release.state in _GOOD_STATES else Style.PLAIN)
+        state = Span(", ".join((release.state, *release.notes[-1:])), Style.ADDED if release.state in _GOOD_STATES else Style.PLAIN)
         image = release.image if look.verbose else short(release.image)
         age = f"{ago(look.now - release.created_at)} ago"
         rows.append((release.server, str(release.number), state, release.slot or "-", str(release.running), age, image))

@@ -25,7 +25,7 @@ EXAMPLES = {
 }
 
 
-@verb("retire", examples=EXAMPLES, exits=(Exit.HOSTS_FAILED, Exit.UNREACHABLE, Exit.BUSY, Exit.INTEGRITY))
+@verb("retire", examples=EXAMPLES, exits=(Exit.HOSTS_FAILED, Exit.UNREACHABLE, Exit.BUSY, Exit.INTEGRITY, Exit.DECLARATION))
 @click.argument("server")
 @flag("--only", type=click.Choice(LIVES), default=None, help="Where a server lives both ways after a flip: which one goes.")
 @shared("project", "parallel", "wait", "yes")

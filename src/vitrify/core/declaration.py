@@ -9,7 +9,10 @@ from typing import Mapping
 from vitrify.core.batch import Pace
 from vitrify.core.diagnostic import Location
 from vitrify.core.digest import JSONObject, digest_of
+from vitrify.core.hook import Hook
+from vitrify.core.notice import Notice
 from vitrify.core.resource import Address, Resource
+from vitrify.core.schedule import Schedule
 
 
 class Lifecycle(Enum):
@@ -213,6 +216,8 @@ class Server:
     route: Route | None = None
     rollout: Rollout = field(default_factory=Rollout)
     pace: Pace = field(default_factory=Pace)
+    hooks: tuple[Hook, ...] = ()
+    schedule: Schedule = field(default_factory=Schedule)
     contents: Mapping[str, Content] = field(default_factory=dict)
     """Digest -> content, for every digest that a resource names."""
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -268,3 +273,6 @@ class Declaration:
     ssh: Ssh = field(default_factory=Ssh)
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Group -> the names of its hosts, those of inner groups included."""
+    notices: tuple[Notice, ...] = ()
+    schedule: Schedule = field(default_factory=Schedule)
+    """Of what is about no one server."""

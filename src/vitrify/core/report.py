@@ -187,6 +187,8 @@ class ReleaseStatus:
     created_at: float
     running: int
     """Instances that run."""
+    notes: tuple[str, ...] = ()
+    """What became of its migration: expanded, contracting, contracted, skipped."""
 
 
 @dataclass(frozen=True)

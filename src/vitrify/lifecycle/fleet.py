@@ -122,18 +122,18 @@ def _summed(server: Server, ended: trial.Ended, *, one_only: bool) -> Applied:
 
 async def undo(server: Server, world: World, *, which: Which, force: bool, parallel: int) -> Applied:
     """Take back the last run, the named one, or every run back to it, on each host of this server."""
-    jobs = [partial(_undo_one, server.name, host, world.naming(server, host.name), which=which, force=force) for host in server.hosts]
+    jobs = [partial(_undo_one, server, host, world.naming(server, host.name), which=which, force=force) for host in server.hosts]
     ended = await side_by_side(jobs, at_most=parallel)
     return _summed(server, dict(zip((host.name for host in server.hosts), ended, strict=True)), one_only=len(server.hosts) == 1)
 
 
-async def _undo_one(server: str, host: Host, world: World, *, which: Which, force: bool) -> Converged:
+async def _undo_one(server: Server, host: Host, world: World, *, which: Which, force: bool) -> Converged:
     if not which.back:
         return await mutable.undo(server, host, world, run=which.run, force=force)
     ended: Converged | None = None
-    for run in await mutable.runs_down_to(server, host, world, run=which.run):
+    for run in await mutable.runs_down_to(server.name, host, world, run=which.run):
         newest = await mutable.undo(server, host, world, run=run, force=force)
         ended = newest if ended is None else ended.followed(newest)
         if newest.failed:
             break
-    return ended or Converged(server, host.name, which.run, ())
+    return ended or Converged(server.name, host.name, which.run, ())

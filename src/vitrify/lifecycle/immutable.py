@@ -9,6 +9,7 @@ from vitrify.core.diagnostic import Denied, PlanStale, UsageInvalid
 from vitrify.core.event import Stage
 from vitrify.core.plan import ReleasePlan
 from vitrify.core.report import Released
+from vitrify.lifecycle import migration
 from vitrify.lifecycle.audit import altered_findings, record_new, unauthorised
 from vitrify.lifecycle.baking import Wanted, baked, wanted_of
 from vitrify.lifecycle.collection import tidy
@@ -37,6 +38,7 @@ async def apply(server: Server, host: Host, planned: ReleasePlan, world: World) 
         # Between the plan and the lease others may have been at work: what is due is decided again, now that nobody can.
         due = await propose(server, host, site, world)
         _refuse_stale(planned, due)
+        await _contracted(server, planned, site, world)
         operation = world.state.open_operation(server.name, host.name)
         if operation and due.kind == "resume":
             return await _timed(await _reopened(operation, site, world, secret=known_secrets(server.secrets)))
@@ -45,13 +47,20 @@ async def apply(server: Server, host: Host, planned: ReleasePlan, world: World) 
             due = await propose(server, host, site, world)
         if due.kind == "release":
             return await _release(wanted_of(server, world), site, world)
-        return await (_unchanged(server, site, world) if due.empty else _replace(server, due, site, world))
+        return await (_unchanged(server, site, world) if due.kind == "none" else _replace(server, due, site, world))
+
+
+async def _contracted(server: Server, planned: ReleasePlan, site: Site, world: World) -> None:
+    """Carry out the contract that the plan names, unless somebody did meanwhile."""
+    found = migration.owed(server.name, world) if planned.contract else None
+    if found and found.due and found.release == planned.contract:
+        await migration.carry_out(found, site, world, secret=known_secrets(server.secrets))
 
 
 def _refuse_stale(planned: ReleasePlan, due: ReleasePlan) -> None:
     if planned.declared != due.declared:
         raise PlanStale(f"the declaration of {planned.server}, or its base, changed since the plan was made", hint="plan again")
-    if not due.empty and _aim(planned) != _aim(due):
+    if due.kind != "none" and _aim(planned) != _aim(due):
         raise PlanStale(
             f"{planned.server} changed since the plan was made",
             why=f"planned was: {_spoken(planned)}; due is: {_spoken(due)}",
@@ -181,6 +190,7 @@ def rollback_target(server: str, host: Host, world: World, *, to: int | None) ->
         raise Denied(f"release {number} of {server} is {release.state}", why=gone, hint=left)
     if number not in choice:
         raise Denied(f"the image of release {number} of {server} is not here any more", why=release.image, hint=left)
+    migration.refuse_across(server, release, world)
     return release
 
 
@@ -218,7 +228,7 @@ async def _reopened(operation: Operation, site: Site, world: World, *, secret: S
 async def _clear(operation: Operation, site: Site, world: World, *, secret: SecretValue) -> None:
     """End an unfinished operation that is not what is wanted now: forwards where traffic has moved, else back."""
     if operation.kind == RETIRE:
-        await carry_out_retirement(operation, site, world)
+        await carry_out_retirement(operation, site, world, secret=secret)
         return
     rollout = await _reopened(operation, site, world, secret=secret)
     world.say("recover", operation.server, f"ending the unfinished {SPOKEN[operation.kind]} of release {operation.release}")

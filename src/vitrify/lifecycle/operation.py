@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from vitrify.core.declaration import Host
 from vitrify.core.digest import JSON, JSONObject
 from vitrify.core.instance import Instance
-from vitrify.lifecycle import record
+from vitrify.lifecycle import hooks, migration, record
 from vitrify.lifecycle.settings import RunSettings, SecretValue
 from vitrify.lifecycle.world import Site, World
 from vitrify.ports import Operation, Release, Slots
@@ -113,15 +113,45 @@ class Rollout:
         """What marks an instance as this release's."""
         return self.world.labels(self.server, self.release.number)
 
+    @property
+    def course(self) -> hooks.Course:
+        """What the hooks of this operation are run for."""
+        intended = self.intended
+        about: JSONObject = {
+            "number": self.release.number,
+            "image": self.release.image,
+            "live": intended.live,
+            "previous": intended.previous,
+        }
+        return hooks.Course(
+            self.world,
+            self.settings.hooks,
+            kind=self.operation.kind,
+            operation=self.operation.id,
+            server=self.server,
+            host=self.site.host,
+            since=intended.since,
+            secret=self.secret,
+            about={"release": about},
+            inside=self._inside,
+        )
+
+    async def _inside(self) -> tuple[str, str]:
+        return await hooks.inside(self.running, self.site, self.world.clock)
+
     @asynccontextmanager
     async def step(self, name: str) -> AsyncIterator[None]:
-        """Intent, act, outcome of one side effect; both ends durable."""
+        """Intent, act, outcome of one side effect, both ends durable; its hooks around it."""
+        if name == "gate":
+            await migration.expand(self.course, self.release.number)
+        await hooks.run(self.course, hooks.around(name, self.operation.kind, before=True), before=True)
         self.world.state.advance(self.operation.id, step=f"{name}.intent", data=self.operation.data)
         self.world.reached(f"{name}.intent")
         yield
         self.world.reached(f"{name}.act")
         self.world.state.advance(self.operation.id, step=name, data=self.operation.data)
         self.world.reached(f"{name}.outcome")
+        await hooks.run(self.course, hooks.around(name, self.operation.kind, before=False), before=False)
 
     def note(self, kind: str, **more: JSON) -> None:
         """Tell the ledger, once for each operation and kind."""

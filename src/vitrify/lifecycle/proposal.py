@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from vitrify.core.declaration import Host, Server
 from vitrify.core.diagnostic import TargetFailed, UsageInvalid
 from vitrify.core.digest import JSONObject, digest_of
+from vitrify.core.hook import EXPAND, STEPS
 from vitrify.core.plan import ReleasePlan
-from vitrify.lifecycle import left_in_place, record, upkeep
+from vitrify.lifecycle import hooks, left_in_place, migration, record, upkeep
 from vitrify.lifecycle.audit import ENTERED
 from vitrify.lifecycle.baking import Wanted, wanted_of
 from vitrify.lifecycle.lodging import refuse_move
@@ -87,6 +88,8 @@ async def propose(server: Server, host: Host, site: Site, world: World) -> Relea
     begun = world.state.release(server.name, operation.release) if operation else None
     following = max((release.number for release in releases), default=0) + 1
     ground, lacking = await _ground(wanted, site)
+    notices = await left_in_place.notices(server, host, world)
+    contract, waiting = migration.promised(server.name, world) if operation is None else (0, ())
     planned = ReleasePlan(
         server=server.name,
         host=host.name,
@@ -96,7 +99,8 @@ async def propose(server: Server, host: Host, site: Site, world: World) -> Relea
         because=(),
         declared=digest_of([wanted.declared, ground.seen]) if ground else wanted.declared,
         kinds=wanted.kinds,
-        notices=(*_notices(server, host), *await left_in_place.notices(server, host, world), *_to_choose(wanted), *lacking),
+        notices=(*_notices(server, host), *notices, *_to_choose(wanted), *lacking, *waiting),
+        contract=contract,
     )
     if operation and begun and operation.kind != RETIRE and declared(begun) == wanted.declared:
         return _resumed(await _anew(planned, live, wanted, site, world), operation, begun)
@@ -162,6 +166,11 @@ async def _anew(planned: ReleasePlan, live: Release | None, wanted: Wanted, site
         replace=tuple(instance.id for instance in found if not instance.gone),
         bytes_to_read=_bytes(wanted.server),
         last_seconds=_last_seconds(wanted.server.name, world),
+        notices=(
+            *planned.notices,
+            *migration.superseded(wanted.server.name, wanted.settings.hooks, world),
+            *hooks.foretold(wanted.settings.hooks, (*STEPS, "release", "bake", EXPAND)),
+        ),
     )
 
 

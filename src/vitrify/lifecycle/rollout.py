@@ -23,6 +23,7 @@ from vitrify.core.event import Stage
 from vitrify.core.instance import Instance, InstanceSpec
 from vitrify.core.report import Released
 from vitrify.lifecycle.fitness import Unfit, gate, probation
+from vitrify.lifecycle.hooks import HookFailed
 from vitrify.lifecycle.operation import NO_WAY_BACK, SPOKEN, Rollout, moved
 from vitrify.lifecycle.settings import from_json, secret_names
 from vitrify.ports import Backends
@@ -50,8 +51,11 @@ async def forward(rollout: Rollout) -> Forward:
     if rollout.operation.step in NO_WAY_BACK:
         return Forward(await launch(rollout), SwitchTimes(0.0, None), started)
     instances = await _gated(rollout)
-    times = await switch(rollout, instances)
-    await _proved(rollout, instances)
+    try:
+        times = await switch(rollout, instances)
+        await _proved(rollout, instances)
+    except HookFailed as error:
+        raise await _given_up(rollout, error) from None
     return Forward(instances, times, started)
 
 
@@ -86,11 +90,17 @@ async def _gated(rollout: Rollout) -> tuple[Instance, ...]:
     except (TargetUnreachable, Busy):
         raise  # nobody is there to end anything, or it is somebody else's by now: the same command goes on with what is left
     except VitrifyError as error:
-        # A run before this one may have switched and been killed: then traffic must go back before anything ends.
-        switched = await moved(rollout.operation, rollout.settings, rollout.site)
-        await (switch_back if switched else abort)(rollout, reason=error.diagnostics[0].summary)
-        raise _still_serving(rollout, error) from None
+        raise await _given_up(rollout, error) from None
     return instances
+
+
+async def _given_up(rollout: Rollout, error: VitrifyError) -> PreviousStillServing:
+    """The error to raise, once everything is as it was before."""
+    # A run before this one may have switched and been killed: then traffic must go back before anything ends.
+    operation = rollout.world.state.open_operation(rollout.server, rollout.host.name) or rollout.operation
+    switched = await moved(operation, rollout.settings, rollout.site)
+    await (switch_back if switched else abort)(rollout, reason=error.diagnostics[0].summary)
+    return _still_serving(rollout, error)
 
 
 async def _proved(rollout: Rollout, instances: tuple[Instance, ...]) -> None:
@@ -160,7 +170,7 @@ async def switch(rollout: Rollout, instances: tuple[Instance, ...]) -> SwitchTim
         if route and rollout.operation.kind == "rollback":
             await _answered(rollout)
             answered = world.clock.monotonic() - intended_at
-    rollout.note("switch.done")
+    rollout.note("switch.done", microseconds=round(switched * 1_000_000))
     world.say("switch", rollout.server, f"release {rollout.release.number} is live", stage=Stage.DONE)
     return SwitchTimes(switched, answered)
 

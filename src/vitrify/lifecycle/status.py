@@ -12,6 +12,7 @@ from vitrify.core.instance import Instance
 from vitrify.core.report import InstanceStatus, ReleaseStatus, ServerStatus
 from vitrify.lifecycle import left_over, upkeep
 from vitrify.lifecycle.lodging import HERE, lodging, lodgings
+from vitrify.lifecycle.migration import NOTES
 from vitrify.lifecycle.mutable import scope
 from vitrify.lifecycle.operation import SPOKEN
 from vitrify.lifecycle.settings import RunSettings, from_json
@@ -144,7 +145,8 @@ async def _releases(host: Host, servers: Sequence[str], world: World) -> list[Re
                 slot = "live" if release.number == slots.live else "previous" if release.number == slots.previous else ""
                 count = running.count(str(release.number))
                 state = "stopped" if release.state == "warm" and not count else release.state
-                rows.append(ReleaseStatus(server, release.number, state, slot, release.image, release.created_at, count))
+                notes = tuple(note for note in NOTES if note in release.notes)
+                rows.append(ReleaseStatus(server, release.number, state, slot, release.image, release.created_at, count, notes))
     return rows
 
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from vitrify.core.batch import Pace
 from vitrify.core.declaration import AllowedSecret, Content, Host, Lifecycle, Router, Server
 from vitrify.core.diagnostic import DeclarationInvalid
 from vitrify.core.digest import JSON
+from vitrify.core.hook import Hook
 from vitrify.core.order import order
 from vitrify.core.resource import Address, Resource
+from vitrify.core.schedule import Schedule
 from vitrify.core.schema import near
-from vitrify.project import settings
+from vitrify.project import hooks, settings, supervision
 from vitrify.project.compile import Compiled, compile_wish
 from vitrify.project.envelope import REFUSE, ServerPart
 from vitrify.project.expand import PROCESS, Expansion, Profile
@@ -36,6 +38,9 @@ class Project:
     profiles: Mapping[str, Profile]
     routers: Mapping[str, Router | None]
     workshop: Workshop
+    hooks: tuple[Hook, ...] = ()
+    """Of all servers."""
+    schedule: Schedule = field(default_factory=Schedule)
 
 
 @dataclass(frozen=True)
@@ -65,6 +70,7 @@ def assemble(name: str, entry: Entry, project: Project) -> Server | None:
     if len(sound) < len(by_host) or (part.route and not route):
         return None
     first = next(iter(sound.values()))
+    found, secrets = _hooks(part, node, scope_of(layers), project)
     apart = {host: wished.resources for host, wished in sound.items() if wished.resources != first.resources}
     server = Server(
         name=name,
@@ -78,12 +84,22 @@ def assemble(name: str, entry: Entry, project: Project) -> Server | None:
         route=route,
         rollout=settings.rollout(part.rollout),
         pace=Pace(tuple(part.batch), part.max_fail),
+        hooks=found,
+        schedule=supervision.schedule(part.schedule, over=project.schedule),
         contents=_contents(sound.values(), project),
-        secrets={name: value for wished in sound.values() for name, value in wished.secrets.items()},
+        secrets={**secrets, **{name: value for wished in sound.values() for name, value in wished.secrets.items()}},
         apart=apart,
         notices=tuple(dict.fromkeys(notice for wished in sound.values() for notice in wished.notices)),
     )
     return _confined(server, part)
+
+
+def _hooks(part: ServerPart, node: Node, scope: Scope, project: Project) -> tuple[tuple[Hook, ...], Mapping[str, str]]:
+    """What is run around its phases, and the secrets of that."""
+    shop = project.workshop
+    own = hooks.declared(node.get("hooks"), scope, shop.problems)
+    found = (*project.hooks, *own, *hooks.migration(part.rollout.expand, part.rollout.contract))
+    return found, hooks.secrets_of(found, node, shop.secrets, shop.problems)
 
 
 def _confined(server: Server, part: ServerPart) -> Server:

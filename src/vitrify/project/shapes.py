@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from vitrify.core.batch import Share
-from vitrify.project import envelope, serving
+from vitrify.project import envelope, hooks, notices, serving, supervision
 from vitrify.project.envelope import HostPart
 from vitrify.project.part import Part
 from vitrify.project.values import Memory, OneOf, Processors
@@ -42,6 +42,10 @@ FILLED = frozenset(
         serving.RouterPart,
         envelope.GroupPart,
         envelope.SshPart,
+        hooks.HookPart,
+        hooks.MigrationPart,
+        notices.NoticePart,
+        supervision.SchedulePart,
     }
 )
 """Parts into which variables are filled."""
@@ -51,8 +55,8 @@ FILLED = frozenset(
 class Shape:
     """What one key holds.
 
-    `form` is text, integer, boolean, duration, share, memory, processors, list, map (of names to `items`), part, section, variables,
-    resources or anything.
+    `form` is text, integer, boolean, duration, interval, share, memory, processors, list, map (of names to `items`), part, section,
+    variables, resources or anything.
     """
 
     form: str
@@ -87,11 +91,18 @@ def parts() -> Iterator[type[Part]]:
     return iter(Part.__subclasses__())
 
 
+_LISTS: Mapping[str, Shape] = {
+    "hooks": Shape("list", items=Shape("part", part=hooks.HookPart)),
+    "notices": Shape("list", items=Shape("part", part=notices.NoticePart)),
+}
+
+
 def _named(name: str) -> Shape | None:
     """The shape of a key whose value is read elsewhere."""
     if name in SECTIONS:
         return Shape("section", part=SECTIONS[name])
-    return {"vars": Shape("variables"), "resources": Shape("resources"), "ssh": Shape("part", part=envelope.SshPart)}.get(name)
+    shapes = {"vars": Shape("variables"), "resources": Shape("resources"), "ssh": Shape("part", part=envelope.SshPart)}
+    return {**shapes, **_LISTS, "schedule": Shape("part", part=supervision.SchedulePart)}.get(name)
 
 
 def _shape(annotation: Any, metadata: Iterable[Any]) -> Shape:  # noqa: ANN401  a type is any object to Python
@@ -119,6 +130,7 @@ _TYPES: Mapping[Any, str] = {
     Share: "share",
     Memory: "memory",
     Processors: "processors",
+    supervision.Every: "interval",
 }
 
 

@@ -122,6 +122,15 @@ _MIGRATIONS = (
     DROP TABLE former_operations;
     DROP TABLE former_releases;
     """,
+    """
+    CREATE TABLE notes (
+        server TEXT NOT NULL,
+        number INTEGER NOT NULL,
+        note TEXT NOT NULL,
+        PRIMARY KEY (server, number, note),
+        FOREIGN KEY (server, number) REFERENCES releases (server, number)
+    ) WITHOUT ROWID;
+    """,
 )
 """One script for each version of the format; a script that was released is never edited."""
 

@@ -83,6 +83,13 @@ class MemoryStateStore:
         with self._turn:
             return self._running(server, host)
 
+    def note(self, server: str, number: int, note: str) -> None:
+        """Add to the notes of a release."""
+        with self._turn:
+            self._known(server, number)
+            found = self._releases[server, number]
+            self._releases[server, number] = replace(found, notes=found.notes | {note})
+
     def open_operations(self, server: str) -> tuple[Operation, ...]:
         """Those of all hosts, by the host's name."""
         with self._turn:
@@ -120,7 +127,7 @@ class MemoryStateStore:
 
     def _numbered(self, release: Release) -> Release:
         last = max((number for server, number in self._releases if server == release.server), default=0)
-        return replace(release, number=last + 1)
+        return replace(release, number=last + 1, notes=frozenset())
 
     def _seen(self, server: str, number: int, host: str) -> Release | None:
         found, states = self._releases.get((server, number)), self._states.get((server, number), {})

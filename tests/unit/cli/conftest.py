@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from tests.unit.cli.fake_leases import FakeLeases
+from tests.unit.cli.fake_migrations import FakeMigrations
+from tests.unit.cli.fake_serve import FakeServe
 from tests.unit.cli.image_answers import ImageAnswers
 
 from vitrify.cli.exits import Exit
@@ -54,7 +55,7 @@ class Terminal(io.StringIO):
         return self._tty
 
 
-class FakeApplication(ImageAnswers, FakeLeases):
+class FakeApplication(ImageAnswers, FakeServe, FakeMigrations):
     """Answers with what it holds, notes what it was asked, and tells its events before it answers."""
 
     def __init__(self) -> None:

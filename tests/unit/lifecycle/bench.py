@@ -12,6 +12,7 @@ from typing import TypeVar, cast
 
 import pytest
 from at_once import run
+from hooking import Hooking
 
 from vitrify.core.declaration import Base, Content, Health, Host, Lifecycle, Rollout, Route, Router, Server
 from vitrify.core.diagnostic import Location, TargetUnreachable
@@ -47,17 +48,14 @@ LOCAL = Host("local")
 ROUTE = Route(Router("edge", "caddy", "127.0.0.1:8080"))
 HEALTH = Health(http="/", passes=2, interval=0.5, grace=10.0)
 ROLLOUT = Rollout(drain=30.0, probation=5.0, keep_warm=600.0, retain=5)
+do = run
+"""Carry out a story."""
 BROKEN = "/broken"
 """A program that cannot be started."""
 
 
 class Killed(BaseException):
     """Stands for the end of the process."""
-
-
-def do(story: Coroutine[object, object, T]) -> T:
-    """Carry out a story."""
-    return run(story)
 
 
 def at_once(call: Coroutine[object, object, T]) -> T:
@@ -201,7 +199,7 @@ def in_place(folder: Path, *files: tuple[str, str]) -> Server:
 
 
 @dataclass
-class Bench:
+class Bench(Hooking):
     """One project. The process ends, once, at the point `die_at` or behind change number `die_behind`.
 
     `points` are the points that were passed, `changes` what was done by ports.
@@ -363,7 +361,7 @@ class Bench:
     async def _session(self, host: Host) -> AsyncIterator[Session]:
         if self.unreachable:
             raise TargetUnreachable(f"{host.name} does not answer")
-        calls = {name: call for names in MODULES.values() for name in names if (call := find_call(name))}
+        calls = {name: call for names in MODULES.values() for name in names if (call := find_call(name))} | {"hook.run": self.hook}
         yield DirectSession(calls, self.clock.now, all_kinds(), self._reached)
 
     @asynccontextmanager
