@@ -113,6 +113,19 @@ PROOFS: Final[Mapping[str, Proof]] = {
         n=5_000,
         covers=("src/vitrify/core/*.py", "src/vitrify/resources/*.py"),
     ),
+    "sweep": Proof(
+        claim="each single change of a tree is found, as an overlay and AIDE tell it; a tree that is left alone never has a finding",
+        tests=("tests/property/test_sweep_changes.py",),
+        n=1_100,
+        covers=(
+            "src/vitrify/onhost/copies.py",
+            "src/vitrify/onhost/fingerprint.py",
+            "src/vitrify/onhost/records.py",
+            "src/vitrify/onhost/sweep.py",
+            "src/vitrify/onhost/walk.py",
+            "tests/property/sweep_changes.py",
+        ),
+    ),
 }
 
 

@@ -246,7 +246,19 @@ class StateStore(Protocol):
         """Note such a place; repeating it is harmless."""
 
     def forget(self, server: str, host: str) -> None:
-        """Forget it; repeating it is harmless."""
+        """Forget it, and the copies of a host that nothing is left on; repeating it is harmless."""
+
+    def keep_baseline(self, host: str, folder: str, *, seal: str, content: bytes) -> None:
+        """Keep this copy of what a host compares a folder with, instead of an older one of the same folder."""
+
+    def baselines(self, host: str) -> Mapping[str, str]:
+        """Folder -> seal of each copy that is kept for a host."""
+
+    def baseline(self, seal: str) -> bytes | None:
+        """A copy; None where there is none with this seal. Whoever uses it checks it against the seal."""
+
+    def turn(self, name: str) -> int:
+        """A number one greater than the last time for this name, whoever asked then: so that what takes turns comes past everything."""
 
 
 class Leases(Protocol):

@@ -39,13 +39,6 @@ def test_each_record_has_the_keys_that_the_page_tells(engine: Engine) -> None:
     assert written == {row["record"]: told(row) for row in ROW.finditer(PAGE) if row["record"] != "record"}
 
 
-def test_a_fingerprint_has_the_keys_that_the_page_tells(engine: Engine) -> None:
-    engine.apply(wish("directory", path="/srv"), engine.file("/srv/page", "page"), run="r2")
-    entries = json.loads((engine.root / MEMORY / "baseline.json").read_text())["entries"]
-
-    assert set(entries["/srv/page"]["print"]) == set(re.findall(r'"(\w+)":', PAGE.split('"print": ')[1].split("}")[0]))
-
-
 def test_the_memory_holds_the_files_that_the_page_lists(engine: Engine) -> None:
     found = {path.name for path in (engine.root / MEMORY).iterdir()}
     listed = set(re.findall(r"^([a-z]+(?:\.json)?)(?:/\S*)?  ", PAGE, re.MULTILINE))

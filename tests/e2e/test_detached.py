@@ -20,6 +20,7 @@ from vitrify.core.diagnostic import Busy, Denied, PlanStale, TargetFailed, Usage
 from vitrify.core.digest import JSON, JSONObject, digest_bytes
 from vitrify.core.event import Emit, Event, Stage, silence
 from vitrify.core.resource import Address, Resource
+from vitrify.onhost.copied import stepped
 from vitrify.ports import Session
 from vitrify.testing.engine import MEMORY, outcomes, wish
 from vitrify.testing.transport_suite import run
@@ -139,6 +140,34 @@ def test_what_a_change_needs_is_sent_before_it_goes_its_own_way(bench: Bench) ->
     assert outcomes(run(work())) == ["done"] * (MANY + 2)
     assert (bench.machine.root / "etc/last").read_text() == "kept elsewhere"
     assert (bench.machine.root / "etc/tree/page").read_text() == "page"
+
+
+def test_the_projects_copy_of_a_baseline_is_sent_along_where_the_host_has_another(bench: Bench) -> None:
+    (bench.machine.root / "srv").mkdir()
+    srv = wish("directory", path="/srv")
+
+    async def enacted(operation: str, inner: JSONObject) -> JSONObject:
+        async with bench.session() as session:
+            return await bench.enact(session, inner, operation=operation)
+
+    def applied(name: str, **more: JSON) -> JSONObject:
+        inner = bench.machine.planned([srv, *bench.files(1, name)], run=name)
+        return run(enacted(name, {**inner, **more}))
+
+    first = applied("r1")
+    copies = first["copies"]
+    assert isinstance(copies, dict)
+    assert isinstance(copies["/srv"], dict)
+    copy = stepped(b"", copies["/srv"])
+    assert first["seals"] == {"/srv": digest_bytes(copy)}
+    bench.machine.contents[digest_bytes(copy)] = Content(data=copy)
+    (bench.machine.root / MEMORY / "baseline").unlink()
+    (bench.machine.root / "srv/intruder").write_text("boo\n")
+
+    second = applied("r2", sealed=first["seals"])
+
+    assert second["found"] == second["seals"] == first["seals"], "it began from the copy"
+    assert bench.machine.call("audit", {"resources": [], "folders": ["/srv"]})["swept"] == 2
 
 
 def test_an_operation_that_has_ended_is_not_carried_out_twice(bench: Bench) -> None:

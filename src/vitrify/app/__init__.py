@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from vitrify.app.image_verbs import ImageVerbs
 from vitrify.core.diagnostic import PlanStale, UsageInvalid
+from vitrify.core.drift import REREAD
 
 if TYPE_CHECKING:  # a command brings along what it needs and no more
     from vitrify.app.serve_unit import Unit
@@ -148,18 +149,17 @@ class App(ImageVerbs):
     def rollback_plan(self, server: str, *, to: int | None = None) -> tuple[int | None, int]:
         """From which release to which a rollback would go."""
         from vitrify.lifecycle.immutable import rollback_target
-        from vitrify.lifecycle.lodging import lodging
+        from vitrify.lifecycle.lodging import live
 
-        world = self._wiring.world
-        host = lodging(server, world)
-        target = rollback_target(server, host, world, to=to)
-        return world.state.slots(server, host.name).live, target.number
+        target, now = rollback_target(server, self._wiring.world, to=to), live(server, self._wiring.world)
+        return now.number if now else None, target.number
 
-    def rollback(self, server: str, *, to: int | None = None) -> report.Released:
-        """Make a former release live again. Does not need the declaration, but for the secrets of a release that runs no more."""
-        from vitrify.lifecycle.immutable import rollback
+    def rollback(self, server: str, *, to: int) -> report.Applied:
+        """Make a former release live again on all hosts. Does not need the declaration, but for the secrets of one that runs no more."""
+        from vitrify.lifecycle.fleet import rollback
 
-        return self._run(rollback(server, self._wiring.world, to=to, secret=self._secret_of(server)))
+        secret = self._secret_of(server)
+        return self._run(rollback(server, self._wiring.world, to=to, secret=secret, parallel=self._options.parallel))
 
     def _secret_of(self, server: str) -> SecretValue:
         """The secrets of a server. Few ask, and the declaration is not read for the others: a release that runs no more, or a hook."""
@@ -193,11 +193,12 @@ class App(ImageVerbs):
         in_place = ("in-place",) if self._managed(server) else ()
         return (*in_place, *(("instances",) if releases or not in_place else ()))
 
-    def retire(self, server: str) -> int:
-        """Stop and discard every instance of a server; returns how many there were."""
+    def retire(self, server: str, *, host: str = "") -> report.Retired:
+        """Stop and discard every instance of a server, on all its hosts or on one."""
         from vitrify.lifecycle.retire import retire
 
-        return self._run(retire(server, self._wiring.world, secret=self._secret_of(server)))
+        secret = self._secret_of(server)
+        return self._run(retire(server, self._wiring.world, host=host, secret=secret, parallel=self._options.parallel))
 
     def enter(self, server: str, command: tuple[str, ...], *, instance: str, reason: str, terminal: bool) -> tuple[Entered, ...]:
         """Run a command on each host of a mutable server, or inside one instance of an immutable one, where there is a reason."""
@@ -224,11 +225,11 @@ class App(ImageVerbs):
 
         return self._run(holders.release(self._server(server), self._wiring.world, reason=reason))
 
-    def audit(self, *, full: bool = False) -> Audit:
-        """Compare what runs with what was declared and authorised; changes nothing."""
+    def audit(self, *, full: bool = False, reread: float = REREAD) -> Audit:
+        """Compare what runs with what was declared and authorised; changes nothing. `reread` is a percentage of folders."""
         from vitrify.lifecycle.audit import audit
 
-        return self._run(audit(self._chosen(), self._wiring.world, full=full))
+        return self._run(audit(self._chosen(), self._wiring.world, full=full, reread=reread))
 
     def serve(self, *, listen: str = "", once: bool = False) -> Served:
         """Look after the chosen servers until it is ended, or (`once`) for one turn of each duty; `Busy` where another process does."""
@@ -329,5 +330,5 @@ class App(ImageVerbs):
         from vitrify.lifecycle import fleet
 
         servers = {server.name: server for server in self._wiring.declaration.servers}
-        applied = await fleet.apply(plan.servers, servers, self._wiring.world, parallel=self._options.parallel)
+        applied = await fleet.apply(plan.servers, servers, self._wiring.world, parallel=self._options.parallel, unseen=plan.problems)
         return replace(applied, problems=(*plan.problems, *applied.problems))

@@ -21,8 +21,8 @@ if TYPE_CHECKING:  # help and usage errors are told before any of these is neede
         EntryView,
         LeaseView,
         Outdated,
-        Released,
         ReleaseStatus,
+        Retired,
         ServerStatus,
         Verified,
         Which,
@@ -92,8 +92,8 @@ class Application(Protocol):
     def rollback_plan(self, server: str, *, to: int | None) -> tuple[int | None, int]:
         """From which release to which a rollback would go."""
 
-    def rollback(self, server: str, *, to: int | None) -> Released:
-        """Make a former release live again."""
+    def rollback(self, server: str, *, to: int) -> Applied:
+        """Make a former release live again, on all its hosts or on none."""
 
     def owed(self, server: str) -> Owed:
         """The contract that the live release of a server has not carried out yet."""
@@ -104,8 +104,8 @@ class Application(Protocol):
     def lives(self, server: str) -> tuple[str, ...]:
         """How a server lives: `in-place`, with `instances`, or both."""
 
-    def retire(self, server: str) -> int:
-        """Stop and discard every instance of a server; returns how many there were."""
+    def retire(self, server: str, *, host: str = "") -> Retired:
+        """Stop and discard every instance of a server, on all its hosts or on one."""
 
     def enter(self, server: str, command: tuple[str, ...], *, instance: str, reason: str, terminal: bool) -> tuple[Entered, ...]:
         """Run a command on a server's hosts, or inside an instance where there is a reason."""
@@ -119,7 +119,7 @@ class Application(Protocol):
     def release_lease(self, server: str, *, reason: str) -> tuple[LeaseView, ...]:
         """Take the lease of a server away from whoever holds it."""
 
-    def audit(self, *, full: bool) -> Audit:
+    def audit(self, *, full: bool, reread: float) -> Audit:
         """All differences between what runs and what was declared and authorised."""
 
     def serve(self, *, listen: str, once: bool) -> Served:

@@ -130,6 +130,8 @@ def _release(plan: ReleasePlan, look: Look) -> Iterator[Line]:
 def _aim(plan: ReleasePlan) -> Line:
     if plan.kind == "replace":
         return line("instances of ", strong(f"release {plan.release}"))
+    if plan.kind == "join":
+        return line("with ", strong(f"release {plan.release}"), f" in place of {plan.live}" if plan.live else "")
     number = strong(str(plan.release) if plan.kind == "release" else f"release {plan.release}")
     begun = "; its rollout was interrupted, and goes on" if plan.kind == "resume" else ""
     return line(

@@ -224,6 +224,8 @@ class Server:
     """Secret name -> value, for process environments alone; never printed, stored or hashed without a key."""
     apart: Mapping[str, tuple[Resource, ...]] = field(default_factory=dict)
     """Host name -> its resources in order, for each host whose own variables make them differ from `resources`."""
+    left_out: tuple[Host, ...] = ()
+    """Its other hosts, which a command was told to leave as they are."""
     notices: tuple[str, ...] = ()
     """What a reader of the declaration should know, though nothing is wrong: an order that an edge changed."""
 

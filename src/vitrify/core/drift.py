@@ -6,8 +6,14 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from vitrify.core.digest import JSONObject
+from vitrify.core.plan import HostProblem
 
 SCHEMA = "vitrify.dev/audit/v1"
+BASELINE = "baseline"
+"""The evidence of a finding about what a host keeps to compare with, not about what is compared."""
+
+REREAD = 2.0
+"""So many percent of the folders are read although nothing in them seems to have moved, others at each audit."""
 
 
 class Class(Enum):
@@ -34,7 +40,7 @@ class Finding:
     """What differs, in words: `mode 0644 -> 0666`."""
     classed: Class
     evidence: str
-    """resource, sweep or overlay."""
+    """resource, sweep, overlay, ledger, or baseline."""
     entry: int | None = None
     """The ledger entry that authorised it."""
     modified_at: int | None = None
@@ -42,7 +48,7 @@ class Finding:
     owner: str = ""
     """Who owns the file now: a hint at who, not a proof."""
     answer: str = ""
-    """What `apply` would do about it: re-converge, replace, or nothing."""
+    """What `apply` would do about it: re-converge, replace, join, or nothing; `retire` is for somebody to do."""
 
     def to_json(self) -> JSONObject:
         """The form of `-o json` and of the ledger."""
@@ -73,6 +79,16 @@ class Audit:
     instances: int
     """Instances walked."""
     seconds: float = field(default=0.0, compare=False)
+    read: int = 0
+    """Bytes of content that were read to be compared."""
+
+    @property
+    def rewritten(self) -> bool:
+        """Whether what a host keeps to compare with is not what an apply left there."""
+        return any(finding.evidence == BASELINE for finding in self.findings)
+
+    problems: tuple[HostProblem, ...] = ()
+    """Hosts that could not be looked at."""
 
     @property
     def unauthorised(self) -> tuple[Finding, ...]:
@@ -88,5 +104,7 @@ class Audit:
             "resources": self.resources,
             "entries": self.entries,
             "instances": self.instances,
+            "read": self.read,
             "ms": round(self.seconds * 1000),
+            "problems": [problem.to_json() for problem in self.problems],
         }

@@ -93,7 +93,10 @@ class HostPlan:
 
 @dataclass(frozen=True)
 class ReleasePlan:
-    """What an apply would do to one immutable server. `kind` is none, release, replace (same release, new instances) or resume."""
+    """What an apply would do to an immutable server on one of its hosts.
+
+    `kind` is none, release, join (a release that other hosts have already), replace (same release, new instances) or resume.
+    """
 
     server: str
     host: str

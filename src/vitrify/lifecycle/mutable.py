@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 from vitrify.core.declaration import Host, Server
 from vitrify.core.diagnostic import TargetFailed, TargetUnreachable, UsageInvalid, VitrifyError
@@ -16,10 +17,11 @@ from vitrify.core.report import Converged, Outcome
 from vitrify.core.resource import Kinds, Observation, Resource
 from vitrify.ledger.entry import Entry
 from vitrify.lifecycle import hooks, left_over, record, restart
-from vitrify.lifecycle.act import Act, carried_out
+from vitrify.lifecycle.act import Act
 from vitrify.lifecycle.confirmation import allowed, confirmed, cutting
 from vitrify.lifecycle.hooked import InPlace
 from vitrify.lifecycle.lease import asked_for, when_free
+from vitrify.lifecycle.sealed import said, with_seals
 from vitrify.lifecycle.strangers import Along, along, packed
 from vitrify.lifecycle.world import World
 
@@ -128,6 +130,7 @@ async def apply(server: Server, host: Host, planned: HostPlan, world: World) -> 
     started, known = world.clock.monotonic(), world.ledger.size
     restart.refuse_here(planned.changes, host, world)
     since, run = await _run_of(server, host, planned, world)
+    fresh = since == world.ledger.size
     intent = _intent(server, host, planned, run)
     world.state.manage(server.name, host.name)
     since = record.once(world.ledger, INTENDED, intent, since=since)
@@ -135,7 +138,7 @@ async def apply(server: Server, host: Host, planned: HostPlan, world: World) -> 
     around = InPlace(server, host, world, intent, since, idle=not planned.changes and since == known)
     await around.before("apply")
     with world.working_on(host.name, f"{len(planned.changes)} changes"):
-        answer, lost = await _acted(server, host, planned, run, world)
+        answer, lost = await _acted(server, host, planned, _Run(run, fresh=fresh), world)
     world.reached("apply.act")
     outcomes = tuple(_outcome(item) for item in _objects(answer, "results"))
     failed = [outcome for outcome in outcomes if outcome.outcome == "failed"]
@@ -145,7 +148,7 @@ async def apply(server: Server, host: Host, planned: HostPlan, world: World) -> 
         "server": server.name,
         "host": host.name,
         "results": _pairs((outcome.address, outcome.outcome) for outcome in outcomes),
-        "baseline": str(answer.get("baseline", "")),
+        **said(answer),
         "token": answer.get("token"),
         **({"unconfirmed": str(lost.diagnostics[0].why)} if lost else {}),
     }
@@ -165,7 +168,14 @@ def _intent(server: Server, host: Host, planned: HostPlan, run: str) -> JSONObje
     return {"operation": run, "server": server.name, "host": host.name, "changes": changes, "declaration": server.digest}
 
 
-async def _acted(server: Server, host: Host, planned: HostPlan, run: str, world: World) -> tuple[JSONObject, TargetUnreachable | None]:
+class _Run(NamedTuple):
+    """The run that an apply carries out; fresh where nobody has begun it before."""
+
+    name: str
+    fresh: bool
+
+
+async def _acted(server: Server, host: Host, planned: HostPlan, run: _Run, world: World) -> tuple[JSONObject, TargetUnreachable | None]:
     """What `_enact` returns; where a change restarts the host, it is waited for, and the same run goes on."""
     while True:
         watch = restart.Watch(world, planned.changes)
@@ -175,16 +185,17 @@ async def _acted(server: Server, host: Host, planned: HostPlan, run: str, world:
             if not watch.explains(error):
                 raise
         await restart.back(watch, scope(server.name, host, world), host, world)
-        planned = restart.rest(planned, await plan(server, host, world), run, world)
+        planned = restart.rest(planned, await plan(server, host, world), run.name, world)
+        run = run._replace(fresh=False)
 
 
-async def _enact(server: Server, host: Host, planned: HostPlan, run: str, world: World) -> tuple[JSONObject, TargetUnreachable | None]:
+async def _enact(server: Server, host: Host, planned: HostPlan, run: _Run, world: World) -> tuple[JSONObject, TargetUnreachable | None]:
     """The host's answer, and why the run does not stand where it could have shut us out, and did."""
     seconds = allowed(planned.changes, host, world)
     guests = along(_meant(planned, server.wishes(host)), world)
     arguments: JSONObject = {
         "scope": scope(server.name, host, world),
-        "run": run,
+        "run": run.name,
         "by": world.author,
         "changes": [change.to_json() for change in planned.changes],
         "settled": _sent(planned.settled),
@@ -193,13 +204,13 @@ async def _enact(server: Server, host: Host, planned: HostPlan, run: str, world:
         "resources": _sent(server.wishes(host)),
         "keep": {"runs": world.keep_runs},
         "dead_man": seconds,
-        "lease": asked_for("apply", world, operation=run),
+        "lease": asked_for("apply", world, operation=run.name),
         **guests.arguments,
     }
     contents = {**server.contents, **guests.contents}
     async with world.session(host) as session:
-        act = Act("enact", run, arguments, contents)
-        answer = await when_free(lambda: carried_out(act, host, session, world), server.name, world)
+        act = Act("enact", run.name, arguments, contents)
+        answer = await when_free(lambda: with_seals(act, host, session, world, fresh=run.fresh), server.name, world)
     # Of an apply that was cut short as well: whoever comes back finds it done, and the host would still take it back.
     waiting = answer.get("armed")
     try:
@@ -261,6 +272,7 @@ async def undo(server: Server, host: Host, world: World, *, run: str = "", force
         known = await session.call("observe", {"scope": scope(server.name, host, world), "resources": []})
         states = {str(item["run"]): str(item["state"]) for item in _objects(known, "runs")}
         since, operation, wanted = _undo_of(server.name, host, world, run=run, states=states)
+        fresh = since == world.ledger.size
         body: JSONObject = {"operation": operation, "server": server.name, "host": host.name, "run": wanted}
         since = record.once(world.ledger, UNDO_INTENDED, body, since=since)
         world.reached("undo-story.intent")
@@ -272,10 +284,11 @@ async def undo(server: Server, host: Host, world: World, *, run: str = "", force
             arguments: JSONObject = {"scope": scope(server.name, host, world), "run": wanted, "force": force, "by": world.author}
             arguments |= {"lease": asked_for("undo", world, operation=wanted), **guests.arguments}
             act = Act("undo", operation, arguments, guests.contents)
-            answer = await when_free(lambda: carried_out(act, host, session, world), server.name, world)
+            answer = await when_free(lambda: with_seals(act, host, session, world, fresh=fresh), server.name, world)
         world.reached("undo-story.act")
     outcomes = tuple(_outcome(item) for item in _objects(answer, "results"))
-    body = {**body, "results": _pairs((outcome.address, outcome.outcome) for outcome in outcomes), "token": answer.get("token")}
+    results = _pairs((outcome.address, outcome.outcome) for outcome in outcomes)
+    body = {**body, "results": results, **said(answer), "token": answer.get("token")}
     failed = any(outcome.outcome == "failed" for outcome in outcomes)
     objection = None if failed else await around.after("undo")
     record.once(world.ledger, UNDO_FAILED if failed else UNDO_DONE, body, since=since)

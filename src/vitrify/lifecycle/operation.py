@@ -14,7 +14,7 @@ from vitrify.lifecycle.settings import RunSettings, SecretValue
 from vitrify.lifecycle.world import Site, World
 from vitrify.ports import Operation, Release, Slots
 
-SPOKEN = {"release": "release", "replace": "replacement", "rollback": "rollback", "retire": "retirement"}
+SPOKEN = {"release": "release", "join": "joining", "replace": "replacement", "rollback": "rollback", "retire": "retirement"}
 """Kinds of operation, as nouns."""
 NO_WAY_BACK = ("retire.intent", "retire")
 """Steps from which on the old instances may be gone."""
@@ -37,6 +37,8 @@ class Intended:
     back_set: str
     token: int = 0
     """The lease by which it is carried out; of whoever goes on with it, once somebody does."""
+    wave: str = ""
+    """The rollout over several hosts that it is part of: it is settled once all of them passed, and taken back where one did not."""
 
     def to_json(self) -> JSONObject:
         """The form of `Operation.data`."""
@@ -49,6 +51,7 @@ class Intended:
             "back": list(self.back),
             "back_set": self.back_set,
             "token": self.token,
+            "wave": self.wave,
         }
 
     @classmethod
@@ -64,6 +67,7 @@ class Intended:
             back=_texts(data["back"]),
             back_set=str(data["back_set"]),
             token=token if isinstance(token, int) else 0,
+            wave=str(data.get("wave", "")),
         )
 
 

@@ -26,12 +26,13 @@ def once(ledger: Ledger, kind: str, body: JSONObject, *, since: int) -> int:
     return ledger.append(kind, body).sequence
 
 
-def last(ledger: Ledger, *, server: str, kinds: tuple[str, ...], host: str | None = None) -> Entry | None:
-    """The newest entry of one of these kinds about a server (on a host), or None."""
+def last(ledger: Ledger, *, server: str | None, kinds: tuple[str, ...], host: str | None = None, but: str = "") -> Entry | None:
+    """The newest entry of one of these kinds about a server (on a host), or None. No server is any; `but` is an operation to pass over."""
     end = ledger.size
     while end > 0:
         start = max(0, end - _STRIDE)
         found = [entry for entry in _upto(ledger, start, end) if entry.kind in kinds and _about(entry, server, host)]
+        found = [entry for entry in found if not but or entry.body.get("operation") != but]
         if found:
             return found[-1]
         end = start
@@ -47,8 +48,8 @@ def _upto(ledger: Ledger, start: int, end: int) -> list[Entry]:
     return entries
 
 
-def _about(entry: Entry, server: str, host: str | None) -> bool:
-    return entry.body.get("server") == server and (host is None or entry.body.get("host") == host)
+def _about(entry: Entry, server: str | None, host: str | None) -> bool:
+    return (server is None or entry.body.get("server") == server) and (host is None or entry.body.get("host") == host)
 
 
 def plan(planned: Plan, ledger: Ledger) -> None:

@@ -67,6 +67,7 @@ async def settle(rollout: Rollout, reached: Forward) -> Released:
     kind = rollout.operation.kind
     return Released(
         server=rollout.server,
+        host=rollout.host.name,
         kind=kind,
         release=rollout.release.number,
         previous=rollout.slots.previous,
@@ -96,10 +97,7 @@ async def _gated(rollout: Rollout) -> tuple[Instance, ...]:
 
 async def _given_up(rollout: Rollout, error: VitrifyError) -> PreviousStillServing:
     """The error to raise, once everything is as it was before."""
-    # A run before this one may have switched and been killed: then traffic must go back before anything ends.
-    operation = rollout.world.state.open_operation(rollout.server, rollout.host.name) or rollout.operation
-    switched = await moved(operation, rollout.settings, rollout.site)
-    await (switch_back if switched else abort)(rollout, reason=error.diagnostics[0].summary)
+    await take_back(rollout, reason=error.diagnostics[0].summary)
     return _still_serving(rollout, error)
 
 
@@ -229,7 +227,8 @@ async def abort(rollout: Rollout, *, reason: str) -> None:
             for kept in await _kept(rollout):
                 await runtime.stop_later(kept.id, at=rollout.world.clock.now() + rollout.settings.rollout.keep_warm)
     rollout.note(f"{rollout.operation.kind}.failed", reason=reason)
-    state = {} if rollout.operation.kind != "release" else {rollout.release.number: "aborted"}
+    # What never was in service on this host is over there; what was, before it was gone back from, stays what it is.
+    state = {rollout.release.number: "aborted"} if rollout.release.state == "prepared" else {}
     rollout.world.state.finish(rollout.operation.id, slots=None, states=state)
 
 
@@ -243,6 +242,14 @@ async def switch_back(rollout: Rollout, *, reason: str) -> None:
             await router.release(route, server=rollout.server)
     rollout.note("switch.back", reason=reason)
     await abort(rollout, reason=reason)
+
+
+async def take_back(rollout: Rollout, *, reason: str) -> None:
+    """Everything as it was before, from wherever this rollout has come to without settling."""
+    # A run before this one may have switched and been killed: then traffic must go back before anything ends.
+    operation = rollout.world.state.open_operation(rollout.server, rollout.host.name) or rollout.operation
+    switched = await moved(operation, rollout.settings, rollout.site)
+    await (switch_back if switched else abort)(rollout, reason=reason)
 
 
 def finish(rollout: Rollout) -> None:
@@ -279,6 +286,7 @@ def _addresses(instances: Iterable[Instance]) -> tuple[str, ...]:
 
 _HINTS = {
     "release": "mend the declaration and apply again",
+    "join": "mend the host and apply again: the others serve on",
     "replace": "`vitrify status` shows what runs; apply tries again",
     "rollback": "`vitrify releases` lists what else can be rolled back to, with --to",
 }

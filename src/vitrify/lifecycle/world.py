@@ -126,11 +126,13 @@ class World:
 
     def naming(self, server: Server, host: str) -> World:
         """The same world, whose events say which host they are about, where the server has several."""
-        if len(server.hosts) == 1:
-            return self
+        return self if len(server.hosts) == 1 else self.named(server.name, host)
+
+    def named(self, server: str, host: str) -> World:
+        """The same world, whose events say which host they are about."""
 
         def emit(event: Event) -> None:
-            self.emit(replace(event, data={**event.data, "server": server.name, "host": host}))
+            self.emit(replace(event, data={**event.data, "server": server, "host": host}))
 
         return replace(self, emit=emit)
 

@@ -12,12 +12,14 @@ from vitrify.core.event import Event, Stage
 from vitrify.core.resource import Address, Resource, Sureness
 from vitrify.onhost import runs as told
 from vitrify.onhost.acts import acts
-from vitrify.onhost.baseline import Baseline, Keeper, managed_folders
+from vitrify.onhost.baseline import Baseline, managed_folders
 from vitrify.onhost.change import Work, carry_out, left_open, listeners, outcome_record
 from vitrify.onhost.context import Context
+from vitrify.onhost.copied import sealed_in
 from vitrify.onhost.dead_man import arm, armed, need_timer, seconds_of
 from vitrify.onhost.images import Images
 from vitrify.onhost.journal import Journal, Keep, all_runs, forget_old
+from vitrify.onhost.keeper import Keeper, folders_of, told_of
 from vitrify.onhost.memory import Holder
 from vitrify.onhost.observe import Look, holds, look, observe, observed
 from vitrify.onhost.ownership import Holding, Ownership
@@ -43,6 +45,8 @@ class Request:
     keep: Keep
     dead_man: float
     """Seconds after which the host takes this run back by itself; 0: it does not."""
+    sealed: Mapping[str, str]
+    """Folder -> the seal of its baseline that the project vouches for, and has a copy of."""
 
     @classmethod
     def of(cls, here: Here, arguments: JSONObject) -> Request:
@@ -58,6 +62,7 @@ class Request:
             resources=here.resources(arguments),
             keep=Keep.of(arguments.get("keep")),
             dead_man=seconds_of(arguments),
+            sealed=sealed_in(arguments),
         )
 
 
@@ -78,8 +83,13 @@ def _enacted(here: Here, request: Request, first: Optional[Look]) -> JSONObject:
         # Making the memory may itself make folders that are wished for: the very first look was before that.
         seen = first if first and not all_runs(here.memory) else _look(here, request)
         if not (request.changes or request.settled or request.forgotten or seen.unfinished):
-            return {"run": "", "results": [], "baseline": Baseline.remembered(here).digest, "armed": [*armed(here)]}
+            return {"run": "", "results": [], **_unmoved(here, request.sealed, seen.ownership), "armed": [*armed(here)]}
         return _Enactment(here, request, seen).go()
+
+
+def _unmoved(here: Here, sealed: Mapping[str, str], ownership: Ownership) -> JSONObject:
+    baseline = Baseline.remembered(here)
+    return told_of(baseline, baseline, sealed, of=folders_of(here.scope.project, ownership))
 
 
 def _look(here: Here, request: Request) -> Look:
@@ -119,7 +129,7 @@ class _Enactment:
         self._wished: Mapping[Address, Resource] = {resource.address: resource for resource in request.resources}
         self._listeners = listeners(request.resources, here.context.kinds)
         self._images = Images(here.system, here.memory)
-        self._keeper = Keeper(here)
+        self._keeper = Keeper(here, request.sealed)
         self._folders = managed_folders(request.resources)
         scope = here.scope
         self._inherited = seen.ownership.created_parts(scope.project, scope.server, kinds=here.context.kinds, but=self._wished)
@@ -150,7 +160,8 @@ class _Enactment:
             ended = {} if failed else self._together(group, ownership)
             failed = failed or any(end["outcome"] == told.FAILED for end in ended.values())
             results += [{"address": str(one.resource.address), **ended.get(one.resource.address, _SKIPPED)} for one in group]
-        baseline = self._keeper.move_on(self._folders, (holding.resource for holding in ownership))
+        mine = folders_of(self._run.project, ownership)
+        baseline = self._keeper.move_on(self._folders, (holding.resource for holding in ownership), of=mine)
         ownership.keep(self._here.memory)
         self._here.context.reached("run.act")
         self._journal.append({"record": "end", "at": self._now(), "outcome": told.FAILED if failed else told.DONE})
@@ -159,7 +170,7 @@ class _Enactment:
         held = ((holding.project, holding.server, holding.resource.address.kind) for holding in ownership)
         forget_unused(self._here.memory, held=held, runs=(run.kinds for run in kept))
         answered: List[JSON] = [dict(result) for result in results]
-        return {"run": self._run.id, "results": answered, "baseline": baseline.digest, "armed": [*armed(self._here)]}
+        return {"run": self._run.id, "results": answered, **baseline, "armed": [*armed(self._here)]}
 
     def _now(self) -> float:
         return round(self._here.context.clock(), 3)
@@ -254,7 +265,7 @@ class _Enactment:
     def _act(self, planned: Sequence[Change], ownership: Ownership) -> Tuple[Step, ...]:
         changes = [self._from_its_beginning(change) for change in planned]
         opaque = changes[0].sureness is Sureness.OPAQUE and bool(self._folders)
-        before = self._keeper.sweep(self._folders, Baseline.remembered(self._here).entries) if opaque else {}
+        before = self._keeper.sweep(self._folders, Baseline.remembered(self._here).tree) if opaque else {}
         steps = tuple(self._step(change, ownership) for change in changes)
         work = Work(self._begin_one, leaving=changes[0].resource.address not in self._wished)
         steps = carry_out(self._here, self._journal, self._images, steps, work=work)

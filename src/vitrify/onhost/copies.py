@@ -6,7 +6,7 @@ import marshal
 import os
 import signal
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Tuple
 
 from vitrify.core.diagnostic import VitrifyError
 from vitrify.onhost.child import die_with_parent
@@ -80,6 +80,29 @@ class Copies:
             process, reading = self._running[0]
             os.kill(process, signal.SIGKILL)
             self._ended(process, reading)
+
+
+class Shares:
+    """Numbers that processes draw from one hat: each of them goes to one process, whichever is free."""
+
+    def __init__(self, count: int) -> None:
+        self._reading, writing = os.pipe()
+        with os.fdopen(writing, "wb") as hat:
+            hat.write(bytes(range(min(count, _DRAWN))))
+        self._count = count
+
+    def mine(self) -> Iterator[int]:
+        """Those that fall to this process, until none are left."""
+        while drawn := os.read(self._reading, 1):
+            yield from range(drawn[0], self._count, _DRAWN)
+
+    def close(self) -> None:
+        """Nobody draws any more."""
+        os.close(self._reading)
+
+
+_DRAWN = 256
+"""Numbers beyond these come with one of them."""
 
 
 def _answer(work: Callable[[], Answer], writing: int, parent: int) -> None:

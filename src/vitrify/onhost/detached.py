@@ -23,8 +23,9 @@ from vitrify.core.event import Event, Stage
 from vitrify.onhost.answer import answered
 from vitrify.onhost.calls import Call, find_call
 from vitrify.onhost.context import Context
+from vitrify.onhost.copied import sealed_in, wanted
 from vitrify.onhost.files import write
-from vitrify.onhost.scope import Scope, guests_of, objects
+from vitrify.onhost.scope import Here, Scope, guests_of, objects
 from vitrify.onhost.spool import Request, Spool, Spools
 from vitrify.onhost.strangers import references
 
@@ -145,6 +146,8 @@ def _fetch(context: Context, inner: JSONObject, luggage: Luggage) -> None:
         guests = guests_of(replace(context, blob=luggage.blob), Scope.of(inner), inner)
         kinds = kinds.beside(guests)
         _ask(context, [reference.digest for reference in guests.sent if guests.kept(reference) is None], luggage)
+    if sealed_in(inner):
+        _ask(context, wanted(Here.at(replace(context, blob=luggage.blob), inner), sealed_in(inner)), luggage)
     changes = [Change.from_json(item) for item in objects(inner, "changes")]
     _ask(context, [digest for change in changes for digest in kinds[change.resource.address.kind].contents(change)], luggage)
 

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import gc
 from contextlib import contextmanager
-from typing import Dict, Iterator, Optional
+from typing import Iterator, Optional, Tuple
 
 from vitrify.core.diagnostic import VitrifyError
 from vitrify.core.digest import KEYED, PLAIN, JSONObject
-from vitrify.onhost.baseline import Baseline, differing, prints, sweep
+from vitrify.onhost.baseline import Baseline, outer, sweeper
 from vitrify.onhost.context import Context
-from vitrify.onhost.fingerprint import Known
+from vitrify.onhost.copied import believed, sealed_in
+from vitrify.onhost.fingerprint import Print
 from vitrify.onhost.observe import look
+from vitrify.onhost.records import differing
 from vitrify.onhost.scope import Here
+from vitrify.onhost.walk import Manner
 
 
 def audit(context: Context, arguments: JSONObject) -> JSONObject:
     """Observe, and sweep those of the folders that have a baseline; with `full` every byte is read again.
 
+    Without it every byte is read of the folders whose `turn` it is, one in `shares` of them.
     Only what differs is sent: of a large tree that is little, and the rest is told by its number.
     """
     with _uncollected():
@@ -38,37 +42,57 @@ def _uncollected() -> Iterator[None]:
 
 def _audit(here: Here, arguments: JSONObject) -> JSONObject:
     seen = look(here, here.resources(arguments))
-    baseline = Baseline.remembered(here)
+    kept = Baseline.remembered(here)
+    baseline = believed(here, kept, sealed_in(arguments))
     asked = arguments.get("folders")
-    folders = tuple(str(folder) for folder in asked if baseline.covers(str(folder))) if isinstance(asked, list) else baseline.folders
+    folders = outer(str(folder) for folder in asked if baseline.covers(str(folder))) if isinstance(asked, list) else baseline.folders
     recorded = baseline.within(folders)
-    full = arguments.get("full") is True
-    known: Dict[str, Known] = {} if full else recorded
-    found = sweep(here, folders, known)
-    moved = differing(recorded, found)
+    swept = sweeper(here).over(folders, known=recorded, manner=_manner(arguments))
+    told = [(path, *_told(here, path, *both)) for path, both in differing(recorded, swept.tree).items()]
     return {
         "facts": here.system.facts(),
         **seen.to_json(),
-        "baseline": prints(recorded, moved),
-        "sweep": prints({path: _alike(here, path, recorded.get(path), found[path]) for path in moved if path in found}, moved),
-        "swept": len(found),
-        "digest": baseline.digest if full else "",
+        "baseline": {path: before for path, before, _ in told if before is not None},
+        "sweep": {path: now for path, _, now in told if now is not None},
+        "swept": swept.entries,
+        "read": swept.read,
+        "seals": dict(kept.seals),
+        "digest": baseline.digest,
     }
 
 
-def _alike(here: Here, path: str, before: Optional[Known], now: Known) -> Known:
+def _manner(arguments: JSONObject) -> Manner:
+    turn, shares = (arguments.get(name) for name in ("turn", "shares"))
+    return Manner(
+        whole=arguments.get("full") is True,
+        turn=turn if isinstance(turn, int) else 0,
+        shares=max(shares, 0) if isinstance(shares, int) else 0,
+    )
+
+
+Told = Tuple[Optional[JSONObject], Optional[JSONObject]]
+
+
+def _told(here: Here, path: str, before: Optional[Print], now: Optional[Print]) -> Told:
+    """What was and what is, as it is sent; what is not known of the one is not told of the other."""
+    if before is None or now is None:
+        return before and before.to_json(), now and now.to_json()
+    return before.known_to(now).to_json(), _alike(here, path, before, now).known_to(before).to_json()
+
+
+def _alike(here: Here, path: str, before: Print, now: Print) -> Print:
     """The fingerprint with its content digested as in the baseline, where that shows that the content is the same.
 
     Whether a digest is keyed follows from who may read the file: of a file whose mode alone changed the two could not be compared.
     """
-    old, new = (str(known.print.get("sha256", "")) if known else "" for known in (before, now))
+    old, new = before.content or "", now.content or ""
     if {_how(old), _how(new)} != {PLAIN, KEYED}:
         return now
     try:
         same = here.system.digest(path, keyed=old.startswith(KEYED)) == old
     except (VitrifyError, OSError):  # gone since it was swept, or not to be read: what was seen is told
         return now
-    return Known({**now.print, "sha256": old}, now.seen) if same else now
+    return now._replace(content=old) if same else now
 
 
 def _how(digest: str) -> str:

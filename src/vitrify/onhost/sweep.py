@@ -7,45 +7,67 @@ import stat
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import Dict, Iterable, List, Mapping, Optional, Sequence
+from typing import AbstractSet, Dict, Iterable, List, Optional, Sequence, Tuple
 
-from vitrify.onhost.copies import Answer, Copies, CopyLost, cores
+from vitrify.onhost.copies import Answer, Copies, CopyLost, Shares, cores
 from vitrify.onhost.faults import told
-from vitrify.onhost.fingerprint import Fingerprinter, Known, Spotted, seen
+from vitrify.onhost.fingerprint import SEEN, Fingerprinter, Taken, size_seen
+from vitrify.onhost.records import Record, Tree, below, order
 from vitrify.onhost.rooted import Rooted
+from vitrify.onhost.walk import Manner, Top, Walk
 
-DEEPEST = 512
-"""Folders deeper than this are noted and not entered: each level costs an open descriptor."""
 ALONE = 4 << 20
-"""Bytes that one process reads before it asks others to help; opening a file counts as `_OPENING` of them."""
+"""Bytes that one process reads before it asks others to help; opening a file counts as `_OPENING` of them, a look as `_LOOKING`."""
 _OPENING = 16 << 10
+_LOOKING = 512
+_CHUNKS = 16
+"""Parts for each process, so that one with large files holds nobody up for long."""
+_AHEAD = 3
+"""Levels of folders that are listed before a tree of which nothing is known is divided."""
 
-Fingerprints = Dict[str, Known]
+
+@dataclass(frozen=True)
+class Swept:
+    """What one pass found, and what it cost."""
+
+    tree: Tree
+    entries: int = 0
+    read: int = 0
+    """Bytes of content."""
 
 
 class Sweep:
     """One pass over folders of a target."""
 
-    def __init__(self, system: Rooted, *, key: bytes, skip: Sequence[str] = ()) -> None:
+    def __init__(self, system: Rooted, *, key: bytes, now_ns: int, skip: Sequence[str] = ()) -> None:
         self._system = system
         self._key = key
+        self._now_ns = now_ns
         self._skip = frozenset(skip)
 
-    def over(self, folders: Iterable[str], *, known: Mapping[str, Known], now_ns: int) -> Fingerprints:
-        """Fingerprints of these folders and all in them. What looks as it is `known` is not read again; pass {} to read every byte."""
-        found: Fingerprints = {}
+    def over(self, folders: Iterable[str], *, known: Tree, manner: Manner = Manner()) -> Swept:  # noqa: B008  it is frozen
+        """These folders and all in them. A folder in which nothing differs from what is `known` has that very record.
+
+        What looks as it is known is not read again, but for what the manner says.
+        """
+        tree: Tree = {}
+        entries = read = 0
         for folder in folders:
+            if folder in self._skip:
+                continue
             with told(f"{folder} cannot be swept"), suppress(FileNotFoundError, NotADirectoryError):
                 try:
-                    found.update(self._folder(folder, known, now_ns, most=cores()))
+                    more = self._folder(folder, known, manner, most=cores())
                 except CopyLost:
-                    found.update(self._folder(folder, known, now_ns, most=1))
-        return found
+                    more = self._folder(folder, known, manner, most=1)
+                tree.update(more.tree)
+                entries, read = entries + more.entries, read + more.read
+        return Swept(tree, entries, read)
 
-    def at(self, paths: Iterable[str], *, now_ns: int) -> Fingerprints:
+    def at(self, paths: Iterable[str]) -> Dict[str, Taken]:
         """Fingerprints of single paths; those where nothing is are left out."""
-        found: Fingerprints = {}
-        taken = Fingerprinter(self._system, key=self._key, now_ns=now_ns)
+        found: Dict[str, Taken] = {}
+        taken = self._fingerprinter()
         for path in paths:
             with (
                 told(f"{path} cannot be looked at"),
@@ -55,128 +77,109 @@ class Sweep:
                 entry = spot.entry()
                 folder = spot.folders[entry.layer] if entry else None
                 if entry is not None and folder is not None:
-                    found[path] = taken.of(Spotted(spot.path, folder, spot.name, entry.status))
+                    found[path] = taken.of(folder, spot.name, lambda: spot.path)
         return found
 
-    def _folder(self, folder: str, known: Mapping[str, Known], now_ns: int, *, most: int) -> Fingerprints:
-        with self._system.beneath.at(folder) as spot:
-            entry, holder = spot.entry(), spot.folders[0]
-            if entry is None or holder is None or folder in self._skip:
-                return {}
-            walk = _Pass(Fingerprinter(self._system, key=self._key, now_ns=now_ns), known, self._skip, most=most)
-            walk.enter(folder, Spotted(spot.path, holder, spot.name, os.stat(spot.name, dir_fd=holder, follow_symlinks=False)))
-            return walk.to_its_end()
-
-
-@dataclass
-class _Level:
-    """A folder that is being walked: paths below it begin with these, and these entries are left."""
-
-    path: str
-    real: str
-    folder: int
-    entries: List[os.DirEntry[str]]
-
-
-class _Pass:
-    """Walks one folder with a stack of its own: no depth and no name can make it fail.
-
-    Where there is much to read, copies of the process walk on with the same stack. All of them enter every folder; each
-    takes the fingerprints of the paths that are its own, so that none is left out whoever sees what first.
-    """
-
-    def __init__(self, taken: Fingerprinter, known: Mapping[str, Known], skip: frozenset[str], *, most: int) -> None:
-        self._taken = taken
-        self._before = known
-        self._skip = skip
-        self._most = most
-        self._found: Fingerprints = {}
-        self._levels: List[_Level] = []
-        self._device: Optional[int] = None
-        self._effort = 0
-        self._part, self._of = 0, 1
-
-    def to_its_end(self) -> Fingerprints:
-        """Everything below what was entered, and that itself. CopyLost where a helping process died."""
-        copies = Copies()
+    def lists(self, path: str) -> Optional[Tuple[AbstractSet[bytes], AbstractSet[bytes]]]:
+        """The names in a folder, those of folders apart; None where it cannot be listed."""
         try:
-            while self._levels:
-                self._step()
-                if self._of < self._most and self._effort > ALONE:
-                    self._divide(copies)
-            for answer in copies.answers():
-                self._found.update((path, Known(*values)) for path, values in answer.items())
+            with self._system.beneath.folder(path) as (_, inner), os.scandir(inner[0]) as listed:
+                found = [entry for entry in listed if f"{path.rstrip('/')}/{entry.name}" not in self._skip]
+                folders = {os.fsencode(entry.name) for entry in found if entry.is_dir(follow_symlinks=False)}
+                return {os.fsencode(entry.name) for entry in found} - folders, folders
+        except OSError:
+            return None
+
+    def _fingerprinter(self) -> Fingerprinter:
+        return Fingerprinter(self._system, key=self._key, now_ns=self._now_ns)
+
+    def _folder(self, folder: str, known: Tree, manner: Manner, *, most: int) -> Swept:
+        with self._system.beneath.at(folder) as spot:
+            holder = spot.folders[0]
+            if spot.entry() is None or holder is None:
+                return Swept({})
+            status = os.stat(spot.name, dir_fd=holder, follow_symlinks=False)
+            top = Top(folder, spot.path, holder, spot.name, status.st_dev)
+            if not stat.S_ISDIR(status.st_mode):
+                own = self._fingerprinter()
+                record = Record.of(folder, own.of(holder, spot.name, lambda: spot.path), {}, ())
+                old = known.get(folder)
+                return Swept({folder: old if old and old.same(record) else record}, 1, own.read)
+            mine = {path: record for path, record in known.items() if below(folder, path)}
+            walk = Walk(top, self._fingerprinter(), mine, self._skip, manner if mine else Manner(whole=True))
+            paths = list(mine) or walk.ahead(_AHEAD if most > 1 else 0)
+            return self._divided(walk, _parts(paths, mine, manner, most), mine, most=most)
+
+    def _divided(self, walk: Walk, parts: List[List[str]], known: Tree, *, most: int) -> Swept:
+        """Each part by whichever process is free; the first of them is this one."""
+        copies, shares = Copies(), Shares(len(parts))
+        try:
+            for _ in range(min(most, len(parts)) - 1):
+                _help(copies, partial(_as_copy, walk, parts, shares))
+            _take(walk, parts, shares)
+            answers = [_answer(walk), *copies.answers()]
         finally:
             copies.stop()
-            for level in self._levels:
-                os.close(level.folder)
-        return self._found
-
-    def _step(self) -> None:
-        level = self._levels[-1]
-        if not level.entries:
-            os.close(self._levels.pop().folder)
-            return
-        entry = level.entries.pop()
-        path = level.path + entry.name
-        if path in self._skip or not (self._is_mine(path) or entry.is_dir(follow_symlinks=False)):
-            return
-        try:
-            status = entry.stat(follow_symlinks=False)
-            known = self._before.get(path)
-            if known is not None and known.seen == seen(status) and not stat.S_ISDIR(status.st_mode):
-                self._found[path] = known  # most entries of most sweeps: as they were, and nothing below them
-            else:
-                self.enter(path, Spotted(level.real + entry.name, level.folder, entry.name, status))
-        except FileNotFoundError:  # gone since it was listed
-            return
-
-    def enter(self, path: str, spotted: Spotted) -> None:
-        """Fingerprint one entry, and put it on the stack where it is a folder of the same filesystem."""
-        status, note = spotted.status, ""
-        mine = self._is_mine(path)
-        known = self._look(path, spotted) if mine else None
-        if stat.S_ISDIR(status.st_mode) and self._device in (None, status.st_dev):
-            self._device = status.st_dev
-            note = self._push(path, spotted)
-        if known:
-            self._found[path] = Known({**known.print, "note": note}) if note else known
-
-    def _is_mine(self, path: str) -> bool:
-        return self._of == 1 or hash(path) % self._of == self._part
-
-    def _look(self, path: str, spotted: Spotted) -> Known:
-        known = self._before.get(path)
-        if known is not None and known.seen and known.seen == seen(spotted.status):
-            return known
-        self._effort += _OPENING + spotted.status.st_size
-        return self._taken.of(spotted)
-
-    def _push(self, path: str, spotted: Spotted) -> str:
-        """Open a folder and list it; where that cannot be done, why."""
-        if len(self._levels) >= DEEPEST:
-            return f"more than {DEEPEST} levels deep: not entered"
-        try:
-            inner = os.open(spotted.name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=spotted.folder)
-        except OSError as error:
-            return os.strerror(error.errno or 0)
-        with os.scandir(inner) as listed:
-            self._levels.append(_Level(_below(path), _below(spotted.real), inner, list(listed)))
-        return ""
-
-    def _divide(self, copies: Copies) -> None:
-        """From here on this process does the first part alone."""
-        self._of = self._most
-        for number in range(1, self._most):
-            try:
-                copies.start(partial(self._as_copy, number))
-            except OSError as error:
-                raise CopyLost("no process can be started to help") from error
-
-    def _as_copy(self, number: int) -> Answer:
-        self._part, self._found = number, {}
-        return {path: tuple(known) for path, known in self.to_its_end().items()}
+            shares.close()
+            walk.close()
+        return _together(answers, known)
 
 
-def _below(folder: str) -> str:
-    return folder if folder.endswith("/") else f"{folder}/"
+def _help(copies: Copies, work: partial[Answer]) -> None:
+    try:
+        copies.start(work)
+    except OSError as error:
+        raise CopyLost("no process can be started to help") from error
+
+
+def _as_copy(walk: Walk, parts: List[List[str]], shares: Shares) -> Answer:
+    _take(walk, parts, shares)
+    return _answer(walk)
+
+
+def _take(walk: Walk, parts: List[List[str]], shares: Shares) -> None:
+    for number in shares.mine():
+        walk.over(parts[number])
+
+
+def _answer(walk: Walk) -> Answer:
+    changed: Answer = {path: (bytes(record.raw),) for path, record in walk.changed.items()}
+    return {**changed, "": (tuple(walk.gone), walk.entries, walk.taken.read)}
+
+
+def _together(answers: List[Answer], known: Tree) -> Swept:
+    found, entries, read = dict(known), 0, 0
+    for answer in answers:
+        gone, more, bytes_read = answer.pop("")
+        for path in gone:
+            found.pop(path, None)
+        entries, read = entries + more, read + bytes_read
+    for answer in answers:
+        found.update((path, Record(raw)) for path, (raw,) in answer.items())
+    return Swept({path: found[path] for path in sorted(found, key=order)}, entries, read)
+
+
+def _parts(paths: List[str], known: Tree, manner: Manner, most: int) -> List[List[str]]:
+    """The folders in order, cut where about as much is to be done in each part; one part where it is little."""
+    costs = {path: _cost(path, known, manner) for path in paths}
+    whole = sum(costs.values())
+    if most == 1 or whole <= ALONE:
+        return [paths]
+    share = whole / (most * _CHUNKS)
+    parts: List[List[str]] = [[]]
+    spent = 0.0
+    for path, cost in costs.items():
+        if spent >= share:
+            parts.append([])
+            spent = 0
+        parts[-1].append(path)
+        spent += cost
+    return parts
+
+
+def _cost(path: str, known: Tree, manner: Manner) -> int:
+    if path not in known:
+        return _OPENING * 8
+    seen = known[path].seen
+    count = len(seen) // SEEN
+    return count * _OPENING + size_seen(bytes(seen)) if manner.reads(path) else count * _LOOKING

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Dict, Iterator, List, Optional, Sequence, Set, Tuple
+from typing import Dict, Iterator, List, Mapping, Optional, Sequence, Set, Tuple
 
 from vitrify.core.diagnostic import Denied, UsageInvalid
 from vitrify.core.digest import JSON, JSONObject
 from vitrify.core.event import Event, Stage
-from vitrify.onhost.baseline import Keeper
 from vitrify.onhost.change import attempt, left_open, listeners, outcome_record
 from vitrify.onhost.context import Context
+from vitrify.onhost.copied import sealed_in
 from vitrify.onhost.images import Image, Images
 from vitrify.onhost.journal import Journal, all_runs
+from vitrify.onhost.keeper import Keeper, folders_of
 from vitrify.onhost.memory import Holder
 from vitrify.onhost.observe import holds, observed
 from vitrify.onhost.ownership import Ownership
@@ -44,7 +45,7 @@ def _undone(here: Here, wanted: str, arguments: JSONObject, *, force: bool) -> J
         chosen = _chosen(here, wanted)
         here = here.again(chosen.kinds)
         run = _end(here, chosen)
-        return _Undoing(here, run, force=force).go(by=by)
+        return _Undoing(here, run, force=force).go(by=by, sealed=sealed_in(arguments))
 
 
 def _nothing(here: Here, wanted: str) -> UsageInvalid:
@@ -114,13 +115,13 @@ class _Undoing:
         self._steps = tuple(step for step in reversed(run.made) if undoable[step.number] and not step.undone)
         self._skipped = tuple(str(step.change.resource.address) for step in run.made if not undoable[step.number])
 
-    def go(self, *, by: str) -> JSONObject:
+    def go(self, *, by: str, sealed: Mapping[str, str]) -> JSONObject:
         """Refuse, or put everything back."""
         self._refuse_foreign()
         if not self._run.undoing:
             self._journal.append({"record": "undo.begin", "by": by, "at": round(self._here.context.clock(), 3), "force": self._force})
         self._here.context.reached("undo-run.intent")
-        keeper = Keeper(self._here)
+        keeper = Keeper(self._here, sealed)
         ended = self._each(self._steps)
         kinds = self._here.context.kinds
         failed = [step for step in self._steps if ended[step.number] and kinds[step.change.resource.address.kind].inverse(step.change)]
@@ -134,13 +135,14 @@ class _Undoing:
         whole = self._tell() and not any(ended.values())
         for step in self._run.steps:
             keeper.touched(image.path for image in step.before)
-        keeper.move_on(())
+        held = Ownership.remembered(self._here.memory, all_runs(self._here.memory))
+        baseline = keeper.move_on((), of=folders_of(self._run.project, held))
         self._give_back(whole=whole)
         self._here.context.reached("undo-run.act")
         if whole:
             self._journal.append({"record": "undo.end", "outcome": DONE})
         self._here.context.reached("undo-run.outcome")
-        return {"run": self._run.id, "results": results, "skipped": list(self._skipped), "stays": [*self._stays()]}
+        return {"run": self._run.id, "results": results, **baseline, "skipped": list(self._skipped), "stays": [*self._stays()]}
 
     def _stays(self) -> Iterator[str]:
         """What is in the folders that the run made and that could not go because of it."""

@@ -230,15 +230,12 @@ def _needs_base(node: Node, problems: Problems) -> None:
 
 
 def _needs_own_files(hosts: Sequence[Host], node: Node, problems: Problems) -> None:
-    """An image is the same wherever it runs; and for now it runs on one host."""
+    """An image brings what it stands on to wherever it runs."""
     remote = next((host for host in hosts if host.is_remote), None)
     base = node.get("base")
     if remote and base is not None and base.value == "host":
         hint = "pack what it stands on: `base: rootfs:DIR`, or `base: scratch`"
         problems.add(f"an image on `base: host` is not run on `{remote.name}`: it has another system", walk(node, ("base",)), hint=hint)
-    if remote and len(hosts) > 1:
-        hint = "make a server for each host, with the same profile"
-        problems.add("an immutable server runs on one host", walk(node, ("hosts", 1)), hint=hint)
 
 
 def _needs_process(active: list[Compiled], node: Node, problems: Problems) -> None:

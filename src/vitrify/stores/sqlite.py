@@ -8,6 +8,7 @@ import sqlite3
 import stat
 import threading
 import time
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -168,10 +169,36 @@ class SqliteStateStore:
         with self._writing() as database:
             database.execute("INSERT OR IGNORE INTO managed (server, host) VALUES (?, ?)", (server, host))
 
+    def keep_baseline(self, host: str, folder: str, *, seal: str, content: bytes) -> None:
+        """Keep this copy of what a host compares a folder with, instead of an older one."""
+        row = (host, folder, seal, zlib.compress(content, 1))
+        with self._writing() as database:
+            database.execute("INSERT OR REPLACE INTO baselines (host, folder, seal, content) VALUES (?, ?, ?, ?)", row)
+
+    def baselines(self, host: str) -> Mapping[str, str]:
+        """Folder -> seal of each copy that is kept for a host."""
+        with self._reading() as database:
+            rows = database.execute("SELECT folder, seal FROM baselines WHERE host = ? ORDER BY folder", (host,))
+            return {row["folder"]: row["seal"] for row in rows}
+
+    def baseline(self, seal: str) -> bytes | None:
+        """A copy; None where there is none with this seal."""
+        with self._reading() as database:
+            row = database.execute("SELECT content FROM baselines WHERE seal = ?", (seal,)).fetchone()
+        return zlib.decompress(row["content"]) if row else None
+
+    def turn(self, name: str) -> int:
+        """A number one greater than the last time for this name."""
+        with self._writing() as database:
+            database.execute("INSERT INTO turns (name, number) VALUES (?, 1) ON CONFLICT (name) DO UPDATE SET number = number + 1", (name,))
+            row = database.execute("SELECT number FROM turns WHERE name = ?", (name,)).fetchone()
+            return int(row["number"])
+
     def forget(self, server: str, host: str) -> None:
-        """Forget it."""
+        """Forget it, and the copies of a host that nothing is left on."""
         with self._writing() as database:
             database.execute("DELETE FROM managed WHERE server = ? AND host = ?", (server, host))
+            database.execute("DELETE FROM baselines WHERE host = ? AND host NOT IN (SELECT host FROM managed)", (host,))
 
     def _prepare(self) -> None:
         self._connection.execute("PRAGMA foreign_keys = ON")

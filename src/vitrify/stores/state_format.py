@@ -131,6 +131,16 @@ _MIGRATIONS = (
         FOREIGN KEY (server, number) REFERENCES releases (server, number)
     ) WITHOUT ROWID;
     """,
+    """
+    CREATE TABLE baselines (
+        host TEXT NOT NULL,
+        folder TEXT NOT NULL,
+        seal TEXT NOT NULL,
+        content BLOB NOT NULL,
+        PRIMARY KEY (host, folder)
+    );
+    CREATE TABLE turns (name TEXT PRIMARY KEY NOT NULL, number INTEGER NOT NULL) WITHOUT ROWID;
+    """,
 )
 """One script for each version of the format; a script that was released is never edited."""
 

@@ -69,6 +69,9 @@ class Engine:
 
     root: Path
     server: str = "web"
+    project: str = PROJECT
+    memory: str = ""
+    """Where the folder remembers; in itself unless it is told."""
     kinds: Kinds = field(default_factory=all_kinds)
     reached: Callable[[str], None] = carry_on
     contents: dict[str, bytes] = field(default_factory=dict)
@@ -91,9 +94,9 @@ class Engine:
             "target": "folder",
             "root": str(self.root),
             "lower": [],
-            "project": PROJECT,
+            "project": self.project,
             "server": self.server,
-            "memory": str(self.root / MEMORY),
+            "memory": self.memory or str(self.root / MEMORY),
             "bwrap": "",
             "key": "00",
         }

@@ -25,6 +25,8 @@ class MemoryStateStore:
         self._closed: set[str] = set()
         self._slots: dict[tuple[str, str], Slots] = {}
         self._managed: set[tuple[str, str]] = set()
+        self._baselines: dict[tuple[str, str], tuple[str, bytes]] = {}
+        self._turns: dict[str, int] = {}
 
     def releases(self, server: str, *, host: str = "") -> tuple[Release, ...]:
         """All releases of a server, newest first; with a host, those that were ever begun there."""
@@ -119,8 +121,10 @@ class MemoryStateStore:
         self._managed.add((server, host))
 
     def forget(self, server: str, host: str) -> None:
-        """Forget it."""
+        """Forget it, and the copies of a host that nothing is left on."""
         self._managed.discard((server, host))
+        left = {where for _, where in self._managed}
+        self._baselines = {key: copy for key, copy in self._baselines.items() if key[0] != host or host in left}
 
     def _running(self, server: str, host: str) -> Operation | None:
         return next((found for found in self._open.values() if (found.server, found.host.name) == (server, host)), None)
@@ -128,6 +132,24 @@ class MemoryStateStore:
     def _numbered(self, release: Release) -> Release:
         last = max((number for server, number in self._releases if server == release.server), default=0)
         return replace(release, number=last + 1, notes=frozenset())
+
+    def keep_baseline(self, host: str, folder: str, *, seal: str, content: bytes) -> None:
+        """Keep this copy of what a host compares a folder with, instead of an older one of the same folder."""
+        self._baselines[host, folder] = (seal, content)
+
+    def baselines(self, host: str) -> Mapping[str, str]:
+        """Folder -> seal of each copy that is kept for a host."""
+        return {folder: seal for (where, folder), (seal, _) in sorted(self._baselines.items()) if where == host}
+
+    def baseline(self, seal: str) -> bytes | None:
+        """A copy; None where there is none with this seal."""
+        return next((content for known, content in self._baselines.values() if known == seal), None)
+
+    def turn(self, name: str) -> int:
+        """A number one greater than the last time for this name."""
+        with self._turn:
+            self._turns[name] = self._turns.get(name, 0) + 1
+            return self._turns[name]
 
     def _seen(self, server: str, number: int, host: str) -> Release | None:
         found, states = self._releases.get((server, number)), self._states.get((server, number), {})

@@ -55,6 +55,32 @@ class StateStoreSuite:
         store.forget("db", "ssh://b")
         assert reopen().managed() == (("db", "ssh://a"), ("web", "local"))
 
+    def test_the_newest_copy_of_a_baseline_is_kept(self, reopen: Open) -> None:
+        store = reopen()
+        assert (store.baselines("local"), store.baseline("sha256:aa")) == ({}, None)
+        store.keep_baseline("local", "/srv", seal="sha256:aa", content=b"old")
+        store.keep_baseline("local", "/srv", seal="sha256:bb", content=bytes(1000))
+        store.keep_baseline("local", "/opt", seal="sha256:cc", content=b"")
+        store.keep_baseline("other", "/srv", seal="sha256:dd", content=b"theirs")
+        seen = reopen()
+        assert seen.baselines("local") == {"/opt": "sha256:cc", "/srv": "sha256:bb"}
+        assert [seen.baseline(f"sha256:{seal}") for seal in ("aa", "bb", "cc", "dd")] == [None, bytes(1000), b"", b"theirs"]
+
+    def test_copies_go_with_the_last_server_of_their_host(self, reopen: Open) -> None:
+        store = reopen()
+        store.manage("web", "local")
+        store.manage("db", "local")
+        store.keep_baseline("local", "/srv", seal="sha256:aa", content=b"")
+        store.keep_baseline("other", "/srv", seal="sha256:bb", content=b"")
+        store.forget("web", "local")
+        assert reopen().baselines("local") == {"/srv": "sha256:aa"}
+        store.forget("db", "local")
+        assert (reopen().baselines("local"), reopen().baselines("other")) == ({}, {"/srv": "sha256:bb"})
+
+    def test_a_turn_comes_once(self, reopen: Open) -> None:
+        turns = [reopen().turn(name) for name in ("web", "web", "db", "web", "db")]
+        assert turns == [1, 2, 1, 3, 2]
+
     def test_a_release_comes_back_as_it_was_given_with_its_number(self, reopen: Open) -> None:
         kept, opened = reopen().begin(a_release(), an_operation())
         assert kept == a_release(number=1)

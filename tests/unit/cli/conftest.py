@@ -34,6 +34,7 @@ from vitrify.core.report import (
     Outdated,
     Released,
     ReleaseStatus,
+    Retired,
     ServerStatus,
     Verified,
     Which,
@@ -172,23 +173,23 @@ class FakeApplication(ImageAnswers, FakeServe, FakeMigrations):
         self._called("rollback_plan", server=server, to=to)
         return 4, to or 3
 
-    def rollback(self, server: str, *, to: int | None) -> Released:
+    def rollback(self, server: str, *, to: int) -> Applied:
         self._called("rollback", server=server, to=to)
-        return self.released_is
+        return Applied(releases=(self.released_is,))
 
     def lives(self, server: str) -> tuple[str, ...]:
         return self.lives_are
 
-    def retire(self, server: str) -> int:
-        self._called("retire", server=server)
-        return 2
+    def retire(self, server: str, *, host: str = "") -> Retired:
+        self._called("retire", server=server, **({"host": host} if host else {}))
+        return Retired(2)
 
     def logs(self, name: str, *, lines: int) -> str:
         self._called("logs", name=name, lines=lines)
         return self.logs_are
 
-    def audit(self, *, full: bool) -> Audit:
-        self._called("audit", full=full)
+    def audit(self, *, full: bool, reread: float) -> Audit:
+        self._called("audit", full=full, reread=reread)
         return self.audit_is
 
     def entries(self, *, last: int) -> tuple[EntryView, ...]:

@@ -94,6 +94,15 @@ def test_only_what_nobody_allowed_counts_as_drift(console: Console, drift: Audit
     assert console("audit", "--detailed-exitcode").code is Exit.DONE
 
 
+def test_a_baseline_that_was_rewritten_is_a_matter_of_integrity_whatever_else_was_found(console: Console, drift: Audit) -> None:
+    from dataclasses import replace
+
+    found = replace(drift.findings[1], path="/srv", evidence="baseline", entry=17)
+    console.app.audit_is = replace(drift, findings=(*drift.findings, found))
+
+    assert console("audit").code is console("audit", "--detailed-exitcode").code is Exit.INTEGRITY
+
+
 def test_a_host_that_failed_half_way_is_an_exit_code(console: Console, half_done: Applied) -> None:
     console.app.applied_is = half_done
 

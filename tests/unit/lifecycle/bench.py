@@ -263,7 +263,7 @@ class Bench(Hooking):
         return do(immutable.rollback("web", self.world, to=to, secret=known_secrets(secrets or {})))
 
     def retire(self) -> int:
-        return do(retire("web", self.world))
+        return do(retire("web", self.world)).instances
 
     @contextmanager
     def killed_behind(self, number: int) -> Iterator[None]:

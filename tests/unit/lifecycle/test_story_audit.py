@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -135,6 +136,22 @@ def test_who_may_read_a_file_is_no_difference_of_its_content(bench: Bench, root:
     (root / "srv/app").write_text("theirs\n")
     (finding,) = look(bench, server).findings
     assert finding.details == (f"mode {before} -> {after:04o}", "content differs", "size 4 -> 7")
+
+
+@pytest.mark.root
+def test_what_chattr_set_is_told_by_its_letter(bench: Bench, tmp_path: Path) -> None:
+    server = folder_of(in_place(tmp_path, ("/srv/app", "app\n")), "/srv")
+    (tmp_path / "etc").mkdir()
+    converge(bench, server)
+    if subprocess.run(["chattr", "+i", tmp_path / "srv/app"], check=False, capture_output=True).returncode:
+        pytest.skip("the file system has no such attributes")
+
+    try:
+        (finding,) = look(bench, server).findings
+    finally:
+        subprocess.run(["chattr", "-i", tmp_path / "srv/app"], check=True)
+
+    assert finding.details == ("flags none -> i",)
 
 
 def test_what_left_a_declared_folder_is_found(bench: Bench, root: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 
 import pytest
@@ -12,6 +11,7 @@ from vitrify.core.digest import JSON, JSONObject
 from vitrify.core.resource import Resource, Sureness
 from vitrify.core.step import carry_on
 from vitrify.core.system import Attributes, System
+from vitrify.onhost.records import prints, read_records
 from vitrify.resources.file import File
 from vitrify.testing.engine import MEMORY, Engine, kinds_and, quick_folder, wish
 
@@ -59,7 +59,8 @@ def swept(engine: Engine, *folders: str) -> JSON:
 
 def recorded(engine: Engine) -> set[str]:
     """What the baseline on disk holds."""
-    return set(json.loads((engine.root / MEMORY / "baseline.json").read_text())["entries"])
+    content = (engine.root / MEMORY / "baseline").read_bytes()
+    return {path for record in read_records(content, content.index(b"\n") + 1) for path in prints(record)}
 
 
 def test_after_an_apply_nothing_differs(engine: Engine) -> None:

@@ -53,7 +53,7 @@ def test_applying_twice_finds_nothing_left_to_do(engine: Engine) -> None:
 
 def test_a_run_that_has_nothing_to_do_is_not_remembered(engine: Engine) -> None:
     digest = engine.call("audit", resources=[], folders=[], full=True)["digest"]
-    assert engine.apply() == {"run": "", "results": [], "baseline": digest, "armed": [], "token": 1}
+    assert engine.apply() == {"run": "", "results": [], "baseline": digest, "seals": {}, "found": {}, "copies": {}, "armed": [], "token": 1}
     assert engine.states() == []
 
 
