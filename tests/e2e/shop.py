@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import commandline
 from vitrify.cli.exits import Exit
 from vitrify.cli.facade import open_app
 from vitrify.cli.invocation import Surroundings
@@ -23,18 +24,19 @@ from vitrify.cli.render import Streams
 Document = dict[str, Any]
 
 APPLICATION = """
-import http.server, os, pathlib, sys, time
-BORN = time.time()
+import http.server, os, pathlib
 KEPT = pathlib.Path("/srv/kept")
 GREETING = pathlib.Path("/srv/app/greeting.txt").read_text().strip()
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    asked = 0
     def answer(self):
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
         if self.command == "POST" and KEPT.is_dir():
             with (KEPT / "posts").open("ab", 0) as posts:
                 posts.write(b".")
-        healthy = GREETING != "ill" and not (GREETING.startswith("falls-ill") and time.time() > BORN + 1.5)
+        Handler.asked += 1
+        healthy = GREETING != "ill" and not (GREETING.startswith("falls-ill") and Handler.asked > 3)
         body = GREETING.encode()
         self.send_response(200 if healthy else 500)
         self.send_header("Content-Length", str(len(body)))
@@ -124,17 +126,14 @@ class Shop:
 
     def run(self, *words: str, expect: int | None = 0, **environment: str) -> subprocess.CompletedProcess[str]:
         """The command line, as a person would use it."""
-        result = subprocess.run(
-            [*self.within, sys.executable, "-P", "-m", "vitrify", *words],
-            cwd=self.folder,
-            env={**os.environ, "VITRIFY_HOME": str(self.home), "VITRIFY_YES": "1", **environment},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=90,
-        )
+        around = {**os.environ, "VITRIFY_HOME": str(self.home), "VITRIFY_YES": "1", **environment}
+        result = self._within(words, around) if self.within else commandline.run(words, cwd=self.folder, environment=around)
         assert expect is None or result.returncode == expect, f"{words}: {result.returncode}\n{result.stdout}\n{result.stderr}"
         return result
+
+    def _within(self, words: tuple[str, ...], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+        command = [*self.within, sys.executable, "-P", "-m", "vitrify", *words]
+        return subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, check=False, timeout=90)
 
     def document(self, *words: str, expect: int = 0) -> Document:
         """The JSON document that a command prints."""

@@ -172,6 +172,8 @@ def held_and_let_go(shop: Shop, _: int) -> None:
     assert json.loads(shop.looked("status", "-o", "json"))["servers"][0]["paused"]
     shop.run("resume", "web")
     assert shop.get() == (200, "one")
+
+
 def planned(shop: Shop, turn: int) -> None:
     newer(shop, turn)
     shop.run("plan")

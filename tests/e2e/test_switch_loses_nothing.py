@@ -80,7 +80,11 @@ class Load:
     def ended(self) -> JSONObject:
         """End it, and what it counted."""
         self._process.terminate()
-        report, _ = self._process.communicate(timeout=30)
+        return self.over()
+
+    def over(self) -> JSONObject:
+        """What it counted, once its time is over."""
+        report, _ = self._process.communicate(timeout=60)
         found = json.loads(report)
         assert isinstance(found, dict)
         return found

@@ -9,8 +9,8 @@ from vitrify.core.diagnostic import TargetFailed
 from vitrify.core.difference import Action, Change, difference
 from vitrify.core.digest import JSON, JSONObject, digest_of
 from vitrify.core.resource import Address, Kind, Kinds, Observation, OnLeave, Properties, Resource, Sureness
-from vitrify.core.strategy import Course
 from vitrify.core.selection import Selection
+from vitrify.core.strategy import Course
 
 SCHEMA = "vitrify.dev/plan/v1"
 WAITING = "waiting"

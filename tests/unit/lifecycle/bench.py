@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import TypeVar, cast
 
 import pytest
+from at_once import run
 from hooking import Hooking
 from mortal import Mortal
 
@@ -49,17 +49,14 @@ LOCAL = Host("local")
 ROUTE = Route(Router("edge", "caddy", "127.0.0.1:8080"))
 HEALTH = Health(http="/", passes=2, interval=0.5, grace=10.0)
 ROLLOUT = Rollout(drain=30.0, probation=5.0, keep_warm=600.0, retain=5)
+do = run
+"""Carry out a story."""
 BROKEN = "/broken"
 """A program that cannot be started."""
 
 
 class Killed(BaseException):
     """Stands for the end of the process."""
-
-
-def do(story: Coroutine[object, object, T]) -> T:
-    """Carry out a story."""
-    return asyncio.run(story)
 
 
 def at_once(call: Coroutine[object, object, T]) -> T:
