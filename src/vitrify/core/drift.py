@@ -6,10 +6,17 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from vitrify.core.digest import JSONObject
+from vitrify.core.noise import Noise
+from vitrify.core.severity import Severity
 
 SCHEMA = "vitrify.dev/audit/v1"
 BASELINE = "baseline"
 """The evidence of a finding about what a host keeps to compare with, not about what is compared."""
+
+
+UNKNOWN = "not known, because no watch was on"
+"""Who did it, where nobody saw."""
+_SAME = ("server", "where", "path", "change", "details", "class", "evidence", "entry", "modified_at", "owner", "answer")
 
 
 class Class(Enum):
@@ -45,10 +52,39 @@ class Finding:
     """Who owns the file now: a hint at who, not a proof."""
     answer: str = ""
     """What `apply` would do about it: re-converge, replace, or nothing."""
+    severity: Severity = Severity.MEDIUM
+    why: str = ""
+    """Why it is of this class, in words: which package and how that is known, which rule of noise and its reason."""
+    about: str = ""
+    """Why it is that severe."""
+    paths: tuple[str, ...] = ()
+    """Of a package: the paths that it explains."""
+    diff: str = field(default="", compare=False)
+    """Unified, where both texts are for everybody to read and the old one is known."""
+    changed_at: int | None = field(default=None, compare=False)
+    """Seconds since the epoch by the target's clock: when its kernel last changed the entry, which no program can set."""
+    since: str = field(default="", compare=False)
+    """When somebody last looked and found nothing wrong here; "" where the ledger knows of no such look."""
+    who: str = field(default="", compare=False)
+    """Who did it, as a watch saw it; "" where none was on."""
+
+    @property
+    def identity(self) -> JSONObject:
+        """What stays the same from look to look: by it a finding is told once."""
+        found = self.to_json()
+        return {name: found[name] for name in _SAME}
 
     def to_json(self) -> JSONObject:
         """The form of `-o json` and of the ledger."""
         return {
+            **({"diff": self.diff} if self.diff else {}),
+            "severity": self.severity.value,
+            "why": self.why,
+            "about": self.about,
+            "paths": list(self.paths),
+            "changed_at": self.changed_at,
+            "since": self.since or None,
+            "who": self.who or UNKNOWN,
             "server": self.server,
             "where": self.where,
             "path": self.path,
@@ -77,6 +113,10 @@ class Audit:
     seconds: float = field(default=0.0, compare=False)
     read: int = 0
     """Bytes of content that were read to be compared."""
+    lapsed: tuple[Noise, ...] = ()
+    """Rules of noise whose last day is over: they cover nothing any more."""
+    unrecorded: tuple[str, ...] = ()
+    """Folders that are to be audited and have no baseline yet: nothing is known of what differs there."""
 
     @property
     def rewritten(self) -> bool:
@@ -93,6 +133,8 @@ class Audit:
         return {
             "schema": SCHEMA,
             "findings": [finding.to_json() for finding in self.findings],
+            "lapsed": [rule.to_json() for rule in self.lapsed],
+            "unrecorded": list(self.unrecorded),
             "unauthorised": len(self.unauthorised),
             "resources": self.resources,
             "entries": self.entries,

@@ -18,17 +18,17 @@ from vitrify.lifecycle.lodging import lodged
 from vitrify.lifecycle.mutable import DONE, scope, seen_from
 from vitrify.lifecycle.settings import from_json
 from vitrify.lifecycle.strangers import along
+from vitrify.lifecycle.swept import Classing, spoken, texts, today
 from vitrify.lifecycle.world import World
+from vitrify.onhost.baseline import outer
 from vitrify.ports import Release
 
 ENTERED = "entered"
 """The difference of an instance in which somebody was, with leave: the ledger says who and why."""
 _KNOWN_WINDOW = 2000
 """So many entries are searched for findings that were told already, and twice as many more as there are findings now."""
-_CHANGES = frozenset({"apply.done", "undo.done", "release.done", "replace.done", "rollback.done", "retire.done"})
+_CHANGES = frozenset({"apply.done", "undo.done", "accept.done", "release.done", "replace.done", "rollback.done", "retire.done"})
 _SHORTENED = re.compile(r"(sha256:[0-9a-f]{12})[0-9a-f]{52}")
-_MOVING = frozenset({"mtime_ns", "ctime_ns", "dev", "ino", "nlink"})
-"""What tells that a file was touched but is no difference by itself."""
 
 
 async def audit(servers: Sequence[Server], world: World, *, full: bool, reread: float = 0.0) -> Audit:
@@ -47,6 +47,8 @@ async def audit(servers: Sequence[Server], world: World, *, full: bool, reread: 
         entries=sum(look.entries for look in looks),
         instances=sum(look.instances for look in looks),
         read=sum(look.read for look in looks),
+        lapsed=tuple(dict.fromkeys(rule for look in looks for rule in look.lapsed)),
+        unrecorded=tuple(dict.fromkeys(folder for look in looks for folder in look.unrecorded)),
         seconds=world.clock.monotonic() - started,
     )
 
@@ -70,7 +72,7 @@ async def _look(server: Server, host: Host, world: World, *, reading: JSONObject
 
 async def audit_host(server: Server, host: Host, world: World, *, reading: JSONObject) -> Audit:
     """Owned resources against the values last applied, and the declared folders against their baseline."""
-    folders, guests = declared_folders(server.wishes(host)), along(server.wishes(host), world)
+    folders, guests = audited_folders(server, host), along(server.wishes(host), world)
     known_baseline = sealed.sealed(host, world)
     arguments: JSONObject = {
         "scope": scope(server.name, host, world),
@@ -85,10 +87,8 @@ async def audit_host(server: Server, host: Host, world: World, *, reading: JSONO
         answer = await session.call("audit", arguments, contents=contents, emit=world.emit)
     rewritten = tuple(sealed.findings(server.name, host, folders, answer, known_baseline))
     seen = seen_from(answer)
-    baseline, sweep = _fingerprints(answer, "baseline"), _fingerprints(answer, "sweep")
-    state = (*server.writable, *server.volumes)
-    swept = tuple(finding for finding in _tree_findings(server.name, host.name, baseline, sweep) if not _is_state(finding.path, state))
-    explained = {finding.path for finding in swept}
+    swept = Classing(server, host, answer, today(world.clock.now())).findings()
+    explained = {path for finding in swept for path in (finding.path, *finding.paths)}
     known = record.last(world.ledger, server=server.name, host=host.name, kinds=(DONE,))
     owned = _resource_findings(server, host, seen, world.kinds, entry=known.sequence if known else None)
     return Audit(
@@ -97,7 +97,14 @@ async def audit_host(server: Server, host: Host, world: World, *, reading: JSONO
         entries=int(str(answer["swept"])),
         instances=0,
         read=int(str(answer["read"])),
+        lapsed=tuple(rule for rule in server.audit.noise if rule.lapsed(today(world.clock.now()))),
+        unrecorded=tuple(folder for folder in texts(answer.get("missing")) if folder in server.audit.folders),
     )
+
+
+def audited_folders(server: Server, host: Host) -> tuple[str, ...]:
+    """Where a host is swept: the folders that are the server's own, and those that it says are to be audited."""
+    return outer((*declared_folders(server.wishes(host)), *server.audit.folders))
 
 
 def declared_folders(wishes: Sequence[Resource]) -> tuple[str, ...]:
@@ -105,66 +112,7 @@ def declared_folders(wishes: Sequence[Resource]) -> tuple[str, ...]:
     fields = [(resource.address.kind, resource.fields) for resource in wishes if not resource.absent]
     found = {str(values["to"]) for kind, values in fields if kind == "tree"}
     found |= {str(values["path"]) for kind, values in fields if kind == "directory"}
-    return tuple(path for path in sorted(found) if not any(path.startswith(f"{other.rstrip('/')}/") for other in found))
-
-
-def _is_state(path: str, folders: Sequence[str]) -> bool:
-    """Whether it lies in a folder that is the process's to write to, in either life of the server."""
-    return any(path.startswith(f"{folder}/") for folder in folders)
-
-
-def _fingerprints(answer: JSONObject, name: str) -> dict[str, dict[str, JSON]]:
-    entries = answer.get(name)
-    return {path: entry for path, entry in entries.items() if isinstance(entry, dict)} if isinstance(entries, dict) else {}
-
-
-def _tree_findings(
-    server: str, where: str, baseline: Mapping[str, dict[str, JSON]], sweep: Mapping[str, dict[str, JSON]]
-) -> Iterable[Finding]:
-    for path in sorted({*baseline, *sweep}):
-        before, now = baseline.get(path), sweep.get(path)
-        details = _details(before, now)
-        if before is not None and now is not None and not details:
-            continue
-        yield Finding(
-            server=server,
-            where=where,
-            path=path,
-            change="added" if before is None else "removed" if now is None else "changed",
-            details=details,
-            classed=Class.UNAUTHORISED,
-            evidence="sweep",
-            modified_at=_modified(now),
-            owner=str((now or {}).get("uid", "")),
-            answer="re-converge" if before is not None else "report",
-        )
-
-
-def _details(before: Mapping[str, JSON] | None, now: Mapping[str, JSON] | None) -> tuple[str, ...]:
-    if before is None or now is None:
-        entry = now or before or {}
-        return (str(entry.get("type", "")),) if entry.get("type") else ()
-    names = sorted({*before, *now} - _MOVING)
-    return tuple(
-        _spoken(name, before.get(name), now.get(name))
-        for name in names
-        if before.get(name) != now.get(name) and not _folder_size(name, now)
-    )
-
-
-def _folder_size(name: str, entry: Mapping[str, JSON]) -> bool:
-    return name == "size" and entry.get("type") == "directory"
-
-
-def _spoken(name: str, before: JSON, now: JSON) -> str:
-    if name in ("sha256", "content", "xattrs"):
-        return f"{'content' if name == 'sha256' else name} differs"
-    return f"{name} {'none' if before is None else before} -> {'none' if now is None else now}"
-
-
-def _modified(entry: Mapping[str, JSON] | None) -> int | None:
-    stamp = (entry or {}).get("mtime_ns")
-    return stamp // 1_000_000_000 if isinstance(stamp, int) else None
+    return outer(found)
 
 
 def _resource_findings(server: Server, host: Host, seen: Seen, kinds: Kinds, *, entry: int | None) -> Iterable[Finding]:
@@ -197,7 +145,7 @@ def _drifted(server: Server, host: Host, owned: Owned, now: Mapping[str, JSON], 
         where=host.name,
         path=_named(owned.resource.address),
         change="removed" if removed else "changed",
-        details=() if removed else tuple(_spoken(name, _short(owned.applied[name]), _short(now.get(name))) for name in names),
+        details=() if removed else tuple(spoken(name, _short(owned.applied[name]), _short(now.get(name))) for name in names),
         classed=Class.UNAUTHORISED,
         evidence="resource",
         answer="re-converge",
@@ -312,9 +260,10 @@ def record_new(findings: Sequence[Finding], world: World) -> None:
         elif entry.kind == "finding":
             known.add(str(entry.body.get("finding")))
     for finding in findings:
-        identity = digest_of(finding.to_json())
+        identity = digest_of(finding.identity)
         if identity not in told.get(finding.server, set()):
-            world.ledger.append("finding", {**finding.to_json(), "path": _readable(finding.path), "finding": identity})
+            told_of = {**replace(finding, diff="", paths=()).to_json(), "paths": len(finding.paths)}
+            world.ledger.append("finding", {**told_of, "path": _readable(finding.path), "finding": identity})
 
 
 def _readable(path: str) -> str:

@@ -10,10 +10,11 @@ from vitrify.core.batch import Pace
 from vitrify.core.declaration import AllowedSecret, Content, Host, Lifecycle, Router, Server
 from vitrify.core.diagnostic import DeclarationInvalid
 from vitrify.core.digest import JSON
+from vitrify.core.noise import Noise
 from vitrify.core.order import order
 from vitrify.core.resource import Address, Resource
 from vitrify.core.schema import near
-from vitrify.project import settings
+from vitrify.project import settings, watching
 from vitrify.project.compile import Compiled, compile_wish
 from vitrify.project.envelope import REFUSE, ServerPart
 from vitrify.project.expand import PROCESS, Expansion, Profile
@@ -36,6 +37,8 @@ class Project:
     profiles: Mapping[str, Profile]
     routers: Mapping[str, Router | None]
     workshop: Workshop
+    noise: tuple[Noise, ...] = ()
+    """Of all servers."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,7 @@ def assemble(name: str, entry: Entry, project: Project) -> Server | None:
         where=entry.at,
         base=settings.base(part.base, project.folder),
         mirror=settings.mirror(part.mirror, project.folder),
+        audit=watching.policy(part.audit, over=project.noise),
         health=settings.health(part.health),
         route=route,
         rollout=settings.rollout(part.rollout),

@@ -105,7 +105,7 @@ def layers_of(root: Node, overrides: Mapping[str, str], environment: str, proble
 
 def _project(root: Node, path: Path, inputs: Inputs, problems: Problems) -> Project:
     """What all servers share."""
-    from vitrify.project import sections
+    from vitrify.project import sections, watching
     from vitrify.project.assemble import Project
     from vitrify.project.contents import Contents
     from vitrify.project.resolve import Workshop
@@ -119,6 +119,7 @@ def _project(root: Node, path: Path, inputs: Inputs, problems: Problems) -> Proj
         layers=layers,
         profiles=sections.profiles(root, inputs.kinds, problems),
         routers=sections.routers(root, layers.scope, problems),
+        noise=watching.of_all(root, layers.scope, problems),
         workshop=Workshop(
             kinds=inputs.kinds,
             contents=Contents(folder, key=inputs.key),

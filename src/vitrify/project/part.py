@@ -19,7 +19,9 @@ class Part(BaseModel):
     model_config = ConfigDict(extra="forbid", defer_build=True, strict=True, frozen=True, hide_input_in_errors=True)
 
 
-_RAW = frozenset({"vars", "environments", "groups", "profiles", "routers", "servers", "secrets", "ssh", "parameters", "resources"})
+_RAW = frozenset(
+    {"vars", "environments", "groups", "profiles", "routers", "servers", "secrets", "policy", "ssh", "parameters", "resources"}
+)
 P = TypeVar("P", bound=Part)
 
 

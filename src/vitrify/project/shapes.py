@@ -5,10 +5,11 @@ from __future__ import annotations
 import types
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from vitrify.core.batch import Share
-from vitrify.project import envelope, serving
+from vitrify.project import envelope, serving, watching
 from vitrify.project.envelope import HostPart
 from vitrify.project.part import Part
 from vitrify.project.values import Memory, OneOf, Processors
@@ -42,6 +43,9 @@ FILLED = frozenset(
         serving.RouterPart,
         envelope.GroupPart,
         envelope.SshPart,
+        watching.PolicyPart,
+        watching.AuditPart,
+        watching.NoisePart,
     }
 )
 """Parts into which variables are filled."""
@@ -91,7 +95,12 @@ def _named(name: str) -> Shape | None:
     """The shape of a key whose value is read elsewhere."""
     if name in SECTIONS:
         return Shape("section", part=SECTIONS[name])
-    return {"vars": Shape("variables"), "resources": Shape("resources"), "ssh": Shape("part", part=envelope.SshPart)}.get(name)
+    return {
+        "vars": Shape("variables"),
+        "resources": Shape("resources"),
+        "ssh": Shape("part", part=envelope.SshPart),
+        "policy": Shape("part", part=watching.PolicyPart),
+    }.get(name)
 
 
 def _shape(annotation: Any, metadata: Iterable[Any]) -> Shape:  # noqa: ANN401  a type is any object to Python
@@ -113,6 +122,7 @@ def _shape(annotation: Any, metadata: Iterable[Any]) -> Shape:  # noqa: ANN401  
 
 _TYPES: Mapping[Any, str] = {
     str: "text",
+    date: "text",
     int: "integer",
     bool: "boolean",
     float: "duration",
