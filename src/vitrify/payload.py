@@ -38,6 +38,7 @@ CORE = (
     "jsontext",
     "kept",
     "keyed",
+    "lent",
     "locked",
     "openssh",
     "packaging",
