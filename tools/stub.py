@@ -48,8 +48,14 @@ _FIELDS: Mapping[Type, str] = {
 }
 """Types of fields; what is not here is a text."""
 
-_MEASURES: Mapping[str, str] = {"memory": "str", "processors": "int | str"}
-_SCALARS: Mapping[str, str] = {"text": "str", "integer": "int", "boolean": "bool", "duration": "str", "share": "int | str", **_MEASURES}
+_MEASURES: Mapping[str, str] = {"duration": "str", "interval": "str", "memory": "str", "processors": "int | str"}
+_SCALARS: Mapping[str, str] = {
+    "text": "str",
+    "integer": "int",
+    "boolean": "bool",
+    "share": "int | str",
+    **_MEASURES,
+}
 _FUNCTIONS: Mapping[type[Part], str] = {envelope.ServerPart: "Server", envelope.ProfilePart: "Profile"}
 """Parts that a function of the front end makes; the others are maps."""
 

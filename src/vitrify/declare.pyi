@@ -24,6 +24,77 @@ def secret(name: str) -> str:
 def use(profile: str, *, with_: Mapping[str, object] = ...) -> Resource:
     """The resources of a profile."""
 
+class _HookNeeded(TypedDict):
+    """A command that is run before or after a phase."""
+    command: Sequence[str]
+
+class _Hook(_HookNeeded, total=False):
+    """A command that is run before or after a phase."""
+    before: Literal['launch', 'gate', 'switch', 'probation', 'drain', 'release', 'rollback', 'replace', 'apply', 'undo', 'bake', 'retire', 'switch_back', 'abort']
+    after: Literal['launch', 'gate', 'switch', 'probation', 'drain', 'release', 'rollback', 'replace', 'apply', 'undo', 'bake', 'retire', 'switch_back', 'abort']
+    on: Literal['control', 'host', 'next']
+    only: Sequence[Literal['release', 'rollback', 'replace']]
+    timeout: str
+    on_failure: Literal['abort', 'warn']
+    env: Mapping[str, str]
+
+class _MigrationNeeded(TypedDict):
+    """One command of a migration."""
+    command: Sequence[str]
+
+class _Migration(_MigrationNeeded, total=False):
+    """One command of a migration."""
+    on: Literal['control', 'host', 'next']
+    timeout: str
+    env: Mapping[str, str]
+
+class _RouterNeeded(TypedDict):
+    """A traffic switch."""
+    kind: Literal['caddy']
+    listen: str
+
+class _Router(_RouterNeeded, total=False):
+    """A traffic switch."""
+    tls: Literal['off']
+
+class _Health(TypedDict, total=False):
+    """How to tell that an instance serves."""
+    http: str
+    tcp: int
+    command: Sequence[str]
+    status: int
+    passes: int
+    interval: str
+    timeout: str
+    grace: str
+    port: int
+
+class _RouteNeeded(TypedDict):
+    """What traffic reaches the server."""
+    router: str
+
+class _Route(_RouteNeeded, total=False):
+    """What traffic reaches the server."""
+    host: str
+    path: str
+
+class _Rollout(TypedDict, total=False):
+    """How a release goes into service."""
+    strategy: Literal['blue-green']
+    drain: str
+    probation: str
+    keep_warm: str
+    retain: int
+    expand: Sequence[_Migration]
+    contract: Sequence[_Migration]
+
+class _Schedule(TypedDict, total=False):
+    """How often `vitrify serve` does each duty."""
+    keep: str
+    health: str
+    retention: str
+    audit: str
+
 class _Ssh(TypedDict, total=False):
     """How hosts are reached by SSH."""
     config: str
@@ -74,15 +145,6 @@ class _Parameter(_ParameterNeeded, total=False):
     required: bool
     choices: Sequence[object]
 
-class _RouterNeeded(TypedDict):
-    """A traffic switch."""
-    kind: Literal['caddy']
-    listen: str
-
-class _Router(_RouterNeeded, total=False):
-    """A traffic switch."""
-    tls: Literal['off']
-
 class _HostNeeded(TypedDict):
     """Where a server lives; a text alone is its `at`."""
     at: str
@@ -102,35 +164,6 @@ class _Group(_GroupNeeded, total=False):
 class _Environment(TypedDict, total=False):
     """Variables that hold where the command line names the environment."""
     vars: Mapping[str, object]
-
-class _Health(TypedDict, total=False):
-    """How to tell that an instance serves."""
-    http: str
-    tcp: int
-    command: Sequence[str]
-    status: int
-    passes: int
-    interval: str
-    timeout: str
-    grace: str
-    port: int
-
-class _RouteNeeded(TypedDict):
-    """What traffic reaches the server."""
-    router: str
-
-class _Route(_RouteNeeded, total=False):
-    """What traffic reaches the server."""
-    host: str
-    path: str
-
-class _Rollout(TypedDict, total=False):
-    """How a release goes into service."""
-    strategy: Literal['blue-green']
-    drain: str
-    probation: str
-    keep_warm: str
-    retain: int
 
 class _MirrorNeeded(TypedDict):
     """Where the packages of a base come from."""
@@ -154,6 +187,17 @@ class _AllowedSecret(TypedDict):
     rule: str
     reason: str
 
+class _Notice(TypedDict, total=False):
+    """Somebody who is told of what happened: by a webhook, or by a command that reads it."""
+    webhook: str
+    headers: Mapping[str, str]
+    command: Sequence[str]
+    env: Mapping[str, str]
+    on: Sequence[str]
+    servers: Mapping[str, Server]
+    timeout: str
+    retries: int
+
 def project(
     name: str,
     *,
@@ -165,6 +209,9 @@ def project(
     servers: Mapping[str, Server],
     secrets: Mapping[str, _Secret] = ...,
     ssh: _Ssh = ...,
+    hooks: Sequence[_Hook] = ...,
+    notices: Sequence[_Notice] = ...,
+    schedule: _Schedule = ...,
 ) -> Project:
     """The declaration itself."""
 
@@ -188,6 +235,8 @@ def server(
     rollout: _Rollout = ...,
     batch: Sequence[int | str] = ...,
     max_fail: int | str = ...,
+    hooks: Sequence[_Hook] = ...,
+    schedule: _Schedule = ...,
     vars: Mapping[str, object] = ...,
 ) -> Server:
     """One server, with the keys of both lifecycles."""

@@ -224,6 +224,9 @@ class StateStore(Protocol):
     def open_operation(self, server: str, host: str) -> Operation | None:
         """The operation on this host that has not been closed, if any."""
 
+    def note(self, server: str, number: int, note: str) -> None:
+        """Add to the notes of a release; repeating it is harmless. `VitrifyError` where there is no such release."""
+
     def open_operations(self, server: str) -> tuple[Operation, ...]:
         """Those of all hosts, by the host's name."""
 
@@ -254,8 +257,8 @@ class StateStore(Protocol):
     def baseline(self, seal: str) -> bytes | None:
         """A copy; None where there is none with this seal. Whoever uses it checks it against the seal."""
 
-    def turn(self) -> int:
-        """A number one greater than the last time, whoever asked then: so that what takes turns comes past everything."""
+    def turn(self, name: str) -> int:
+        """A number one greater than the last time for this name, whoever asked then: so that what takes turns comes past everything."""
 
 
 class Leases(Protocol):

@@ -9,6 +9,7 @@ import pytest
 from pages import ROOT
 from vitrify.project.compile import COMMON
 from vitrify.project.part import Part
+from vitrify.project.shapes import parts
 
 PAGE = (ROOT / "docs" / "reference" / "declaration.md").read_text(encoding="utf-8")
 ROWS = set(re.findall(r"^\| `(\w+)` \|", PAGE, re.MULTILINE))
@@ -17,7 +18,7 @@ IN_WORDS = {"at"}
 OF_USE = {"profile", "with"}
 
 
-@pytest.mark.parametrize("part", Part.__subclasses__(), ids=lambda part: part.__name__)
+@pytest.mark.parametrize("part", [*parts()], ids=lambda part: part.__name__)
 def test_every_key_of_the_envelope_has_its_row(part: type[Part]) -> None:
     assert set(part.model_fields) - IN_WORDS <= ROWS
     assert all(f"`{key}`" in PAGE for key in part.model_fields)
@@ -28,6 +29,6 @@ def test_every_key_that_all_resources_take_has_its_row() -> None:
 
 
 def test_no_row_is_about_a_key_that_does_not_exist() -> None:
-    known = {key for part in Part.__subclasses__() for key in part.model_fields}
+    known = {key for part in parts() for key in part.model_fields}
 
     assert not ROWS - known - set(COMMON) - OF_USE

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from live_host import LiveHost, booted, tree
+from live_host import REPOSITORY, LiveHost, booted, tree
 from vitrify.core.declaration import Host
 from vitrify.transports.ssh import Client
 
@@ -194,7 +194,8 @@ class Control:
     def environment(self, **more: str) -> dict[str, str]:
         """What the command line finds around it."""
         own = {"VITRIFY_HOME": str(self.home), "VITRIFY_YES": "1", "XDG_RUNTIME_DIR": str(self.runtime), "HOME": str(self.home)}
-        return {"PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1", **own, **more}
+        # This source, and not whichever the environment of Python has installed.
+        return {"PATH": os.environ["PATH"], "PYTHONPATH": str(REPOSITORY / "src"), "PYTHONDONTWRITEBYTECODE": "1", **own, **more}
 
     def start(self, *words: str, **environment: str) -> subprocess.Popen[str]:
         """The command line, running."""

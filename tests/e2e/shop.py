@@ -64,7 +64,7 @@ servers:
       - process: {{name: web, command: [/usr/bin/python3, -I, /srv/app/serve.py], workdir: /srv/app, port: 8000}}
     health: {{{health}, passes: 1, interval: 50ms, grace: {grace}}}
     route: {{router: edge}}
-    rollout: {{drain: 2s, probation: {probation}, keep_warm: 5m}}
+    rollout: {{drain: 2s, probation: {probation}, keep_warm: {keep_warm}{migration}}}
 {more}"""
 
 
@@ -82,6 +82,9 @@ class Shop:
     hosts: str = '["root:./machine"]'
     health: str = "http: /"
     base: str = "host"
+    keep_warm: str = "5m"
+    migration: str = ""
+    """Other keys of the rollout, each behind a comma."""
     more: str = ""
     """Other keys of the server, each a line."""
     within: tuple[str, ...] = ()

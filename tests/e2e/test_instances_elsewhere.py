@@ -155,6 +155,26 @@ def test_a_command_runs_on_the_machine_and_inside_an_instance_there(stage: Stage
     assert stage.says() == "release steady"
 
 
+KILL_KEEPERS = """
+import glob, json, os
+for kept in (glob.glob("/var/lib/vitrify-run/*/instances/*/state.json")[0], *glob.glob("/var/lib/vitrify-run/*/routers/*/state.json")):
+    os.kill(json.load(open(kept))["shim"]["pid"], 9)
+"""
+
+
+def test_what_was_killed_there_is_brought_back_from_here(stage: Stage) -> None:
+    stage.release("kept")
+    stage.control.run("serve", "--once")
+    stage.machine.machine.run("python3", "-c", KILL_KEEPERS)
+
+    turns = json.loads(stage.control.run("serve", "--once", "-o", "json").stdout)["turns"]
+
+    assert [turn["outcome"] for turn in turns if turn["duty"] == "keep"] == ["done"]
+    assert stage.says() == "release kept"
+    (server,) = json.loads(stage.control.run("status", "-o", "json").stdout)["servers"]
+    assert [instance["slot"] for instance in server["instances"]].count("live") == 2
+
+
 def test_a_machine_that_was_booted_anew_serves_by_itself(stage: Stage) -> None:
     stage.release("before")
     (server,) = json.loads(stage.control.run("status", "-o", "json").stdout)["servers"]
@@ -177,13 +197,15 @@ def _serves(stage: Stage) -> bool:
         return False
 
 
-def test_a_server_is_not_left_behind_on_a_host_and_a_retired_one_leaves_no_process_there(stage: Stage) -> None:
+def test_a_plan_tells_what_goes_on_on_a_host_that_is_declared_no_more_and_a_retired_one_leaves_no_process_there(stage: Stage) -> None:
     stage.release("last")
     declared = (stage.control.folder / "vitrify.yaml").read_text()
     stage.control.declare(declared.replace(stage.machine.url("admin"), "local"))
-    refused = stage.control.run("plan", expect=None)
+    planned = stage.control.run("plan")
     stage.control.declare(declared)
-    assert "runs on ssh://admin@" in refused.stdout + refused.stderr
+    told = " ".join(planned.stdout.split())
+    assert "join with release" in told
+    assert f"{stage.machine.url('admin')} is declared no more, and release" in told
 
     stage.control.run("retire", "web")
     assert stage.machine.processes("/srv/site/Caddyfile") == []

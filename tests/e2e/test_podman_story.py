@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -22,6 +23,15 @@ MORE = """\
     runtime: podman
     volumes: {/srv/kept: posts}
     limits: {memory: 256MB, pids: 100}
+    hooks:
+      - after: launch
+        on: next
+        env: {GIVEN: "secret:given"}
+        command:
+          - /usr/bin/python3
+          - -Ic
+          - "import json, os; print(json.loads(input())['instance'], os.environ['PORT'], os.environ['GIVEN'])"
+secrets: {given: {env: GIVEN}}
 """
 
 
@@ -29,6 +39,7 @@ MORE = """\
 def storage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Storage]:
     with podman_storage() as found:
         monkeypatch.setenv("VITRIFY_PODMAN_STORAGE", str(found.folder))
+        monkeypatch.setenv("GIVEN", "t0psecret")
         yield found
 
 
@@ -58,10 +69,8 @@ def test_released_rolled_back_entered_and_retired_without_losing_a_request(
     shop.run("apply")
     load = Load(shop)
     shop.declare(greeting="two")
-    shop.run("apply")
-    newer = shop.get()
-    back = shop.document("rollback", "web")
-    older = shop.get()
+    looked = shop.run("-v", "apply").stderr
+    newer, back, older = shop.get(), shop.document("rollback", "web"), shop.get()
     refused = shop.run("exec", "web", "--", "/usr/bin/python3", "-c", "pass", expect=5)
     shop.declare(greeting="one")
     inside = ("--", "/usr/bin/python3", "-I", "-c", "pass")
@@ -78,6 +87,7 @@ def test_released_rolled_back_entered_and_retired_without_losing_a_request(
     assert report["lost"] == 0, report["errors"]
     assert report["answered"] == posts
     assert "--break-glass" in refused.stderr
+    assert re.search(r"hook web after launch  web-r2-[0-9a-f]{8}-0 8000 \(secret\)", looked), looked
     assert entered["code"] == 0
     assert entered["instance"] not in entered["replaced"]
     assert "No findings" in audit.stdout or audit.returncode == 0

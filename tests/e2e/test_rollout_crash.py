@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,6 +88,20 @@ def tampered(shop: Shop, turn: int) -> None:
         target.write_text("intruder\n")
 
 
+MIGRATING = {
+    "keep_warm": "0s",  # what the release before owes is due at once, so that one apply contracts, expands and switches
+    "migration": ", expand: [{command: [/bin/true], on: control}], contract: [{command: [/bin/true], on: control}]",
+}
+HOOKED = {"lifecycle": "mutable", "more": "    hooks: [{before: apply, command: [/bin/true]}]\n"}
+
+
+def router_lost(shop: Shop, turn: int) -> None:
+    if turn == 0:
+        shop.run("apply")
+    told = json.loads((shop.run_folder / "routers/edge/state.json").read_text())
+    os.kill(told["shim"]["pid"], signal.SIGKILL)
+
+
 TWO_HOSTS = {
     "lifecycle": "mutable",
     "hosts": '["root:./machine", "root:./other"]',
@@ -146,12 +161,14 @@ STORIES = {
     ),
     "ill release": Story({"grace": "300ms"}, ill, ("apply",), serves_one, ends=7, daily=("abort", "lease")),
     "release that falls ill": Story({}, falls_ill, ("apply",), serves_one, ends=7, daily=("switch_back",)),
+    "migration": Story(MIGRATING, replaced, ("apply",), serves_this, daily=("contract", "expand")),
     "rollback": Story({}, two_releases, ("rollback", "web"), serves_one, daily=("begin", "switch.", "retire")),
     "retirement": Story({}, released, ("retire", "web"), serves_nothing, daily=("router-release", "instance-stop", "instance-discard")),
     "entry": Story(
         {}, served, ("exec", "web", "--break-glass", "it burns", "--", "/bin/true"), serves_one, daily=("exec", "instance-mark")
     ),
-    "apply in place": Story({"lifecycle": "mutable"}, tampered, ("apply",), converged, daily=("batch", "apply", "run", "enact", "each")),
+    "apply in place": Story(HOOKED, tampered, ("apply",), converged, daily=("hook", "batch", "apply", "run", "enact", "each")),
+    "looking after": Story({}, router_lost, ("serve", "--once"), serves_one, daily=("router-revive",)),
     "batch that is ill": Story(TWO_HOSTS, ill_in_place, ("apply",), taken_back, ends=3, daily=("batch",)),
     "undo": Story({"lifecycle": "mutable"}, released, ("undo", "web"), undone, daily=("undo",)),
 }

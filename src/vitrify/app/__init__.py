@@ -9,12 +9,17 @@ from typing import TYPE_CHECKING
 
 from vitrify.app.image_verbs import ImageVerbs
 from vitrify.core.diagnostic import PlanStale, UsageInvalid
+from vitrify.core.drift import REREAD
 
 if TYPE_CHECKING:  # a command brings along what it needs and no more
+    from vitrify.app.serve_unit import Unit
     from vitrify.core import report
     from vitrify.core.drift import Audit
     from vitrify.core.entered import Entered
+    from vitrify.core.migrated import Contracted, Owed
     from vitrify.core.plan import Plan
+    from vitrify.core.served import Served
+    from vitrify.lifecycle.settings import SecretValue
 
 __all__ = ("App",)
 
@@ -92,7 +97,7 @@ class App(ImageVerbs):
         from vitrify.lifecycle import keeping
 
         hosts = [one for one in plan.servers if isinstance(one, HostPlan)]
-        bare = keeping.without_wishes(server, self._managed(server))
+        bare = keeping.without_wishes(server, self._managed(server), declared=self._wiring.declaration.servers)
         applied = self._run(keeping.leave(bare, hosts, self._wiring.world, parallel=self._options.parallel))
         return replace(applied, problems=(*plan.problems, *applied.problems))
 
@@ -144,23 +149,43 @@ class App(ImageVerbs):
     def rollback_plan(self, server: str, *, to: int | None = None) -> tuple[int | None, int]:
         """From which release to which a rollback would go."""
         from vitrify.lifecycle.immutable import rollback_target
+        from vitrify.lifecycle.lodging import live
+
+        target, now = rollback_target(server, self._wiring.world, to=to), live(server, self._wiring.world)
+        return now.number if now else None, target.number
+
+    def rollback(self, server: str, *, to: int) -> report.Applied:
+        """Make a former release live again on all hosts. Does not need the declaration, but for the secrets of one that runs no more."""
+        from vitrify.lifecycle.fleet import rollback
+
+        secret = self._secret_of(server)
+        return self._run(rollback(server, self._wiring.world, to=to, secret=secret, parallel=self._options.parallel))
+
+    def _secret_of(self, server: str) -> SecretValue:
+        """The secrets of a server. Few ask, and the declaration is not read for the others: a release that runs no more, or a hook."""
+        from vitrify.lifecycle.settings import known_secrets
+
+        def secret(name: str) -> str:
+            return known_secrets(self._server(server).secrets)(name)
+
+        return secret
+
+    def owed(self, server: str) -> Owed:
+        """The contract that the live release of a server has not carried out yet; `UsageInvalid` where there is none."""
+        from vitrify.lifecycle import migration
+
+        return migration.needed(server, self._wiring.world)
+
+    def contract(self, server: str, *, now: bool = False, skip: bool = False) -> Contracted:
+        """Carry out what the live release owes, or pass it over for good."""
+        from vitrify.lifecycle import migration
         from vitrify.lifecycle.lodging import lodging
 
         world = self._wiring.world
         host = lodging(server, world)
-        target = rollback_target(server, host, world, to=to)
-        return world.state.slots(server, host.name).live, target.number
-
-    def rollback(self, server: str, *, to: int | None = None) -> report.Released:
-        """Make a former release live again. Does not need the declaration, but for the secrets of a release that runs no more."""
-        from vitrify.lifecycle.immutable import rollback
-        from vitrify.lifecycle.settings import known_secrets
-
-        def secret(name: str) -> str:
-            # Only a release that runs no more asks: the declaration is not read for the others.
-            return known_secrets(self._server(server).secrets)(name)
-
-        return self._run(rollback(server, self._wiring.world, to=to, secret=secret))
+        if skip:
+            return self._run(migration.skip(server, host, world))
+        return self._run(migration.contract(server, host, world, secret=self._secret_of(server), now=now))
 
     def lives(self, server: str) -> tuple[str, ...]:
         """How a server lives: `in-place` on hosts, with `instances`, or both after a flip. Neither is one with instances that ended."""
@@ -168,11 +193,12 @@ class App(ImageVerbs):
         in_place = ("in-place",) if self._managed(server) else ()
         return (*in_place, *(("instances",) if releases or not in_place else ()))
 
-    def retire(self, server: str) -> int:
-        """Stop and discard every instance of a server; returns how many there were."""
+    def retire(self, server: str, *, host: str = "") -> report.Retired:
+        """Stop and discard every instance of a server, on all its hosts or on one."""
         from vitrify.lifecycle.retire import retire
 
-        return self._run(retire(server, self._wiring.world))
+        secret = self._secret_of(server)
+        return self._run(retire(server, self._wiring.world, host=host, secret=secret, parallel=self._options.parallel))
 
     def enter(self, server: str, command: tuple[str, ...], *, instance: str, reason: str, terminal: bool) -> tuple[Entered, ...]:
         """Run a command on each host of a mutable server, or inside one instance of an immutable one, where there is a reason."""
@@ -199,11 +225,38 @@ class App(ImageVerbs):
 
         return self._run(holders.release(self._server(server), self._wiring.world, reason=reason))
 
-    def audit(self, *, full: bool = False, reread: float = 0.0) -> Audit:
+    def audit(self, *, full: bool = False, reread: float = REREAD) -> Audit:
         """Compare what runs with what was declared and authorised; changes nothing. `reread` is a percentage of folders."""
         from vitrify.lifecycle.audit import audit
 
         return self._run(audit(self._chosen(), self._wiring.world, full=full, reread=reread))
+
+    def serve(self, *, listen: str = "", once: bool = False) -> Served:
+        """Look after the chosen servers until it is ended, or (`once`) for one turn of each duty; `Busy` where another process does."""
+        from vitrify.app import serving
+
+        readings = serving.Readings(self._options, self._begin)
+        story = serving.once(readings) if once else serving.forever(readings, listen=listen)
+        return self._run(story)
+
+    def install_serve(self, *, listen: str = "") -> str:
+        """Have systemd keep `serve` running for this project, from now on and after each start of the machine; the unit's path."""
+        from vitrify.app import serve_unit
+
+        return serve_unit.install(self._unit(listen))
+
+    def uninstall_serve(self) -> str:
+        """Take that back; the path of what is gone, "" where nothing was there. Instances and routers run on."""
+        from vitrify.app import serve_unit
+
+        return serve_unit.uninstall(self._unit(""))
+
+    def _unit(self, listen: str) -> Unit:
+        from vitrify.app.serve_unit import Unit, flags
+
+        wiring = self._wiring
+        words = (*flags(self._options), *(("--listen", listen) if listen else ()))
+        return Unit(wiring.declaration.project, wiring.world.project_id, str(wiring.folder.absolute()), words, self._environ)
 
     def entries(self, *, last: int) -> tuple[report.EntryView, ...]:
         """The newest entries of the ledger, oldest first."""
@@ -277,5 +330,5 @@ class App(ImageVerbs):
         from vitrify.lifecycle import fleet
 
         servers = {server.name: server for server in self._wiring.declaration.servers}
-        applied = await fleet.apply(plan.servers, servers, self._wiring.world, parallel=self._options.parallel)
+        applied = await fleet.apply(plan.servers, servers, self._wiring.world, parallel=self._options.parallel, unseen=plan.problems)
         return replace(applied, problems=(*plan.problems, *applied.problems))

@@ -37,6 +37,7 @@ class Command:
         if "_loop" in vars(self):
             with self._loop as loop:
                 loop.run(self._wiring.hang_up())
+        self._wiring.see_told()
 
     def _chosen(self) -> tuple[Server, ...]:
         from vitrify.project.choose import choose

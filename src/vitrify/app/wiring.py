@@ -26,12 +26,10 @@ if TYPE_CHECKING:
     from vitrify.core.image_report import ImageVerified, Verdict
     from vitrify.core.report import Verified
     from vitrify.core.resource import Kinds
-    from vitrify.core.step import Reached
     from vitrify.evidence.oci import OciEvidence
     from vitrify.ledger.checkpoint import Signer, Verifier
-    from vitrify.ledger.log import Log
     from vitrify.lifecycle.world import Site, World
-    from vitrify.ports import Clock, Session
+    from vitrify.ports import Session
     from vitrify.project.identity import Identity
     from vitrify.project.reach import Reach
     from vitrify.strangers import Installed
@@ -127,6 +125,7 @@ class Wiring:
 
     def verify(self, path: str) -> Verified:
         """Check the project's ledger (""), or a copy of it, by code that shares nothing with the writer."""
+        from vitrify.app.remembering import origin
         from vitrify.ledger.verify import verify
         from vitrify.stores.directory import DirectoryLedgerStore
 
@@ -135,34 +134,34 @@ class Wiring:
         if not folder.is_dir():
             raise UsageInvalid(f"there is no ledger at {folder}")
         store = DirectoryLedgerStore(folder)
-        return verify(store.read, keys=identity.authors, origin=_origin(identity), paths=store.paths(""))
+        return verify(store.read, keys=identity.authors, origin=origin(identity), paths=store.paths(""))
 
     @cached_property
     def world(self) -> World:
         """What the stories are given."""
+        from vitrify.app import remembering
         from vitrify.lifecycle.world import World
         from vitrify.onhost.tenant import Tenant
-        from vitrify.project import identity
+        from vitrify.project import identity, keyring
         from vitrify.project.clock import SystemClock, new_name
-        from vitrify.project.keyring import digest_key
         from vitrify.project.lock import LockFile
         from vitrify.stores.sqlite import SqliteStateStore
 
-        signer = self._signer
-        known = identity.ensure(str(self.folder), author=str(signer.verifier))
+        known = identity.ensure(str(self.folder), author=str(self._signer.verifier))
         home = self._project_home(known)
-        clock, reached = SystemClock(), from_environment(self._environ)
+        clock, reached, at = SystemClock(), from_environment(self._environ), remembering.desk(self.folder, self._environ)
+        ledger = remembering.ledger(home, known, self._signer, clock, reached)
         return World(
             project_id=known.project_id,
             author=self._author,
-            ledger=_ledger(home, known, signer, clock, reached),
+            ledger=remembering.telling(ledger, at, lambda: self.declaration, emit=self._emit),
             state=SqliteStateStore(home / "state.db"),
             clock=clock,
             kinds=self._kinds,
             strangers=self._installed.among,
             emit=self._emit,
             reached=reached,
-            key=digest_key(self.home / "keys").hex(),
+            key=keyring.digest_key(self.home / "keys").hex(),
             bubblewrap=lambda: self._bubblewrap,
             identify=new_name,
             session=self._session,
@@ -176,7 +175,15 @@ class Wiring:
             dead_man=self._options.dead_man,
             process=Tenant.this().to_json(),
             wait=self._options.wait,
+            desk=at,
         )
+
+    def see_told(self) -> None:
+        """Wait a little for notices that are still on their way."""
+        if "world" in vars(self):
+            from vitrify.app.remembering import see_told
+
+            see_told(self.world)
 
     @cached_property
     def _signer(self) -> Signer:
@@ -377,18 +384,3 @@ class Wiring:
             if entry.kind == "bake.done" and entry.body.get("image") == image:
                 return Verdict("ledger", holds=True, found=f"baked in entry {entry.sequence}, by {entry.author}")
         return Verdict("ledger", holds=False, found="no entry of this project's ledger says that it was baked")
-
-
-def _ledger(home: Path, known: Identity, signer: Signer, clock: Clock, reached: Reached) -> Log:
-    from vitrify.ledger.log import Log
-    from vitrify.stores.directory import DirectoryLedgerStore
-
-    store = DirectoryLedgerStore(home / "ledger")
-    ledger = Log(store, origin=_origin(known), signer=signer, clock=clock, trusted=known.authors, reached=reached)
-    ledger.recover()
-    return ledger
-
-
-def _origin(identity: Identity) -> str:
-    """The ledger's name: what its checkpoints begin with."""
-    return f"vitrify.dev/ledger/{identity.project_id}"

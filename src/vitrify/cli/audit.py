@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import click
 
-from vitrify.cli.exits import Exit
+from vitrify.cli.exits import Exit, unseen
 from vitrify.cli.invocation import Invocation
 from vitrify.cli.options import flag, shared
 from vitrify.cli.render_audit import audit_lines
 from vitrify.cli.verb import verb
+from vitrify.core.drift import REREAD
 
-REREAD = 2.0
 EXAMPLES = {
     "vitrify audit": "Look at everything; files that did not move since the last look are not read again.",
     "vitrify audit --full": "Read every byte, with all cores of each host.",
@@ -38,4 +38,4 @@ def audit(invocation: Invocation, full: bool, reread: float, detailed_exitcode: 
     invocation.screen.show(found.to_json, lambda look: audit_lines(found, look))
     if found.rewritten:
         return Exit.INTEGRITY
-    return Exit.CHANGES if detailed_exitcode and found.unauthorised else Exit.DONE
+    return Exit.CHANGES if detailed_exitcode and found.unauthorised else unseen(found.problems)

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from vitrify.core.digest import JSON, JSONObject
     from vitrify.core.entered import Entered
     from vitrify.core.image_report import ImageKept, ImageMoved, ImageVerified, Updated
+    from vitrify.core.migrated import Contracted
     from vitrify.core.plan import Plan
     from vitrify.core.report import (
         Applied,
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
         InstanceStatus,
         LeaseView,
         Outdated,
+        PlaceStatus,
         Released,
         ReleaseStatus,
         ServerStatus,
@@ -54,9 +56,23 @@ def _held(result: Applied) -> list[JSON]:
     return [{"server": server, "host": host} for server, host in result.held]
 
 
-def rolled_back(release: Released) -> JSONObject:
-    """The document of `rollback`."""
-    return document("rollback", **_released(release))
+def rolled_back(result: Applied) -> JSONObject:
+    """The document of `rollback`: how it ended on the first host, and on each of them under `hosts`."""
+    first = _released(result.releases[0]) if result.releases else {}
+    hosts: list[JSON] = [_released(release) for release in result.releases]
+    return document("rollback", **{**first, "hosts": hosts, "problems": _problems(result), "held": _held(result)})
+
+
+def contracted(result: Contracted) -> JSONObject:
+    """The document of `contract`."""
+    return document(
+        "contracted",
+        server=result.server,
+        release=result.release,
+        commands=list(result.commands),
+        skipped=result.skipped,
+        ms=round(result.seconds * 1000),
+    )
 
 
 def entered(server: str, found: Sequence[Entered]) -> JSONObject:
@@ -200,6 +216,7 @@ def _converged(host: Converged) -> JSONObject:
 def _released(release: Released) -> JSONObject:
     return {
         "server": release.server,
+        "host": release.host,
         "kind": release.kind,
         "release": release.release,
         "previous": release.previous,
@@ -233,6 +250,20 @@ def _server(server: ServerStatus) -> JSONObject:
         "url": server.url,
         "instances": [_instance(instance) for instance in server.instances],
         "problem": server.problem,
+        "places": [_place(place) for place in server.places],
+    }
+
+
+def _place(place: PlaceStatus) -> JSONObject:
+    return {
+        "host": place.host,
+        "declared": place.declared,
+        "live": place.live,
+        "previous": place.previous,
+        "url": place.url,
+        "unfinished": place.unfinished,
+        "instances": [_instance(instance) for instance in place.instances],
+        "problem": place.problem,
     }
 
 
@@ -259,6 +290,8 @@ def _release(release: ReleaseStatus) -> JSONObject:
         "image": release.image,
         "created_at": release.created_at,
         "running": release.running,
+        "live_on": [*release.live_on],
+        "notes": [*release.notes],
     }
 
 

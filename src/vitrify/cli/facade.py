@@ -12,6 +12,7 @@ if TYPE_CHECKING:  # help and usage errors are told before any of these is neede
     from vitrify.core.entered import Entered
     from vitrify.core.event import Emit
     from vitrify.core.image_report import ImageKept, ImageMoved, ImageVerified, Updated
+    from vitrify.core.migrated import Contracted, Owed
     from vitrify.core.plan import Plan
     from vitrify.core.report import (
         Applied,
@@ -20,13 +21,14 @@ if TYPE_CHECKING:  # help and usage errors are told before any of these is neede
         EntryView,
         LeaseView,
         Outdated,
-        Released,
         ReleaseStatus,
+        Retired,
         ServerStatus,
         Verified,
         Which,
     )
     from vitrify.core.retention import Collected, Pin
+    from vitrify.core.served import Served
     from vitrify.core.store_report import StoreChecked
 
 
@@ -90,14 +92,20 @@ class Application(Protocol):
     def rollback_plan(self, server: str, *, to: int | None) -> tuple[int | None, int]:
         """From which release to which a rollback would go."""
 
-    def rollback(self, server: str, *, to: int | None) -> Released:
-        """Make a former release live again."""
+    def rollback(self, server: str, *, to: int) -> Applied:
+        """Make a former release live again, on all its hosts or on none."""
+
+    def owed(self, server: str) -> Owed:
+        """The contract that the live release of a server has not carried out yet."""
+
+    def contract(self, server: str, *, now: bool, skip: bool) -> Contracted:
+        """Carry it out, or pass it over for good."""
 
     def lives(self, server: str) -> tuple[str, ...]:
         """How a server lives: `in-place`, with `instances`, or both."""
 
-    def retire(self, server: str) -> int:
-        """Stop and discard every instance of a server; returns how many there were."""
+    def retire(self, server: str, *, host: str = "") -> Retired:
+        """Stop and discard every instance of a server, on all its hosts or on one."""
 
     def enter(self, server: str, command: tuple[str, ...], *, instance: str, reason: str, terminal: bool) -> tuple[Entered, ...]:
         """Run a command on a server's hosts, or inside an instance where there is a reason."""
@@ -113,6 +121,15 @@ class Application(Protocol):
 
     def audit(self, *, full: bool, reread: float) -> Audit:
         """All differences between what runs and what was declared and authorised."""
+
+    def serve(self, *, listen: str, once: bool) -> Served:
+        """Look after servers until somebody ends it, or for one turn of each duty."""
+
+    def install_serve(self, *, listen: str) -> str:
+        """Have systemd keep that running; the unit's path."""
+
+    def uninstall_serve(self) -> str:
+        """Take that back; the path of what is gone, "" where nothing was there."""
 
     def entries(self, *, last: int) -> tuple[EntryView, ...]:
         """The newest entries of the ledger, oldest first."""

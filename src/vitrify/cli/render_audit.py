@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from vitrify.cli.render_report import problem_lines
 from vitrify.cli.text import BLANK, Line, Span, Style, faint, lasted, line, many, size, strong
 from vitrify.core.drift import Audit, Class, Finding
 
@@ -23,6 +24,8 @@ _MARGIN = " " * 6
 _ANSWERS = {
     "re-converge": "`vitrify apply` puts it back",
     "replace": "`vitrify apply` replaces the instance",
+    "join": "`vitrify apply` brings it to what the other hosts have",
+    "retire": "`vitrify apply` leaves it alone: `vitrify retire SERVER --host HOST` takes it away",
     "report": "`vitrify apply` leaves it alone: remove it, or declare it",
 }
 _DIGEST = re.compile(r"(sha256:[0-9a-f]{12})[0-9a-f]{52}")
@@ -35,6 +38,7 @@ def audit_lines(audit: Audit, look: Look) -> Iterator[Line]:
         for finding in (each for each in audit.findings if (each.server, each.where) == (server, where)):
             yield from _finding(finding, look)
         yield BLANK
+    yield from problem_lines(audit.problems)
     yield from _verdict(audit)
 
 

@@ -111,7 +111,10 @@ def _diff(diff: str, *, whole: bool) -> Iterator[Line]:
 
 def _release(plan: ReleasePlan, look: Look) -> Iterator[Line]:
     yield _header(plan, "immutable, replaced as a whole" if not plan.empty else f"immutable, release {plan.live} is live as declared")
-    if not plan.empty:
+    if plan.contract:
+        told = "what only older releases need is taken away first, and nothing can be rolled back behind it"
+        yield line(Span("  - contract ", Style.REMOVED), " ", strong(str(plan.contract)), f"  {told}")
+    if plan.kind != "none":
         symbol, style = _SYMBOLS[Action.REPLACE if plan.live else Action.CREATE]
         yield line(Span(f"{symbol} {plan.kind:9}", style), " ", *_aim(plan))
         yield from (line(_MARGIN, reason) for reason in plan.because)
@@ -127,6 +130,8 @@ def _release(plan: ReleasePlan, look: Look) -> Iterator[Line]:
 def _aim(plan: ReleasePlan) -> Line:
     if plan.kind == "replace":
         return line("instances of ", strong(f"release {plan.release}"))
+    if plan.kind == "join":
+        return line("with ", strong(f"release {plan.release}"), f" in place of {plan.live}" if plan.live else "")
     number = strong(str(plan.release) if plan.kind == "release" else f"release {plan.release}")
     begun = "; its rollout was interrupted, and goes on" if plan.kind == "resume" else ""
     return line(

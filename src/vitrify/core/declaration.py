@@ -10,7 +10,10 @@ from vitrify.core.audit_policy import AuditPolicy
 from vitrify.core.batch import Pace
 from vitrify.core.diagnostic import Location
 from vitrify.core.digest import JSONObject, digest_of
+from vitrify.core.hook import Hook
+from vitrify.core.notice import Notice
 from vitrify.core.resource import Address, Resource
+from vitrify.core.schedule import Schedule
 
 
 class Lifecycle(Enum):
@@ -214,6 +217,8 @@ class Server:
     route: Route | None = None
     rollout: Rollout = field(default_factory=Rollout)
     pace: Pace = field(default_factory=Pace)
+    hooks: tuple[Hook, ...] = ()
+    schedule: Schedule = field(default_factory=Schedule)
     contents: Mapping[str, Content] = field(default_factory=dict)
     """Digest -> content, for every digest that a resource names."""
     audit: AuditPolicy = field(default_factory=AuditPolicy)
@@ -221,6 +226,8 @@ class Server:
     """Secret name -> value, for process environments alone; never printed, stored or hashed without a key."""
     apart: Mapping[str, tuple[Resource, ...]] = field(default_factory=dict)
     """Host name -> its resources in order, for each host whose own variables make them differ from `resources`."""
+    left_out: tuple[Host, ...] = ()
+    """Its other hosts, which a command was told to leave as they are."""
     notices: tuple[str, ...] = ()
     """What a reader of the declaration should know, though nothing is wrong: an order that an edge changed."""
 
@@ -270,3 +277,6 @@ class Declaration:
     ssh: Ssh = field(default_factory=Ssh)
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Group -> the names of its hosts, those of inner groups included."""
+    notices: tuple[Notice, ...] = ()
+    schedule: Schedule = field(default_factory=Schedule)
+    """Of what is about no one server."""

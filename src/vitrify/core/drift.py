@@ -7,11 +7,15 @@ from enum import Enum
 
 from vitrify.core.digest import JSONObject
 from vitrify.core.noise import Noise
+from vitrify.core.plan import HostProblem
 from vitrify.core.severity import Severity
 
 SCHEMA = "vitrify.dev/audit/v1"
 BASELINE = "baseline"
 """The evidence of a finding about what a host keeps to compare with, not about what is compared."""
+
+REREAD = 2.0
+"""So many percent of the folders are read although nothing in them seems to have moved, others at each audit."""
 
 
 UNKNOWN = "not known, because no watch was on"
@@ -43,7 +47,7 @@ class Finding:
     """What differs, in words: `mode 0644 -> 0666`."""
     classed: Class
     evidence: str
-    """resource, sweep, overlay, or baseline."""
+    """resource, sweep, overlay, ledger, or baseline."""
     entry: int | None = None
     """The ledger entry that authorised it."""
     modified_at: int | None = None
@@ -51,7 +55,7 @@ class Finding:
     owner: str = ""
     """Who owns the file now: a hint at who, not a proof."""
     answer: str = ""
-    """What `apply` would do about it: re-converge, replace, or nothing."""
+    """What `apply` would do about it: re-converge, replace, join, or nothing; `retire` is for somebody to do."""
     severity: Severity = Severity.MEDIUM
     why: str = ""
     """Why it is of this class, in words: which package and how that is known, which rule of noise and its reason."""
@@ -123,6 +127,9 @@ class Audit:
         """Whether what a host keeps to compare with is not what an apply left there."""
         return any(finding.evidence == BASELINE for finding in self.findings)
 
+    problems: tuple[HostProblem, ...] = ()
+    """Hosts that could not be looked at."""
+
     @property
     def unauthorised(self) -> tuple[Finding, ...]:
         """The findings that nobody allowed."""
@@ -141,4 +148,29 @@ class Audit:
             "instances": self.instances,
             "read": self.read,
             "ms": round(self.seconds * 1000),
+            "problems": [problem.to_json() for problem in self.problems],
+        }
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """What is compared with from now on, on one host, and the entry of the ledger that says so."""
+
+    server: str
+    host: str
+    paths: tuple[str, ...]
+    recorded: tuple[str, ...]
+    """Folders that had no baseline before."""
+    reason: str
+    entry: int
+
+    def to_json(self) -> JSONObject:
+        """The form of `-o json`."""
+        return {
+            "server": self.server,
+            "host": self.host,
+            "paths": list(self.paths),
+            "recorded": list(self.recorded),
+            "reason": self.reason,
+            "entry": self.entry,
         }

@@ -93,7 +93,10 @@ class HostPlan:
 
 @dataclass(frozen=True)
 class ReleasePlan:
-    """What an apply would do to one immutable server. `kind` is none, release, replace (same release, new instances) or resume."""
+    """What an apply would do to an immutable server on one of its hosts.
+
+    `kind` is none, release, join (a release that other hosts have already), replace (same release, new instances) or resume.
+    """
 
     server: str
     host: str
@@ -112,11 +115,13 @@ class ReleasePlan:
     last_seconds: float | None = None
     kinds: Mapping[str, str] = field(default_factory=dict)
     notices: tuple[str, ...] = ()
+    contract: int = 0
+    """The release whose contract is carried out first; 0 where none is due."""
 
     @property
     def empty(self) -> bool:
         """Whether an apply would change nothing."""
-        return self.kind == "none"
+        return self.kind == "none" and not self.contract
 
     def to_json(self) -> JSONObject:
         """The document."""
@@ -134,6 +139,7 @@ class ReleasePlan:
             "declared": self.declared,
             "bytes_to_read": self.bytes_to_read,
             "last_ms": None if self.last_seconds is None else round(self.last_seconds * 1000),
+            **({"contract": self.contract} if self.contract else {}),
             **_kinds(self.kinds),
             "notices": list(self.notices),
         }

@@ -16,7 +16,7 @@ STATES = ("live", "warm", "prepared", "stopped", "aborted", "discarded")
 
 @dataclass(frozen=True)
 class Release:
-    """One image plus run settings put forward for one server, on all its hosts; numbered from 1, never edited but for its `state`.
+    """One image plus run settings for one server, on all its hosts; numbered from 1, never edited but for `state` and `notes`.
 
     `state` is one of `STATES`: on the host that was asked about, or of all hosts the first of them. `resources` maps address -> digest
     of the wish.
@@ -29,6 +29,8 @@ class Release:
     resources: Mapping[str, str]
     created_at: float
     state: str
+    notes: frozenset[str] = frozenset()
+    """What became of its migration: expanded, contracting, contracted, skipped."""
 
     @property
     def over(self) -> bool:

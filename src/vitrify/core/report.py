@@ -89,11 +89,11 @@ class Converged:
 
 @dataclass(frozen=True)
 class Released:
-    """The end of a rollout or rollback of an immutable server. Times in seconds."""
+    """The end of a rollout or rollback of an immutable server on one of its hosts. Times in seconds."""
 
     server: str
     kind: str
-    """release, replace, rollback or none."""
+    """release, join, replace, rollback or none."""
     release: int
     previous: int | None
     image: str
@@ -106,6 +106,7 @@ class Released:
     answer_seconds: float | None = None
     """From the durable intent to the first answer of the release switched to, through the router."""
     seconds: float = 0.0
+    host: str = ""
 
 
 @dataclass(frozen=True)
@@ -157,6 +158,29 @@ class InstanceStatus:
 
 
 @dataclass(frozen=True)
+class PlaceStatus:
+    """How an immutable server stands on one of its hosts."""
+
+    host: str
+    live: int | None = None
+    previous: int | None = None
+    url: str = ""
+    instances: tuple[InstanceStatus, ...] = ()
+    unfinished: str = ""
+    declared: bool = True
+    """Whether the server is still declared there."""
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Retired:
+    """The end of a retirement."""
+
+    instances: int
+    problems: tuple[HostProblem, ...] = ()
+
+
+@dataclass(frozen=True)
 class ServerStatus:
     """One server as `status` shows it."""
 
@@ -173,6 +197,8 @@ class ServerStatus:
     url: str = ""
     instances: tuple[InstanceStatus, ...] = ()
     problem: str = ""
+    places: tuple[PlaceStatus, ...] = ()
+    """Where its instances are, each host for itself; `live` is then the newest release that is live on any of them."""
 
 
 @dataclass(frozen=True)
@@ -186,7 +212,11 @@ class ReleaseStatus:
     image: str
     created_at: float
     running: int
-    """Instances that run."""
+    """Instances that run, on all hosts together."""
+    live_on: tuple[str, ...] = ()
+    """The hosts on which it is live."""
+    notes: tuple[str, ...] = ()
+    """What became of its migration: expanded, contracting, contracted, skipped."""
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from vitrify.core.declaration import Host, Server
 from vitrify.core.diagnostic import DeclarationInvalid, UsageInvalid
 from vitrify.core.digest import JSONObject
-from vitrify.lifecycle import record
+from vitrify.lifecycle import hooks, record
 from vitrify.lifecycle.pins import Pinned, is_tagged, standing_on
-from vitrify.lifecycle.settings import RunSettings, declared_digest, settings_of
+from vitrify.lifecycle.settings import RunSettings, declared_digest, known_secrets, settings_of
 from vitrify.lifecycle.strangers import along
 from vitrify.lifecycle.world import Site, World
 from vitrify.ports import BakeRequest, Image, Made
@@ -77,7 +77,9 @@ async def bake(server: Server, host: Host, world: World) -> Image:
 
 
 async def baked(wanted: Wanted, site: Site, world: World) -> Image:
-    """The image of what is wanted, recorded in the ledger when it is new."""
+    """The image of what is wanted, recorded in the ledger when it is new. Each bake runs its hooks: a bake is never gone on with."""
+    around = _course(wanted.server, site, world)
+    await hooks.run(around, ("bake",), before=True)
     try:
         image = await site.builder.bake(wanted.request, emit=world.emit)
     except DeclarationInvalid as error:  # a target does not know where in the declaration it stands
@@ -94,4 +96,18 @@ async def baked(wanted: Wanted, site: Site, world: World) -> Image:
             "declaration": wanted.server.digest,
         }
         world.ledger.append("bake.done", body)
+    await hooks.run(replace(around, about={"image": image.digest}), ("bake",), before=False)
     return image
+
+
+def _course(server: Server, site: Site, world: World) -> hooks.Course:
+    return hooks.Course(
+        world,
+        server.hooks,
+        kind="bake",
+        operation=world.identify() if server.hooks else "",
+        server=server.name,
+        host=site.host,
+        since=world.ledger.size,
+        secret=known_secrets(server.secrets),
+    )

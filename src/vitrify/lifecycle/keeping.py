@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from vitrify.core.declaration import Host, Lifecycle, Server
 from vitrify.core.diagnostic import Location, UsageInvalid
 from vitrify.core.plan import HostPlan, HostProblem, ReleasePlan
 from vitrify.core.report import Applied
-from vitrify.lifecycle import fleet, mutable, record
+from vitrify.lifecycle import fleet, hooks, mutable, record
+from vitrify.lifecycle.retire import RETIRE
+from vitrify.lifecycle.settings import known_secrets
 from vitrify.lifecycle.world import World
 
 FORGOTTEN = "host.forgotten"
 
 
-def without_wishes(server: str, hosts: Sequence[Host]) -> Server:
-    """A server that wishes for nothing: applied, everything that vitrify created for it goes."""
-    return Server(server, Lifecycle.MUTABLE, tuple(hosts), (), Location("", 0, 0))
+def without_wishes(server: str, hosts: Sequence[Host], *, declared: Iterable[Server] = ()) -> Server:
+    """A server that wishes for nothing: applied, everything that vitrify created for it goes. Of what is declared, hooks of that stay."""
+    bare = Server(server, Lifecycle.MUTABLE, tuple(hosts), (), Location("", 0, 0))
+    for one in declared:
+        if one.name == server:
+            return replace(bare, hooks=tuple(hook for hook in one.hooks if hook.phase == RETIRE), secrets=one.secrets)
+    return bare
 
 
 async def plan_to_leave(server: Server, world: World, *, parallel: int) -> tuple[tuple[HostPlan, ...], tuple[HostProblem, ...]]:
@@ -31,13 +37,24 @@ def _in_place(planned: Sequence[HostPlan | ReleasePlan]) -> tuple[HostPlan, ...]
 
 
 async def leave(server: Server, planned: Sequence[HostPlan], world: World, *, parallel: int) -> Applied:
-    """Take away what was created, and forget the hosts on which that went well. Cut short, the same call goes on."""
+    """Take away what was created, and forget the hosts on which that went well. Cut short, the same call goes on, hooks and all."""
+    around = _course(server, world)
+    await hooks.run(around, (RETIRE,), before=True)
     applied = await fleet.apply(planned, {server.name: server}, world, parallel=parallel)
     unwell = {host.host for host in applied.hosts if host.failed} | {problem.host for problem in applied.problems}
     for one in planned:
         if one.host not in unwell and (server.name, one.host) not in applied.held:
             _forget(server.name, one.host, world)
+    if not unwell and not applied.held:
+        await hooks.run(around, (RETIRE,), before=False)
     return applied
+
+
+def _course(server: Server, world: World) -> hooks.Course:
+    operation = world.identify() if server.hooks else ""
+    secret = known_secrets(server.secrets)
+    host = server.hosts[0]
+    return hooks.Course(world, server.hooks, RETIRE, operation, server.name, host, since=world.ledger.size, secret=secret)
 
 
 async def forget(server: Server, world: World, *, parallel: int) -> Applied:

@@ -16,9 +16,10 @@ from vitrify.core.plan import HostChanges, HostPlan, Owned, Seen, expectation, p
 from vitrify.core.report import Converged, Outcome
 from vitrify.core.resource import Kinds, Observation, Resource
 from vitrify.ledger.entry import Entry
-from vitrify.lifecycle import left_over, record, restart
+from vitrify.lifecycle import hooks, left_over, record, restart
 from vitrify.lifecycle.act import Act
 from vitrify.lifecycle.confirmation import allowed, confirmed, cutting
+from vitrify.lifecycle.hooked import InPlace
 from vitrify.lifecycle.lease import asked_for, when_free
 from vitrify.lifecycle.sealed import said, with_seals
 from vitrify.lifecycle.strangers import Along, along, packed
@@ -64,6 +65,7 @@ async def plan(server: Server, host: Host, world: World) -> HostPlan:
             *_notices(server.wishes(host), seen, world),
             *_strange(decided.strange),
             *_warnings(decided.changes, host, world),
+            *(hooks.foretold(server.hooks, ("apply",)) if decided.changes else ()),
         ),
     )
 
@@ -125,25 +127,22 @@ def _held(seen: Seen, host: Host) -> str:
 
 async def apply(server: Server, host: Host, planned: HostPlan, world: World) -> Converged:
     """Carry out exactly this plan, journal first; a run that was cut short is continued under its own name."""
-    started = world.clock.monotonic()
+    started, known = world.clock.monotonic(), world.ledger.size
     restart.refuse_here(planned.changes, host, world)
     since, run = await _run_of(server, host, planned, world)
     fresh = since == world.ledger.size
-    intent: JSONObject = {
-        "operation": run,
-        "server": server.name,
-        "host": host.name,
-        "changes": _intended(planned),
-        "declaration": server.digest,
-    }
+    intent = _intent(server, host, planned, run)
     world.state.manage(server.name, host.name)
     since = record.once(world.ledger, INTENDED, intent, since=since)
     world.reached("apply.intent")
+    around = InPlace(server, host, world, intent, since, idle=not planned.changes and since == known)
+    await around.before("apply")
     with world.working_on(host.name, f"{len(planned.changes)} changes"):
         answer, lost = await _acted(server, host, planned, _Run(run, fresh=fresh), world)
     world.reached("apply.act")
     outcomes = tuple(_outcome(item) for item in _objects(answer, "results"))
     failed = [outcome for outcome in outcomes if outcome.outcome == "failed"]
+    objection = None if failed or lost else await around.after("apply")
     body: JSONObject = {
         "operation": run,
         "server": server.name,
@@ -155,13 +154,18 @@ async def apply(server: Server, host: Host, planned: HostPlan, world: World) -> 
     }
     record.once(world.ledger, FAILED if failed or lost else DONE, body, since=since)
     world.reached("apply.outcome")
-    if lost:
-        raise lost
+    for error in filter(None, (lost, objection)):
+        raise error
     if answer.get("resumed") and not {str(change.resource.address) for change in planned.changes} <= {end.address for end in outcomes}:
         # What was begun before was another plan; this one is carried out after it, or refused where it rests on what was before.
         rest = await apply(server, host, replace(planned, run=""), world)
         return replace(rest, outcomes=(*outcomes, *rest.outcomes), seconds=world.clock.monotonic() - started)
     return Converged(server.name, host.name, run, outcomes, seconds=world.clock.monotonic() - started)
+
+
+def _intent(server: Server, host: Host, planned: HostPlan, run: str) -> JSONObject:
+    changes = _intended(planned)
+    return {"operation": run, "server": server.name, "host": host.name, "changes": changes, "declaration": server.digest}
 
 
 class _Run(NamedTuple):
@@ -258,7 +262,7 @@ def unrecorded(server: Server, host: Host, world: World) -> bool:
     return _open_intent(server, host, world) is not None
 
 
-async def undo(server: str, host: Host, world: World, *, run: str = "", force: bool = False) -> Converged:
+async def undo(server: Server, host: Host, world: World, *, run: str = "", force: bool = False) -> Converged:
     """Put back what a run found before it changed it: contents, modes, owners, times. "" means the last run not undone yet.
 
     Which run that is stands in the ledger before anything is done: cut short and called again, the same run is finished
@@ -266,29 +270,34 @@ async def undo(server: str, host: Host, world: World, *, run: str = "", force: b
     """
     started = world.clock.monotonic()
     async with world.session(host) as session:
-        known = await session.call("observe", {"scope": scope(server, host, world), "resources": []})
+        known = await session.call("observe", {"scope": scope(server.name, host, world), "resources": []})
         states = {str(item["run"]): str(item["state"]) for item in _objects(known, "runs")}
-        since, operation, wanted = _undo_of(server, host, world, run=run, states=states)
+        since, operation, wanted = _undo_of(server.name, host, world, run=run, states=states)
         fresh = since == world.ledger.size
-        body: JSONObject = {"operation": operation, "server": server, "host": host.name, "run": wanted}
+        body: JSONObject = {"operation": operation, "server": server.name, "host": host.name, "run": wanted}
         since = record.once(world.ledger, UNDO_INTENDED, body, since=since)
         world.reached("undo-story.intent")
+        around = InPlace(server, host, world, body, since)
+        await around.before("undo")
         answer: JSONObject = {"run": wanted, "results": [], "skipped": []}
         if states.get(wanted) != _UNDONE:
             guests = _guests_of(wanted, known, world)
-            arguments: JSONObject = {"scope": scope(server, host, world), "run": wanted, "force": force, "by": world.author}
+            arguments: JSONObject = {"scope": scope(server.name, host, world), "run": wanted, "force": force, "by": world.author}
             arguments |= {"lease": asked_for("undo", world, operation=wanted), **guests.arguments}
             act = Act("undo", operation, arguments, guests.contents)
-            answer = await when_free(lambda: with_seals(act, host, session, world, fresh=fresh), server, world)
+            answer = await when_free(lambda: with_seals(act, host, session, world, fresh=fresh), server.name, world)
         world.reached("undo-story.act")
     outcomes = tuple(_outcome(item) for item in _objects(answer, "results"))
     results = _pairs((outcome.address, outcome.outcome) for outcome in outcomes)
     body = {**body, "results": results, **said(answer), "token": answer.get("token")}
     failed = any(outcome.outcome == "failed" for outcome in outcomes)
+    objection = None if failed else await around.after("undo")
     record.once(world.ledger, UNDO_FAILED if failed else UNDO_DONE, body, since=since)
     world.reached("undo-story.outcome")
+    if objection:
+        raise objection
     not_undone, stays = (_texts(answer.get(name)) for name in ("skipped", "stays"))
-    return Converged(server, host.name, wanted, outcomes, not_undone, stays, seconds=world.clock.monotonic() - started)
+    return Converged(server.name, host.name, wanted, outcomes, not_undone, stays, seconds=world.clock.monotonic() - started)
 
 
 def _guests_of(run: str, known: JSONObject, world: World) -> Along:

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from vitrify.core.declaration import Host
 from vitrify.core.digest import JSON, JSONObject
 from vitrify.core.instance import Instance
-from vitrify.lifecycle import record
+from vitrify.lifecycle import hooks, migration, record
 from vitrify.lifecycle.settings import RunSettings, SecretValue
 from vitrify.lifecycle.world import Site, World
 from vitrify.ports import Operation, Release, Slots
 
-SPOKEN = {"release": "release", "replace": "replacement", "rollback": "rollback", "retire": "retirement"}
+SPOKEN = {"release": "release", "join": "joining", "replace": "replacement", "rollback": "rollback", "retire": "retirement"}
 """Kinds of operation, as nouns."""
 NO_WAY_BACK = ("retire.intent", "retire")
 """Steps from which on the old instances may be gone."""
@@ -37,6 +37,8 @@ class Intended:
     back_set: str
     token: int = 0
     """The lease by which it is carried out; of whoever goes on with it, once somebody does."""
+    wave: str = ""
+    """The rollout over several hosts that it is part of: it is settled once all of them passed, and taken back where one did not."""
 
     def to_json(self) -> JSONObject:
         """The form of `Operation.data`."""
@@ -49,6 +51,7 @@ class Intended:
             "back": list(self.back),
             "back_set": self.back_set,
             "token": self.token,
+            "wave": self.wave,
         }
 
     @classmethod
@@ -64,6 +67,7 @@ class Intended:
             back=_texts(data["back"]),
             back_set=str(data["back_set"]),
             token=token if isinstance(token, int) else 0,
+            wave=str(data.get("wave", "")),
         )
 
 
@@ -113,15 +117,45 @@ class Rollout:
         """What marks an instance as this release's."""
         return self.world.labels(self.server, self.release.number)
 
+    @property
+    def course(self) -> hooks.Course:
+        """What the hooks of this operation are run for."""
+        intended = self.intended
+        about: JSONObject = {
+            "number": self.release.number,
+            "image": self.release.image,
+            "live": intended.live,
+            "previous": intended.previous,
+        }
+        return hooks.Course(
+            self.world,
+            self.settings.hooks,
+            kind=self.operation.kind,
+            operation=self.operation.id,
+            server=self.server,
+            host=self.site.host,
+            since=intended.since,
+            secret=self.secret,
+            about={"release": about},
+            inside=self._inside,
+        )
+
+    async def _inside(self) -> tuple[str, str]:
+        return await hooks.inside(self.running, self.site, self.world.clock)
+
     @asynccontextmanager
     async def step(self, name: str) -> AsyncIterator[None]:
-        """Intent, act, outcome of one side effect; both ends durable."""
+        """Intent, act, outcome of one side effect, both ends durable; its hooks around it."""
+        if name == "gate":
+            await migration.expand(self.course, self.release.number)
+        await hooks.run(self.course, hooks.around(name, self.operation.kind, before=True), before=True)
         self.world.state.advance(self.operation.id, step=f"{name}.intent", data=self.operation.data)
         self.world.reached(f"{name}.intent")
         yield
         self.world.reached(f"{name}.act")
         self.world.state.advance(self.operation.id, step=name, data=self.operation.data)
         self.world.reached(f"{name}.outcome")
+        await hooks.run(self.course, hooks.around(name, self.operation.kind, before=False), before=False)
 
     def note(self, kind: str, **more: JSON) -> None:
         """Tell the ledger, once for each operation and kind."""

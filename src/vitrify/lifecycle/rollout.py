@@ -23,6 +23,7 @@ from vitrify.core.event import Stage
 from vitrify.core.instance import Instance, InstanceSpec
 from vitrify.core.report import Released
 from vitrify.lifecycle.fitness import Unfit, gate, probation
+from vitrify.lifecycle.hooks import HookFailed
 from vitrify.lifecycle.operation import NO_WAY_BACK, SPOKEN, Rollout, moved
 from vitrify.lifecycle.settings import from_json, secret_names
 from vitrify.ports import Backends
@@ -50,8 +51,11 @@ async def forward(rollout: Rollout) -> Forward:
     if rollout.operation.step in NO_WAY_BACK:
         return Forward(await launch(rollout), SwitchTimes(0.0, None), started)
     instances = await _gated(rollout)
-    times = await switch(rollout, instances)
-    await _proved(rollout, instances)
+    try:
+        times = await switch(rollout, instances)
+        await _proved(rollout, instances)
+    except HookFailed as error:
+        raise await _given_up(rollout, error) from None
     return Forward(instances, times, started)
 
 
@@ -63,6 +67,7 @@ async def settle(rollout: Rollout, reached: Forward) -> Released:
     kind = rollout.operation.kind
     return Released(
         server=rollout.server,
+        host=rollout.host.name,
         kind=kind,
         release=rollout.release.number,
         previous=rollout.slots.previous,
@@ -86,11 +91,14 @@ async def _gated(rollout: Rollout) -> tuple[Instance, ...]:
     except (TargetUnreachable, Busy):
         raise  # nobody is there to end anything, or it is somebody else's by now: the same command goes on with what is left
     except VitrifyError as error:
-        # A run before this one may have switched and been killed: then traffic must go back before anything ends.
-        switched = await moved(rollout.operation, rollout.settings, rollout.site)
-        await (switch_back if switched else abort)(rollout, reason=error.diagnostics[0].summary)
-        raise _still_serving(rollout, error) from None
+        raise await _given_up(rollout, error) from None
     return instances
+
+
+async def _given_up(rollout: Rollout, error: VitrifyError) -> PreviousStillServing:
+    """The error to raise, once everything is as it was before."""
+    await take_back(rollout, reason=error.diagnostics[0].summary)
+    return _still_serving(rollout, error)
 
 
 async def _proved(rollout: Rollout, instances: tuple[Instance, ...]) -> None:
@@ -160,7 +168,7 @@ async def switch(rollout: Rollout, instances: tuple[Instance, ...]) -> SwitchTim
         if route and rollout.operation.kind == "rollback":
             await _answered(rollout)
             answered = world.clock.monotonic() - intended_at
-    rollout.note("switch.done")
+    rollout.note("switch.done", microseconds=round(switched * 1_000_000))
     world.say("switch", rollout.server, f"release {rollout.release.number} is live", stage=Stage.DONE)
     return SwitchTimes(switched, answered)
 
@@ -219,7 +227,8 @@ async def abort(rollout: Rollout, *, reason: str) -> None:
             for kept in await _kept(rollout):
                 await runtime.stop_later(kept.id, at=rollout.world.clock.now() + rollout.settings.rollout.keep_warm)
     rollout.note(f"{rollout.operation.kind}.failed", reason=reason)
-    state = {} if rollout.operation.kind != "release" else {rollout.release.number: "aborted"}
+    # What never was in service on this host is over there; what was, before it was gone back from, stays what it is.
+    state = {rollout.release.number: "aborted"} if rollout.release.state == "prepared" else {}
     rollout.world.state.finish(rollout.operation.id, slots=None, states=state)
 
 
@@ -233,6 +242,14 @@ async def switch_back(rollout: Rollout, *, reason: str) -> None:
             await router.release(route, server=rollout.server)
     rollout.note("switch.back", reason=reason)
     await abort(rollout, reason=reason)
+
+
+async def take_back(rollout: Rollout, *, reason: str) -> None:
+    """Everything as it was before, from wherever this rollout has come to without settling."""
+    # A run before this one may have switched and been killed: then traffic must go back before anything ends.
+    operation = rollout.world.state.open_operation(rollout.server, rollout.host.name) or rollout.operation
+    switched = await moved(operation, rollout.settings, rollout.site)
+    await (switch_back if switched else abort)(rollout, reason=reason)
 
 
 def finish(rollout: Rollout) -> None:
@@ -269,6 +286,7 @@ def _addresses(instances: Iterable[Instance]) -> tuple[str, ...]:
 
 _HINTS = {
     "release": "mend the declaration and apply again",
+    "join": "mend the host and apply again: the others serve on",
     "replace": "`vitrify status` shows what runs; apply tries again",
     "rollback": "`vitrify releases` lists what else can be rolled back to, with --to",
 }

@@ -6,9 +6,11 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from vitrify.core import hook
 from vitrify.core.declaration import Health, Limits, Rollout, Route, Router, Server
 from vitrify.core.diagnostic import UsageInvalid
 from vitrify.core.digest import JSON, JSONObject, digest_of, keyed_digest
+from vitrify.core.hook import Hook
 from vitrify.core.resource import Resource
 
 BUBBLEWRAP = "bubblewrap"
@@ -37,6 +39,7 @@ class RunSettings:
     volumes: Mapping[str, str] = field(default_factory=dict)
     capabilities: tuple[str, ...] = ()
     limits: Limits = field(default_factory=Limits)
+    hooks: tuple[Hook, ...] = ()
 
     def environment(self, secret: SecretValue) -> dict[str, str]:
         """The process environment, with secrets filled in."""
@@ -82,6 +85,7 @@ def settings_of(server: Server, process: JSONObject, *, key: bytes) -> RunSettin
         volumes={path: _at_home(name, server) for path, name in server.volumes.items()},
         capabilities=server.capabilities,
         limits=server.limits,
+        hooks=server.hooks,
     )
 
 
@@ -115,6 +119,7 @@ def _confinement(settings: RunSettings) -> JSONObject:
         "volumes": dict(settings.volumes),
         "capabilities": list(settings.capabilities),
         "limits": settings.limits.to_json(),
+        "hooks": [one.to_json() for one in settings.hooks],
     }
     return {name: value for name, value in found.items() if value}
 
@@ -139,6 +144,7 @@ def from_json(data: JSONObject) -> RunSettings:
         volumes={path: str(name) for path, name in _mapping(data.get("volumes")).items()},
         capabilities=tuple(str(name) for name in _list(data.get("capabilities"))),
         limits=Limits.from_json(_mapping(data.get("limits"))),
+        hooks=hook.read(data.get("hooks")),
     )
 
 
@@ -150,7 +156,7 @@ def declared_digest(resources: tuple[Resource, ...], base: str, settings: RunSet
 
 def _identity(settings: RunSettings) -> JSONObject:
     """Without what only tells how to go into service: a longer drain is no reason for a new release."""
-    return {name: value for name, value in to_json(settings).items() if name not in ("rollout", "health")}
+    return {name: value for name, value in to_json(settings).items() if name not in ("rollout", "health", "hooks")}
 
 
 def _route_to_json(route: Route) -> JSONObject:

@@ -161,4 +161,4 @@ async def _taken_back(trial: Trial, runs: Mapping[str, JSON], ill: Mapping[str, 
 
 
 async def _undone(trial: Trial, host: Host, run: str) -> Converged:
-    return await mutable.undo(trial.server.name, host, trial.world.naming(trial.server, host.name), run=run)
+    return await mutable.undo(trial.server, host, trial.world.naming(trial.server, host.name), run=run)

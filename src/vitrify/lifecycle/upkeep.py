@@ -25,6 +25,11 @@ def ended(instances: Iterable[Instance], *, replicas: int) -> dict[str, str]:
     return {instance.id: instance.state for instance in (gone[-missing:] if missing else ())}
 
 
+def too_few(instances: Iterable[Instance], *, replicas: int) -> bool:
+    """Whether fewer are kept alive than should serve, whatever became of the others."""
+    return sum(not over(instance) for instance in instances) < replicas
+
+
 def crashing(instance: Instance, *, now: float) -> bool:
     """Whether it crashes again and again: between two crashes it looks as if it ran."""
     short = instance.state == "restarting" or now - instance.started_at < _STEADY

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Protocol
@@ -17,6 +17,7 @@ from vitrify.core.stranger import Stranger
 from vitrify.ledger.entry import Entry
 from vitrify.lifecycle.pins import Pins
 from vitrify.lifecycle.storage import NoStorage, Storage
+from vitrify.lifecycle.turns import Turns
 from vitrify.ports import Builder, Clock, Evidence, Router, Runtime, Session, StateStore
 
 
@@ -48,6 +49,14 @@ class Site:
     """The folder there that holds them, and the leases of their servers."""
     token: int = 0
     """The lease that every call presents; 0 where the site is only looked at."""
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Where hooks of this machine run: the project's folder, and the variables that they inherit."""
+
+    folder: str = "/"
+    environ: Mapping[str, str] = field(default_factory=dict)
 
 
 def nobody_brings(host: Host) -> AbstractAsyncContextManager[Session]:
@@ -102,6 +111,8 @@ class World:
     """So many runs of each server stay undoable on a host."""
     dead_man: float = 120.0
     """Seconds in which a change that could shut us out must be confirmed, or the host takes it back; 0: it does not."""
+    desk: Desk = field(default_factory=Desk)
+    turns: Turns = field(default_factory=Turns)
 
     @property
     def storage(self) -> Storage:
@@ -115,11 +126,13 @@ class World:
 
     def naming(self, server: Server, host: str) -> World:
         """The same world, whose events say which host they are about, where the server has several."""
-        if len(server.hosts) == 1:
-            return self
+        return self if len(server.hosts) == 1 else self.named(server.name, host)
+
+    def named(self, server: str, host: str) -> World:
+        """The same world, whose events say which host they are about."""
 
         def emit(event: Event) -> None:
-            self.emit(replace(event, data={**event.data, "server": server.name, "host": host}))
+            self.emit(replace(event, data={**event.data, "server": server, "host": host}))
 
         return replace(self, emit=emit)
 

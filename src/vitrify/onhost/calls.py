@@ -20,6 +20,7 @@ MODULES: Dict[str, Tuple[str, ...]] = {
     "dead_man": ("dead_man.confirm",),
     "detached": ("detached",),
     "health": ("host.healthy",),
+    "hooks": ("hook.run",),
     "inspect": ("audit",),
     "instances": (
         "instance.launch",
@@ -35,6 +36,7 @@ MODULES: Dict[str, Tuple[str, ...]] = {
     ),
     "leasing": ("lease.acquire", "lease.renew", "lease.release", "lease.show"),
     "outdated": ("outdated",),
+    "reviving": ("router.lost", "router.revive"),
     "sameness": ("even",),
     "taking": ("image.lacking", "image.take"),
     "tools": ("tool.ensure",),

@@ -19,7 +19,7 @@ from vitrify.onhost.copied import sealed_in
 from vitrify.onhost.dead_man import arm, armed, need_timer, seconds_of
 from vitrify.onhost.images import Images
 from vitrify.onhost.journal import Journal, Keep, all_runs, forget_old
-from vitrify.onhost.keeper import Keeper, told_of
+from vitrify.onhost.keeper import Keeper, folders_of, told_of
 from vitrify.onhost.memory import Holder
 from vitrify.onhost.observe import Look, holds, look, observe, observed
 from vitrify.onhost.ownership import Holding, Ownership
@@ -87,13 +87,13 @@ def _enacted(here: Here, request: Request, first: Optional[Look]) -> JSONObject:
         # Making the memory may itself make folders that are wished for: the very first look was before that.
         seen = first if first and not all_runs(here.memory) else _look(here, request)
         if not (request.changes or request.settled or request.forgotten or seen.unfinished):
-            return {"run": "", "results": [], **_unmoved(here, request.sealed), "armed": [*armed(here)]}
+            return {"run": "", "results": [], **_unmoved(here, request.sealed, seen.ownership), "armed": [*armed(here)]}
         return _Enactment(here, request, seen).go()
 
 
-def _unmoved(here: Here, sealed: Mapping[str, str]) -> JSONObject:
+def _unmoved(here: Here, sealed: Mapping[str, str], ownership: Ownership) -> JSONObject:
     baseline = Baseline.remembered(here)
-    return told_of(baseline, baseline, sealed)
+    return told_of(baseline, baseline, sealed, of=folders_of(here.scope.project, ownership))
 
 
 def _look(here: Here, request: Request) -> Look:
@@ -165,8 +165,7 @@ class _Enactment:
             ended = {} if failed else self._together(group, ownership)
             failed = failed or any(end["outcome"] == told.FAILED for end in ended.values())
             results += [{"address": str(one.resource.address), **ended.get(one.resource.address, _SKIPPED)} for one in group]
-        baseline = self._keeper.move_on(self._folders, (holding.resource for holding in ownership))
-        self._packages.move_on()
+        baseline = self._move_on(ownership)
         ownership.keep(self._here.memory)
         self._here.context.reached("run.act")
         self._journal.append({"record": "end", "at": self._now(), "outcome": told.FAILED if failed else told.DONE})
@@ -176,6 +175,12 @@ class _Enactment:
         forget_unused(self._here.memory, held=held, runs=(run.kinds for run in kept))
         answered: List[JSON] = [dict(result) for result in results]
         return {"run": self._run.id, "results": answered, **baseline, "armed": [*armed(self._here)]}
+
+    def _move_on(self, ownership: Ownership) -> JSONObject:
+        mine = (*folders_of(self._run.project, ownership), *self._request.audited)
+        moved = self._keeper.move_on(self._folders, (holding.resource for holding in ownership), of=mine)
+        self._packages.move_on()
+        return moved
 
     def _now(self) -> float:
         return round(self._here.context.clock(), 3)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from pathlib import Path
-from typing import Dict, List, Optional, Tuple
+from typing import Dict, List, Mapping, Optional, Tuple
 
 from vitrify.core.diagnostic import TargetFailed
 from vitrify.core.digest import JSON, JSONObject
 from vitrify.onhost import keeping
+from vitrify.onhost import podman as engine
 from vitrify.onhost.identity import Identity, alive
 from vitrify.onhost.podman import Podman
 from vitrify.onhost.record import read_record, write_record
@@ -48,18 +50,44 @@ def difference(folder: str) -> List[JSONObject]:
 
 def way_in(folder: str, argv: List[str], *, terminal: bool, podman: Optional[Podman]) -> List[str]:
     """What to run on this host so that `argv` runs inside, as the instance's own user; TargetFailed where it does not run."""
-    found = keeping.state(folder)
-    if found.status != "running" or found.application is None or not alive(found.application):
-        raise TargetFailed(f"nobody can enter {Path(folder).name}: it is {found.status}", hint="`vitrify status` tells which run")
+    application = _application(folder)
     if podman is not None:
         flags = ["--interactive", *(["--tty"] if terminal else [])]
         return [*podman.argv, "exec", *flags, Path(folder).name, *argv]
-    uid, gid = _owner(found.application)
-    owner = [f"--setuid={uid}", f"--setgid={gid}"]
-    spaces = ["--user", "--mount", "--pid", "--ipc", "--uts"]
     # What the caller's shell holds has no business inside, and secrets of the process none among arguments.
     bare = ["env", "-i", _PATH, "HOME=/", f"TERM={os.environ.get('TERM', 'dumb')}"]
-    return [*bare, "nsenter", f"--target={found.application.pid}", *spaces, *owner, "--", *argv]
+    return [*bare, *_entered(application), "--", *argv]
+
+
+def as_process(home: str, instance: str, argv: List[str], more: Mapping[str, str]) -> Tuple[List[str], Dict[str, str]]:
+    """What to run on this host, and in which environment, so that `argv` runs inside just as the instance's process does.
+
+    That is as its user, in its folder, with its variables and `more` of them, none of which is an argument that others could see.
+    """
+    folder = f"{home}/instances/{instance}"
+    spec = read_record(f"{folder}/spec.json")
+    if spec is None:
+        raise TargetFailed(f"there is no instance {instance}", hint="`vitrify status` lists those that there are")
+    podman = engine.known(home) if spec.get("runtime") == "podman" else None
+    application = _application(folder)
+    if podman is not None:
+        named = [f"--env={name}" for name in more]
+        return [*podman.argv, "exec", "--interactive", *named, instance, *argv], {**podman.environment, **more}
+    own = {name: str(value) for name, value in (read_record(f"{folder}/environment") or {}).items()}
+    program = shutil.which("nsenter", path=_PATH.partition("=")[2]) or "nsenter"
+    return [program, *_entered(application)[1:], "--wd", "--", *argv], {**own, **more}
+
+
+def _application(folder: str) -> Identity:
+    found = keeping.state(folder)
+    if found.status != "running" or found.application is None or not alive(found.application):
+        raise TargetFailed(f"nobody can enter {Path(folder).name}: it is {found.status}", hint="`vitrify status` tells which run")
+    return found.application
+
+
+def _entered(application: Identity) -> List[str]:
+    uid, gid = _owner(application)
+    return ["nsenter", f"--target={application.pid}", "--user", "--mount", "--pid", "--ipc", "--uts", f"--setuid={uid}", f"--setgid={gid}"]
 
 
 def _owner(application: Identity) -> Tuple[int, int]:

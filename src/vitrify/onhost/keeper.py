@@ -8,11 +8,12 @@ from typing import Dict, Iterable, Mapping, Optional, Sequence, Set, Tuple
 from vitrify.core import place
 from vitrify.core.digest import JSONObject
 from vitrify.core.resource import Resource
-from vitrify.onhost.baseline import Baseline, outer, sweeper
+from vitrify.onhost.baseline import Baseline, managed_folders, outer, sweeper
 from vitrify.onhost.copied import believed, copies
 from vitrify.onhost.editing import Editing
 from vitrify.onhost.fingerprint import Taken
-from vitrify.onhost.records import Tree, differing, never_seen, with_digests
+from vitrify.onhost.ownership import Holding
+from vitrify.onhost.records import Tree, below, differing, never_seen, with_digests
 from vitrify.onhost.rests import Parts, parts_of, rest_of
 from vitrify.onhost.scope import Here
 
@@ -56,9 +57,10 @@ class Keeper:
         """Whatever differs was changed by a command of ours, which cannot tell us what it does."""
         self.touched(differing(before, after))
 
-    def move_on(self, folders: Iterable[str], held: Iterable[Resource] = ()) -> JSONObject:
+    def move_on(self, folders: Iterable[str], held: Iterable[Resource] = (), *, of: Iterable[str]) -> JSONObject:
         """What is told of the baseline after this run, durable once this returns; folders that are new to it are recorded whole.
 
+        `of` are the folders that the project holds, about which alone it is told.
         `held` are all that have a part in a file. A file in which such a part was taken over is authorised where nothing else in it
         changed: the rest of it is what the baseline knows.
         """
@@ -73,7 +75,7 @@ class Keeper:
         rests = {**old.rests, **{path: rest_of(self._here, path, parts) for path in told}}
         moved = replace(moved, rests={path: rest for path, rest in sorted(rests.items()) if rest and moved.knows(path)})
         moved.keep(self._here.memory)
-        return told_of(moved, old, self._sealed)
+        return told_of(moved, old, self._sealed, of=of)
 
     def _edited(self, old: Baseline, paths: Sequence[str]) -> Tree:
         now = sweeper(self._here).at(paths)
@@ -96,9 +98,20 @@ class Keeper:
         return now is None or before is None or not now.print.same(before.print)
 
 
-def told_of(now: Baseline, before: Baseline, sealed: Mapping[str, str]) -> JSONObject:
-    """What the project is told of a baseline after a run, to know it again, and to have a copy of it."""
-    return {"baseline": now.digest, "seals": dict(now.seals), "found": dict(before.seals), "copies": copies(now, before, sealed)}
+def told_of(now: Baseline, before: Baseline, sealed: Mapping[str, str], *, of: Iterable[str]) -> JSONObject:
+    """What a project is told of a baseline after a run, to know it again, and to have a copy of it.
+
+    Nothing of folders that only others hold: they move on without this project hearing of it.
+    """
+    mine = tuple(of)
+    folders = tuple(folder for folder in now.folders if any(below(folder, one) or below(one, folder) for one in mine))
+    ours = replace(now, folders=folders)
+    return {"baseline": now.digest, "seals": dict(ours.seals), "found": dict(before.seals), "copies": copies(ours, before, sealed)}
+
+
+def folders_of(project: str, ownership: Iterable[Holding]) -> Tuple[str, ...]:
+    """The folders that this project makes its own on the target."""
+    return managed_folders(holding.resource for holding in ownership if holding.project == project)
 
 
 _RIGHTS: Mapping[str, str] = {"mode": "mode", "uid": "owner", "gid": "group"}

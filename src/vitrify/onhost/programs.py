@@ -102,7 +102,7 @@ def finish(
                 group=identity.gid if identity else None,
                 extra_groups=identity.groups if identity else None,
                 umask=int(command.umask, 8) if command.umask else -1,
-                preexec_fn=_die_with_parent(),  # noqa: PLW1509  the payload has one thread
+                preexec_fn=dying_with_parent(),  # noqa: PLW1509  the payload has one thread
             )
         except OSError as error:
             raise failed(error, f"{command.argv[0]} cannot be started") from error
@@ -140,7 +140,7 @@ def _stdin(command: Command) -> Iterator[int]:
     if not command.stdin:
         yield subprocess.DEVNULL
         return
-    with _in_memory(command.stdin) as descriptor:
+    with in_memory(command.stdin) as descriptor:
         yield descriptor
 
 
@@ -149,12 +149,13 @@ def _attached(command: Command) -> Iterator[Optional[int]]:
     if command.attached is None:
         yield None
         return
-    with _in_memory(command.attached) as descriptor:
+    with in_memory(command.attached) as descriptor:
         yield descriptor
 
 
 @contextmanager
-def _in_memory(content: bytes) -> Iterator[int]:
+def in_memory(content: bytes) -> Iterator[int]:
+    """A descriptor from which these bytes are read; they are on no disk."""
     descriptor = os.memfd_create("vitrify")
     try:
         write(descriptor, content)
@@ -164,7 +165,7 @@ def _in_memory(content: bytes) -> Iterator[int]:
         os.close(descriptor)
 
 
-def _die_with_parent() -> Optional[Callable[[], None]]:
+def dying_with_parent() -> Optional[Callable[[], None]]:
     """A program must not go on changing things while the run that started it is already being recovered."""
     try:
         prctl = ctypes.CDLL(None).prctl

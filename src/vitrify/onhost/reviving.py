@@ -18,13 +18,16 @@ from typing import List
 
 from vitrify.core import unit
 from vitrify.core.diagnostic import VitrifyError
+from vitrify.core.digest import JSON, JSONObject
 from vitrify.onhost import confining, keeping, shim
 from vitrify.onhost import podman as engine
+from vitrify.onhost.context import Context
 from vitrify.onhost.launching import PODMAN, limits_of
 from vitrify.onhost.record import read_record, write_whole
 from vitrify.onhost.removal import remove_tree
 
 UNITS = "/etc/systemd/system"
+ROUTERS = "routers"
 _WANTS = f"{UNITS}/multi-user.target.wants"
 _START = "import sys; sys.path.insert(0, sys.argv[1]); from vitrify.onhost import reviving; sys.exit(reviving.revive(sys.argv[2]))"
 _UNIT = """\
@@ -108,14 +111,39 @@ def revive(home: str) -> int:
 
 def _kept(home: str) -> List[str]:
     """Routers last: they are of no use before what they lead to."""
-    found = [folder for kind in ("instances", "routers") for folder in sorted(Path(home, kind).glob("[!.]*"))]
+    found = [folder for kind in ("instances", ROUTERS) for folder in sorted(Path(home, kind).glob("[!.]*"))]
     return [str(folder) for folder in found if (folder / "spec.json").is_file()]
 
 
-def _revive(home: str, folder: str) -> None:
-    before = keeping.state(folder)
+def lost_routers(_: Context, arguments: JSONObject) -> JSONObject:
+    """The call `router.lost`: the names of routers that should run and do not. Changes nothing."""
+    return {"routers": [Path(folder).name for folder in _lost(str(arguments["home"]))]}
+
+
+def revive_routers(context: Context, arguments: JSONObject) -> JSONObject:
+    """The call `router.revive`: start those again, as they were; the names of those that run now. Repeating it is harmless."""
+    home, back = str(arguments["home"]), list[JSON]()
+    for folder in _lost(home):
+        context.reached("router-revive.intent")
+        _revive(home, folder)
+        context.reached("router-revive.act")
+        back.append(Path(folder).name)
+    return {"routers": back}
+
+
+def _lost(home: str) -> List[str]:
+    return [folder for folder in _kept(home) if Path(folder).parent.name == ROUTERS and _down(folder)]
+
+
+def _down(folder: str) -> bool:
+    """Whether it should run and does not."""
     control = shim.Control.read(f"{folder}/control.json")
-    if before.kept or control.stop or keeping.due(control):
+    return not (keeping.state(folder).kept or control.stop or keeping.due(control))
+
+
+def _revive(home: str, folder: str) -> None:
+    control = shim.Control.read(f"{folder}/control.json")
+    if not _down(folder):
         return
     with keeping.lock(f"{folder}/launch.lock"):
         start(home, folder)
@@ -133,3 +161,6 @@ def start(home: str, folder: str) -> None:
             containers.ready(folder, podman)
         confining.confine(Path(folder).name, limits_of(folder))
     keeping.keep(folder)
+
+
+CALLS = {"router.lost": lost_routers, "router.revive": revive_routers}

@@ -14,7 +14,7 @@ from vitrify.onhost.context import Context
 from vitrify.onhost.copied import sealed_in
 from vitrify.onhost.images import Image, Images
 from vitrify.onhost.journal import Journal, all_runs
-from vitrify.onhost.keeper import Keeper
+from vitrify.onhost.keeper import Keeper, folders_of
 from vitrify.onhost.memory import Holder
 from vitrify.onhost.observe import holds, observed
 from vitrify.onhost.ownership import Ownership
@@ -135,7 +135,8 @@ class _Undoing:
         whole = self._tell() and not any(ended.values())
         for step in self._run.steps:
             keeper.touched(image.path for image in step.before)
-        baseline = keeper.move_on(())
+        held = Ownership.remembered(self._here.memory, all_runs(self._here.memory))
+        baseline = keeper.move_on((), of=folders_of(self._run.project, held))
         self._give_back(whole=whole)
         self._here.context.reached("undo-run.act")
         if whole:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from vitrify.core.batch import Pace
 from vitrify.core.declaration import AllowedSecret, Content, Host, Lifecycle, Router, Server
 from vitrify.core.diagnostic import DeclarationInvalid
 from vitrify.core.digest import JSON
+from vitrify.core.hook import Hook
 from vitrify.core.noise import Noise
 from vitrify.core.order import order
 from vitrify.core.resource import Address, Resource
+from vitrify.core.schedule import Schedule
 from vitrify.core.schema import near
-from vitrify.project import settings, watching
+from vitrify.project import hooks, settings, supervision, watching
 from vitrify.project.compile import Compiled, compile_wish
 from vitrify.project.envelope import REFUSE, ServerPart
 from vitrify.project.expand import PROCESS, Expansion, Profile
@@ -37,6 +39,9 @@ class Project:
     profiles: Mapping[str, Profile]
     routers: Mapping[str, Router | None]
     workshop: Workshop
+    hooks: tuple[Hook, ...] = ()
+    """Of all servers."""
+    schedule: Schedule = field(default_factory=Schedule)
     noise: tuple[Noise, ...] = ()
     """Of all servers."""
 
@@ -68,6 +73,7 @@ def assemble(name: str, entry: Entry, project: Project) -> Server | None:
     if len(sound) < len(by_host) or (part.route and not route):
         return None
     first = next(iter(sound.values()))
+    found, secrets = _hooks(part, node, scope_of(layers), project)
     apart = {host: wished.resources for host, wished in sound.items() if wished.resources != first.resources}
     server = Server(
         name=name,
@@ -82,12 +88,22 @@ def assemble(name: str, entry: Entry, project: Project) -> Server | None:
         route=route,
         rollout=settings.rollout(part.rollout),
         pace=Pace(tuple(part.batch), part.max_fail),
+        hooks=found,
+        schedule=supervision.schedule(part.schedule, over=project.schedule),
         contents=_contents(sound.values(), project),
-        secrets={name: value for wished in sound.values() for name, value in wished.secrets.items()},
+        secrets={**secrets, **{name: value for wished in sound.values() for name, value in wished.secrets.items()}},
         apart=apart,
         notices=tuple(dict.fromkeys(notice for wished in sound.values() for notice in wished.notices)),
     )
     return _confined(server, part)
+
+
+def _hooks(part: ServerPart, node: Node, scope: Scope, project: Project) -> tuple[tuple[Hook, ...], Mapping[str, str]]:
+    """What is run around its phases, and the secrets of that."""
+    shop = project.workshop
+    own = hooks.declared(node.get("hooks"), scope, shop.problems)
+    found = (*project.hooks, *own, *hooks.migration(part.rollout.expand, part.rollout.contract))
+    return found, hooks.secrets_of(found, node, shop.secrets, shop.problems)
 
 
 def _confined(server: Server, part: ServerPart) -> Server:
@@ -218,15 +234,12 @@ def _needs_base(node: Node, problems: Problems) -> None:
 
 
 def _needs_own_files(hosts: Sequence[Host], node: Node, problems: Problems) -> None:
-    """An image is the same wherever it runs; and for now it runs on one host."""
+    """An image brings what it stands on to wherever it runs."""
     remote = next((host for host in hosts if host.is_remote), None)
     base = node.get("base")
     if remote and base is not None and base.value == "host":
         hint = "pack what it stands on: `base: rootfs:DIR`, or `base: scratch`"
         problems.add(f"an image on `base: host` is not run on `{remote.name}`: it has another system", walk(node, ("base",)), hint=hint)
-    if remote and len(hosts) > 1:
-        hint = "make a server for each host, with the same profile"
-        problems.add("an immutable server runs on one host", walk(node, ("hosts", 1)), hint=hint)
 
 
 def _needs_process(active: list[Compiled], node: Node, problems: Problems) -> None:

@@ -16,8 +16,12 @@ from vitrify.project.shapes import EXACTLY_ONE, FILLED, Key, Shape, host_like, k
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _NAME = r"^[A-Za-z][A-Za-z0-9_-]{0,62}$"
 _REFERENCE: JSONObject = {"$ref": "#/$defs/reference"}
-_MEMORY, _PROCESSORS = r"^[0-9]{1,9}(MB|GB|MiB|GiB)$", r"^[0-9]{1,4}(\.[0-9]{1,3})?$"
-_DURATION = r"^[0-9]{1,9}(ms|s|m|h)$"
+_PROCESSORS = r"^[0-9]{1,4}(\.[0-9]{1,3})?$"
+_WRITTEN = {
+    "duration": r"^[0-9]{1,9}(ms|s|m|h)$",
+    "interval": r"^([0-9]{1,9}(ms|s|m|h)|never)$",
+    "memory": r"^[0-9]{1,9}(MB|GB|MiB|GiB)$",
+}
 
 
 def schema(kinds: Kinds) -> JSONObject:
@@ -83,10 +87,8 @@ def _plain(shape: Shape, *, literal: bool) -> JSONObject:  # noqa: PLR0911  one 
 
 
 def _scalar(shape: Shape) -> JSONObject:
-    if shape.form == "duration":
-        return {"type": "string", "pattern": _DURATION}
-    if shape.form == "memory":
-        return {"type": "string", "pattern": _MEMORY}
+    if shape.form in _WRITTEN:
+        return {"type": "string", "pattern": _WRITTEN[shape.form]}
     if shape.form == "processors":
         return {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "string", "pattern": _PROCESSORS}]}
     if shape.form == "share":

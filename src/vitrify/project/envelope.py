@@ -13,6 +13,7 @@ from vitrify.core.batch import ALL, Share
 from vitrify.project.part import Part
 from vitrify.project.secrets import reference
 from vitrify.project.serving import HealthPart, RolloutPart, RoutePart
+from vitrify.project.supervision import SchedulePart
 from vitrify.project.values import (
     BaseName,
     Capability,
@@ -58,6 +59,9 @@ class Top(Part):
     secrets: RawMap = None
     policy: RawMap = None
     ssh: RawMap = None
+    hooks: RawList = None
+    notices: RawList = None
+    schedule: Any = None
 
 
 def _secret_name(value: str | None) -> str | None:
@@ -226,4 +230,6 @@ class ServerPart(Part):
     rollout: RolloutPart = Field(default_factory=RolloutPart)
     batch: list[HostShare] = Field(default_factory=lambda: [ALL], min_length=1)
     max_fail: HostShare = Share(0)
+    hooks: RawList = None
+    schedule: SchedulePart = Field(default_factory=SchedulePart)
     vars: RawMap = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,7 +55,7 @@ def content_of(path: Path) -> bytes:
 def read(content: bytes, path: Path, inputs: Inputs) -> Declaration:
     """The declaration in these bytes, as if they stood at `path`. Raises as `load` does."""
     # Here, because an importer of this module may only want to find a project, and these cost a quarter of a second.
-    from vitrify.project import sections
+    from vitrify.project import notices, sections, supervision
     from vitrify.project.assemble import assemble
     from vitrify.project.envelope import Top
     from vitrify.project.part import read as read_part
@@ -64,6 +64,8 @@ def read(content: bytes, path: Path, inputs: Inputs) -> Declaration:
     root = document(content, path, inputs.kinds, problems)
     top = read_part(Top, root, owner=root.at, problems=problems)
     project = _project(root, path, inputs, problems)
+    told = tuple(notices.notices(root.get("notices"), project.layers.scope, project.workshop.secrets, problems))
+    project = replace(project, schedule=supervision.of_all(root, project.layers.scope, problems))
     servers = [assemble(name, entry, project) for name, entry in sections.named(root.get("servers"), "server", problems)]
     sound = tuple(server for server in servers if server)
     ssh = sections.ssh(root, project.layers.scope, project.workshop.secrets, problems)
@@ -73,7 +75,7 @@ def read(content: bytes, path: Path, inputs: Inputs) -> Declaration:
     problems.settle()
     routers = tuple(router for router in project.routers.values() if router)
     groups = {group.name: group.names for group in project.layers.groups.all}
-    return Declaration(top.project if top else "", str(project.folder), sound, routers, ssh, groups)
+    return Declaration(top.project if top else "", str(project.folder), sound, routers, ssh, groups, told, project.schedule)
 
 
 def document(content: bytes, path: Path, kinds: Kinds, problems: Problems) -> Node:
@@ -105,7 +107,7 @@ def layers_of(root: Node, overrides: Mapping[str, str], environment: str, proble
 
 def _project(root: Node, path: Path, inputs: Inputs, problems: Problems) -> Project:
     """What all servers share."""
-    from vitrify.project import sections, watching
+    from vitrify.project import hooks, sections, watching
     from vitrify.project.assemble import Project
     from vitrify.project.contents import Contents
     from vitrify.project.resolve import Workshop
@@ -127,6 +129,7 @@ def _project(root: Node, path: Path, inputs: Inputs, problems: Problems) -> Proj
             secrets=DeclaredSecrets(sections.secrets(root, problems), folder, inputs.environ),
             problems=problems,
         ),
+        hooks=hooks.declared(root.get("hooks"), layers.scope, problems),
     )
 
 

@@ -20,7 +20,21 @@ class Part(BaseModel):
 
 
 _RAW = frozenset(
-    {"vars", "environments", "groups", "profiles", "routers", "servers", "secrets", "policy", "ssh", "parameters", "resources"}
+    {
+        "vars",
+        "environments",
+        "groups",
+        "profiles",
+        "routers",
+        "servers",
+        "secrets",
+        "policy",
+        "ssh",
+        "parameters",
+        "resources",
+        "hooks",
+        "notices",
+    }
 )
 P = TypeVar("P", bound=Part)
 
@@ -35,20 +49,25 @@ def read(part: type[P], node: Node, *, owner: Location, problems: Problems) -> P
             problems.add(f"expected a map, not {spoken(node)}", node.at)
         return None
     try:
-        return part.model_validate({key: _given_to(key, entry.node) for key, entry in node.entries.items()})
+        return part.model_validate({key: _given_to(key, entry.node, raw=_is_raw(part, key)) for key, entry in node.entries.items()})
     except ValidationError as invalid:
         for error in invalid.errors(include_url=False, include_input=False):
             _note(part, error, node, owner, problems)
     return None
 
 
-def _given_to(key: str, node: Node) -> Any:  # noqa: ANN401  a value as it was written, or the node where it is read elsewhere
-    if key in _RAW:
+def _is_raw(part: type[Part], key: str) -> bool:
+    return key in _RAW and (key not in part.model_fields or part.model_fields[key].annotation is Any)
+
+
+def _given_to(key: str, node: Node, *, raw: bool) -> Any:  # noqa: ANN401  a value as it was written, or the node where it is read elsewhere
+    if raw:
         return node
     if key == "hosts":
-        return [{name: _given_to(name, part.node) for name, part in item.entries.items()} or plain(item) for item in node.items] or plain(
-            node
-        )
+        return [
+            {name: _given_to(name, part.node, raw=name in _RAW) for name, part in item.entries.items()} or plain(item)
+            for item in node.items
+        ] or plain(node)
     return plain(node)
 
 

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
+from vitrify.project.hooks import MigrationPart
 from vitrify.project.part import Part
 from vitrify.project.values import Duration, Given, HostName, Listen, UrlPath, one_of, refuse
 
@@ -54,3 +55,5 @@ class RolloutPart(Part):
     probation: Duration = 0.0
     keep_warm: Duration = 600.0
     retain: int = Field(default=5, ge=1, le=1000)
+    expand: list[MigrationPart] = Field(default_factory=list)
+    contract: list[MigrationPart] = Field(default_factory=list)

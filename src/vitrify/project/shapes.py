@@ -9,7 +9,7 @@ from datetime import date
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from vitrify.core.batch import Share
-from vitrify.project import envelope, serving, watching
+from vitrify.project import envelope, hooks, notices, serving, supervision, watching
 from vitrify.project.envelope import HostPart
 from vitrify.project.part import Part
 from vitrify.project.values import Memory, OneOf, Processors
@@ -43,6 +43,10 @@ FILLED = frozenset(
         serving.RouterPart,
         envelope.GroupPart,
         envelope.SshPart,
+        hooks.HookPart,
+        hooks.MigrationPart,
+        notices.NoticePart,
+        supervision.SchedulePart,
         watching.PolicyPart,
         watching.AuditPart,
         watching.NoisePart,
@@ -55,8 +59,8 @@ FILLED = frozenset(
 class Shape:
     """What one key holds.
 
-    `form` is text, integer, boolean, duration, share, memory, processors, list, map (of names to `items`), part, section, variables,
-    resources or anything.
+    `form` is text, integer, boolean, duration, interval, share, memory, processors, list, map (of names to `items`), part, section,
+    variables, resources or anything.
     """
 
     form: str
@@ -91,14 +95,21 @@ def parts() -> Iterator[type[Part]]:
     return iter(Part.__subclasses__())
 
 
+_LISTS: Mapping[str, Shape] = {
+    "hooks": Shape("list", items=Shape("part", part=hooks.HookPart)),
+    "notices": Shape("list", items=Shape("part", part=notices.NoticePart)),
+}
+
+
 def _named(name: str) -> Shape | None:
     """The shape of a key whose value is read elsewhere."""
     if name in SECTIONS:
         return Shape("section", part=SECTIONS[name])
+    shapes = {"vars": Shape("variables"), "resources": Shape("resources"), "ssh": Shape("part", part=envelope.SshPart)}
     return {
-        "vars": Shape("variables"),
-        "resources": Shape("resources"),
-        "ssh": Shape("part", part=envelope.SshPart),
+        **shapes,
+        **_LISTS,
+        "schedule": Shape("part", part=supervision.SchedulePart),
         "policy": Shape("part", part=watching.PolicyPart),
     }.get(name)
 
@@ -129,6 +140,7 @@ _TYPES: Mapping[Any, str] = {
     Share: "share",
     Memory: "memory",
     Processors: "processors",
+    supervision.Every: "interval",
 }
 
 

@@ -67,7 +67,8 @@ def one_of(*choices: str, hint: str = "") -> OneOf:
     return OneOf(choices, hint)
 
 
-def _duration(value: Any) -> float:  # noqa: ANN401  what stands in a file can be anything
+def duration(value: Any) -> float:  # noqa: ANN401  what stands in a file can be anything
+    """Seconds, of what is written as `500ms`, `30s`, `10m`, `1h`; refuses anything else."""
     if isinstance(value, int) and not isinstance(value, bool):
         refuse("a duration has a unit", f"as in {value}s, {value}ms or {value}m")
     match = _DURATION.fullmatch(value) if isinstance(value, str) else None
@@ -86,7 +87,7 @@ def _host_share(value: Any) -> Share:  # noqa: ANN401  what stands in a file can
 HostShare: TypeAlias = Annotated[Share, BeforeValidator(_host_share)]
 """So many hosts, written as `3` or `25%`."""
 
-Duration: TypeAlias = Annotated[float, BeforeValidator(_duration)]
+Duration: TypeAlias = Annotated[float, BeforeValidator(duration)]
 """Seconds, written as `500ms`, `30s`, `10m`, `1h`."""
 
 

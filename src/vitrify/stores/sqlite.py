@@ -37,7 +37,10 @@ _OPERATIONS = """
     WHERE operations.open = 1 AND
 """
 _RELEASES = """
-    SELECT releases.*, group_concat(release_states.state) AS states
+    SELECT
+        releases.*,
+        group_concat(release_states.state) AS states,
+        (SELECT json_group_array(note) FROM notes WHERE notes.server = releases.server AND notes.number = releases.number) AS notes
     FROM releases JOIN release_states ON release_states.server = releases.server AND release_states.number = releases.number
     WHERE releases.server = ? AND (? = '' OR release_states.host = ?)
 """
@@ -127,6 +130,12 @@ class SqliteStateStore:
         with self._reading() as database:
             return _open_operation(database, server, host)
 
+    def note(self, server: str, number: int, note: str) -> None:
+        """Add to the notes of a release; repeating it is harmless."""
+        with self._writing() as database:
+            _known_release(database, server, number)
+            database.execute("INSERT OR IGNORE INTO notes (server, number, note) VALUES (?, ?, ?)", (server, number, note))
+
     def open_operations(self, server: str) -> tuple[Operation, ...]:
         """Those of all hosts, by the host's name."""
         with self._reading() as database:
@@ -178,11 +187,12 @@ class SqliteStateStore:
             row = database.execute("SELECT content FROM baselines WHERE seal = ?", (seal,)).fetchone()
         return zlib.decompress(row["content"]) if row else None
 
-    def turn(self) -> int:
-        """A number one greater than the last time."""
+    def turn(self, name: str) -> int:
+        """A number one greater than the last time for this name."""
         with self._writing() as database:
-            database.execute("UPDATE turns SET number = number + 1")
-            return int(str(one(database, "SELECT number FROM turns")))
+            database.execute("INSERT INTO turns (name, number) VALUES (?, 1) ON CONFLICT (name) DO UPDATE SET number = number + 1", (name,))
+            row = database.execute("SELECT number FROM turns WHERE name = ?", (name,)).fetchone()
+            return int(row["number"])
 
     def forget(self, server: str, host: str) -> None:
         """Forget it, and the copies of a host that nothing is left on."""
@@ -294,6 +304,7 @@ def _release(row: sqlite3.Row) -> Release:
         resources=json.loads(row["resources"]),
         created_at=row["created_at"],
         state=foremost(row["states"].split(",")),
+        notes=frozenset(json.loads(row["notes"])),
     )
 
 
@@ -313,7 +324,7 @@ def _add_release(database: sqlite3.Connection, release: Release) -> Release:
     (number,) = database.execute("SELECT coalesce(max(number), 0) + 1 FROM releases WHERE server = ?", (release.server,)).fetchone()
     settings, resources = json.dumps(release.settings), json.dumps(dict(release.resources))
     database.execute(_ADD_RELEASE, (release.server, number, release.image, settings, resources, release.created_at))
-    return replace(release, number=number)
+    return replace(release, number=number, notes=frozenset())
 
 
 def _add_operation(database: sqlite3.Connection, opened: Operation, *, state: str) -> Release:

@@ -123,6 +123,15 @@ _MIGRATIONS = (
     DROP TABLE former_releases;
     """,
     """
+    CREATE TABLE notes (
+        server TEXT NOT NULL,
+        number INTEGER NOT NULL,
+        note TEXT NOT NULL,
+        PRIMARY KEY (server, number, note),
+        FOREIGN KEY (server, number) REFERENCES releases (server, number)
+    ) WITHOUT ROWID;
+    """,
+    """
     CREATE TABLE baselines (
         host TEXT NOT NULL,
         folder TEXT NOT NULL,
@@ -130,8 +139,7 @@ _MIGRATIONS = (
         content BLOB NOT NULL,
         PRIMARY KEY (host, folder)
     );
-    CREATE TABLE turns (number INTEGER NOT NULL);
-    INSERT INTO turns (number) VALUES (0);
+    CREATE TABLE turns (name TEXT PRIMARY KEY NOT NULL, number INTEGER NOT NULL) WITHOUT ROWID;
     """,
 )
 """One script for each version of the format; a script that was released is never edited."""

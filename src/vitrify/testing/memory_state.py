@@ -26,7 +26,7 @@ class MemoryStateStore:
         self._slots: dict[tuple[str, str], Slots] = {}
         self._managed: set[tuple[str, str]] = set()
         self._baselines: dict[tuple[str, str], tuple[str, bytes]] = {}
-        self._number = 0
+        self._turns: dict[str, int] = {}
 
     def releases(self, server: str, *, host: str = "") -> tuple[Release, ...]:
         """All releases of a server, newest first; with a host, those that were ever begun there."""
@@ -85,6 +85,13 @@ class MemoryStateStore:
         with self._turn:
             return self._running(server, host)
 
+    def note(self, server: str, number: int, note: str) -> None:
+        """Add to the notes of a release."""
+        with self._turn:
+            self._known(server, number)
+            found = self._releases[server, number]
+            self._releases[server, number] = replace(found, notes=found.notes | {note})
+
     def open_operations(self, server: str) -> tuple[Operation, ...]:
         """Those of all hosts, by the host's name."""
         with self._turn:
@@ -124,7 +131,7 @@ class MemoryStateStore:
 
     def _numbered(self, release: Release) -> Release:
         last = max((number for server, number in self._releases if server == release.server), default=0)
-        return replace(release, number=last + 1)
+        return replace(release, number=last + 1, notes=frozenset())
 
     def keep_baseline(self, host: str, folder: str, *, seal: str, content: bytes) -> None:
         """Keep this copy of what a host compares a folder with, instead of an older one of the same folder."""
@@ -138,11 +145,11 @@ class MemoryStateStore:
         """A copy; None where there is none with this seal."""
         return next((content for known, content in self._baselines.values() if known == seal), None)
 
-    def turn(self) -> int:
-        """A number one greater than the last time."""
+    def turn(self, name: str) -> int:
+        """A number one greater than the last time for this name."""
         with self._turn:
-            self._number += 1
-            return self._number
+            self._turns[name] = self._turns.get(name, 0) + 1
+            return self._turns[name]
 
     def _seen(self, server: str, number: int, host: str) -> Release | None:
         found, states = self._releases.get((server, number)), self._states.get((server, number), {})

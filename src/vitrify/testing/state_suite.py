@@ -78,8 +78,8 @@ class StateStoreSuite:
         assert (reopen().baselines("local"), reopen().baselines("other")) == ({}, {"/srv": "sha256:bb"})
 
     def test_a_turn_comes_once(self, reopen: Open) -> None:
-        first, second = reopen().turn(), reopen().turn()
-        assert second == first + 1
+        turns = [reopen().turn(name) for name in ("web", "web", "db", "web", "db")]
+        assert turns == [1, 2, 1, 3, 2]
 
     def test_a_release_comes_back_as_it_was_given_with_its_number(self, reopen: Open) -> None:
         kept, opened = reopen().begin(a_release(), an_operation())
@@ -87,6 +87,21 @@ class StateStoreSuite:
         assert opened.release == 1
         assert reopen().release("web", 1) == kept
         assert reopen().open_operation("web", "local") == opened
+
+    def test_notes_of_a_release_stay_whatever_becomes_of_it(self, reopen: Open) -> None:
+        store = reopen()
+        store.begin(a_release(), an_operation())
+        store.begin(a_release("db"), an_operation("op-2", "db"))
+        for note in ("expanded", "contracted", "expanded"):
+            store.note("web", 1, note)
+        store.finish("op-1", slots=Slots(live=1), states={1: "live"})
+        known = reopen()
+        assert [release.notes for release in (*known.releases("web"), *known.releases("db"))] == [{"expanded", "contracted"}, frozenset()]
+        found = known.release("web", 1)
+        assert found is not None
+        assert found.notes == {"expanded", "contracted"}
+        with pytest.raises(VitrifyError):
+            store.note("web", 2, "expanded")
 
     def test_numbers_count_up_from_one_for_each_server(self, reopen: Open) -> None:
         store = reopen()

@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from tests.unit.cli.fake_leases import FakeLeases
+from tests.unit.cli.fake_migrations import FakeMigrations
+from tests.unit.cli.fake_serve import FakeServe
 from tests.unit.cli.image_answers import ImageAnswers
 
 from vitrify.cli.exits import Exit
@@ -33,6 +34,7 @@ from vitrify.core.report import (
     Outdated,
     Released,
     ReleaseStatus,
+    Retired,
     ServerStatus,
     Verified,
     Which,
@@ -54,7 +56,7 @@ class Terminal(io.StringIO):
         return self._tty
 
 
-class FakeApplication(ImageAnswers, FakeLeases):
+class FakeApplication(ImageAnswers, FakeServe, FakeMigrations):
     """Answers with what it holds, notes what it was asked, and tells its events before it answers."""
 
     def __init__(self) -> None:
@@ -171,16 +173,16 @@ class FakeApplication(ImageAnswers, FakeLeases):
         self._called("rollback_plan", server=server, to=to)
         return 4, to or 3
 
-    def rollback(self, server: str, *, to: int | None) -> Released:
+    def rollback(self, server: str, *, to: int) -> Applied:
         self._called("rollback", server=server, to=to)
-        return self.released_is
+        return Applied(releases=(self.released_is,))
 
     def lives(self, server: str) -> tuple[str, ...]:
         return self.lives_are
 
-    def retire(self, server: str) -> int:
-        self._called("retire", server=server)
-        return 2
+    def retire(self, server: str, *, host: str = "") -> Retired:
+        self._called("retire", server=server, **({"host": host} if host else {}))
+        return Retired(2)
 
     def logs(self, name: str, *, lines: int) -> str:
         self._called("logs", name=name, lines=lines)

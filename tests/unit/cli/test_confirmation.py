@@ -13,7 +13,13 @@ from vitrify.core.report import ServerStatus
 if TYPE_CHECKING:
     from tests.unit.cli.conftest import Console
 
-CHANGING = {"apply": ("apply",), "undo": ("undo", "db"), "rollback": ("rollback", "web"), "retire": ("retire", "web")}
+CHANGING = {
+    "apply": ("apply",),
+    "undo": ("undo", "db"),
+    "rollback": ("rollback", "web"),
+    "contract": ("contract", "web"),
+    "retire": ("retire", "web"),
+}
 
 
 @pytest.fixture

@@ -131,3 +131,17 @@ def test_an_inventory_is_a_document_or_a_file_where_that_is_asked_for(console: C
     assert "Written: 1 group, 1 note." in written.err
     assert console(*words, "--out", str(tmp_path / "no" / "where")).code is Exit.USAGE
     assert console("inventory", "import", str(file), "--format", "toml").code is Exit.USAGE
+
+
+def test_contract_shows_what_it_will_do_and_says_what_it_did(console: Console) -> None:
+    ended = console("contract", "web", "--now", "-y")
+
+    assert "Contract web release 2; no release before it can become live again:" in ended.err
+    assert "migrate contract" in ended.err
+    assert "web release 2 is contracted." in ended.out
+    assert console.app.calls == [("owed", {"server": "web"}), ("contract", {"server": "web", "now": True, "skip": False})]
+
+
+def test_a_contract_can_be_passed_over_and_not_both(console: Console) -> None:
+    assert "The contract of web release 2 is passed over." in console("contract", "web", "--skip", "-y").out
+    assert console("contract", "web", "--skip", "--now", "-y").code == 64

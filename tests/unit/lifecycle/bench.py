@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TypeVar, cast
 
 import pytest
+from hooking import Hooking
 
 from vitrify.core.declaration import Base, Content, Health, Host, Lifecycle, Rollout, Route, Router, Server
 from vitrify.core.diagnostic import Location, TargetUnreachable
@@ -200,7 +201,7 @@ def in_place(folder: Path, *files: tuple[str, str]) -> Server:
 
 
 @dataclass
-class Bench:
+class Bench(Hooking):
     """One project. The process ends, once, at the point `die_at` or behind change number `die_behind`.
 
     `points` are the points that were passed, `changes` what was done by ports.
@@ -264,7 +265,7 @@ class Bench:
         return do(immutable.rollback("web", self.world, to=to, secret=known_secrets(secrets or {})))
 
     def retire(self) -> int:
-        return do(retire("web", self.world))
+        return do(retire("web", self.world)).instances
 
     @contextmanager
     def killed_behind(self, number: int) -> Iterator[None]:
@@ -362,7 +363,7 @@ class Bench:
     async def _session(self, host: Host) -> AsyncIterator[Session]:
         if self.unreachable:
             raise TargetUnreachable(f"{host.name} does not answer")
-        calls = {name: call for names in MODULES.values() for name in names if (call := find_call(name))}
+        calls = {name: call for names in MODULES.values() for name in names if (call := find_call(name))} | {"hook.run": self.hook}
         yield DirectSession(calls, self.clock.now, all_kinds(), self._reached)
 
     @asynccontextmanager

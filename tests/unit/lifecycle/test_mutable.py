@@ -43,7 +43,7 @@ def apply(bench: Bench, server: Server, planned: HostPlan | None = None) -> Conv
 
 
 def undo(bench: Bench, server: Server, *, run: str = "", force: bool = False) -> Converged:
-    return do(mutable.undo("web", server.hosts[0], bench.world, run=run, force=force))
+    return do(mutable.undo(server, server.hosts[0], bench.world, run=run, force=force))
 
 
 def unrecorded(bench: Bench, server: Server) -> bool:

@@ -131,7 +131,7 @@ def test_applies_and_undos_move_the_sealed_baseline_on(bench: Bench, root: Path)
         converge(bench, folder_of(in_place(root, ("/srv/app", text)), "/srv"))
         assert not look(bench, folder_of(in_place(root, ("/srv/app", text)), "/srv")).findings
     server = folder_of(in_place(root, ("/srv/app", "one\n")), "/srv")
-    do(mutable.undo(server.name, server.hosts[0], bench.world))
+    do(mutable.undo(server, server.hosts[0], bench.world))
 
     assert not look(bench, server).findings
 
@@ -163,3 +163,17 @@ def test_who_waited_for_another_goes_by_what_the_other_left(bench: Bench, root: 
 
     assert look(bench, db).findings == ()
     assert sealed(db.hosts[0], bench.world).copied.keys() == {"/db", "/web"}
+
+
+def test_what_another_project_left_in_folders_of_its_own_is_not_ours_to_doubt(bench: Bench, root: Path) -> None:
+    server = folder_of(in_place(root, ("/srv/app", "one\n")), "/srv")
+    theirs = Engine(root, time=4_000_000_000.0, server="other", project="ffff")
+    theirs.apply(wish("directory", path="/opt"), theirs.file("/opt/page", "one\n"), run="theirs1")
+    converge(bench, server)
+    theirs.apply(wish("directory", path="/opt"), theirs.file("/opt/page", "two\n"), run="theirs2")
+
+    converge(bench, folder_of(in_place(root, ("/srv/app", "two\n")), "/srv"))
+
+    assert sealed(server.hosts[0], bench.world).folders.keys() == {"/srv"}
+    audited = theirs.call("audit", resources=[], folders=["/opt"])
+    assert (audited["baseline"], audited["sweep"]) == ({}, {})

@@ -60,7 +60,7 @@ def test_a_mutable_server_tells_what_it_owns_and_its_newest_run_that_stands(benc
     found = row(bench, in_place(root))
     assert (found.owned, found.last_run, found.last_by, found.last_at) == (2, second, "ada@laptop", bench.clock.now())
 
-    do(mutable.undo("web", in_place(root).hosts[0], bench.world))
+    do(mutable.undo(in_place(root), in_place(root).hosts[0], bench.world))
     assert row(bench, in_place(root)).last_run == first
 
 

@@ -66,7 +66,6 @@ def test_every_key_of_a_server_reaches_the_declaration(project: Project) -> None
         ("lifecycle: immutable", "lifecycle: imutable", "7:16 `imutable` is not one of mutable, immutable", "did you mean"),
         ("    lifecycle: immutable\n", "", "6:3 the key `lifecycle` is missing", "mutable"),
         ("lifecycle:", "lifecicle: mutable\n    lifecycle:", "7:5 there is no key `lifecicle`", "did you mean `lifecycle`?"),
-        ("hosts: [local,", "hosts: [ssh://admin@web1,", "8:31 an immutable server runs on one host", "for each host"),
         ("hosts: [local,", "hosts: [ssh://web1/srv,", "8:13 `ssh://web1/srv` names a path, and a host has none", "ssh://web1"),
         ("hosts: [local,", "hosts: ['ssh://ada:pw@web1',", "8:13 a password has no place in a declaration", "a key"),
         ("hosts: [local,", "hosts: ['ssh://web1:0',", "8:13 0 is not a port", "1 to 65535"),

@@ -1,0 +1,22 @@
+"""How often `vitrify serve` looks after a server, duty by duty. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import inf
+
+NEVER = inf
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Seconds between two turns of each duty; `NEVER` for one that is not to be done."""
+
+    keep: float = 10.0
+    """Whether all instances are there: those that ended are replaced."""
+    health: float = 30.0
+    """Whether what runs serves; only told."""
+    retention: float = 600.0
+    """What was kept warm and is over leaves, and what no release needs with it."""
+    audit: float = 3600.0
+    """What differs from what was declared and authorised; only told."""

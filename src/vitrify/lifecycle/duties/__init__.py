@@ -1,0 +1,9 @@
+"""What `vitrify serve` looks after: one duty, one file. A new one is added to `ALL`."""
+
+from __future__ import annotations
+
+from vitrify.lifecycle.duties import audit, health, keep, retention
+from vitrify.lifecycle.duty import Duty
+
+ALL: tuple[Duty, ...] = (keep.Keep(), health.Health(), retention.Retention(), audit.Audits())
+"""Every duty, in the order in which those of one server have their turn at the beginning."""

@@ -1,0 +1,58 @@
+"""What `vitrify serve` saw last: a view that is empty when a process begins, and that nothing is decided by."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+
+from vitrify.core.instance import Instance
+from vitrify.core.report import LeaseView
+from vitrify.core.served import DONE, Turn
+
+Place = tuple[str, str]
+"""A server and the name of a host; either may be ""."""
+
+
+@dataclass
+class Board:
+    """One place to look at. Each duty writes its own part; the metrics are read off it.
+
+    `started_at` and `beat_at` are seconds since the epoch: when the process began, and when it last went through what is due.
+    """
+
+    started_at: float
+    beat_at: float = 0.0
+    valid: bool = True
+    """Whether the declaration could be read as it is now."""
+    instances: dict[Place, tuple[Instance, ...]] = field(default_factory=dict)
+    ill: dict[Place, dict[str, str]] = field(default_factory=dict)
+    """Place -> instance or host -> why it does not pass its health check, "" where it does."""
+    leases: dict[str, tuple[LeaseView, ...]] = field(default_factory=dict)
+    turns: Counter[tuple[str, Place, str]] = field(default_factory=Counter)
+    """(duty, place, outcome) -> how often."""
+    done_at: dict[tuple[str, Place], float] = field(default_factory=dict)
+    failing: dict[tuple[str, Place], str] = field(default_factory=dict)
+    """(duty, place) -> how its last turn failed."""
+
+    def turned(self, turn: Turn, *, at: float) -> None:
+        """A turn of a duty ended."""
+        key = (turn.duty, (turn.server, turn.host))
+        self.turns[(*key, turn.outcome)] += 1
+        if turn.outcome == DONE:
+            self.done_at[key] = at
+            self.failing.pop(key, None)
+        else:
+            self.failing[key] = f"{turn.outcome}: {turn.told}"
+
+    def keep_to(self, known: AbstractSet[tuple[str, Place]]) -> None:
+        """Forget what no job (its duty and place) is about any more: it left the declaration, or its host."""
+        places = {place for _, place in known}
+        for seen in (self.instances, self.ill):
+            for place in set(seen) - places:
+                del seen[place]
+        for server in set(self.leases) - {server for server, _ in places}:
+            del self.leases[server]
+        for key in {*self.failing, *self.done_at} - known:
+            self.failing.pop(key, None)
+            self.done_at.pop(key, None)

@@ -1,0 +1,30 @@
+"""The part of an application that answers what a test wants which is about looking after servers."""
+
+from __future__ import annotations
+
+from tests.unit.cli.fake_leases import FakeLeases
+
+from vitrify.core.served import Served
+
+UNIT = "/etc/systemd/system/vitrify-serve-shop-0123.service"
+
+
+class FakeServe(FakeLeases):
+    """Serves for no time at all, and notes what it was asked."""
+
+    served_is = Served(())
+    unit_is = UNIT
+
+    def serve(self, *, listen: str, once: bool) -> Served:
+        self.calls.append(("serve", {"listen": listen, "once": once}))
+        if found := self.fails_in.get("serve"):
+            raise found
+        return self.served_is
+
+    def install_serve(self, *, listen: str) -> str:
+        self.calls.append(("install_serve", {"listen": listen}))
+        return self.unit_is
+
+    def uninstall_serve(self) -> str:
+        self.calls.append(("uninstall_serve", {}))
+        return self.unit_is
