@@ -174,3 +174,47 @@ class Accepted:
             "reason": self.reason,
             "entry": self.entry,
         }
+
+
+@dataclass(frozen=True)
+class Known:
+    """All that is known of a path on one host."""
+
+    server: str
+    host: str
+    path: str
+    verdict: str
+    """In a sentence: why it is a finding, or is none."""
+    before: JSONObject | None
+    """Its fingerprint in the baseline; None where nothing was there, or where there is no baseline."""
+    now: JSONObject | None
+    folder: str
+    """The folder with a baseline that it lies in; "" where it lies in none."""
+    package: str
+    """Which package has it, with its version and what that says of the path; "" where none has."""
+    resources: tuple[str, ...]
+    """Addresses of the declaration that are about it."""
+    entries: tuple[tuple[int, str, str], ...]
+    """Entries of the ledger that are about it, oldest first: number, time, and what each says."""
+    rules: tuple[Noise, ...]
+    """Rules of noise about it, in the order in which they are asked."""
+    finding: Finding | None
+    changed_at: int | None = None
+
+    def to_json(self) -> JSONObject:
+        """The form of `-o json`."""
+        return {
+            "server": self.server,
+            "host": self.host,
+            "path": self.path,
+            "verdict": self.verdict,
+            "before": self.before,
+            "now": self.now,
+            "folder": self.folder,
+            "package": self.package,
+            "resources": list(self.resources),
+            "entries": [{"entry": number, "at": at, "says": says} for number, at, says in self.entries],
+            "rules": [rule.to_json() for rule in self.rules],
+            "finding": self.finding.to_json() if self.finding else None,
+            "changed_at": self.changed_at,
+        }

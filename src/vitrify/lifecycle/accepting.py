@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from vitrify.core.declaration import Host, Server
+from vitrify.core.declaration import Host, Lifecycle, Server
+from vitrify.core.diagnostic import UsageInvalid
 from vitrify.core.digest import JSON, JSONObject
 from vitrify.core.drift import Accepted
 from vitrify.lifecycle import record
@@ -26,6 +28,22 @@ class Acceptance:
 
     paths: tuple[str, ...]
     reason: str
+
+
+async def accept_all(servers: Sequence[Server], wanted: Acceptance, world: World, *, host: str = "") -> tuple[Accepted, ...]:
+    """On every host of the mutable ones, or on one, one after the other. UsageInvalid where there is none."""
+    return tuple([await accept(server, place, wanted, world) for server, place in swept_places(servers, host)])
+
+
+def swept_places(servers: Sequence[Server], host: str) -> list[tuple[Server, Host]]:
+    """Where servers are swept: the hosts of the mutable ones, or the one of this name. UsageInvalid where there is none."""
+    every = [(server, place) for server in servers if server.lifecycle is Lifecycle.MUTABLE for place in server.hosts]
+    found = [(server, place) for server, place in every if host in ("", place.name)]
+    if not found:
+        known = ", ".join(dict.fromkeys(place.name for _, place in every))
+        hint = f"hosts: {known}" if known else "an instance is never accepted, but replaced: `vitrify apply`"
+        raise UsageInvalid(f"no mutable server has the host {host!r}" if host else "no mutable server is chosen", hint=hint)
+    return found
 
 
 async def accept(server: Server, host: Host, wanted: Acceptance, world: World) -> Accepted:

@@ -13,12 +13,15 @@ from vitrify.core.difference import agrees
 from vitrify.core.digest import JSON, JSONObject, digest_of
 from vitrify.core.drift import REREAD, Audit, Class, Finding
 from vitrify.core.instance import Instance
+from vitrify.core.noise import Difference
 from vitrify.core.plan import Owned, Seen
 from vitrify.core.resource import MISSING, Address, Kinds, Resource
+from vitrify.core.severity import rated
 from vitrify.lifecycle import out_of_line, record, sealed, upkeep
 from vitrify.lifecycle.fleet import problem
 from vitrify.lifecycle.lodging import abandoned, lodged, places
 from vitrify.lifecycle.mutable import DONE, scope, seen_from
+from vitrify.lifecycle.serve_tally import AUDITED
 from vitrify.lifecycle.settings import from_json
 from vitrify.lifecycle.side_by_side import side_by_side
 from vitrify.lifecycle.strangers import along
@@ -53,7 +56,9 @@ async def audit(servers: Sequence[Server], world: World, *, full: bool, reread: 
     if lost and not looks:
         raise lost[0][2]
     behind = [one for server in servers if server.lifecycle is Lifecycle.IMMUTABLE for one in out_of_line.findings(server, world)]
-    findings = (*(finding for look in looks for finding in look.findings), *behind)
+    since = {server.name: last_clean(server.name, world) for server in servers}
+    found = (finding for look in looks for finding in look.findings)
+    findings = (*(replace(finding, since=since[finding.server]) for finding in found), *behind)
     record_new(unauthorised(findings), world)
     return Audit(
         findings=findings,
@@ -66,6 +71,14 @@ async def audit(servers: Sequence[Server], world: World, *, full: bool, reread: 
         seconds=world.clock.monotonic() - started,
         problems=tuple(problem(server.name, host.name, error) for server, host, error in lost),
     )
+
+
+def last_clean(server: str, world: World) -> str:
+    """When somebody last looked at a server, and found nothing unauthorised; "" where the ledger knows of no such look."""
+    newest = record.last(world.ledger, server=server, kinds=(AUDITED,))
+    found = newest.body.get("findings") if newest else None
+    clean = isinstance(found, dict) and not found.get(Class.UNAUTHORISED.value)
+    return newest.at if newest and clean else ""
 
 
 def _places(server: Server, world: World) -> tuple[Host, ...]:
@@ -166,6 +179,8 @@ def _drifted(server: Server, host: Host, owned: Owned, now: Mapping[str, JSON], 
         classed=Class.UNAUTHORISED,
         evidence="resource",
         answer="re-converge",
+        severity=rated(Difference(_named(owned.resource.address), None, None))[0],
+        about=rated(Difference(_named(owned.resource.address), None, None))[1],
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import List, Set
+from typing import List, Optional, Set
 
 from vitrify.core import place
 from vitrify.core.diagnostic import UsageInvalid
@@ -11,8 +11,10 @@ from vitrify.onhost.baseline import Baseline, sweeper
 from vitrify.onhost.context import Context
 from vitrify.onhost.copied import believed, sealed_in
 from vitrify.onhost.explaining import Told, explained
-from vitrify.onhost.keeper import Keeper
+from vitrify.onhost.journal import all_runs
+from vitrify.onhost.keeper import Keeper, folders_of
 from vitrify.onhost.memory import Holder
+from vitrify.onhost.ownership import Ownership
 from vitrify.onhost.packages_kept import Followed
 from vitrify.onhost.records import differing
 from vitrify.onhost.scope import Here, texts
@@ -54,10 +56,13 @@ class _Acceptance:
         paths |= self._of(packages, told)
         followed, keeper = Followed(self._here, self._audited), Keeper(self._here, self._sealed)
         keeper.touched(paths)
-        moved = keeper.move_on(folders)
+        holdings = tuple(Ownership.remembered(self._here.memory, all_runs(self._here.memory)))
+        mine = (*folders_of(self._here.scope.project, holdings), *self._audited)
+        moved = keeper.move_on(folders, (holding.resource for holding in holdings), of=mine)
         self._here.context.reached("accept.act")
         followed.move_on(accepted=packages)
-        return {"accepted": sorted(paths), "recorded": list(folders), **moved}
+        differed = {path for path, before, now in told if _lasting(before) != _lasting(now)}
+        return {"accepted": [*sorted(paths & differed)], "recorded": [*folders], **moved}
 
     def _refuse_unaudited(self, paths: List[str]) -> None:
         for path in paths:
@@ -76,6 +81,11 @@ class _Acceptance:
         found = explained(self._here, told)["explained"]
         rows = found.items() if isinstance(found, dict) else ()
         return {path for path, row in rows if isinstance(row, list) and row[0] in packages and row[1] is True}
+
+
+def _lasting(entry: Optional[JSONObject]) -> JSONObject:
+    """Without what tells only that somebody touched it."""
+    return {name: value for name, value in (entry or {}).items() if name not in ("mtime_ns", "nlink")}
 
 
 CALLS = {"accept": accept}

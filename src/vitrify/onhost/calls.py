@@ -22,6 +22,7 @@ MODULES: Dict[str, Tuple[str, ...]] = {
     "health": ("host.healthy",),
     "hooks": ("hook.run",),
     "inspect": ("audit",),
+    "telling": ("audit.path",),
     "instances": (
         "instance.launch",
         "instance.list",
