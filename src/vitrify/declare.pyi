@@ -95,6 +95,27 @@ class _Schedule(TypedDict, total=False):
     retention: str
     audit: str
 
+class _NoiseNeeded(TypedDict):
+    """Differences that are to be expected."""
+    path: str
+    reason: str
+
+class _Noise(_NoiseNeeded, total=False):
+    """Differences that are to be expected."""
+    until: str
+    changes: Literal['any', 'content', 'growth']
+
+class _Policy(TypedDict, total=False):
+    """What holds for every server of the project."""
+    ignore: Sequence[_Noise]
+
+class _Audit(TypedDict, total=False):
+    """What an audit of this server looks at and expects."""
+    folders: Sequence[str]
+    ignore: Sequence[_Noise]
+    packages: Literal['any', 'upgrades', 'declared']
+    profile: Literal['debian', 'none']
+
 class _Ssh(TypedDict, total=False):
     """How hosts are reached by SSH."""
     config: str
@@ -208,6 +229,7 @@ def project(
     routers: Mapping[str, _Router] = ...,
     servers: Mapping[str, Server],
     secrets: Mapping[str, _Secret] = ...,
+    policy: _Policy = ...,
     ssh: _Ssh = ...,
     hooks: Sequence[_Hook] = ...,
     notices: Sequence[_Notice] = ...,
@@ -222,6 +244,7 @@ def server(
     resources: Sequence[Resource],
     base: str = ...,
     mirror: _Mirror = ...,
+    audit: _Audit = ...,
     on_image: Literal['drop', 'refuse'] = ...,
     runtime: Literal['bubblewrap', 'podman'] = ...,
     replicas: int = ...,

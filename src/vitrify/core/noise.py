@@ -69,6 +69,8 @@ class Difference:
     path: str
     before: Optional[Entry]
     now: Optional[Entry]
+    grew: bool = False
+    """Whether all that a file was is still there, at its beginning."""
 
 
 def explaining(difference: Difference, rules: Sequence[Noise], *, appeared: Sequence[str] = ()) -> Optional[Noise]:
@@ -101,11 +103,7 @@ def _risen(before: Optional[Entry], now: Optional[Entry]) -> bool:
 
 
 def _grew(difference: Difference) -> bool:
-    before, now = difference.before, difference.now
-    if now is None:
-        return False
-    size, then = now.get("size"), before.get("size") if before else 0
-    return now.get("type") == "directory" or (isinstance(size, int) and isinstance(then, int) and size >= then)
+    return difference.now is not None and (difference.before is None or difference.now.get("type") == "directory" or difference.grew)
 
 
 _AGED = re.compile(r"(.+?)[.-](?:\d{1,3}|\d{8}(?:-\d+)?)(?:\.(?:gz|xz|bz2|zst))?")

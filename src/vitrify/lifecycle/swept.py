@@ -41,6 +41,7 @@ class Classing:
         self._verdicts = {path: verdict for path, row in _map(answer, "explained").items() if (verdict := _verdict(row))}
         self._packages = {name: PackageChange(name, *texts(versions)) for name, versions in _map(answer, "packages").items()}
         self._changed_at = {path: at for path, at in _map(answer, "changed_at").items() if isinstance(at, int)}
+        self._grown = frozenset(texts(answer.get("grown")))
         self._texts = {path: str(text) for path, text in _map(answer, "texts").items()}
 
     def findings(self) -> tuple[Finding, ...]:
@@ -51,7 +52,8 @@ class Classing:
     @cached_property
     def _differences(self) -> tuple[Difference, ...]:
         state = (*self._server.writable, *self._server.volumes)
-        every = (Difference(path, self._before.get(path), self._now.get(path)) for path in sorted({*self._before, *self._now}))
+        paths = sorted({*self._before, *self._now})
+        every = (Difference(path, self._before.get(path), self._now.get(path), grew=path in self._grown) for path in paths)
         return tuple(each for each in every if differs(each) and not any(place.inside(each.path, folder) for folder in state))
 
     @cached_property
@@ -65,7 +67,8 @@ class Classing:
                 continue
             mine = [each for each in self._differences if self._explains(each.path, change.name)]
             allowed = self._server.audit.allows(change, declared)
-            checked = f"{_paths(len(mine))}, each as dpkg's own checksums say" if mine else "nothing of it is in a folder that is audited"
+            how = "each as dpkg's own checksums say" if change.now else "gone with it"
+            checked = f"{_paths(len(mine))}, {how}" if mine else "nothing of it is in a folder that is audited"
             yield Finding(
                 server=self._server.name,
                 where=self._host.name,

@@ -104,7 +104,7 @@ class _Explanation:
             name = self._gone.get(path, "") if not owners else ""
             if name:
                 return Verdict(name, explains=True, why="is in it no more")
-            return Verdict(owners[0], explains=False, why="belongs to it, and is gone") if owners else None
+            return Verdict(owners[0], explains=False, why="belongs to it, and is gone") if owners else self._of_scripts(path)
         if not owners:
             return self._of_scripts(path)
         if not mine:

@@ -15,6 +15,7 @@ from vitrify.onhost.context import Context
 from vitrify.onhost.copied import believed, sealed_in
 from vitrify.onhost.explaining import Told, explained
 from vitrify.onhost.fingerprint import Print
+from vitrify.onhost.grown import grown
 from vitrify.onhost.observe import look
 from vitrify.onhost.records import differing
 from vitrify.onhost.scope import Here
@@ -59,6 +60,7 @@ def _audit(here: Here, arguments: JSONObject) -> JSONObject:
         "baseline": {path: before for path, before, _ in told if before is not None},
         "sweep": {path: now for path, _, now in told if now is not None},
         "changed_at": {path: at for path, _, now in told if now is not None and (at := _changed_at(here, path)) is not None},
+        "grown": [*grown(here, told)],
         "texts": _texts(here, told, resources),
         "swept": swept.entries,
         "read": swept.read,

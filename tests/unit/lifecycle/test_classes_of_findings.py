@@ -176,13 +176,14 @@ def test_the_policy_says_whose_packages_may_change(bench: Bench, debian: DebianR
 
 def test_a_log_that_grows_and_rotates_is_noise_and_one_that_was_cut_is_not(bench: Bench, debian: DebianRoot) -> None:
     log = debian.root / "var/log"
-    for name in ("grows", "rotates", "cut", "gone"):
+    for name in ("grows", "rotates", "cut", "edited", "gone"):
         (log / name).write_text("one\ntwo\n")
     converge(bench, a_host(debian))
     (log / "grows").write_text("one\ntwo\nthree\n")
     (log / "rotates").rename(log / "rotates.1")
     (log / "rotates").write_text("")
     (log / "cut").write_text("one\n")
+    (log / "edited").write_text("one\nTWO\nthree\n")
     (log / "gone").unlink()
 
     found = by_path(look(bench, a_host(debian)))
@@ -192,6 +193,7 @@ def test_a_log_that_grows_and_rotates_is_noise_and_one_that_was_cut_is_not(bench
         "/var/log/rotates": Class.NOISE,
         "/var/log/rotates.1": Class.NOISE,
         "/var/log/cut": Class.UNAUTHORISED,
+        "/var/log/edited": Class.UNAUTHORISED,
         "/var/log/gone": Class.UNAUTHORISED,
     }
 
