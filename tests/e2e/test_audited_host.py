@@ -49,8 +49,12 @@ def test_packages_and_logs_are_told_as_such_and_an_intruder_as_one(tmp_path: Pat
     project.mkdir()
     old, new, other = (deb.build(tmp_path) for deb in (OLD, NEW, OTHER))
     dpkg(root, "--install", str(old), str(other))
-    server = {"lifecycle": "mutable", "hosts": [f"root:{root}"], "resources": [{"file": {"path": "/etc/motd", "content": "hello\n"}}]}
-    server["audit"] = {"folders": ["/etc", "/usr", "/var"]}
+    server = {
+        "lifecycle": "mutable",
+        "hosts": [f"root:{root}"],
+        "resources": [{"file": {"path": "/etc/motd", "content": "hello\n"}}],
+        "audit": {"folders": ["/etc", "/usr", "/var"]},
+    }
     (project / "vitrify.yaml").write_text(json.dumps({"version": 1, "project": "shop", "servers": {"web": server}}))
     vitrify(project, "apply", "-y")
 

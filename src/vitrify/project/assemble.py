@@ -83,7 +83,6 @@ def assemble(name: str, entry: Entry, project: Project) -> Server | None:
         where=entry.at,
         base=settings.base(part.base, project.folder),
         mirror=settings.mirror(part.mirror, project.folder),
-        audit=watching.policy(part.audit, over=project.noise),
         health=settings.health(part.health),
         route=route,
         rollout=settings.rollout(part.rollout),
@@ -95,7 +94,7 @@ def assemble(name: str, entry: Entry, project: Project) -> Server | None:
         apart=apart,
         notices=tuple(dict.fromkeys(notice for wished in sound.values() for notice in wished.notices)),
     )
-    return _confined(server, part)
+    return _confined(server, part, project.noise)
 
 
 def _hooks(part: ServerPart, node: Node, scope: Scope, project: Project) -> tuple[tuple[Hook, ...], Mapping[str, str]]:
@@ -106,9 +105,10 @@ def _hooks(part: ServerPart, node: Node, scope: Scope, project: Project) -> tupl
     return found, hooks.secrets_of(found, node, shop.secrets, shop.problems)
 
 
-def _confined(server: Server, part: ServerPart) -> Server:
+def _confined(server: Server, part: ServerPart, noise: tuple[Noise, ...]) -> Server:
     return replace(
         server,
+        audit=watching.policy(part.audit, over=noise),
         runtime=part.runtime,
         replicas=part.replicas,
         writable=tuple(part.writable),

@@ -6,7 +6,6 @@ import io
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
 from pathlib import Path
 
 import pytest
@@ -20,11 +19,9 @@ from vitrify.cli.main import run
 from vitrify.cli.render import Streams
 from vitrify.core.asked import Scope
 from vitrify.core.difference import Action, Change
-from vitrify.core.digest import JSONObject
-from vitrify.core.drift import Accepted, Audit, Class, Finding, Known
+from vitrify.core.drift import Audit, Class, Finding
 from vitrify.core.event import Emit, Event, Stage
 from vitrify.core.image_report import ImageKept, ImageVerified, Updated, Verdict
-from vitrify.core.noise import Noise
 from vitrify.core.plan import HostPlan, Plan, ReleasePlan
 from vitrify.core.report import (
     Applied,
@@ -59,7 +56,7 @@ class Terminal(io.StringIO):
         return self._tty
 
 
-class FakeApplication(ImageAnswers, FakeServe, FakeMigrations):
+class FakeApplication(AuditAnswers, ImageAnswers, FakeServe, FakeMigrations):
     """Answers with what it holds, notes what it was asked, and tells its events before it answers."""
 
     def __init__(self) -> None:
@@ -190,17 +187,6 @@ class FakeApplication(ImageAnswers, FakeServe, FakeMigrations):
     def logs(self, name: str, *, lines: int) -> str:
         self._called("logs", name=name, lines=lines)
         return self.logs_are
-
-    def accept(self, paths: tuple[str, ...], *, server: str, host: str, reason: str) -> tuple[Accepted, ...]:
-        self._called("accept", paths=paths, server=server, host=host, reason=reason)
-        return (Accepted("web", "local", paths, (), reason, 7),)
-
-    def known_of(self, path: str, *, server: str, host: str) -> tuple[Known, ...]:
-        self._called("known_of", path=path, server=server, host=host)
-        now: JSONObject = {"type": "file", "mode": "0666", "uid": 0, "gid": 0, "size": 7, "sha256": IMAGE}
-        rule = Noise("/etc/**", "a rule", date(2027, 1, 31))
-        entries = ((3, "2026-01-01T00:00:00Z", "finding: changed"),)
-        return (Known("web", "local", path, "a finding", None, now, "/etc", "app 1.0: gone", ("file:/etc/motd",), entries, (rule,), None),)
 
     def audit(self, *, full: bool, reread: float) -> Audit:
         self._called("audit", full=full, reread=reread)
