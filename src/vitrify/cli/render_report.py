@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from vitrify.cli.render_rollout import rollout_lines, waiting_lines
 from vitrify.cli.text import BLANK, Line, Span, Style, ago, faint, lasted, line, many, prose, strong, table
 from vitrify.core.entered import Entered
 from vitrify.core.image_report import ImageVerified
@@ -108,7 +109,10 @@ def entered_lines(entered: Iterable[Entered]) -> Iterator[Line]:
 
 
 def released_lines(release: Released, look: Look) -> Iterator[Line]:
-    """Which release is live now, since when, and how fast that went."""
+    """Which release is live now, since when, and how fast that went; or what it waits for."""
+    if release.waits:
+        yield from waiting_lines(release)
+        return
     before = f", release {release.previous} is previous" if release.previous else ""
     yield line(_mark(good=True), " ", strong(release.server), f": release {release.release} is live{before}")
     yield line("     ", faint("image     "), release.image if look.verbose else short(release.image))
@@ -157,15 +161,16 @@ def status_lines(servers: Sequence[ServerStatus], look: Look) -> Iterator[Line]:
             for place in server.places:
                 yield from _place(server.name, place, look)
             continue
-        yield from _unfinished(server.unfinished, server.problem)
+        yield from _under_way(server.name, server)
         yield from _instances(server.instances, look)
 
 
-def _unfinished(unfinished: str, problem: str) -> Iterator[Line]:
-    if unfinished:
-        yield line("  ", Span("unfinished ", Style.CHANGED), unfinished, faint("  (`vitrify apply` ends it)"))
-    if problem:
-        yield line("  ", Span("problem ", Style.ALARM), problem)
+def _under_way(name: str, found: ServerStatus | PlaceStatus) -> Iterator[Line]:
+    yield from (line("  ", *each) for each in rollout_lines(name, found))
+    if found.unfinished and not (found.rollout and found.rollout.waits):
+        yield line("  ", Span("unfinished ", Style.CHANGED), found.unfinished, faint("  (`vitrify apply` ends it)"))
+    if found.problem:
+        yield line("  ", Span("problem ", Style.ALARM), found.problem)
 
 
 def _place(server: str, place: PlaceStatus, look: Look) -> Iterator[Line]:
@@ -176,7 +181,7 @@ def _place(server: str, place: PlaceStatus, look: Look) -> Iterator[Line]:
     if not place.declared:
         told = f"declared there no more; `vitrify retire {server} --host {place.host}` takes it away"
         yield line("  ", Span("abandoned ", Style.CHANGED), told)
-    yield from _unfinished(place.unfinished, place.problem)
+    yield from _under_way(server, place)
     yield from _instances(place.instances, look)
 
 
@@ -235,6 +240,10 @@ def _remarks(instance: InstanceStatus) -> Iterator[Line]:
         yield line(Span("! ", Style.CHANGED), f"{instance.id}  {told}")
 
 
+_WAYS = {"warm": "at once", "stopped": "launch", "image": "launch", "collected": "gone"}
+"""How far away a release is -> what going back to it takes."""
+
+
 def release_lines(releases: Sequence[ReleaseStatus], look: Look) -> Iterator[Line]:
     """One row for each release."""
     if not releases:
@@ -244,9 +253,10 @@ def release_lines(releases: Sequence[ReleaseStatus], look: Look) -> Iterator[Lin
         state = Span(", ".join((release.state, *release.notes[-1:])), Style.ADDED if release.state in _GOOD_STATES else Style.PLAIN)
         image = release.image if look.verbose else short(release.image)
         age = f"{ago(look.now - release.created_at)} ago"
+        back = _WAYS.get(release.tier, "-")
         slot = f"{release.slot} on {len(release.live_on)}" if release.live_on[1:] else release.slot or "-"
-        rows.append((release.server, str(release.number), state, slot, str(release.running), age, image))
-    headings = ("server", "release", "state", "slot", "running", "made", "image")
+        rows.append((release.server, str(release.number), state, slot, str(release.running), back, age, image))
+    headings = ("server", "release", "state", "slot", "running", "way back", "made", "image")
     yield from table(headings, rows, width=None if look.verbose else look.width)
 
 
@@ -278,6 +288,8 @@ def verified_lines(verified: Verified) -> Iterator[Line]:
     yield line(faint("entries   "), f"{verified.size:,}")
     yield line(faint("root      "), verified.root)
     yield line(faint("signed by "), ", ".join(verified.signed_by) or "nobody")
+    if isinstance(witnesses := verified.details.get("witnessed_by"), list):
+        yield line(faint("cosigned by "), ", ".join(map(str, witnesses)) or "nobody")
     if verified.problems:
         yield from (line(Span("x broken  ", Style.ALARM), problem) for problem in verified.problems)
     else:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from vitrify.core.diagnostic import Location
 from vitrify.core.digest import JSON, JSONObject
 from vitrify.core.plan import HostProblem
+from vitrify.core.rollout_report import RolloutStatus
 
 
 @dataclass(frozen=True)
@@ -107,6 +108,10 @@ class Released:
     """From the durable intent to the first answer of the release switched to, through the router."""
     seconds: float = 0.0
     host: str = ""
+    waits: str = ""
+    """What it waits for, in words, where it is not live yet; `previous` is then what is live."""
+    preview: str = ""
+    """Where it can be looked at meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -170,6 +175,9 @@ class PlaceStatus:
     declared: bool = True
     """Whether the server is still declared there."""
     problem: str = ""
+    rollout: RolloutStatus | None = None
+    paused: bool = False
+    preview: str = ""
 
 
 @dataclass(frozen=True)
@@ -197,6 +205,12 @@ class ServerStatus:
     url: str = ""
     instances: tuple[InstanceStatus, ...] = ()
     problem: str = ""
+    rollout: RolloutStatus | None = None
+    """What is under way, where anything is."""
+    paused: bool = False
+    """Whether requests are held."""
+    preview: str = ""
+    """Where what is next can be looked at, or what is live while there is nothing next."""
     places: tuple[PlaceStatus, ...] = ()
     """Where its instances are, each host for itself; `live` is then the newest release that is live on any of them."""
 
@@ -217,6 +231,8 @@ class ReleaseStatus:
     """The hosts on which it is live."""
     notes: tuple[str, ...] = ()
     """What became of its migration: expanded, contracting, contracted, skipped."""
+    tier: str = ""
+    """How far away it is for a rollback: warm, stopped, image or collected; empty for the live one."""
 
 
 @dataclass(frozen=True)
@@ -290,6 +306,7 @@ class EntryView:
     author: str
     kind: str
     body: Mapping[str, object]
+    actor: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -115,6 +115,7 @@ async def audit_host(server: Server, host: Host, world: World, *, full: bool, re
     contents = known_baseline.beside(guests.contents)
     async with world.session(host) as session:
         answer = await session.call("audit", arguments, contents=contents, emit=world.emit)
+    world.mirror.judged(answer.get("ledger"), host.name)
     rewritten = tuple(sealed.findings(server.name, host, folders, answer, known_baseline))
     seen = seen_from(answer)
     swept = Classing(server, host, answer, today(world.clock.now())).findings()

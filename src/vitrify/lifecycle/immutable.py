@@ -7,7 +7,7 @@ from dataclasses import replace
 from vitrify.core.declaration import Host, Server
 from vitrify.core.diagnostic import Denied, PlanStale, UsageInvalid
 from vitrify.core.event import Stage
-from vitrify.core.plan import ReleasePlan
+from vitrify.core.plan import WAITING, ReleasePlan
 from vitrify.core.report import Released
 from vitrify.lifecycle import migration
 from vitrify.lifecycle.audit import altered_findings, record_new, unauthorised
@@ -18,7 +18,7 @@ from vitrify.lifecycle.lodging import lodging
 from vitrify.lifecycle.operation import SPOKEN, Intended, Rollout, moved
 from vitrify.lifecycle.proposal import declared, propose, standing
 from vitrify.lifecycle.retire import RETIRE, carry_out_retirement
-from vitrify.lifecycle.rollout import abort, carry_out, take_back
+from vitrify.lifecycle.rollout import carry_out, take_back
 from vitrify.lifecycle.settings import SecretValue, from_json, known_secrets, to_json
 from vitrify.lifecycle.update import settle
 from vitrify.lifecycle.verdict import goes_back
@@ -41,8 +41,8 @@ async def apply(server: Server, host: Host, planned: ReleasePlan, world: World) 
         refuse_stale(planned, due)
         await contracted(server, planned, site, world)
         operation = world.state.open_operation(server.name, host.name)
-        if operation and due.kind == "resume":
-            return await timed(await reopened(operation, site, world, secret=known_secrets(server.secrets)))
+        if operation and due.kind in ("resume", WAITING):
+            return await go_on(reopened(operation, site, world, secret=known_secrets(server.secrets)))
         if operation:
             await cleared(operation, site, world, secret=known_secrets(server.secrets))
             due = await propose(server, host, site, world)
@@ -62,7 +62,7 @@ def refuse_stale(planned: ReleasePlan, due: ReleasePlan) -> None:
     """PlanStale where what is due now is not what was planned."""
     if planned.declared != due.declared:
         raise PlanStale(f"the declaration of {planned.server}, or its base, changed since the plan was made", hint="plan again")
-    if due.kind != "none" and _aim(planned) != _aim(due):
+    if due.kind not in ("none", WAITING) and _aim(planned) != _aim(due):
         raise PlanStale(
             f"{planned.server} changed since the plan was made",
             why=f"planned was: {_spoken(planned)}; due is: {_spoken(due)}",
@@ -84,7 +84,7 @@ async def _release(wanted: Wanted, site: Site, world: World) -> Released:
     # Until the release is begun nothing but this says that its image is needed.
     with world.storage.using():
         rollout = await _begun(wanted, site, world)
-    return await (timed(rollout) if rollout else unchanged(wanted.server, site, world))
+    return await (go_on(rollout) if rollout else unchanged(wanted.server, site, world))
 
 
 async def _begun(wanted: Wanted, site: Site, world: World) -> Rollout | None:
@@ -122,13 +122,13 @@ async def unnumbered(wanted: Wanted, site: Site, world: World) -> Release:
     )
 
 
-async def timed(rollout: Rollout) -> Released:
+async def go_on(rollout: Rollout) -> Released:
     """Carry out, and tell the ledger how long it took: the next plan says so."""
     started, world = rollout.world.clock.monotonic(), rollout.world
     world.say(rollout.operation.kind, rollout.server, f"release {rollout.release.number}", stage=Stage.STARTED)
     released = await carry_out(rollout)
     await tidy(rollout.server, rollout.site, world)
-    if rollout.operation.kind == "release":
+    if rollout.operation.kind == "release" and not released.waits:
         world.ledger.append("release.timed", {"server": rollout.server, "ms": round((world.clock.monotonic() - started) * 1000)})
     return released
 
@@ -177,7 +177,7 @@ async def rollback(server: str, world: World, *, to: int | None, secret: SecretV
     async with holding(server, host, world, reason="rollback") as site:
         open_operation = world.state.open_operation(server, host.name)
         if open_operation and open_operation.kind == "rollback" and to in (None, open_operation.release):
-            return await carry_out(await reopened(open_operation, site, world, secret=secret))
+            return await carry_out(reopened(open_operation, site, world, secret=secret))
         if open_operation:
             await cleared(open_operation, site, world, secret=secret)
         found = rollback_target(server, world, to=to)
@@ -263,7 +263,7 @@ async def opened(  # noqa: PLR0913  one value for each thing that an operation i
     return Rollout(world, site, release, settings, operation, intended, secret)
 
 
-async def reopened(operation: Operation, site: Site, world: World, *, secret: SecretValue, wave: str = "") -> Rollout:
+def reopened(operation: Operation, site: Site, world: World, *, secret: SecretValue, wave: str = "") -> Rollout:
     """Go on with an operation that was begun before, by the lease that is held now."""
     release = world.state.release(operation.server, operation.release, host=operation.host.name)
     if release is None:
@@ -279,11 +279,11 @@ async def cleared(operation: Operation, site: Site, world: World, *, secret: Sec
     if operation.kind == RETIRE:
         await carry_out_retirement(operation, site, world, secret=secret)
         return
-    rollout = await reopened(operation, site, world, secret=secret)
+    rollout = reopened(operation, site, world, secret=secret)
     world.say("recover", operation.server, f"ending the unfinished {SPOKEN[operation.kind]} of release {operation.release}")
     if goes_back(operation, world):
         await take_back(rollout, reason="it did not pass on all hosts")
-    elif await moved(operation, rollout.settings, site):
-        await carry_out(rollout)
+    elif rollout.standing.taken_back or not await moved(operation, rollout.settings, site):
+        await take_back(rollout, reason="another command took its place")
     else:
-        await abort(rollout, reason="another command took its place")
+        await carry_out(rollout)

@@ -10,6 +10,7 @@ from functools import partial
 
 from vitrify.core.declaration import Host, Server
 from vitrify.core.diagnostic import PlanStale, VitrifyError
+from vitrify.core.phase import Standing
 from vitrify.core.plan import ReleasePlan
 from vitrify.core.report import Applied
 from vitrify.lifecycle import waves
@@ -19,18 +20,18 @@ from vitrify.lifecycle.immutable import (
     begun,
     cleared,
     contracted,
+    go_on,
     is_live,
     opened,
     refuse_stale,
     reopened,
-    timed,
     unchanged,
     unnumbered,
     way_back,
 )
 from vitrify.lifecycle.lease import holding
 from vitrify.lifecycle.lodging import serving
-from vitrify.lifecycle.operation import NO_WAY_BACK, Rollout
+from vitrify.lifecycle.operation import Rollout
 from vitrify.lifecycle.proposal import propose
 from vitrify.lifecycle.settings import SecretValue, known_secrets
 from vitrify.lifecycle.verdict import PASSED, unended, verdict
@@ -111,12 +112,12 @@ async def _settled(server: Server, found: Mapping[str, ReleasePlan], sites: Mapp
 
 def _ends(operation: Operation, due: ReleasePlan, world: World) -> bool:
     """Whether what is under way comes to its end by itself first: it is not wanted, or there is no way back from it any more."""
-    return due.kind != "resume" or operation.step in NO_WAY_BACK or verdict(operation, world) == PASSED
+    return due.kind != "resume" or Standing.of(operation.step).settled or verdict(operation, world) == PASSED
 
 
 async def _ended(operation: Operation, due: ReleasePlan, site: Site, move: Move) -> None:
     if due.kind == "resume":
-        await waves.to_its_end(await reopened(operation, site, move.world, secret=move.secret))
+        await waves.to_its_end(reopened(operation, site, move.world, secret=move.secret))
     else:
         await cleared(operation, site, move.world, secret=move.secret)
 
@@ -143,7 +144,7 @@ async def _carried_out(server: Server, due: Mapping[str, ReleasePlan], sites: Ma
         done = Applied(releases=tuple(same))
         if len(stops) == 1 and unended(server.name, move.world) is None:
             (begin,) = stops.values()
-            return done.joined(Applied(releases=(await timed(await begin("")),)))
+            return done.joined(Applied(releases=(await go_on(await begin("")),)))
         return done.joined(await waves.carry_out(move, stops)) if stops else done
 
 
@@ -151,7 +152,7 @@ async def _again(site: Site, world: World, move: Move, wave: str) -> Rollout:
     operation = world.state.open_operation(move.server, site.host.name)
     if operation is None:
         raise PlanStale(f"what was under way on {site.host.name} has ended meanwhile", hint="plan again")
-    return await reopened(operation, site, world, secret=move.secret, wave=wave)
+    return reopened(operation, site, world, secret=move.secret, wave=wave)
 
 
 async def _begun(server: Server, plan: ReleasePlan, site: Site, world: World, wave: str) -> Rollout:

@@ -28,7 +28,7 @@ async def mend(server: Server, host: Host, world: World) -> Released | None:
         operation = world.state.open_operation(server.name, host.name)
         if operation is not None:
             secret = known_secrets(server.secrets)
-            return await carry_out(await reopened(operation, site, world, secret=secret)) if mends(operation) else None
+            return await carry_out(reopened(operation, site, world, secret=secret)) if mends(operation) else None
         due = await _due(server, site, world)
         return await carry_out(await replacement(server, due, site, world)) if due else None
 

@@ -9,7 +9,9 @@ from vitrify.core.declaration import Host, Server
 from vitrify.core.diagnostic import TargetFailed, UsageInvalid
 from vitrify.core.digest import JSONObject, digest_of
 from vitrify.core.hook import EXPAND, STEPS
-from vitrify.core.plan import ReleasePlan
+from vitrify.core.phase import Standing as Whereabouts
+from vitrify.core.plan import WAITING, ReleasePlan
+from vitrify.core.strategy import RECREATE, Course, outline, peak, strategy_of
 from vitrify.lifecycle import hooks, left_in_place, migration, record, upkeep
 from vitrify.lifecycle.audit import ENTERED
 from vitrify.lifecycle.baking import Wanted, wanted_of
@@ -17,7 +19,8 @@ from vitrify.lifecycle.lodging import elsewhere, places, refuse_other_name
 from vitrify.lifecycle.operation import SPOKEN, Intended, moved
 from vitrify.lifecycle.pins import reasons
 from vitrify.lifecycle.retire import RETIRE
-from vitrify.lifecycle.settings import from_json, to_json
+from vitrify.lifecycle.settings import RunSettings, from_json, to_json
+from vitrify.lifecycle.traffic import waits
 from vitrify.lifecycle.verdict import FAILED, goes_back, verdict
 from vitrify.lifecycle.world import Site, World
 from vitrify.ports import Ground, Operation, Release, Slots
@@ -94,6 +97,8 @@ async def propose(server: Server, host: Host, site: Site, world: World) -> Relea
     planned = replace(planned, notices=(*planned.notices, *lacking))
     given_up = operation is not None and verdict(operation, world) == FAILED
     if operation and begun and operation.kind != RETIRE and declared(begun) == wanted.declared and not given_up:
+        if told := waits(operation, from_json(begun.settings)):
+            return replace(planned, kind=WAITING, release=begun.number, because=(f"release {begun.number} waits {told}",))
         return _resumed(await _anew(planned, live, wanted, site, world), operation, begun)
     if operation:
         planned = replace(
@@ -103,14 +108,15 @@ async def propose(server: Server, host: Host, site: Site, world: World) -> Relea
     other_base = live is not None and _other_base(live, ground)
     if live and stays and declared(live) == wanted.declared and not other_base:
         strays = {} if operation else await _strays(site, slots, world.labels(server.name))
-        return _mended(planned, await standing(site, live, world), strays, operation)
+        return _mended(planned, await standing(site, live, world), strays, operation, from_json(live.settings))
     anew = await _anew(planned, live, wanted, site, world)
     known = _known_elsewhere(wanted, host, ground, world)
     if known:
         release, there = known
         return replace(anew, kind="join", release=release.number, because=(f"release {release.number} is what {there.name} has",))
     following = _following(server.name, world)
-    return replace(anew, kind="release", release=following, because=_because(live, wanted, other_base=other_base))
+    anew = replace(anew, kind="release", release=following, because=_because(live, wanted, other_base=other_base))
+    return _strategic(anew, wanted.settings, "release")
 
 
 async def _nothing(wanted: Wanted, host: Host, ground: Ground | None, world: World) -> ReleasePlan:
@@ -171,12 +177,14 @@ async def _strays(site: Site, slots: Slots, labels: Mapping[str, str]) -> dict[s
     return found
 
 
-def _mended(planned: ReleasePlan, found: Standing, strays: Mapping[str, str], operation: Operation | None) -> ReleasePlan:
+def _mended(
+    planned: ReleasePlan, found: Standing, strays: Mapping[str, str], operation: Operation | None, settings: RunSettings
+) -> ReleasePlan:
     """The live release stays: what has to be replaced or to leave; nothing where all are sound and nothing is unfinished."""
     ill = bool(found.altered) or found.launch > 0 or bool(strays)
     begun = (f"what was begun with release {operation.release} is not wanted any more",) if operation else ()
     because = (*begun, *found.because, *(f"{instance}: {reason}" for instance, reason in strays.items()))
-    return replace(
+    mended = replace(
         planned,
         kind="replace" if ill or operation else "none",
         because=because,
@@ -184,12 +192,24 @@ def _mended(planned: ReleasePlan, found: Standing, strays: Mapping[str, str], op
         replace=(*found.altered, *found.ended, *strays),
         notices=(*planned.notices, *(f"{instance} {told}; `vitrify logs {instance}`" for instance, told in found.crashing.items())),
     )
+    return _strategic(mended, settings, "replace") if ill else mended
 
 
 def _resumed(planned: ReleasePlan, operation: Operation, begun: Release) -> ReleasePlan:
     kept = len(Intended.from_json(operation.data).keep)
     launch = max(0, from_json(begun.settings).replicas - kept)
-    return replace(planned, kind="resume", release=begun.number, because=(f"its {SPOKEN[operation.kind]} was interrupted",), launch=launch)
+    how = "was being taken back" if Whereabouts.of(operation.step).taken_back else "was interrupted"
+    resumed = replace(planned, kind="resume", release=begun.number, because=(f"its {SPOKEN[operation.kind]} {how}",), launch=launch)
+    return _strategic(resumed, from_json(begun.settings), operation.kind)
+
+
+def _strategic(planned: ReleasePlan, settings: RunSettings, kind: str) -> ReleasePlan:
+    """The same plan, with how requests will be moved and what that takes."""
+    rollout, replicas = settings.rollout, settings.replicas
+    strategy = strategy_of(rollout.strategy, kind, live=planned.live is not None, route=settings.route is not None)
+    told = outline(strategy, rollout.manner, replicas=replicas) if kind == "release" or strategy == RECREATE else ()
+    extra = peak(strategy, rollout.manner, replicas=replicas, launch=planned.launch) if planned.live is not None else 0
+    return replace(planned, course=Course(strategy, extra, told))
 
 
 async def _anew(planned: ReleasePlan, live: Release | None, wanted: Wanted, site: Site, world: World) -> ReleasePlan:

@@ -17,6 +17,7 @@ from vitrify.lifecycle.collection import tidy
 from vitrify.lifecycle.fleet import problem
 from vitrify.lifecycle.lease import holding
 from vitrify.lifecycle.lodging import HERE, lodged
+from vitrify.lifecycle.preview import forget_previews
 from vitrify.lifecycle.settings import SecretValue, from_json, known_secrets
 from vitrify.lifecycle.side_by_side import side_by_side
 from vitrify.lifecycle.world import Site, World
@@ -95,6 +96,7 @@ async def carry_out_retirement(operation: Operation, site: Site, world: World, *
     await _permitted(around, operation)
     if settings and settings.route:
         await site.router.release(settings.route, server=server)
+    await forget_previews(server, site, world)
     found = await site.runtime.instances(world.labels(server))
     for instance in found:
         if not instance.gone:

@@ -18,6 +18,8 @@ from vitrify.lifecycle.mutable import scope
 from vitrify.lifecycle.operation import SPOKEN
 from vitrify.lifecycle.settings import RunSettings, from_json
 from vitrify.lifecycle.side_by_side import side_by_side
+from vitrify.lifecycle.tiers import tier
+from vitrify.lifecycle.traffic import traffic_of
 from vitrify.lifecycle.world import Site, World
 
 _AT_ONCE = 10
@@ -93,7 +95,8 @@ async def _place(server: str, host: Host, world: World) -> PlaceStatus:
         running = [instance for instance in found if not instance.gone]
         rows = [await _instance(instance, slots, settings, site=site, now=world.clock.now()) for instance in running]
         url = await site.router.address(route) if route else ""
-    return replace(known, url=url, instances=tuple(rows))
+        traffic = await traffic_of(operation, settings, route, site=site, server=server)
+    return replace(known, url=url, instances=tuple(rows), rollout=traffic.rollout, paused=traffic.paused, preview=traffic.preview)
 
 
 async def _immutable(server: Server, world: World) -> ServerStatus:
@@ -114,6 +117,9 @@ def _summed(bare: ServerStatus, found: Sequence[PlaceStatus]) -> ServerStatus:
         url=newest.url,
         instances=tuple(instance for one in found for instance in one.instances),
         unfinished=next((one.unfinished for one in found if one.unfinished), bare.unfinished),
+        rollout=next((one.rollout for one in found if one.rollout), None),
+        paused=any(one.paused for one in found),
+        preview=next((one.preview for one in found if one.preview), ""),
         problem="; ".join(one.problem for one in found if one.problem),
     )
 
@@ -140,25 +146,26 @@ async def _instance(
 
 async def releases(servers: Sequence[str], world: World) -> tuple[ReleaseStatus, ...]:
     """Every release of these servers, newest first, with how many of its instances run and on which hosts it is live."""
-    running: dict[tuple[str, int], int] = {}
+    own: dict[tuple[str, int], list[Instance]] = {}
     for host, names in lodgings(servers, world).items():
         async with world.site(host) as site:
             for server in names:
                 for instance in await site.runtime.instances(world.labels(server)):
-                    key = (server, int(instance.labels.get("release", "0")))
-                    running[key] = running.get(key, 0) + (not instance.gone)
-    return tuple(row for server in servers for row in _releases(server, running, world))
+                    own.setdefault((server, int(instance.labels.get("release", "0"))), []).append(instance)
+    return tuple(row for server in servers for row in _releases(server, own, world))
 
 
-def _releases(server: str, running: Mapping[tuple[str, int], int], world: World) -> Iterator[ReleaseStatus]:
+def _releases(server: str, own: Mapping[tuple[str, int], Sequence[Instance]], world: World) -> Iterator[ReleaseStatus]:
     slots = {host.name: world.state.slots(server, host.name) for host in world.state.hosts(server)}
     for release in world.state.releases(server):
         live_on = tuple(host for host, there in slots.items() if there.live == release.number)
         slot = "live" if live_on else "previous" if any(there.previous == release.number for there in slots.values()) else ""
-        count = running.get((server, release.number), 0)
+        found = own.get((server, release.number), ())
+        count = sum(not instance.gone for instance in found)
+        away = "" if slot == "live" else tier(release, found, has_image=world.storage.has(release.image))
         state = "stopped" if release.state == "warm" and not count else release.state
         notes = tuple(note for note in NOTES if note in release.notes)
-        yield ReleaseStatus(server, release.number, state, slot, release.image, release.created_at, count, live_on, notes)
+        yield ReleaseStatus(server, release.number, state, slot, release.image, release.created_at, count, live_on, notes, away)
 
 
 async def logs(name: str, world: World, *, lines: int) -> str:

@@ -167,7 +167,7 @@ async def finish(move: Move, sites: Mapping[str, Site]) -> Applied:
     wave = Wave(replace(move, aim=str(left.body.get("aim", ""))), str(left.body["operation"]), left.sequence)
     operations = {host: world.state.open_operation(move.server, host) for host in sites}
     rollouts = {
-        host: await reopened(one, sites[host], world, secret=move.secret)
+        host: reopened(one, sites[host], world, secret=move.secret)
         for host, one in operations.items()
         if one is not None and wave_of(one) == wave.operation
     }

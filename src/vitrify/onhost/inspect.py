@@ -16,7 +16,7 @@ from vitrify.onhost.copied import believed, sealed_in
 from vitrify.onhost.explaining import Told, explained
 from vitrify.onhost.fingerprint import Print
 from vitrify.onhost.grown import grown
-from vitrify.onhost.observe import look
+from vitrify.onhost.observe import look, witnessed
 from vitrify.onhost.records import differing
 from vitrify.onhost.scope import Here
 from vitrify.onhost.walk import Manner
@@ -66,6 +66,7 @@ def _audit(here: Here, arguments: JSONObject) -> JSONObject:
         "read": swept.read,
         "seals": dict(kept.seals),
         "digest": baseline.digest,
+        "ledger": witnessed(here),
         "missing": [str(folder) for folder in asked if not baseline.covers(str(folder))] if isinstance(asked, list) else [],
         **explained(here, told),
     }

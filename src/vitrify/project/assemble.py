@@ -16,7 +16,7 @@ from vitrify.core.order import order
 from vitrify.core.resource import Address, Resource
 from vitrify.core.schedule import Schedule
 from vitrify.core.schema import near
-from vitrify.project import hooks, settings, supervision, watching
+from vitrify.project import hooks, settings, suited, supervision, watching
 from vitrify.project.compile import Compiled, compile_wish
 from vitrify.project.envelope import REFUSE, ServerPart
 from vitrify.project.expand import PROCESS, Expansion, Profile
@@ -25,6 +25,7 @@ from vitrify.project.layers import Layer, Layers, scope_of
 from vitrify.project.merge import fights, merged
 from vitrify.project.node import Entry, Node, walk
 from vitrify.project.part import read
+from vitrify.project.policy import approvals, ignored
 from vitrify.project.problems import Problems
 from vitrify.project.resolve import Workshop
 from vitrify.project.variables import Scope, fill
@@ -66,7 +67,7 @@ def assemble(name: str, entry: Entry, project: Project) -> Server | None:
     by_host = _by_host(node, layers, project, image=image)
     if part is None:
         return None
-    route = settings.route(part.route, node, project.routers, problems)
+    route = settings.route(part.route, node, project, problems)
     hosts = settings.hosts(part.hosts, node, project.folder, problems)
     _fits(part, hosts, node, problems, image=image)
     sound = {host: wished for host, wished in by_host.items() if wished}
@@ -94,7 +95,13 @@ def assemble(name: str, entry: Entry, project: Project) -> Server | None:
         apart=apart,
         notices=tuple(dict.fromkeys(notice for wished in sound.values() for notice in wished.notices)),
     )
-    return _confined(server, part, project.noise)
+    return _confined(_with_key(server, node, project), part, project.noise)
+
+
+def _with_key(server: Server, node: Node, project: Project) -> Server:
+    """The server, with the key of the certificate that its router shows."""
+    key = settings.secrets_of(server.route, node, project.workshop.secrets, project.workshop.problems)
+    return replace(server, secrets={**server.secrets, **key})
 
 
 def _hooks(part: ServerPart, node: Node, scope: Scope, project: Project) -> tuple[tuple[Hook, ...], Mapping[str, str]]:
@@ -108,7 +115,7 @@ def _hooks(part: ServerPart, node: Node, scope: Scope, project: Project) -> tupl
 def _confined(server: Server, part: ServerPart, noise: tuple[Noise, ...]) -> Server:
     return replace(
         server,
-        audit=watching.policy(part.audit, over=noise),
+        audit=watching.policy(part.audit, over=(*ignored(part.policy), *noise)),
         runtime=part.runtime,
         replicas=part.replicas,
         writable=tuple(part.writable),
@@ -116,11 +123,13 @@ def _confined(server: Server, part: ServerPart, noise: tuple[Noise, ...]) -> Ser
         volumes=part.volumes,
         capabilities=tuple(part.capabilities),
         limits=settings.limits(part.limits),
+        approvals=approvals(part.policy),
     )
 
 
 def _fits(part: ServerPart, hosts: Sequence[Host], node: Node, problems: Problems, *, image: bool) -> None:
     settings.needs_room(part, node, problems)
+    suited.suits(part, node, problems)
     if image:
         _needs_own_files(hosts, node, problems)
         settings.needs_runtime(part, node, problems)

@@ -28,7 +28,6 @@ _RAW = frozenset(
         "routers",
         "servers",
         "secrets",
-        "policy",
         "ssh",
         "parameters",
         "resources",

@@ -9,8 +9,10 @@ from datetime import date
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from vitrify.core.batch import Share
+from vitrify.core.strategy import Weight
 from vitrify.project import envelope, hooks, notices, serving, supervision, watching
 from vitrify.project.envelope import HostPart
+from vitrify.project.manner import Part100
 from vitrify.project.part import Part
 from vitrify.project.values import Memory, OneOf, Processors
 
@@ -29,6 +31,7 @@ EXACTLY_ONE: Mapping[type[Part], tuple[str, ...]] = {
     envelope.SecretPart: tuple(envelope.SecretPart.model_fields),
     serving.HealthPart: ("http", "tcp", "command"),
     envelope.AgePart: ("identity", "passphrase"),
+    serving.StickyPart: ("cookie", "header"),
 }
 """Keys of which one is given, and no second."""
 
@@ -38,7 +41,9 @@ FILLED = frozenset(
         envelope.HostPart,
         serving.HealthPart,
         serving.RoutePart,
+        serving.StickyPart,
         serving.RolloutPart,
+        serving.GatePart,
         envelope.LimitsPart,
         serving.RouterPart,
         envelope.GroupPart,
@@ -47,9 +52,7 @@ FILLED = frozenset(
         hooks.MigrationPart,
         notices.NoticePart,
         supervision.SchedulePart,
-        watching.PolicyPart,
         watching.AuditPart,
-        watching.NoisePart,
     }
 )
 """Parts into which variables are filled."""
@@ -110,7 +113,6 @@ def _named(name: str) -> Shape | None:
         **shapes,
         **_LISTS,
         "schedule": Shape("part", part=supervision.SchedulePart),
-        "policy": Shape("part", part=watching.PolicyPart),
     }.get(name)
 
 
@@ -140,6 +142,8 @@ _TYPES: Mapping[Any, str] = {
     Share: "share",
     Memory: "memory",
     Processors: "processors",
+    Weight: "text",
+    Part100: "text",
     supervision.Every: "interval",
 }
 

@@ -1,4 +1,4 @@
-"""The keys `policy` of a project and `audit` of a server: what audits look at, and which differences they expect."""
+"""The key `audit` of a server, and `ignore` of a policy: what audits look at, and which differences they expect."""
 
 from __future__ import annotations
 
@@ -10,11 +10,8 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from vitrify.core.audit_policy import ANY, DECLARED, UPGRADES, AuditPolicy
 from vitrify.core.noise import Extent, Noise
-from vitrify.project.node import Node
-from vitrify.project.part import Part, read
-from vitrify.project.problems import Problems
+from vitrify.project.part import Part
 from vitrify.project.values import Absolute, Given, one_of, refuse
-from vitrify.project.variables import Scope, fill
 
 
 def _glob(value: str) -> str:
@@ -45,12 +42,6 @@ class NoisePart(Part):
     changes: Annotated[str, one_of(*(extent.value for extent in Extent))] = Extent.ANY.value
 
 
-class PolicyPart(Part):
-    """What holds for every server of the project."""
-
-    ignore: list[NoisePart] = Field(default_factory=list)
-
-
 class AuditPart(Part):
     """What an audit of this server looks at and expects."""
 
@@ -60,17 +51,11 @@ class AuditPart(Part):
     profile: Annotated[str, one_of("debian", "none")] = "debian"
 
 
-def of_all(root: Node, scope: Scope, problems: Problems) -> tuple[Noise, ...]:
-    """The noise of every server; what is wrong with it is noted."""
-    entry = root.entries.get("policy")
-    part = read(PolicyPart, fill(entry.node, scope, problems), owner=entry.at, problems=problems) if entry else None
-    return _noise(part.ignore) if part else ()
-
-
 def policy(part: AuditPart, *, over: tuple[Noise, ...]) -> AuditPolicy:
     """What a server says, its own noise first."""
-    return AuditPolicy(tuple(part.folders), (*_noise(part.ignore), *over), part.packages, profile=part.profile != "none")
+    return AuditPolicy(tuple(part.folders), (*noise(part.ignore), *over), part.packages, profile=part.profile != "none")
 
 
-def _noise(parts: Iterable[NoisePart]) -> tuple[Noise, ...]:
+def noise(parts: Iterable[NoisePart]) -> tuple[Noise, ...]:
+    """The rules of a list, in its order."""
     return tuple(Noise(part.path, part.reason, part.until, Extent(part.changes)) for part in parts)

@@ -8,7 +8,8 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TypeVar, cast
 
-from bench import BROKEN, Bench, Mortal, a_server, at_once
+from bench import BROKEN, Bench, a_server, at_once
+from mortal import Mortal
 
 from vitrify.core.batch import Pace
 from vitrify.core.declaration import Host, Server

@@ -15,9 +15,9 @@ SERVER = "servers:\n  web:\n    lifecycle: mutable\n    hosts: [local]\n    reso
 
 
 def test_a_servers_own_noise_comes_before_that_of_the_policy(project: Project) -> None:
-    declared = "{path: '${var.state}/**', reason: state, until: 2027-01-31}"
+    declared = "{path: '/srv/state/**', reason: state, until: 2027-01-31}"
     text = (
-        f"{HEAD}vars: {{state: /srv/state}}\npolicy:\n  ignore: [{declared}]\n{SERVER}"
+        f"{HEAD}policy:\n  ignore: [{declared}]\n{SERVER}"
         "    audit: {folders: [/etc], packages: upgrades, profile: none, ignore: [{path: /etc/x, reason: x, changes: growth}]}\n"
     )
 
