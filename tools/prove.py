@@ -43,7 +43,7 @@ PROOFS: Final[Mapping[str, Proof]] = {
     "attacks": Proof(
         claim="each way to stay on a host or to hide there is found, rated, repaired where it is declared, and leaves nothing behind",
         tests=("tests/unit/lifecycle/test_attacks.py",),
-        n=1_000,
+        n=98,
         covers=(
             "src/vitrify/core/noise.py",
             "src/vitrify/core/severity.py",
