@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 from vitrify.core.diagnostic import UsageInvalid
 from vitrify.core.digest import JSON, JSONObject
 from vitrify.core.plan import Plan
+from vitrify.project import whole_file
 
 
 def write(plan: Plan, path: str) -> None:
     """Write the plan as a document; the file is replaced atomically."""
-    target = Path(path)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}")
-    temporary.write_text(json.dumps(plan.to_json(), indent=2) + "\n")
-    temporary.replace(target)
+    whole_file.write(json.dumps(plan.to_json(), indent=2) + "\n", path)
 
 
 def _kinds(document: JSONObject) -> dict[str, JSON]:

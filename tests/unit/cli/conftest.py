@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from tests.unit.cli.fake_migrations import FakeMigrations
-from tests.unit.cli.fake_serve import FakeServe
+from tests.unit.cli.fake_reports import FakeReports
 from tests.unit.cli.image_answers import ImageAnswers
 
 from vitrify.cli.exits import Exit
@@ -55,7 +55,7 @@ class Terminal(io.StringIO):
         return self._tty
 
 
-class FakeApplication(ImageAnswers, FakeServe, FakeMigrations):
+class FakeApplication(ImageAnswers, FakeReports, FakeMigrations):
     """Answers with what it holds, notes what it was asked, and tells its events before it answers."""
 
     def __init__(self) -> None:
