@@ -1,15 +1,13 @@
-"""What an audit found, by place; what findings share is said once. Digests are shortened to what can be told apart by eye."""
+"""What an audit found, by place; what findings share is said once."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
-from itertools import groupby
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from vitrify.cli.text import BLANK, Line, Span, Style, ago, faint, lasted, line, many, prose, size, strong, table
-from vitrify.core.audit_report.report import SEVERITIES, Row, graded, row
+from vitrify.core.audit_report.grouped import Group, Place, Same, places
+from vitrify.core.audit_report.report import row
 from vitrify.core.drift import Audit, Class
 
 if TYPE_CHECKING:
@@ -22,78 +20,43 @@ _CLASSES = {
     Class.PACKAGE_MANAGER: ("*", Style.PLACE),
     Class.NOISE: (".", Style.FAINT),
 }
-_ORDER = tuple(_CLASSES)
 _CHANGE_WIDTH = 9
 _SHOWN = 10
 """So many paths to which the same happened are named; all of them with -v."""
 _MARGIN = " " * (4 + _CHANGE_WIDTH)
-_DIGEST = re.compile(r"(sha256:[0-9a-f]{12})[0-9a-f]{52}")
 
 
 def audit_lines(audit: Audit, look: Look) -> Iterator[Line]:
     """Every finding with its class, evidence and answer; then one sentence that says how things stand."""
-    places: dict[tuple[Row, ...], list[list[Row]]] = {}
-    rows = sorted(map(row, audit.findings), key=lambda found: (found.server, found.where, found.path))
-    for _, found in groupby(rows, key=lambda found: (found.server, found.where)):
-        here = list(found)
-        # Places that tell the same but for the time, as hosts of one server often do, tell it once.
-        places.setdefault(tuple(replace(each, where="", written=None) for each in here), []).append(here)
-    for these in places.values():
-        yield from _places([here[0] for here in these], look)
-        yield from _groups([_merged(twins) for twins in zip(*these, strict=True)], look)
+    for place in places([row(finding) for finding in audit.findings], whole_digests=bool(look.verbose)):
+        yield from _place(place, look)
+        for group in place.groups:
+            yield from _group(group, look)
         yield BLANK
     yield from _verdict(audit)
 
 
-def _merged(twins: Sequence[Row]) -> Row:
-    """One for all of them, with the span of their times."""
-    times = [found.written for found in twins if found.written is not None]
-    return replace(twins[0], written=min(times), latest=max(times)) if times else twins[0]
+def _place(place: Place, look: Look) -> Iterator[Line]:
+    told = prose((strong(place.server), Span(" on ")), ", ".join(place.wheres), width=look.width)
+    yield from ((*before, Span(wheres.text, Style.PLACE)) for *before, wheres in told)
 
 
-def _places(found: Sequence[Row], look: Look) -> Iterator[Line]:
-    for server, these in groupby(found, key=lambda each: each.server):
-        wheres = ", ".join(each.where for each in these)
-        before = (strong(server), Span(" on "))
-        for number, told in enumerate(prose(before, wheres, width=look.width)):
-            yield told[: len(before)] + tuple(Span(span.text, Style.PLACE) for span in told[len(before) :]) if number == 0 else told
+def _group(group: Group, look: Look) -> Iterator[Line]:
+    symbol, style = _CLASSES[group.classed]
+    text = "; ".join(part for part in (group.grounds, group.answer) if part)
+    yield from prose((Span(f"  {symbol} {group.name:16}", style), Span(" ")), text, width=look.width)
+    for same in group.same:
+        yield from _same(same, look)
 
 
-def _groups(rows: Sequence[Row], look: Look) -> Iterator[Line]:
-    """What differs at one place, worst first: a heading for those that share class, evidence and answer, and these below it."""
-    told = {found: _told(found, look) for found in rows}
-    ranked = sorted(rows, key=lambda found: (*_rank(found), found.change, told[found], found.path))
-    for (classed, severity, grounds, answer), found in groupby(ranked, key=_shared):
-        symbol, style = _CLASSES[classed]
-        name = f"{classed.value}, {severity}" if severity else classed.value
-        text = f"{grounds}{f'; {answer}' if answer else ''}"
-        yield from prose((Span(f"  {symbol} {name:16}", style), Span(" ")), text, width=look.width)
-        for (change, tail), those in groupby(found, key=lambda each: (each.change, told[each])):
-            yield from _same(change, list(those), tail, look)
-
-
-def _same(change: str, rows: Sequence[Row], told: str, look: Look) -> Iterator[Line]:
-    """Those to which the same happened: their paths, and then once how and when."""
-    shown = rows if look.verbose else rows[:_SHOWN]
-    for number, found in enumerate(shown):
-        yield line("    ", f"{change if number == 0 else '':{_CHANGE_WIDTH}}", strong(found.path))
-    if len(rows) > len(shown):
-        yield line(_MARGIN, f"and {len(rows) - len(shown):,} more; -v names them")
-    if told:
-        yield from ((each[0], faint("".join(span.text for span in each[1:]))) for each in prose(line(_MARGIN), told, width=look.width))
-
-
-def _told(found: Row, look: Look) -> str:
-    details = found.details if look.verbose else tuple(_DIGEST.sub(r"\1", detail) for detail in found.details)
-    return "; ".join(part for part in (", ".join(details), found.when, f"by {found.who}" if found.who else "", found.why) if part)
-
-
-def _shared(found: Row) -> tuple[Class, str, str, str]:
-    return found.classed, found.severity, found.grounds, found.answer
-
-
-def _rank(found: Row) -> tuple[int, int, str, str]:
-    return _ORDER.index(found.classed), SEVERITIES.index(graded(found)), found.grounds, found.answer
+def _same(same: Same, look: Look) -> Iterator[Line]:
+    shown = same.paths if look.verbose else same.paths[:_SHOWN]
+    for number, path in enumerate(shown):
+        yield line("    ", f"{same.change if number == 0 else '':{_CHANGE_WIDTH}}", strong(path))
+    if len(same.paths) > len(shown):
+        yield line(_MARGIN, f"and {len(same.paths) - len(shown):,} more; -v names them")
+    if same.told:
+        yield from ((*before, faint(told.text)) for *before, told in prose(line(_MARGIN), same.told, width=look.width))
 
 
 def trend_lines(trend: Trend, look: Look) -> Iterator[Line]:

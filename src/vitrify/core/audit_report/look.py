@@ -13,8 +13,10 @@ h1 { font-size: 1.5rem; } h2 { font-size: 1.2rem; margin: 2rem 0 0; } h3 { font-
 .quiet, footer { color: var(--quiet); } .bad { color: var(--bad); font-weight: 600; } .good { color: var(--good); font-weight: 600; }
 .verdict { font-size: 1.2rem; }
 table { border-collapse: collapse; width: 100%; font-size: .9rem; }
-th { text-align: left; font-weight: 600; color: var(--quiet); }
+th { text-align: left; white-space: nowrap; font-weight: 600; color: var(--quiet); }
 th, td { border-bottom: 1px solid var(--line); padding: .35rem .8rem .35rem 0; vertical-align: top; overflow-wrap: anywhere; }
+td.change { width: 5rem; color: var(--quiet); } td.told { width: 40%; }
+.group { margin: .6rem 0 0; font-size: .9rem; }
 code { font-family: ui-monospace, monospace; unicode-bidi: isolate; }
 rect { fill: var(--bad); }
 summary { cursor: pointer; color: var(--quiet); }

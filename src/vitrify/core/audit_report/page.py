@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from html import escape
 from itertools import groupby
 
+from vitrify.core.audit_report.grouped import Group, Same, places
 from vitrify.core.audit_report.look import STYLE
 from vitrify.core.audit_report.report import Report, Row
 from vitrify.core.drift import Class
@@ -17,7 +18,7 @@ _NOTHING_FETCHED = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'non
 
 
 def page(report: Report) -> str:
-    """The page. Findings are grouped by server, then by place; what is allowed is folded away."""
+    """The page. Findings are grouped by server, then by place; what they share is said once, and what is allowed is folded away."""
     title = f"Audit of {report.project}"
     return "\n".join(
         (
@@ -54,43 +55,37 @@ def _head(title: str, report: Report) -> Iterator[str]:
 
 
 def _servers(rows: Sequence[Row]) -> Iterator[str]:
-    for server, of_server in groupby(sorted(rows, key=lambda found: (found.server, found.where)), key=lambda found: found.server):
+    for server, here in groupby(places(rows), key=lambda place: place.server):
         yield f"<section><h2>{escape(server)}</h2>"
-        for where, of_place in groupby(of_server, key=lambda found: found.where):
-            yield f"<h3>on {escape(where)}</h3>"
-            yield from _place(list(of_place))
+        for place in here:
+            yield f"<h3>on {escape(', '.join(place.wheres))}</h3>"
+            yield from (_group(group) for group in place.groups if not group.allowed)
+            yield from _folded([group for group in place.groups if group.allowed])
         yield "</section>"
 
 
-def _place(rows: Sequence[Row]) -> Iterator[str]:
-    bad, allowed = [found for found in rows if not found.allowed], [found for found in rows if found.allowed]
-    if bad:
-        yield from _table(bad)
-    if allowed:
-        yield f"<details><summary>{len(allowed)} allowed</summary>"
-        yield from _table(allowed)
+def _folded(groups: Sequence[Group]) -> Iterator[str]:
+    if groups:
+        yield f"<details><summary>{sum(group.count for group in groups)} allowed</summary>"
+        yield from map(_group, groups)
         yield "</details>"
 
 
-def _table(rows: Iterable[Row]) -> Iterator[str]:
-    yield _heading("what", "how it differs", "when, and by whom", "what to do")
-    for found in rows:
-        mark = escape(" ".join(part for part in (_MARKS[found.classed], found.classed.value, found.severity) if part))
-        kind = "quiet" if found.allowed else "bad"
-        yield f'<tr><td><span class="{kind}">{mark}</span><br><code>{escape(found.path)}</code> {escape(found.change)}</td>'
-        yield f"<td>{_broken(found.details)}</td>"
-        yield f"<td>{_broken([part for part in (found.when, found.who, found.why, found.grounds) if part])}</td>"
-        yield f"<td>{escape(found.answer)}</td></tr>"
-    yield "</tbody></table>"
+def _group(group: Group) -> str:
+    kind = "quiet" if group.allowed else "bad"
+    grounds = "; ".join(part for part in (group.grounds, group.answer) if part)
+    head = f'<p class="group"><span class="{kind}">{_MARKS[group.classed]} {escape(group.name)}</span> {escape(grounds)}</p>'
+    return "\n".join((head, "<table><tbody>", *map(_same, group.same), "</tbody></table>"))
+
+
+def _same(same: Same) -> str:
+    paths = "<br>".join(f"<code>{escape(path)}</code>" for path in same.paths)
+    return f'<tr><td class="change">{escape(same.change)}</td><td>{paths}</td><td class="told">{escape(same.told)}</td></tr>'
 
 
 def _heading(*names: str) -> str:
     cells = "".join(f'<th scope="col">{name}</th>' for name in names)
     return f"<table><thead><tr>{cells}</tr></thead><tbody>"
-
-
-def _broken(parts: Iterable[str]) -> str:
-    return "<br>".join(map(escape, parts))
 
 
 def _trend(servers: Sequence[ServerTrend], days: int) -> Iterator[str]:
