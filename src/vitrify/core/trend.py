@@ -11,14 +11,17 @@ from statistics import median
 from vitrify.core.digest import JSON, JSONObject
 
 DAY = 86_400.0
-_OF_A_HOST = frozenset({"apply.done", "undo.done", "accept.done"})
-_OF_A_SERVER = frozenset({"release.done", "replace.done", "rollback.done", "retire.done"})
+_ACCEPTED, _RETIRED = "accept.done", "retire.done"
+_OF_A_HOST = frozenset({"apply.done", "undo.done", _ACCEPTED})
+_OF_A_SERVER = frozenset({"release.done", "replace.done", "rollback.done", _RETIRED})
 _LOOKED = "audit.done"
 _FOUND = "finding"
 _UNTOUCHED = "report"
 """The answer to what no apply puts right: somebody has to, and only a look that finds nothing tells that it happened."""
 
 Key = tuple[str, str, str, str]
+Lasting = dict[tuple[str, bool], set[Key]]
+"""Where, and whether no apply puts it right -> what lasts there."""
 
 
 @dataclass(frozen=True)
@@ -115,19 +118,29 @@ def trend(entries: Iterable[Told], *, servers: Sequence[str], days: int, now: fl
 def _followed(entries: Iterable[Told]) -> tuple[list[Spell], float]:
     """Every spell, and the time of the first entry."""
     spells: dict[Key, list[Spell]] = {}
-    lasting: dict[str, set[Key]] = {}
+    lasting: dict[str, Lasting] = {}
     first = float("inf")
     for entry in entries:
         first = min(first, entry.at)
-        server = lasting.setdefault(str(entry.body.get("server", "")), set())
+        here = lasting.setdefault(str(entry.body.get("server", "")), {})
         if entry.kind == _FOUND:
-            server.add(_begun(spells, entry))
+            key = _begun(spells, entry)
+            last = spells[key][-1]
+            here.setdefault((last.where, last.answer == _UNTOUCHED), set()).add(key)
         elif entry.kind in _OF_A_HOST or entry.kind in _OF_A_SERVER or _clean(entry):
-            ended = {key for key in server if _ended_by(entry, spells[key][-1])}
-            for key in ended:
-                spells[key][-1] = replace(spells[key][-1], over=entry.at)
-            server -= ended
+            for place in [place for place in _touched(entry, here) if place in here]:
+                for key in here.pop(place):
+                    spells[key][-1] = replace(spells[key][-1], over=entry.at)
     return [spell for each in spells.values() for spell in each], first
+
+
+def _touched(entry: Told, here: Lasting) -> list[tuple[str, bool]]:
+    """Where of a server an entry ends what lasts, and whether also that which no apply puts right."""
+    if entry.kind in _OF_A_HOST:
+        host = str(entry.body.get("host"))
+        return [(host, False), (host, True)] if entry.kind == _ACCEPTED else [(host, False)]
+    everything = entry.kind in (_LOOKED, _RETIRED)
+    return [place for place in here if everything or not place[1]]
 
 
 def _begun(spells: dict[Key, list[Spell]], entry: Told) -> Key:
@@ -157,14 +170,6 @@ def _clean(entry: Told) -> bool:
     """Whether somebody looked at all of a server and found nothing that nobody allowed."""
     counts = entry.body.get("findings")
     return entry.kind == _LOOKED and not entry.body.get("missed") and isinstance(counts, dict) and not counts.get("unauthorised")
-
-
-def _ended_by(entry: Told, spell: Spell) -> bool:
-    if entry.kind in (_LOOKED, "retire.done"):
-        return True
-    if spell.answer == _UNTOUCHED and entry.kind != "accept.done":
-        return False
-    return entry.kind in _OF_A_SERVER or entry.body.get("host") == spell.where
 
 
 def _of(name: str, spells: Sequence[Spell], dates: Sequence[str]) -> ServerTrend:
