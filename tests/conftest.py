@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -73,3 +74,6 @@ def _reason(report: pytest.TestReport | pytest.CollectReport) -> str:
 def pytest_configure(config: pytest.Config) -> None:
     """One collector; with xdist the workers' reports come together in the controlling process."""
     config.pluginmanager.register(Everything(), "vitrify-everything")
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # Whoever is started in the background by a script ignores it, and so would every command that a test interrupts.
+        signal.signal(signal.SIGINT, signal.default_int_handler)

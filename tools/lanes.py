@@ -17,6 +17,8 @@ from tools.travels import travelling_files
 
 ROOT = Path(__file__).resolve().parent.parent
 PYTHON = sys.executable
+ROOM = 8 << 30
+"""Bytes that tests may write, and the machines that they start may take."""
 NOTHING_CHOSEN = 5
 """How pytest ends where no test was chosen."""
 
@@ -84,7 +86,8 @@ def main(arguments: list[str]) -> int:
         return fix()
     if command == "snapshots":
         return _call([PYTHON, "-m", "pytest", "-q", "-m", "not e2e", "--snapshot-update", *(chosen or ["tests"])])
-    with tempfile.TemporaryDirectory(prefix="vitrify-lanes-") as scratch:
+    _call([PYTHON, "-m", "compileall", "-qq", "src"])  # machines that tests start read the source, and cannot write beside it
+    with tempfile.TemporaryDirectory(prefix="vitrify-lanes-", dir=in_memory()) as scratch:
         run = Run(_seed(), _required(), Path(scratch), tuple(chosen))
         print(f"seed {run.seed} (VITRIFY_SEED={run.seed} repeats the order and the examples)", flush=True)
         return summary(_rows(command, run), required=run.required)
@@ -130,8 +133,9 @@ def run_lane(lane: Lane, run: Run) -> Row:
         return Row(name, not run.required, 0.0, remark="there is no such folder")
     junit = run.scratch / f"{name}.xml"
     seeds = [f"--randomly-seed={run.seed}", f"--hypothesis-seed={run.seed}"]
+    places = [f"--junitxml={junit}", f"--basetemp={run.scratch / name}"]
     begun = time.monotonic()
-    code = _call([PYTHON, "-m", "pytest", "-q", *lane.arguments, *seeds, f"--junitxml={junit}", *folder, *run.chosen])
+    code = _call([PYTHON, "-m", "pytest", "-q", *lane.arguments, *seeds, *places, *folder, *run.chosen])
     remark = "no test chosen" if code == NOTHING_CHOSEN else ""
     good = code == 0 or (code == NOTHING_CHOSEN and bool(run.chosen))
     return Row(name, good, time.monotonic() - begun, read(junit), remark)
@@ -154,8 +158,29 @@ def summary(rows: list[Row], *, required: bool) -> int:
     return 0 if good else 1
 
 
+def in_memory(folder: Path = Path("/dev/shm"), *, room: int = ROOM) -> Path | None:  # noqa: S108  what is made in it has a name of its own
+    """The folder, if it has room and what is put there may be run: a disk would make tests wait for each of a thousand syncs."""
+    try:
+        found = os.statvfs(folder)
+    except OSError:
+        return None
+    refuses = found.f_flag & (os.ST_NOEXEC | os.ST_NODEV | os.ST_NOSUID) if sys.platform == "linux" else 1
+    return folder if not refuses and min(found.f_bavail * found.f_frsize, _available()) >= room else None
+
+
+def _available() -> int:
+    """Bytes of memory that may be had."""
+    told = Path("/proc/meminfo").read_text(encoding="ascii")
+    return int(told.partition("MemAvailable:")[2].split()[0]) * 1024
+
+
 def _call(command: list[str]) -> int:
-    return subprocess.run(command, check=False, cwd=ROOT).returncode
+    return subprocess.run(command, check=False, cwd=ROOT, env=_surroundings()).returncode
+
+
+def _surroundings() -> dict[str, str]:
+    """What tests find around them. Python keeps what it compiled, even where it is told not to elsewhere: we start it a thousand times."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 def _seed() -> int:

@@ -102,10 +102,16 @@ PROOFS: Final[Mapping[str, Proof]] = {
         ),
     ),
     "ledger": Proof(
-        claim="a ledger of n entries proves every shorter one, and any flipped byte is found",
+        claim="a ledger of n entries proves every shorter one; whatever is done to it, at any position, is seen; no honest one is accused",
         tests=("tests/property", "-k", "ledger"),
         n=5_000,
         covers=("src/vitrify/ledger/**/*.py",),
+    ),
+    "ledger-fuzz": Proof(
+        claim="no input makes a parser of the ledger, its keys, approvals, receipts or witnesses fail, hang or believe a wrong signature",
+        tests=("tests/property/test_ledger_fuzz.py",),
+        n=1_000_000,
+        covers=("src/vitrify/ledger/**/*.py", "src/vitrify/project/identity.py"),
     ),
     "planning": Proof(
         claim="applying a plan leaves nothing to do, and the order of wishes does not matter",

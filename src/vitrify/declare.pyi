@@ -24,6 +24,15 @@ def secret(name: str) -> str:
 def use(profile: str, *, with_: Mapping[str, object] = ...) -> Resource:
     """The resources of a profile."""
 
+class _Approvals(TypedDict):
+    """So many of these authors have to sign a saved plan before it is applied."""
+    required: int
+    keys: Sequence[str]
+
+class _Policy(TypedDict, total=False):
+    """What must be so before anything is done."""
+    approvals: _Approvals
+
 class _HookNeeded(TypedDict):
     """A command that is run before or after a phase."""
     command: Sequence[str]
@@ -50,12 +59,16 @@ class _Migration(_MigrationNeeded, total=False):
 
 class _RouterNeeded(TypedDict):
     """A traffic switch."""
-    kind: Literal['caddy']
+    kind: Literal['caddy', 'haproxy']
     listen: str
 
 class _Router(_RouterNeeded, total=False):
     """A traffic switch."""
-    tls: Literal['off']
+    tls: Literal['off', 'automatic', 'internal']
+    certificate: str
+    key: str
+    authority: str
+    roots: str
 
 class _Health(TypedDict, total=False):
     """How to tell that an instance serves."""
@@ -68,6 +81,14 @@ class _Health(TypedDict, total=False):
     timeout: str
     grace: str
     port: int
+    body: str
+    header: Mapping[str, str]
+    host: str
+
+class _Sticky(TypedDict, total=False):
+    """How a visitor is known again."""
+    cookie: str
+    header: str
 
 class _RouteNeeded(TypedDict):
     """What traffic reaches the server."""
@@ -77,14 +98,31 @@ class _Route(_RouteNeeded, total=False):
     """What traffic reaches the server."""
     host: str
     path: str
+    sticky: _Sticky
+    maintenance: str
+    websockets: Literal['drain', 'close']
+
+class _Gate(TypedDict, total=False):
+    """What the answers of a canary must be like, by what the router counts of them."""
+    errors: str
+    p95: str
+    requests: int
+    command: Sequence[str]
 
 class _Rollout(TypedDict, total=False):
     """How a release goes into service."""
-    strategy: Literal['blue-green']
+    strategy: Literal['blue-green', 'canary', 'rolling', 'recreate']
     drain: str
     probation: str
     keep_warm: str
     retain: int
+    promote: Literal['automatic', 'manual']
+    preview: str
+    steps: Sequence[str]
+    gate: _Gate
+    max_surge: int | str
+    max_unavailable: int | str
+    pause: str
     expand: Sequence[_Migration]
     contract: Sequence[_Migration]
 
@@ -209,6 +247,7 @@ def project(
     servers: Mapping[str, Server],
     secrets: Mapping[str, _Secret] = ...,
     ssh: _Ssh = ...,
+    policy: _Policy = ...,
     hooks: Sequence[_Hook] = ...,
     notices: Sequence[_Notice] = ...,
     schedule: _Schedule = ...,
@@ -235,6 +274,7 @@ def server(
     rollout: _Rollout = ...,
     batch: Sequence[int | str] = ...,
     max_fail: int | str = ...,
+    policy: _Policy = ...,
     hooks: Sequence[_Hook] = ...,
     schedule: _Schedule = ...,
     vars: Mapping[str, object] = ...,

@@ -159,23 +159,64 @@ class Backends:
     addresses: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Beside:
+    """A second set that gets a part of the requests: a canary."""
+
+    backends: Backends
+    percent: int
+    """Of the requests that come without a mark; from 5 to 95, in steps of five."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a router counted of the answers of one set since the last switch that gave it requests, by its own clock."""
+
+    requests: int
+    errors: int
+    """Answers of 500 and above, and requests that the set did not answer."""
+    p95: float | None
+    """Seconds within which 95 of a hundred answers came; None where there were none."""
+
+
 class Router(Protocol):
     """Moves traffic."""
 
     async def ensure(self, route: Route, *, server: str) -> None:
         """The router runs and knows this server's route; changes nothing where it does already."""
 
-    async def switch(self, server: str, *, to: Backends) -> JSONObject:
-        """Send all new requests to `to`. Atomic: each request goes wholly to the old or the new set; repeating it is harmless.
+    async def switch(self, server: str, *, to: Backends, beside: Beside | None = None) -> JSONObject:
+        """Send all new requests to `to`, but for the named part of them, which goes to what is beside it; a pause is over.
 
+        Atomic: each request goes wholly to the old or the new sets; of two switches at once one is the last, and wholly holds.
+        Repeating it is harmless. Where the route is sticky, a visitor who was sent beside stays there while that part grows.
         Returns `intended_at` and `switched_at` in seconds by the target's clock.
         """
+
+    async def pause(self, server: str, *, at_most: float) -> None:
+        """Hold new requests, each for `at_most` seconds or a little less, until `resume` or a switch; then they go where others go.
+
+        A request whose time ran out gets 503, the page of the route and `Retry-After`. The health path of the route is answered all the
+        while, so that what watches the router from outside does not turn away. Repeating it is harmless; the last `at_most` holds.
+        """
+
+    async def resume(self, server: str) -> None:
+        """Let requests through again, those that are held first; harmless where nothing is held."""
+
+    async def paused(self, server: str) -> bool:
+        """Whether requests are held."""
+
+    async def beside(self, server: str) -> Beside | None:
+        """What gets a part of the requests now, beside `live`."""
+
+    async def measured(self, server: str, *, of: Backends) -> Measured:
+        """What the answers of this set were like since the last switch that gave it requests; an answer is counted soon after it came."""
 
     async def live(self, server: str) -> Backends | None:
         """Where requests go now; None before the first switch."""
 
     async def in_flight(self, addresses: Sequence[str]) -> int:
-        """Requests that these addresses are still answering."""
+        """Requests that these addresses are still answering; open WebSockets among them, unless their route says `close`."""
 
     async def address(self, route: Route) -> str:
         """The URL under which a client on this machine reaches the route."""
@@ -184,6 +225,12 @@ class Router(Protocol):
         """Return once a client on the target got a complete answer below 500 from this path through the router; `TargetFailed` after
         ten seconds without one.
         """  # noqa: D205  one sentence
+
+    async def looks(self, route: Route, health: Health) -> str:
+        """One look through the router, by the name of the route: "" where what it leads to passes, else the reason in words.
+
+        Below a path any complete answer below 500 passes: what is behind it need not know its health check by that path.
+        """
 
     async def release(self, route: Route, *, server: str) -> None:
         """Forget this server's route; a router that has no route left ends. Repeating it is harmless."""

@@ -7,6 +7,7 @@ import re
 import pytest
 
 from pages import ROOT
+from vitrify.project import envelope, policy, serving  # noqa: F401  every part is known once these are
 from vitrify.project.compile import COMMON
 from vitrify.project.part import Part
 from vitrify.project.shapes import parts

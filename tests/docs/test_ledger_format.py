@@ -7,7 +7,7 @@ from pathlib import Path
 
 from vitrify.ledger.checkpoint import Signer
 from vitrify.ledger.log import Log
-from vitrify.ledger.verify import verify
+from vitrify.ledger.verify import Policy, verify
 from vitrify.testing.memory_ledger import MemoryLedgerStore
 
 PAGE = Path(__file__).parents[2].joinpath("docs", "formats", "ledger.md").read_text(encoding="utf-8")
@@ -25,7 +25,7 @@ def blocks() -> list[str]:
 
 def written() -> tuple[MemoryLedgerStore, Signer]:
     store, signer = MemoryLedgerStore(), Signer("ada@laptop", bytes(range(32)))
-    log = Log(store, origin="vitrify.dev/0123456789abcdef", signer=signer, clock=Noon())
+    log = Log(store, origin="vitrify.dev/ledger/0123456789abcdef", signer=signer, clock=Noon())
     log.append("apply.intended", {"operation": "op-1"})
     log.append("apply.done", {"operation": "op-1", "changes": 3})
     return store, signer
@@ -54,5 +54,5 @@ def test_the_worked_example_verifies_out_of_the_page_alone() -> None:
         "tile/entries/000.p/2": len(first).to_bytes(2, "big") + first + len(second).to_bytes(2, "big") + second,
         "tile/0/000.p/2": bytes.fromhex(leaves),
     }
-    seen = verify(files.get, keys=keys.splitlines()[1:], paths=files)
+    seen = verify(files.get, trust=Policy(tuple(keys.splitlines()[1:])), paths=files)
     assert (seen.problems, seen.size, seen.signed_by) == ((), 2, ("ada@laptop",))

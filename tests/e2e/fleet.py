@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import commandline
 from live_host import REPOSITORY, LiveHost, booted, tree
 from vitrify.core.declaration import Host
 from vitrify.transports.ssh import Client
@@ -195,7 +196,8 @@ class Control:
         """What the command line finds around it."""
         own = {"VITRIFY_HOME": str(self.home), "VITRIFY_YES": "1", "XDG_RUNTIME_DIR": str(self.runtime), "HOME": str(self.home)}
         # This source, and not whichever the environment of Python has installed.
-        return {"PATH": os.environ["PATH"], "PYTHONPATH": str(REPOSITORY / "src"), "PYTHONDONTWRITEBYTECODE": "1", **own, **more}
+        sources = [more["PYTHONPATH"]] if "PYTHONPATH" in more else []
+        return {"PATH": os.environ["PATH"], **own, **more, "PYTHONPATH": os.pathsep.join([*sources, str(REPOSITORY / "src")])}
 
     def start(self, *words: str, **environment: str) -> subprocess.Popen[str]:
         """The command line, running."""
@@ -211,11 +213,14 @@ class Control:
         )
 
     def run(self, *words: str, expect: int | None = 0, **environment: str) -> subprocess.CompletedProcess[str]:
-        """The command line, run to its end."""
-        with self.start(*words, **environment) as process:
-            stdout, stderr = process.communicate(timeout=90)
-        done = subprocess.CompletedProcess(words, process.returncode, stdout, stderr)
-        assert expect is None or done.returncode == expect, f"{words}: {done.returncode}\n{stdout}\n{stderr}"
+        """The command line, run to its end; where it has to load something else it is started anew."""
+        if "PYTHONPATH" in environment:
+            with self.start(*words, **environment) as process:
+                said = process.communicate(timeout=90)
+            done = subprocess.CompletedProcess(words, process.returncode, *said)
+        else:
+            done = commandline.run(["-C", str(self.folder), *words], cwd=Path.cwd(), environment=self.environment(**environment))
+        assert expect is None or done.returncode == expect, f"{words}: {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done
 
     def bare(self, fleet: Fleet, machine: Reached, user: str = "admin") -> None:

@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import commandline
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 PACKAGES = ("acl", "cron", "dbus", "locales", "nftables", "openssh-server", "python3", "sudo", "systemd-sysv", "util-linux")
 """What all machines have, so that they share one tree: making it takes longer than any test."""
@@ -132,8 +134,9 @@ class LiveHost:
 
     def vitrify(self, *words: str, expect: int | None = 0, **environment: str) -> subprocess.CompletedProcess[str]:
         """The command line, run inside, as an administrator of the machine would."""
-        given = {**VITRIFY, **environment}
-        return self.run(sys.executable, "-m", "vitrify", *words, expect=expect, cwd=PROJECT, environment=given)
+        result = commandline.run(words, cwd=PROJECT, environment={**CLEAN, **VITRIFY, **environment}, inside=self.init)
+        assert expect is None or result.returncode == expect, f"{words}: {result.returncode}\n{result.stdout}\n{result.stderr}"
+        return result
 
     def document(self, *words: str, expect: int = 0, **environment: str) -> dict[str, Any]:
         """The JSON document that a command prints."""

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import commandline
 from vitrify.cli.exits import Exit
 from vitrify.cli.facade import open_app
 from vitrify.cli.invocation import Surroundings
@@ -23,18 +24,19 @@ from vitrify.cli.render import Streams
 Document = dict[str, Any]
 
 APPLICATION = """
-import http.server, os, pathlib, sys, time
-BORN = time.time()
+import http.server, os, pathlib
 KEPT = pathlib.Path("/srv/kept")
 GREETING = pathlib.Path("/srv/app/greeting.txt").read_text().strip()
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    asked = 0
     def answer(self):
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
         if self.command == "POST" and KEPT.is_dir():
             with (KEPT / "posts").open("ab", 0) as posts:
                 posts.write(b".")
-        healthy = GREETING != "ill" and not (GREETING.startswith("falls-ill") and time.time() > BORN + 1.5)
+        Handler.asked += 1
+        healthy = GREETING != "ill" and not (GREETING.startswith("falls-ill") and Handler.asked > 3)
         body = GREETING.encode()
         self.send_response(200 if healthy else 500)
         self.send_header("Content-Length", str(len(body)))
@@ -64,7 +66,7 @@ servers:
       - process: {{name: web, command: [/usr/bin/python3, -I, /srv/app/serve.py], workdir: /srv/app, port: 8000}}
     health: {{{health}, passes: 1, interval: 50ms, grace: {grace}}}
     route: {{router: edge}}
-    rollout: {{drain: 2s, probation: {probation}, keep_warm: {keep_warm}{migration}}}
+    rollout: {{drain: 2s, probation: {probation}, keep_warm: {keep_warm}{migration}{rollout}}}
 {more}"""
 
 
@@ -85,6 +87,8 @@ class Shop:
     keep_warm: str = "5m"
     migration: str = ""
     """Other keys of the rollout, each behind a comma."""
+    rollout: str = ""
+    """Other keys of its rollout, each behind a comma."""
     more: str = ""
     """Other keys of the server, each a line."""
     within: tuple[str, ...] = ()
@@ -122,17 +126,14 @@ class Shop:
 
     def run(self, *words: str, expect: int | None = 0, **environment: str) -> subprocess.CompletedProcess[str]:
         """The command line, as a person would use it."""
-        result = subprocess.run(
-            [*self.within, sys.executable, "-P", "-m", "vitrify", *words],
-            cwd=self.folder,
-            env={**os.environ, "VITRIFY_HOME": str(self.home), "VITRIFY_YES": "1", **environment},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=90,
-        )
+        around = {**os.environ, "VITRIFY_HOME": str(self.home), "VITRIFY_YES": "1", **environment}
+        result = self._within(words, around) if self.within else commandline.run(words, cwd=self.folder, environment=around)
         assert expect is None or result.returncode == expect, f"{words}: {result.returncode}\n{result.stdout}\n{result.stderr}"
         return result
+
+    def _within(self, words: tuple[str, ...], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+        command = [*self.within, sys.executable, "-P", "-m", "vitrify", *words]
+        return subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, check=False, timeout=90)
 
     def document(self, *words: str, expect: int = 0) -> Document:
         """The JSON document that a command prints."""
@@ -147,11 +148,11 @@ class Shop:
         assert ended is Exit.DONE, f"{words}: {ended}\n{out.getvalue()}\n{err.getvalue()}"
         return out.getvalue()
 
-    def get(self) -> tuple[int, str]:
-        """Status and body of a request through the router."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+    def get(self, path: str = "/", *, port: int = 0) -> tuple[int, str]:
+        """Status and body of a request through the router, or through what listens on another port."""
+        connection = http.client.HTTPConnection("127.0.0.1", port or self.port, timeout=20)
         try:
-            connection.request("GET", "/")
+            connection.request("GET", path)
             answer = connection.getresponse()
             return answer.status, answer.read().decode()
         finally:

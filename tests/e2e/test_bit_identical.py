@@ -94,7 +94,7 @@ class Project:
 
     def lend(self, pinned: Path) -> None:
         """What was chosen once, so that no test asks a mirror."""
-        shutil.copytree(pinned / "files", self.folder / "home/store/supplies/files", copy_function=os.link)
+        shutil.copytree(pinned / "files", self.folder / "home/store/supplies/files")
         shutil.copy(pinned / "vitrify.lock", self.folder / "project/vitrify.lock")
 
 

@@ -28,7 +28,7 @@ from vitrify.transports.local import LocalTransport
 
 pytestmark = pytest.mark.e2e
 
-MANY = 120
+MANY = 240
 """So many lines of one file take a while: each is announced alone, and made durable."""
 
 
@@ -78,15 +78,18 @@ class Bench:
         arguments: JSONObject = {"call": "enact", "operation": operation, "spool": str(self.spool), "arguments": told}
         return await session.call("detached", arguments, contents=self.machine.contents, emit=emit)
 
-    async def cut(self, inner: JSONObject) -> None:
-        """Ask, and lose the connection as soon as the first change has begun."""
+    async def cut(self, inner: JSONObject) -> int:
+        """Ask, and lose the connection as soon as the first change has begun; what carries it out stands still, and is the answer."""
         begun = asyncio.Event()
         async with self.session() as session:
             call = asyncio.ensure_future(self.enact(session, inner, emit=lambda _: begun.set()))
             await begun.wait()
+            worker = self.worker()
+            os.kill(worker, signal.SIGSTOP)
             call.cancel()
             with suppress(asyncio.CancelledError):
                 await call
+        return worker
 
 
 @pytest.fixture
@@ -103,8 +106,9 @@ def test_what_was_begun_goes_on_without_the_connection_and_is_found_again(bench:
     heard: list[Event] = []
 
     async def work() -> tuple[int, JSONObject]:
-        await bench.cut(inner)
+        worker = await bench.cut(inner)
         done = len((bench.machine.root / "etc/lines").read_text().splitlines())
+        os.kill(worker, signal.SIGCONT)
         async with bench.session() as session:
             return done, await bench.enact(session, inner, emit=heard.append)
 
@@ -126,9 +130,10 @@ def test_what_a_change_needs_is_sent_before_it_goes_its_own_way(bench: Bench) ->
     inner = bench.machine.planned([*bench.lines(MANY), last, tree], run="r1")
 
     async def work() -> JSONObject:
-        await bench.cut(inner)
+        worker = await bench.cut(inner)
         source.unlink()
         bench.machine.contents.clear()
+        os.kill(worker, signal.SIGCONT)
         async with bench.session() as session:
             return await bench.enact(session, inner)
 
@@ -187,10 +192,11 @@ def test_another_operation_waits_until_the_first_has_ended(bench: Bench) -> None
     inner = bench.machine.planned(bench.lines(MANY), run="r1")
 
     async def work() -> None:
-        await bench.cut(inner)
+        worker = await bench.cut(inner)
         async with bench.session() as session:
             with pytest.raises(Busy, match="r1, begun by ada@laptop"):
                 await bench.enact(session, {**inner, "run": "r2"}, operation="r2")
+            os.kill(worker, signal.SIGCONT)
             await bench.enact(session, inner)
 
     run(work())

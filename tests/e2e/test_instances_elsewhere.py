@@ -197,13 +197,15 @@ def _serves(stage: Stage) -> bool:
         return False
 
 
-def test_a_server_is_not_left_behind_on_a_host_and_a_retired_one_leaves_no_process_there(stage: Stage) -> None:
+def test_a_plan_tells_what_goes_on_on_a_host_that_is_declared_no_more_and_a_retired_one_leaves_no_process_there(stage: Stage) -> None:
     stage.release("last")
     declared = (stage.control.folder / "vitrify.yaml").read_text()
     stage.control.declare(declared.replace(stage.machine.url("admin"), "local"))
-    refused = stage.control.run("plan", expect=None)
+    planned = stage.control.run("plan")
     stage.control.declare(declared)
-    assert "runs on ssh://admin@" in refused.stdout + refused.stderr
+    told = " ".join(planned.stdout.split())
+    assert "join with release" in told
+    assert f"{stage.machine.url('admin')} is declared no more, and release" in told
 
     stage.control.run("retire", "web")
     assert stage.machine.processes("/srv/site/Caddyfile") == []

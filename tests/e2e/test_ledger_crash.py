@@ -13,13 +13,13 @@ from vitrify.core.report import Verified
 from vitrify.ledger import keys
 from vitrify.ledger.checkpoint import Signer
 from vitrify.ledger.log import Log
-from vitrify.ledger.verify import verify
+from vitrify.ledger.verify import Kept, Policy, verify
 from vitrify.stores.directory import DirectoryLedgerStore
 
 pytestmark = pytest.mark.e2e
 
 ORIGIN = "vitrify.dev/0123456789abcdef"
-STEPS = ("ledger.bundle", "ledger.tiles", "ledger.state", "ledger.checkpoint")
+STEPS = ("ledger.tiles", "ledger.state", "ledger.checkpoint")
 
 WRITER = """
 import os, signal, sys, time
@@ -60,7 +60,7 @@ def a_log(folder: Path, author: Signer) -> Log:
 
 def look(folder: Path, author: Signer, *, held: bytes | None = None) -> Verified:
     store = DirectoryLedgerStore(folder / "ledger")
-    return verify(store.read, keys=[str(author.verifier)], origin=ORIGIN, held=held, paths=store.paths(""))
+    return verify(store.read, trust=Policy((str(author.verifier),)), origin=ORIGIN, kept=Kept(held), paths=store.paths(""))
 
 
 def writer(folder: Path, operation: str, *, count: int = 1, step: str = "") -> subprocess.Popen[str]:

@@ -18,6 +18,7 @@ from conftest import BuildShop
 from contained import lend
 from shop import Shop
 from steps import steps_in_source
+from vitrify.ledger.keys import generate
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -61,6 +62,11 @@ def released(shop: Shop, turn: int) -> None:
 
 def served(shop: Shop, _: int) -> None:
     shop.run("apply")
+
+
+def served_once(shop: Shop, turn: int) -> None:
+    if turn == 0:
+        shop.run("apply")
 
 
 def two_releases(shop: Shop, turn: int) -> None:
@@ -154,15 +160,64 @@ def undone(shop: Shop, turn: int) -> None:
         shop.run("apply")  # the next times take back a second apply, and never the first
 
 
+def waits_beside_one(shop: Shop, _: int) -> None:
+    """Nobody was promoted: the first release serves, and one other has its share."""
+    found = json.loads(shop.looked("status", "-o", "json"))["servers"][0]
+    assert (found["rollout"]["phase"], found["rollout"]["percent"], found["live"]) == ("waiting", 5, 1)
+    assert len(shop.running()) == 2
+    shop.looked("ledger", "verify")
+
+
+def held_and_let_go(shop: Shop, _: int) -> None:
+    assert json.loads(shop.looked("status", "-o", "json"))["servers"][0]["paused"]
+    shop.run("resume", "web")
+    assert shop.get() == (200, "one")
+
+
+def planned(shop: Shop, turn: int) -> None:
+    newer(shop, turn)
+    shop.run("plan")
+
+
+def hands_over(shop: Shop, _: int) -> None:
+    keys = shop.document("key", "list")["keys"]
+    assert [key["ours"] for key in keys if key["state"] == "author"] == [True]
+    shop.run("plan")
+    shop.looked("ledger", "verify")
+
+
+def mistrusted(shop: Shop, turn: int) -> None:
+    planned(shop, turn)
+    path = shop.folder / "vitrify.keys"
+    kept = [line for line in path.read_text().splitlines() if "bob@desk" not in line]
+    path.write_text("\n".join([*kept, f"author {generate('bob@desk').verifier}"]) + "\n")
+
+
+def counts_no_more(shop: Shop, _: int) -> None:
+    assert "retired bob@desk" in (shop.folder / "vitrify.keys").read_text()
+    shop.looked("ledger", "verify")
+
+
 STORIES = {
     "first release": Story({}, retired, ("apply",), serves_this, daily=("begin", "launch", "instance-start", "router-ensure", "ledger")),
     "release": Story(
-        {}, replaced, ("apply",), serves_this, daily=("gate", "switch.", "router-switch", "probation", "retire", "instance-stop")
+        {}, replaced, ("apply",), serves_this, daily=("gate", "switch.", "router-switch", "probation", "drain", "retire", "instance-stop")
     ),
     "ill release": Story({"grace": "300ms"}, ill, ("apply",), serves_one, ends=7, daily=("abort", "lease")),
     "release that falls ill": Story({}, falls_ill, ("apply",), serves_one, ends=7, daily=("switch_back",)),
     "migration": Story(MIGRATING, replaced, ("apply",), serves_this, daily=("contract", "expand")),
     "rollback": Story({}, two_releases, ("rollback", "web"), serves_one, daily=("begin", "switch.", "retire")),
+    "canary that waits": Story(
+        {"rollout": ", strategy: canary, steps: [5%], preview: next.test"},
+        replaced,
+        ("apply",),
+        waits_beside_one,
+        daily=("preview", "canary", "wait"),
+    ),
+    "promotion": Story({"rollout": ", promote: manual"}, released, ("promote", "web"), serves_this, daily=("promote",)),
+    "rolling release": Story({"rollout": ", strategy: rolling"}, replaced, ("apply",), serves_this, daily=("roll.",)),
+    "recreated release": Story({"rollout": ", strategy: recreate"}, replaced, ("apply",), serves_this, daily=("stop.",)),
+    "pause": Story({}, served_once, ("pause", "web"), held_and_let_go, daily=("pause", "router-hold")),
     "retirement": Story({}, released, ("retire", "web"), serves_nothing, daily=("router-release", "instance-stop", "instance-discard")),
     "entry": Story(
         {}, served, ("exec", "web", "--break-glass", "it burns", "--", "/bin/true"), serves_one, daily=("exec", "instance-mark")
@@ -170,6 +225,10 @@ STORIES = {
     "apply in place": Story(HOOKED, tampered, ("apply",), converged, daily=("hook", "batch", "apply", "run", "enact", "each")),
     "looking after": Story({}, router_lost, ("serve", "--once"), serves_one, daily=("router-revive",)),
     "batch that is ill": Story(TWO_HOSTS, ill_in_place, ("apply",), taken_back, ends=3, daily=("batch",)),
+    "rotated key": Story({"lifecycle": "mutable"}, planned, ("key", "rotate"), hands_over, daily=("key-rotate",)),
+    "revoked key": Story(
+        {"lifecycle": "mutable"}, mistrusted, ("key", "revoke", "bob@desk", "--lost"), counts_no_more, daily=("key-revoke",)
+    ),
     "undo": Story({"lifecycle": "mutable"}, released, ("undo", "web"), undone, daily=("undo",)),
 }
 
@@ -234,7 +293,7 @@ def kill_at(point: str, shop: Shop, story: Story) -> None:
 
 def finish(shop: Shop, story: Story) -> None:
     """The same command again, unless the killed one had nothing left to do but say so."""
-    if story.words[0] in ("rollback", "retire") and not open_operation(shop):
+    if story.words[0] in ("rollback", "promote", "retire") and not open_operation(shop):
         return
     if story.words[0] == "undo" and json.loads(shop.looked("ledger", "show", "-n", "1", "-o", "json"))["entries"][0]["kind"] == "undo.done":
         return

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,9 +17,10 @@ import pytest
 from vitrify.core.declaration import Route, Router
 from vitrify.core.diagnostic import TargetFailed
 from vitrify.core.digest import JSONObject
-from vitrify.ports import Backends
+from vitrify.ports import Backends, Beside
 from vitrify.project.binaries import find_bubblewrap, find_caddy
-from vitrify.routers.caddy import CaddyRouter
+from vitrify.project.tools import caddy_here, haproxy_here
+from vitrify.routers.on_host import OnHostRouter
 from vitrify.testing.runtime_suite import do
 from vitrify.testing.this_machine import ThisMachine, free_port
 
@@ -39,8 +41,14 @@ def route() -> Route:
     return Route(Router("edge", "caddy", f"127.0.0.1:{free_port()}"))
 
 
-def a_router(machine: ThisMachine) -> CaddyRouter:
-    return CaddyRouter(machine.session, home=machine.home)
+@pytest.fixture(params=["caddy", "haproxy"])
+def either(request: pytest.FixtureRequest) -> Route:
+    """A route through a router of each kind."""
+    return Route(Router("edge", str(request.param), f"127.0.0.1:{free_port()}"))
+
+
+def a_router(machine: ThisMachine) -> OnHostRouter:
+    return OnHostRouter(machine.session, home=machine.home, programs={"caddy": caddy_here, "haproxy": haproxy_here})
 
 
 def launch(machine: ThisMachine, identity: str, *, release: str) -> str:
@@ -72,18 +80,22 @@ class Load:
     def ended(self) -> JSONObject:
         """End it, and what it counted."""
         self._process.terminate()
-        report, _ = self._process.communicate(timeout=30)
+        return self.over()
+
+    def over(self) -> JSONObject:
+        """What it counted, once its time is over."""
+        report, _ = self._process.communicate(timeout=60)
         found = json.loads(report)
         assert isinstance(found, dict)
         return found
 
 
-def test_switches_under_load_lose_no_request(machine: ThisMachine, route: Route, record_property: Callable[[str, object], None]) -> None:
-    router = a_router(machine)
+def test_switches_under_load_lose_no_request(machine: ThisMachine, either: Route, record_property: Callable[[str, object], None]) -> None:
+    router, kind = a_router(machine), either.router.kind
     addresses = {release: launch(machine, f"web-{release}", release=release) for release in ("blue", "green")}
-    do(router.ensure(route, server="web"))
+    do(router.ensure(either, server="web"))
     do(router.switch("web", to=Backends("blue", (addresses["blue"],))))
-    load = Load(route, "--seconds", "60")
+    load = Load(either, "--seconds", "60")
     time.sleep(0.5)
 
     for number in range(SWITCHES):
@@ -92,11 +104,52 @@ def test_switches_under_load_lose_no_request(machine: ThisMachine, route: Route,
         time.sleep(0.1)
     report = load.ended()
 
-    record_property("note", f"switch: {report['requests']} requests, {SWITCHES} switches, {report['lost']} lost")
+    record_property("note", f"switch by {kind}: {report['requests']} requests, {SWITCHES} switches, {report['lost']} lost")
     assert report["lost"] == 0, report["errors"]
     assert report["answered"] == machine.posts("web-blue") + machine.posts("web-green")
     assert set(report["releases"]) == {"blue", "green"}  # type: ignore[arg-type]
     assert report["connections"] == 6
+
+
+def test_pauses_and_shares_under_load_lose_no_request(machine: ThisMachine, either: Route) -> None:
+    router = a_router(machine)
+    blue, green = (Backends(name, (launch(machine, f"web-{name}", release=name),)) for name in ("blue", "green"))
+    do(router.ensure(either, server="web"))
+    do(router.switch("web", to=blue))
+    load = Load(either, "--seconds", "60")
+
+    for percent in (5, 25, 50):
+        do(router.switch("web", to=blue, beside=Beside(green, percent)))
+        do(router.pause("web", at_most=30))
+        time.sleep(0.3)
+        do(router.resume("web"))
+        time.sleep(0.2)
+    do(router.pause("web", at_most=30))
+    do(router.switch("web", to=green))
+    time.sleep(0.2)
+    report = load.ended()
+
+    assert report["lost"] == 0, report["errors"]
+    assert report["answered"] == machine.posts("web-blue") + machine.posts("web-green")
+    assert report["connections"] == 6
+
+
+def test_a_new_route_of_haproxy_loses_no_request(machine: ThisMachine, route: Route) -> None:
+    edge = replace(route.router, kind="haproxy")
+    router, first = a_router(machine), Route(edge)
+    blue = Backends("blue", (launch(machine, "web-blue", release="blue"),))
+    do(router.ensure(first, server="web"))
+    do(router.switch("web", to=blue))
+    load = Load(first, "--seconds", "60")
+    within(5, lambda: machine.posts("web-blue") > 20)
+
+    for number in range(3):
+        do(router.ensure(Route(edge, f"new-{number}.test"), server=f"new-{number}"))
+        time.sleep(0.3)
+    report = load.ended()
+
+    assert report["lost"] == 0, report["errors"]
+    assert report["answered"] == machine.posts("web-blue")
 
 
 def test_a_release_is_drained_and_stopped_without_losing_a_request(machine: ThisMachine, route: Route) -> None:
@@ -142,8 +195,8 @@ def test_a_router_that_is_killed_comes_back_with_its_traffic(machine: ThisMachin
     within(5, lambda: machine.state(folder).restarts == 1 and machine.state(folder).status == "running")
     time.sleep(0.2)
 
-    load = Load(route, "--seconds", "0.5")
-    time.sleep(0.5)
+    load = Load(route, "--seconds", "60")
+    within(10, lambda: machine.posts("web-1") > 0)
 
     assert load.ended()["lost"] == 0
     do(router.ensure(route, server="web"))
@@ -184,7 +237,7 @@ def test_a_configuration_that_was_written_and_never_loaded_is_loaded_by_the_next
             "router.ensure",
             {
                 "home": machine.home,
-                "caddy": find_caddy(),
+                "program": find_caddy(),
                 "router": {"name": "edge", "listen": route.router.listen, "tls": "off"},
                 "route": {"server": "other", "host": "other.test", "path": "/"},
             },
@@ -206,8 +259,9 @@ def test_a_port_that_is_taken_is_said_plainly(machine: ThisMachine) -> None:
     assert "cannot listen" in str(refused.value)
 
 
-def test_a_router_that_refuses_its_configuration_says_why_in_its_own_words(machine: ThisMachine) -> None:
+@pytest.mark.parametrize("kind", ["caddy", "haproxy"])
+def test_a_router_that_refuses_its_configuration_says_why_in_its_own_words(machine: ThisMachine, kind: str) -> None:
     with pytest.raises(TargetFailed) as refused:
-        do(a_router(machine).ensure(Route(Router("edge", "caddy", "256.1.1.1:8080")), server="web"))
+        do(a_router(machine).ensure(Route(Router("edge", kind, "256.1.1.1:8080")), server="web"))
 
     assert "256.1.1.1" in str(refused.value)

@@ -13,7 +13,7 @@ from vitrify.ledger.keys import generate
 from vitrify.ledger.log import Log
 from vitrify.ledger.proof import consistency, extends, includes, inclusion
 from vitrify.ledger.tree import leaf, place, root, split
-from vitrify.ledger.verify import verify
+from vitrify.ledger.verify import Kept, Policy, verify
 from vitrify.ledger.verify.entry import entry_problem
 from vitrify.testing.memory_ledger import MemoryLedgerStore
 
@@ -51,7 +51,7 @@ def test_whatever_is_appended_is_read_back_and_verifies(happenings: list[JSONObj
     added = log.extend([("plan.made", body) for body in [{}, *happenings]])
     assert tuple(log.entries()) == added
     assert [decode(entry.encode()) for entry in added] == list(added)
-    assert verify(store.read, keys=[str(ADA.verifier)], paths=store.paths("")).problems == ()
+    assert verify(store.read, trust=Policy((str(ADA.verifier),)), paths=store.paths("")).problems == ()
 
 
 @settings(max_examples=max(30, N // 20), deadline=None)
@@ -63,7 +63,7 @@ def test_the_portions_in_which_entries_come_leave_no_trace_in_the_tree(portions:
         log.extend([("plan.made", {})] * portion)
     Log(whole, origin=ORIGIN, signer=ADA, clock=Noon()).extend([("plan.made", {})] * sum(portions))
     assert store.files["checkpoint"] == whole.files["checkpoint"]
-    assert verify(store.read, keys=[str(ADA.verifier)], paths=store.paths("")).problems == ()
+    assert verify(store.read, trust=Policy((str(ADA.verifier),)), paths=store.paths("")).problems == ()
 
 
 @settings(max_examples=N, deadline=None)
@@ -112,7 +112,7 @@ def test_every_time_is_written_as_the_format_wants_it(seconds: float) -> None:
     )
 )
 def test_no_bytes_whatever_make_the_verifier_raise(files: dict[str, bytes]) -> None:
-    assert verify(files.get, keys=[str(ADA.verifier)], held=files.get("state"), paths=files).problems
+    assert verify(files.get, trust=Policy((str(ADA.verifier),)), kept=Kept(files.get("state")), paths=files).problems
 
 
 @settings(max_examples=N, deadline=None)
@@ -128,7 +128,7 @@ def test_a_spoiled_honest_ledger_never_makes_the_verifier_raise(noise: bytes, pa
     Log(store, origin=ORIGIN, signer=ADA, clock=Noon()).extend([("plan.made", {})] * 2)
     for path, content in list(store.files.items()):
         store.files[path] = content[:at] + noise + content[at + len(noise) :]
-    verify(store.read, keys=[str(ADA.verifier)], paths=[*store.paths(""), *paths])
+    verify(store.read, trust=Policy((str(ADA.verifier),)), paths=[*store.paths(""), *paths])
 
 
 @given(some.text(some.characters(exclude_categories=["Cs", "Cc"]), min_size=1))

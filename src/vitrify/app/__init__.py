@@ -7,7 +7,9 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from vitrify.app.host_verbs import HostVerbs
 from vitrify.app.image_verbs import ImageVerbs
+from vitrify.app.traffic_verbs import TrafficVerbs
 from vitrify.core.diagnostic import PlanStale, UsageInvalid
 from vitrify.core.drift import REREAD
 
@@ -15,6 +17,7 @@ if TYPE_CHECKING:  # a command brings along what it needs and no more
     from vitrify.app.serve_unit import Unit
     from vitrify.core import report
     from vitrify.core.audit_report.report import Report
+    from vitrify.core.digest import JSONObject
     from vitrify.core.drift import Audit
     from vitrify.core.entered import Entered
     from vitrify.core.migrated import Contracted, Owed
@@ -25,8 +28,8 @@ if TYPE_CHECKING:  # a command brings along what it needs and no more
 __all__ = ("App",)
 
 
-class App(ImageVerbs):
-    """A method for each verb; those about images have a file of their own."""
+class App(ImageVerbs, HostVerbs, TrafficVerbs):
+    """A method for each verb; those about images, the ledger, keys, and where requests go have files of their own."""
 
     def plan(self) -> Plan:
         """What an apply would do; told to the ledger unless the last entry says the same."""
@@ -44,17 +47,27 @@ class App(ImageVerbs):
 
     def saved(self, path: str) -> Plan:
         """The plan in this file, if an apply would still do exactly that; `PlanStale` otherwise."""
-        from vitrify.core.plan import Selection
+        from vitrify.core.selection import Selection
         from vitrify.project import saved
 
         document = saved.read(path)
         self._options = Selection.from_json(document.get("selection")).within(self._options)
         self._wiring = self._begin(self._options)
         now = self.free(self._run(self._plan()))
-        if document.get("digest") != now.digest:
+        if document.get("digest") != now.digest and self._cut_short(document, now):
+            now = replace(now, rest_of=str(document["digest"]))
+        elif document.get("digest") != now.digest:
             hint = f"plan again (`vitrify plan -o {path}`), look at it, and apply that"
             raise PlanStale(f"{path} is not what an apply would do now", why=saved.moved(document, now), hint=hint)
-        return now
+        return replace(now, approvals=saved.approvals(document))
+
+    def _cut_short(self, document: JSONObject, now: Plan) -> bool:
+        """Whether this is what is left of a saved plan whose apply was killed: then the same command goes on with it."""
+        from vitrify.lifecycle import record
+        from vitrify.project import saved
+
+        places = [(one.server, one.host) for one in now.servers if not one.empty]
+        return saved.is_rest(document, now) and record.unfinished(self._wiring.world.ledger, str(document.get("digest")), places)
 
     def free(self, plan: Plan) -> Plan:
         """This plan, if nobody is changing what it is about at this moment; else a fresh one as soon as nobody is.
@@ -147,22 +160,6 @@ class App(ImageVerbs):
         names = (server,) if server else self._wiring.world.state.servers()
         return self._run(releases(names, self._wiring.world))
 
-    def rollback_plan(self, server: str, *, to: int | None = None) -> tuple[int | None, int]:
-        """From which release to which a rollback would go."""
-        from vitrify.lifecycle.immutable import rollback_target
-        from vitrify.lifecycle.lodging import lodging
-
-        world = self._wiring.world
-        host = lodging(server, world)
-        target = rollback_target(server, host, world, to=to)
-        return world.state.slots(server, host.name).live, target.number
-
-    def rollback(self, server: str, *, to: int | None = None) -> report.Released:
-        """Make a former release live again. Does not need the declaration, but for the secrets of a release that runs no more."""
-        from vitrify.lifecycle.immutable import rollback
-
-        return self._run(rollback(server, self._wiring.world, to=to, secret=self._secret_of(server)))
-
     def _secret_of(self, server: str) -> SecretValue:
         """The secrets of a server. Few ask, and the declaration is not read for the others: a release that runs no more, or a hook."""
         from vitrify.lifecycle.settings import known_secrets
@@ -195,11 +192,12 @@ class App(ImageVerbs):
         in_place = ("in-place",) if self._managed(server) else ()
         return (*in_place, *(("instances",) if releases or not in_place else ()))
 
-    def retire(self, server: str) -> int:
-        """Stop and discard every instance of a server; returns how many there were."""
+    def retire(self, server: str, *, host: str = "") -> report.Retired:
+        """Stop and discard every instance of a server, on all its hosts or on one."""
         from vitrify.lifecycle.retire import retire
 
-        return self._run(retire(server, self._wiring.world, secret=self._secret_of(server)))
+        secret = self._secret_of(server)
+        return self._run(retire(server, self._wiring.world, host=host, secret=secret, parallel=self._options.parallel))
 
     def enter(self, server: str, command: tuple[str, ...], *, instance: str, reason: str, terminal: bool) -> tuple[Entered, ...]:
         """Run a command on each host of a mutable server, or inside one instance of an immutable one, where there is a reason."""
@@ -277,18 +275,6 @@ class App(ImageVerbs):
         words = (*flags(self._options), *(("--listen", listen) if listen else ()))
         return Unit(wiring.declaration.project, wiring.world.project_id, str(wiring.folder.absolute()), words, self._environ)
 
-    def entries(self, *, last: int) -> tuple[report.EntryView, ...]:
-        """The newest entries of the ledger, oldest first."""
-        from vitrify.core.report import EntryView
-
-        ledger = self._wiring.world.ledger
-        found = ledger.entries(max(0, ledger.size - last))
-        return tuple(EntryView(entry.sequence, entry.at, entry.author, entry.kind, dict(entry.body)) for entry in found)
-
-    def verify(self, path: str = "") -> report.Verified:
-        """Check the project's ledger, or a copy of it, by code that shares nothing with the writer."""
-        return self._wiring.verify(path)
-
     def doctor(self) -> tuple[report.Check, ...]:
         """What this machine has, and the line that mends what it lacks."""
         from vitrify.project.doctor import doctor
@@ -333,7 +319,8 @@ class App(ImageVerbs):
 
     async def _planned(self) -> Plan:
         from vitrify.core.digest import digest_of
-        from vitrify.core.plan import Plan, Selection
+        from vitrify.core.plan import Plan
+        from vitrify.core.selection import Selection
         from vitrify.lifecycle import fleet
         from vitrify.project.choose import only_tagged, with_tags
 
@@ -346,8 +333,13 @@ class App(ImageVerbs):
         return Plan(project, declared, planned, made_at=now, selection=selection, problems=problems)
 
     async def _apply(self, plan: Plan) -> report.Applied:
+        from vitrify.app import approvals
         from vitrify.lifecycle import fleet
 
-        servers = {server.name: server for server in self._wiring.declaration.servers}
-        applied = await fleet.apply(plan.servers, servers, self._wiring.world, parallel=self._options.parallel)
+        declaration = self._wiring.declaration
+        counted = approvals.refuse_unapproved(plan, declaration, self._wiring.ledgers)
+        world = replace(self._wiring.world, plan=plan.approved_as)
+        approvals.enter(plan, counted, declaration, world.ledger)
+        servers = {server.name: server for server in declaration.servers}
+        applied = await fleet.apply(plan.servers, servers, world, parallel=self._options.parallel, unseen=plan.problems)
         return replace(applied, problems=(*plan.problems, *applied.problems))

@@ -38,6 +38,7 @@ class Command:
             with self._loop as loop:
                 loop.run(self._wiring.hang_up())
         self._wiring.see_told()
+        self._wiring.witnessed()
 
     def _chosen(self) -> tuple[Server, ...]:
         from vitrify.project.choose import choose

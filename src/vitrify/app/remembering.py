@@ -13,37 +13,10 @@ if TYPE_CHECKING:
     from vitrify.core.declaration import Declaration
     from vitrify.core.event import Emit
     from vitrify.core.notice import Notice
-    from vitrify.core.step import Reached
-    from vitrify.ledger.checkpoint import Signer
-    from vitrify.ledger.log import Log
     from vitrify.lifecycle.world import Ledger, World
-    from vitrify.ports import Clock
-    from vitrify.project.identity import Identity
 
 INHERITED = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TMPDIR", "SSH_AUTH_SOCK", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME")
 """What a hook or a notice's command of this machine finds of our own environment, and nothing else."""
-
-
-def ledger(home: Path, known: Identity, signer: Signer, clock: Clock, reached: Reached) -> Log:
-    """The project's log; what a process before this one left unfinished is finished."""
-    from vitrify.ledger.log import Log
-    from vitrify.stores.directory import DirectoryLedgerStore
-
-    found = Log(
-        DirectoryLedgerStore(home / "ledger"),
-        origin=origin(known),
-        signer=signer,
-        clock=clock,
-        trusted=known.authors,
-        reached=reached,
-    )
-    found.recover()
-    return found
-
-
-def origin(identity: Identity) -> str:
-    """The ledger's name: what its checkpoints begin with."""
-    return f"vitrify.dev/ledger/{identity.project_id}"
 
 
 def desk(folder: Path, environ: Mapping[str, str]) -> Desk:

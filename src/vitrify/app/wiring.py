@@ -14,17 +14,16 @@ from typing import TYPE_CHECKING
 
 from vitrify.core.asked import Scope
 from vitrify.core.declaration import Declaration, Host
-from vitrify.core.diagnostic import UsageInvalid
 from vitrify.core.digest import PLAIN
 from vitrify.core.event import Emit
 from vitrify.onhost.failpoint import from_environment
 
 if TYPE_CHECKING:
+    from vitrify.app.ledgers import Ledgers
     from vitrify.app.warehouse import Warehouse
     from vitrify.builders.oci import OciBuilder
     from vitrify.core.digest import JSONObject
     from vitrify.core.image_report import ImageVerified, Verdict
-    from vitrify.core.report import Verified
     from vitrify.core.resource import Kinds
     from vitrify.evidence.oci import OciEvidence
     from vitrify.ledger.checkpoint import Signer, Verifier
@@ -112,29 +111,21 @@ class Wiring:
 
         return not (self._options.overrides or self._options.environment) and (self.folder / NAME).is_file()
 
-    def _known_identity(self) -> Identity:
-        from vitrify.project import identity
-
-        known = identity.read(str(self.folder))
-        if known is None:
-            raise UsageInvalid("this project has no ledger yet", hint="the first plan or apply begins one")
-        return known
-
     def _project_home(self, identity: Identity) -> Path:
         return self.home / "projects" / identity.project_id
 
-    def verify(self, path: str) -> Verified:
-        """Check the project's ledger (""), or a copy of it, by code that shares nothing with the writer."""
-        from vitrify.app.remembering import origin
-        from vitrify.ledger.verify import verify
-        from vitrify.stores.directory import DirectoryLedgerStore
+    @cached_property
+    def ledgers(self) -> Ledgers:
+        """The project's ledger, and the keys that count in it."""
+        from vitrify.app.ledgers import Author, Ledgers
 
-        identity = self._known_identity()
-        folder = Path(path) if path else self._project_home(identity) / "ledger"
-        if not folder.is_dir():
-            raise UsageInvalid(f"there is no ledger at {folder}")
-        store = DirectoryLedgerStore(folder)
-        return verify(store.read, keys=identity.authors, origin=origin(identity), paths=store.paths(""))
+        author = Author(self._author, lambda: self._signer)
+        return Ledgers(self.home, self.folder, author=author, environ=self._environ, emit=self._emit)
+
+    def witnessed(self) -> None:
+        """Have witnesses cosign what this command entered."""
+        if "world" in vars(self):
+            self.ledgers.cosign_quietly()
 
     @cached_property
     def world(self) -> World:
@@ -142,19 +133,18 @@ class Wiring:
         from vitrify.app import remembering
         from vitrify.lifecycle.world import World
         from vitrify.onhost.tenant import Tenant
-        from vitrify.project import identity, keyring
+        from vitrify.project import keyring
         from vitrify.project.clock import SystemClock, new_name
         from vitrify.project.lock import LockFile
         from vitrify.stores.sqlite import SqliteStateStore
 
-        known = identity.ensure(str(self.folder), author=str(self._signer.verifier))
+        known = self.ledgers.identity
         home = self._project_home(known)
         clock, reached, at = SystemClock(), from_environment(self._environ), remembering.desk(self.folder, self._environ)
-        ledger = remembering.ledger(home, known, self._signer, clock, reached)
         return World(
             project_id=known.project_id,
             author=self._author,
-            ledger=remembering.telling(ledger, at, lambda: self.declaration, emit=self._emit),
+            ledger=remembering.telling(self.ledgers.log, at, lambda: self.declaration, emit=self._emit),
             state=SqliteStateStore(home / "state.db"),
             clock=clock,
             kinds=self._kinds,
@@ -171,6 +161,7 @@ class Wiring:
             pins=LockFile(str(self.folder)),
             opening=lambda: self.warehouse.storage,
             leased=self._leased,
+            mirror=self.ledgers.mirror,
             keep_runs=self._options.keep_runs,
             dead_man=self._options.dead_man,
             process=Tenant.this().to_json(),
@@ -193,7 +184,7 @@ class Wiring:
 
     @property
     def _author(self) -> str:
-        return f"{getpass.getuser()}@{socket.gethostname()}"
+        return self._environ.get("VITRIFY_AUTHOR") or f"{getpass.getuser()}@{socket.gethostname()}"
 
     @cached_property
     def _bubblewrap(self) -> str:
@@ -293,10 +284,10 @@ class Wiring:
         return f"{ELSEWHERE}/{self.world.project_id}" if host.is_remote else str(self.home / "projects" / self.world.project_id / "run")
 
     def _nearby(self, host: Host, session: Session) -> Site:
+        from vitrify.app.routers import Means, router
         from vitrify.app.runtimes import PODMAN_STORAGE, Programs, runtime
         from vitrify.lifecycle.world import Site
         from vitrify.project.tools import bubblewrap_here
-        from vitrify.routers.caddy import CaddyRouter
         from vitrify.stores.carrying import NearbyCarrier
 
         home = self.run_home(LOCAL)
@@ -306,17 +297,17 @@ class Wiring:
             session=session,
             builder=self._builder(session),
             runtime=runtime(session, programs, home=home, images=NearbyCarrier(self.warehouse.store), emit=self._emit),
-            router=CaddyRouter(session, home=home, emit=self._emit),
+            router=router(session, Means(), lambda: self.declaration, home=home, emit=self._emit),
             evidence=self.evidence,
             home=home,
         )
 
     def _elsewhere(self, host: Host, session: Session, here: Session) -> Site:
         """Images are baked on this machine, and brought to the host on which they run."""
+        from vitrify.app.routers import Means, router
         from vitrify.app.runtimes import Programs, runtime
         from vitrify.lifecycle.world import Site
         from vitrify.project.tools import HostTools
-        from vitrify.routers.caddy import CaddyRouter
         from vitrify.stores.carrying import SessionCarrier
 
         home = self.run_home(host)
@@ -326,7 +317,7 @@ class Wiring:
             session=session,
             builder=self._builder(here),
             runtime=runtime(session, Programs(tools.bubblewrap), home=home, images=carrier, emit=self._emit),
-            router=CaddyRouter(session, home=home, caddy=tools.caddy, emit=self._emit, outside=host.address),
+            router=router(session, Means.there(tools, host.address), lambda: self.declaration, home=home, emit=self._emit),
             evidence=self.evidence,
             home=home,
         )
@@ -359,7 +350,7 @@ class Wiring:
     def _trusted(self) -> tuple[Verifier, ...]:
         from vitrify.ledger.checkpoint import Verifier
 
-        return tuple(Verifier.parse(author) for author in self._known_identity().authors)
+        return tuple(Verifier.parse(key) for key in self.ledgers.vouching)
 
     def verify_image(self, name: str, *, keys: Sequence[str]) -> ImageVerified:
         """Check an image: of a server, by its digest, or in an OCI layout that came from elsewhere."""

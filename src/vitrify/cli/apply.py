@@ -21,7 +21,7 @@ EXAMPLES = {
     "vitrify apply -y -l web": "Only the server web, without asking.",
     "vitrify apply -t motd": "Only resources that are tagged so; what left the declaration stays as it is.",
     "vitrify apply --wait=10m": "Where somebody else is changing the same server, wait for that; without it, exit 6 at once.",
-    "vitrify apply plan.json": "Carry out a saved plan exactly, or refuse it.",
+    "vitrify apply plan.json": "Carry out a saved plan exactly, or refuse it; also where it lacks approvals that policy wants.",
 }
 
 
@@ -42,13 +42,15 @@ EXAMPLES = {
 @shared("project", "limit", "exclude", "tag", "var", "parallel", "keep_runs", "dead_man", "wait", "yes")
 def apply(invocation: Invocation, file: str | None) -> Exit:
     """Show the plan, ask, and carry it out: mutable servers are converged in place, immutable ones get a new release that
-    takes over once it is healthy. FILE is a saved plan. Interrupted or killed, the same command finishes what was begun.
+    takes over once it is healthy. FILE is a saved plan. Interrupted or killed, the same command finishes what was begun. Where the
+    declaration's policy wants approvals, only a saved plan that has them is carried out: exit 5 says whose are missing.
     """  # noqa: D205  the whole paragraph is the help
     plan = _plan(invocation, file)
     from vitrify.cli import documents  # not before: the hosts are being called meanwhile
     from vitrify.cli.render_plan import plan_lines
     from vitrify.cli.render_report import applied_lines
 
+    invocation.app.approved(plan)
     screen = invocation.screen
     screen.preview(plan.to_json, lambda look: plan_lines(plan, look))
     if not plan.empty:

@@ -7,7 +7,7 @@ from typing import TypedDict, Unpack
 
 import click
 
-from vitrify.cli.exits import Exit
+from vitrify.cli.exits import Exit, unseen
 from vitrify.cli.invocation import Invocation
 from vitrify.cli.options import flag, shared
 from vitrify.cli.render_audit import audit_lines, trend_lines
@@ -94,4 +94,4 @@ def audit(invocation: Invocation, *, report: Wanted, trend: int | None, detailed
         screen.say(line(f"Written: {path} ({form})"))
     if found.rewritten:
         return Exit.INTEGRITY
-    return Exit.CHANGES if detailed_exitcode and found.unauthorised else Exit.DONE
+    return Exit.CHANGES if detailed_exitcode and found.unauthorised else unseen(found.problems)

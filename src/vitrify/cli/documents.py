@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         InstanceStatus,
         LeaseView,
         Outdated,
+        PlaceStatus,
         Released,
         ReleaseStatus,
         ServerStatus,
@@ -55,9 +56,26 @@ def _held(result: Applied) -> list[JSON]:
     return [{"server": server, "host": host} for server, host in result.held]
 
 
-def rolled_back(release: Released) -> JSONObject:
-    """The document of `rollback`."""
-    return document("rollback", **_released(release))
+def rolled_back(result: Applied) -> JSONObject:
+    """The document of `rollback`: how it ended on the first host, and on each of them under `hosts`."""
+    first = _released(result.releases[0]) if result.releases else {}
+    hosts: list[JSON] = [_released(release) for release in result.releases]
+    return document("rollback", **{**first, "hosts": hosts, "problems": _problems(result), "held": _held(result)})
+
+
+def promoted(release: Released) -> JSONObject:
+    """The document of `promote`."""
+    return document("promote", **_released(release))
+
+
+def aborted(server: str, release: int, live: int | None) -> JSONObject:
+    """The document of `abort`."""
+    return document("abort", server=server, release=release, live=live)
+
+
+def paused(server: str, *, paused: bool) -> JSONObject:
+    """The document of `pause` and `resume`."""
+    return document("pause", server=server, paused=paused)
 
 
 def contracted(result: Contracted) -> JSONObject:
@@ -165,7 +183,7 @@ def moved(verb: str, found: ImageMoved) -> JSONObject:
 
 
 def entries(found: Sequence[EntryView]) -> JSONObject:
-    """The document of `ledger show`."""
+    """The document of `ledger show` and `ledger grep`."""
     return document("entries", entries=[_entry(entry) for entry in found])
 
 
@@ -213,6 +231,7 @@ def _converged(host: Converged) -> JSONObject:
 def _released(release: Released) -> JSONObject:
     return {
         "server": release.server,
+        "host": release.host,
         "kind": release.kind,
         "release": release.release,
         "previous": release.previous,
@@ -223,6 +242,8 @@ def _released(release: Released) -> JSONObject:
         "switch_ms": _ms(release.switch_seconds),
         "answer_ms": None if release.answer_seconds is None else _ms(release.answer_seconds),
         "ms": _ms(release.seconds),
+        "waits": release.waits,
+        "preview": release.preview,
     }
 
 
@@ -246,6 +267,26 @@ def _server(server: ServerStatus) -> JSONObject:
         "url": server.url,
         "instances": [_instance(instance) for instance in server.instances],
         "problem": server.problem,
+        "rollout": asdict(server.rollout) if server.rollout else None,
+        "paused": server.paused,
+        "preview": server.preview,
+        "places": [_place(place) for place in server.places],
+    }
+
+
+def _place(place: PlaceStatus) -> JSONObject:
+    return {
+        "host": place.host,
+        "declared": place.declared,
+        "live": place.live,
+        "previous": place.previous,
+        "url": place.url,
+        "unfinished": place.unfinished,
+        "rollout": asdict(place.rollout) if place.rollout else None,
+        "paused": place.paused,
+        "preview": place.preview,
+        "instances": [_instance(instance) for instance in place.instances],
+        "problem": place.problem,
     }
 
 
@@ -272,12 +313,15 @@ def _release(release: ReleaseStatus) -> JSONObject:
         "image": release.image,
         "created_at": release.created_at,
         "running": release.running,
+        "live_on": [*release.live_on],
+        "tier": release.tier,
         "notes": [*release.notes],
     }
 
 
 def _entry(entry: EntryView) -> JSONObject:
-    return {"sequence": entry.sequence, "at": entry.at, "author": entry.author, "kind": entry.kind, "body": _json(entry.body)}
+    said: JSONObject = {"sequence": entry.sequence, "at": entry.at, "author": entry.author, "kind": entry.kind}
+    return {**said, "actor": _json(entry.actor), "body": _json(entry.body)}
 
 
 def _json(value: object) -> JSON:

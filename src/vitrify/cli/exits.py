@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from vitrify.core.diagnostic import (
 )
 
 if TYPE_CHECKING:
+    from vitrify.core.plan import HostProblem
     from vitrify.core.report import Applied
 
 
@@ -81,9 +82,15 @@ def exit_for(error: BaseException) -> Exit:  # noqa: C901, PLR0911  one case for
 
 def ended(applied: Applied) -> Exit:
     """The code of an apply or undo that went through: what failed counts before what could not be reached, or was somebody else's."""
-    failed = [problem for problem in applied.problems if not (problem.unreachable or problem.busy)]
-    if failed or any(host.failed or host.undone for host in applied.hosts):
+    if any(host.failed or host.undone for host in applied.hosts):
         return Exit.HOSTS_FAILED
-    if any(problem.unreachable for problem in applied.problems):
+    return unseen(applied.problems)
+
+
+def unseen(problems: Sequence[HostProblem]) -> Exit:
+    """The code for hosts that did not do their part, in the same order."""
+    if any(not (problem.unreachable or problem.busy) for problem in problems):
+        return Exit.HOSTS_FAILED
+    if any(problem.unreachable for problem in problems):
         return Exit.UNREACHABLE
-    return Exit.BUSY if applied.problems else Exit.DONE
+    return Exit.BUSY if problems else Exit.DONE

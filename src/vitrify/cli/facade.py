@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
+from vitrify.cli.facade_ledger import LedgerApplication
 from vitrify.core.asked import Scope
 
 if TYPE_CHECKING:  # help and usage errors are told before any of these is needed
@@ -19,21 +20,21 @@ if TYPE_CHECKING:  # help and usage errors are told before any of these is neede
         Applied,
         Bootstrapped,
         Check,
-        EntryView,
         LeaseView,
         Outdated,
         Released,
         ReleaseStatus,
+        Retired,
         ServerStatus,
-        Verified,
         Which,
     )
     from vitrify.core.retention import Collected, Pin
+    from vitrify.core.rollout_report import WayBack
     from vitrify.core.served import Served
     from vitrify.core.store_report import StoreChecked
 
 
-class Application(Protocol):
+class Application(LedgerApplication, Protocol):
     """Every verb's story. Each method raises a `VitrifyError` where it cannot keep its promise."""
 
     def plan(self) -> Plan:
@@ -90,11 +91,29 @@ class Application(Protocol):
     def releases(self, server: str) -> tuple[ReleaseStatus, ...]:
         """The releases of one server, or of all where `server` is empty; newest first."""
 
-    def rollback_plan(self, server: str, *, to: int | None) -> tuple[int | None, int]:
-        """From which release to which a rollback would go."""
+    def way_back(self, server: str, *, to: int | None, look: bool) -> WayBack:
+        """What a rollback would take; without a look at the host, only which release it would be."""
 
-    def rollback(self, server: str, *, to: int | None) -> Released:
-        """Make a former release live again."""
+    def rollback(self, server: str, *, to: int) -> Applied:
+        """Make a former release live again, on all its hosts or on none."""
+
+    def promotion(self, server: str) -> str:
+        """What a promotion would let go on, in words."""
+
+    def promote(self, server: str, *, everything: bool) -> Released:
+        """Let a rollout that waits go on; with `everything`, to its end without further steps."""
+
+    def abortion(self, server: str) -> tuple[int, int | None]:
+        """Which release would be taken back, and which serves on."""
+
+    def abort(self, server: str) -> int:
+        """Take back an open rollout; the number of its release."""
+
+    def pause(self, server: str, *, at_most: float) -> None:
+        """Hold new requests, each for so many seconds at most."""
+
+    def resume(self, server: str) -> bool:
+        """Let them through again; whether any were held."""
 
     def owed(self, server: str) -> Owed:
         """The contract that the live release of a server has not carried out yet."""
@@ -105,8 +124,8 @@ class Application(Protocol):
     def lives(self, server: str) -> tuple[str, ...]:
         """How a server lives: `in-place`, with `instances`, or both."""
 
-    def retire(self, server: str) -> int:
-        """Stop and discard every instance of a server; returns how many there were."""
+    def retire(self, server: str, *, host: str = "") -> Retired:
+        """Stop and discard every instance of a server, on all its hosts or on one."""
 
     def enter(self, server: str, command: tuple[str, ...], *, instance: str, reason: str, terminal: bool) -> tuple[Entered, ...]:
         """Run a command on a server's hosts, or inside an instance where there is a reason."""
@@ -140,12 +159,6 @@ class Application(Protocol):
 
     def uninstall_serve(self) -> str:
         """Take that back; the path of what is gone, "" where nothing was there."""
-
-    def entries(self, *, last: int) -> tuple[EntryView, ...]:
-        """The newest entries of the ledger, oldest first."""
-
-    def verify(self, path: str) -> Verified:
-        """Check the project's ledger ("") or a copy of it."""
 
     def verify_image(self, name: str, *, keys: Sequence[str]) -> ImageVerified:
         """Check an image and all that is said of it; of no keys, the project's own are meant."""

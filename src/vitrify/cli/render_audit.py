@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from vitrify.cli.render_report import problem_lines
 from vitrify.cli.text import BLANK, Line, Span, Style, ago, faint, lasted, line, many, prose, size, strong, table
 from vitrify.core.audit_report.grouped import Group, Place, Same, places
 from vitrify.core.audit_report.report import row
@@ -33,6 +34,7 @@ def audit_lines(audit: Audit, look: Look) -> Iterator[Line]:
         for group in place.groups:
             yield from _group(group, look)
         yield BLANK
+    yield from problem_lines(audit.problems)
     yield from _verdict(audit)
 
 

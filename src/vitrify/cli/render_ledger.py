@@ -7,10 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from vitrify.cli.render_report import short
-from vitrify.cli.text import Line, Span, begun, columns, faint, lasted, line, many, strong, table
+from vitrify.cli.text import Line, Span, Style, begun, columns, faint, lasted, line, many, strong, table
 
 if TYPE_CHECKING:
     from vitrify.cli.render import Look
+    from vitrify.core.ledger_report import KeyView, Shown
     from vitrify.core.report import EntryView
 
 _LEAST = 12
@@ -21,10 +22,10 @@ _SPOKEN = frozenset(
 """What is told in words, ahead of the rest, or links entries together and is told by -v alone."""
 
 
-def entry_lines(entries: Sequence[EntryView], look: Look) -> Iterator[Line]:
+def entry_lines(entries: Sequence[EntryView], look: Look, *, none: str = "The ledger is empty.") -> Iterator[Line]:
     """One row for each entry, oldest first; -v shows all that an entry holds."""
     if not entries:
-        yield line("The ledger is empty.")
+        yield line(none)
         return
     authors = {entry.author for entry in entries}
     one = len(authors) == 1 and len(entries) > 1 and not look.verbose
@@ -48,7 +49,8 @@ def _widest(heading: str, at: int, rows: Sequence[tuple[str | Span, ...]]) -> in
 
 
 def _whole(entry: EntryView) -> str:
-    return json.dumps(entry.body, sort_keys=True, default=str)
+    whole = {**entry.body, **({"actor": entry.actor} if entry.actor else {})}
+    return json.dumps(whole, sort_keys=True, default=str)
 
 
 def _told(body: Mapping[str, object], *, room: int | None) -> str:
@@ -93,3 +95,39 @@ def _spoken(body: Mapping[str, object]) -> Iterator[str]:
 def _value(value: object) -> str:
     text = value if isinstance(value, str) else json.dumps(value, default=str)
     return short(text) if _is_digest(text) else text
+
+
+def shown_lines(shown: Shown) -> Iterator[Line]:
+    """What a receipt or a host shows about the ledger."""
+    for name, value in shown.details.items():
+        text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+        yield line(faint(f"{name.replace('_', ' '):<12} "), text or "nobody")
+    if shown.problems:
+        yield from (line(Span("x broken  ", Style.ALARM), problem) for problem in shown.problems)
+    else:
+        yield line(Span("ok ", Style.ADDED), f"What {shown.subject} shows is in the ledger that was signed.")
+
+
+def key_lines(keys: Sequence[KeyView], look: Look) -> Iterator[Line]:
+    """One row for each key: whose, what it still counts for, and since when not."""
+    rows = [(_state(one), strong(short_key(one.key)), "yes" if one.ours else "", _counts(one)) for one in keys]
+    yield from table(("state", "key", "ours", "counts"), rows, width=None if look.verbose else look.width)
+
+
+def short_key(key: str) -> str:
+    """A key by its name and id."""
+    return "+".join(key.split("+", 2)[:2])
+
+
+def _state(one: KeyView) -> Span:
+    good = one.state in ("author", "witness")
+    return Span(one.state, Style.ADDED) if good else Span(one.state, Style.ALARM if one.state == "revoked" else Style.CHANGED)
+
+
+def _counts(one: KeyView) -> str:
+    if one.state == "witness":
+        return f"cosigns, at {one.url}"
+    if one.size is not None:
+        elsewhere = "nowhere else" if one.state == "revoked" else "under images as well"
+        return f"in the first {one.size} entries, {elsewhere}"
+    return f"until {one.until}" if one.until else "for all that is new"

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from vitrify.cli.render_report import problem_lines
+from vitrify.cli.render_rollout import course_lines
 from vitrify.cli.text import BLANK, Line, Span, Style, faint, lasted, line, many, prose, size, strong
 from vitrify.core.difference import Action, Change
-from vitrify.core.plan import HostPlan, Plan, ReleasePlan, counts
+from vitrify.core.plan import WAITING, HostPlan, Plan, ReleasePlan, counts
 from vitrify.core.resource import Sureness
 
 if TYPE_CHECKING:
@@ -43,7 +44,8 @@ def plan_lines(plan: Plan, look: Look) -> Iterator[Line]:
 def summary(plan: Plan) -> Line:
     """The last line of every plan."""
     if plan.empty:
-        return line(strong("No changes."), " What runs is what is declared.")
+        waits = any(isinstance(one, ReleasePlan) and one.kind == WAITING for one in plan.servers)
+        return line(strong("No changes."), " What is declared waits to be promoted." if waits else " What runs is what is declared.")
     found = counts(plan)
     told = f"{found.add:,} to add, {found.change:,} to change, {found.remove:,} to remove, {many(found.replace, 'instance')} to replace"
     return line(strong("Plan:"), f" {told}")
@@ -110,16 +112,19 @@ def _diff(diff: str, *, whole: bool) -> Iterator[Line]:
 
 
 def _release(plan: ReleasePlan, look: Look) -> Iterator[Line]:
-    yield _header(plan, "immutable, replaced as a whole" if not plan.empty else f"immutable, release {plan.live} is live as declared")
+    yield _header(plan, _told(plan))
+    if plan.kind == WAITING:
+        yield from (line(Span("  ~ ", Style.CHANGED), reason) for reason in plan.because)
     if plan.contract:
         told = "what only older releases need is taken away first, and nothing can be rolled back behind it"
         yield line(Span("  - contract ", Style.REMOVED), " ", strong(str(plan.contract)), f"  {told}")
-    if plan.kind != "none":
+    if plan.kind not in ("none", WAITING):
         symbol, style = _SYMBOLS[Action.REPLACE if plan.live else Action.CREATE]
         yield line(Span(f"{symbol} {plan.kind:9}", style), " ", *_aim(plan))
         yield from (line(_MARGIN, reason) for reason in plan.because)
         yield from _resources(plan, look)
         yield from _instances(plan)
+        yield from course_lines(plan, _MARGIN)
         if plan.bytes_to_read:
             yield line(_MARGIN, faint(f"reads {size(plan.bytes_to_read)}{_last_time(plan)}"))
         elif plan.last_seconds is not None:
@@ -127,9 +132,17 @@ def _release(plan: ReleasePlan, look: Look) -> Iterator[Line]:
     yield from _notices(plan.notices, look)
 
 
+def _told(plan: ReleasePlan) -> str:
+    if plan.kind == WAITING:
+        return f"immutable, release {plan.live} is live" if plan.live else "immutable, no release is live yet"
+    return f"immutable, release {plan.live} is live as declared" if plan.empty else "immutable, replaced as a whole"
+
+
 def _aim(plan: ReleasePlan) -> Line:
     if plan.kind == "replace":
         return line("instances of ", strong(f"release {plan.release}"))
+    if plan.kind == "join":
+        return line("with ", strong(f"release {plan.release}"), f" in place of {plan.live}" if plan.live else "")
     number = strong(str(plan.release) if plan.kind == "release" else f"release {plan.release}")
     begun = "; its rollout was interrupted, and goes on" if plan.kind == "resume" else ""
     return line(

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from vitrify.cli.render_rollout import rollout_lines, waiting_lines
 from vitrify.cli.text import BLANK, Line, Span, Style, ago, faint, lasted, line, many, prose, strong, table
 from vitrify.core.entered import Entered
 from vitrify.core.image_report import ImageVerified
 from vitrify.core.plan import HostPlan, HostProblem, Plan
-from vitrify.core.report import Applied, Check, Converged, InstanceStatus, Released, ReleaseStatus, ServerStatus, Verified
+from vitrify.core.report import Applied, Check, Converged, InstanceStatus, PlaceStatus, Released, ReleaseStatus, ServerStatus, Verified
 
 if TYPE_CHECKING:
     from vitrify.cli.render import Look
@@ -20,8 +21,9 @@ def applied_lines(applied: Applied, look: Look) -> Iterator[Line]:
     for host in applied.hosts:
         if host.outcomes:
             yield from converged_lines(host)
+    several = {release.server for release in applied.releases if sum(one.server == release.server for one in applied.releases) > 1}
     for release in applied.releases:
-        yield from released_lines(release, look)
+        yield from host_lines(release) if release.server in several or release.kind == "returned" else released_lines(release, look)
     yield from problem_lines(applied.problems)
     for server, place in applied.held:
         yield line(
@@ -107,7 +109,10 @@ def entered_lines(entered: Iterable[Entered]) -> Iterator[Line]:
 
 
 def released_lines(release: Released, look: Look) -> Iterator[Line]:
-    """Which release is live now, since when, and how fast that went."""
+    """Which release is live now, since when, and how fast that went; or what it waits for."""
+    if release.waits:
+        yield from waiting_lines(release)
+        return
     before = f", release {release.previous} is previous" if release.previous else ""
     yield line(_mark(good=True), " ", strong(release.server), f": release {release.release} is live{before}")
     yield line("     ", faint("image     "), release.image if look.verbose else short(release.image))
@@ -119,6 +124,15 @@ def released_lines(release: Released, look: Look) -> Iterator[Line]:
         yield line("     ", faint("warm      "), "yes, nothing was started" if release.warm else "no, its instances were started again")
     if told := _took(release):
         yield line("     ", faint("took      "), told)
+
+
+def host_lines(release: Released) -> Iterator[Line]:
+    """The same of one of several hosts, in one line."""
+    back = release.kind == "returned"
+    told = f"release {release.release} {'serves again' if back else 'is live'}" if release.release else "nothing served before"
+    went = f"  ({_took(release)})" if _took(release) and not back else ""
+    where = (strong(release.server), " on ", Span(release.host, Style.PLACE))
+    yield line(_mark(good=not back), " ", *where, f": {told}", Span(f"  {release.url}" if release.url else "", Style.PLACE), faint(went))
 
 
 def _took(release: Released) -> str:
@@ -143,23 +157,45 @@ def status_lines(servers: Sequence[ServerStatus], look: Look) -> Iterator[Line]:
             yield BLANK
         yield line(strong(server.name), " on ", Span(", ".join(server.hosts), Style.PLACE), faint(f"  {server.lifecycle}"))
         yield from (line("  ", part) for part in _standing(server, look))
-        if server.unfinished:
-            yield line("  ", Span("unfinished ", Style.CHANGED), server.unfinished, faint("  (`vitrify apply` ends it)"))
-        if server.problem:
-            yield line("  ", Span("problem ", Style.ALARM), server.problem)
-        if server.instances:
-            rows = [_instance(instance) for instance in server.instances]
-            headings = ("instance", "release", "slot", "state", "address", "age", "health")
-            yield from (line("  ", *each) for each in table(headings, rows, width=look.width - 2 if look.width else None))
-            yield from (line("  ", *each) for instance in server.instances for each in _remarks(instance))
+        if server.places:
+            for place in server.places:
+                yield from _place(server.name, place, look)
+            continue
+        yield from _under_way(server.name, server)
+        yield from _instances(server.instances, look)
+
+
+def _under_way(name: str, found: ServerStatus | PlaceStatus) -> Iterator[Line]:
+    yield from (line("  ", *each) for each in rollout_lines(name, found))
+    if found.unfinished and not (found.rollout and found.rollout.waits):
+        yield line("  ", Span("unfinished ", Style.CHANGED), found.unfinished, faint("  (`vitrify apply` ends it)"))
+    if found.problem:
+        yield line("  ", Span("problem ", Style.ALARM), found.problem)
+
+
+def _place(server: str, place: PlaceStatus, look: Look) -> Iterator[Line]:
+    """One of several hosts of a server."""
+    live = f"release {place.live} is live" if place.live else "no release is live"
+    before = f", release {place.previous} is previous" if place.previous else ""
+    yield line("  ", Span(place.host, Style.PLACE), f"  {live}{before}", Span(f"  {place.url}" if place.url else "", Style.PLACE))
+    if not place.declared:
+        told = f"declared there no more; `vitrify retire {server} --host {place.host}` takes it away"
+        yield line("  ", Span("abandoned ", Style.CHANGED), told)
+    yield from _under_way(server, place)
+    yield from _instances(place.instances, look)
+
+
+def _instances(instances: Sequence[InstanceStatus], look: Look) -> Iterator[Line]:
+    if instances:
+        rows = [_instance(instance) for instance in instances]
+        headings = ("instance", "release", "slot", "state", "address", "age", "health")
+        yield from (line("  ", *each) for each in table(headings, rows, width=look.width - 2 if look.width else None))
+        yield from (line("  ", *each) for instance in instances for each in _remarks(instance))
 
 
 def _standing(server: ServerStatus, look: Look) -> Iterator[str | Span]:
     if server.lifecycle == "immutable":
-        live = f"release {server.live} is live" if server.live else "no release is live yet"
-        yield f"{live}, release {server.previous} is previous" if server.previous else live
-        if server.url:
-            yield Span(server.url, Style.PLACE)
+        yield from _released(server)
     elif server.instances:
         yield f"instances of before the flip still run, until `vitrify retire {server.name} --only instances`"
         if server.url:
@@ -172,6 +208,17 @@ def _standing(server: ServerStatus, look: Look) -> Iterator[str | Span]:
         yield f"last changed {ago(look.now - server.last_at)} ago{by}{run}"
     elif server.lifecycle == "mutable" and not server.problem:
         yield "never applied"
+
+
+def _released(server: ServerStatus) -> Iterator[str | Span]:
+    live = f"release {server.live} is live" if server.live else "no release is live yet"
+    if server.places:
+        there = sum(place.live == server.live for place in server.places)
+        yield f"{live} on {there} of {many(len(server.places), 'host')}" if server.live else live
+        return
+    yield f"{live}, release {server.previous} is previous" if server.previous else live
+    if server.url:
+        yield Span(server.url, Style.PLACE)
 
 
 _GOOD_STATES = {"running", "live", "ok"}
@@ -193,6 +240,10 @@ def _remarks(instance: InstanceStatus) -> Iterator[Line]:
         yield line(Span("! ", Style.CHANGED), f"{instance.id}  {told}")
 
 
+_WAYS = {"warm": "at once", "stopped": "launch", "image": "launch", "collected": "gone"}
+"""How far away a release is -> what going back to it takes."""
+
+
 def release_lines(releases: Sequence[ReleaseStatus], look: Look) -> Iterator[Line]:
     """One row for each release."""
     if not releases:
@@ -202,8 +253,10 @@ def release_lines(releases: Sequence[ReleaseStatus], look: Look) -> Iterator[Lin
         state = Span(", ".join((release.state, *release.notes[-1:])), Style.ADDED if release.state in _GOOD_STATES else Style.PLAIN)
         image = release.image if look.verbose else short(release.image)
         age = f"{ago(look.now - release.created_at)} ago"
-        rows.append((release.server, str(release.number), state, release.slot or "-", str(release.running), age, image))
-    headings = ("server", "release", "state", "slot", "running", "made", "image")
+        back = _WAYS.get(release.tier, "-")
+        slot = f"{release.slot} on {len(release.live_on)}" if release.live_on[1:] else release.slot or "-"
+        rows.append((release.server, str(release.number), state, slot, str(release.running), back, age, image))
+    headings = ("server", "release", "state", "slot", "running", "way back", "made", "image")
     yield from table(headings, rows, width=None if look.verbose else look.width)
 
 
@@ -235,6 +288,8 @@ def verified_lines(verified: Verified) -> Iterator[Line]:
     yield line(faint("entries   "), f"{verified.size:,}")
     yield line(faint("root      "), verified.root)
     yield line(faint("signed by "), ", ".join(verified.signed_by) or "nobody")
+    if isinstance(witnesses := verified.details.get("witnessed_by"), list):
+        yield line(faint("cosigned by "), ", ".join(map(str, witnesses)) or "nobody")
     if verified.problems:
         yield from (line(Span("x broken  ", Style.ALARM), problem) for problem in verified.problems)
     else:

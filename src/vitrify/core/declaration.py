@@ -11,8 +11,10 @@ from vitrify.core.diagnostic import Location
 from vitrify.core.digest import JSONObject, digest_of
 from vitrify.core.hook import Hook
 from vitrify.core.notice import Notice
+from vitrify.core.policy import Approvals
 from vitrify.core.resource import Address, Resource
 from vitrify.core.schedule import Schedule
+from vitrify.core.strategy import Manner
 
 
 class Lifecycle(Enum):
@@ -78,10 +80,18 @@ class Health:
     timeout: float = 2.0
     grace: float = 30.0
     port: int | None = None
+    body: str = ""
+    """What the body of an answer must hold."""
+    header: Mapping[str, str] = field(default_factory=dict)
+    """Header -> its value, of which an answer must have all."""
+    host: str = ""
+    """The host name that is asked for; the address where it is empty."""
 
     def to_json(self) -> JSONObject:
         """The form that is sent and kept with a release."""
+        said: JSONObject = {"body": self.body, "header": {**self.header}, "host": self.host}
         return {
+            **{name: value for name, value in said.items() if value},
             "http": self.http,
             "tcp": self.tcp,
             "command": list(self.command),
@@ -95,12 +105,29 @@ class Health:
 
 @dataclass(frozen=True)
 class Router:
-    """A traffic switch: `kind` caddy, listening on `listen` (`host:port` or `:port`)."""
+    """A traffic switch: `kind` caddy or haproxy, listening on `listen` (`host:port` or `:port`)."""
 
     name: str
     kind: str
     listen: str
     tls: str = "off"
+    """off, automatic (a public authority), internal (the router's own authority), or given."""
+    certificate: str = ""
+    """Where `tls` is given: the chain in PEM, the server's own certificate first."""
+    key: str = ""
+    """The same: the name of the secret that is its private key."""
+    authority: str = ""
+    """Where `tls` is automatic: the directory of another ACME authority than the public one."""
+    roots: str = ""
+    """The same: the certificates in PEM by which that authority is known, where the host knows them not."""
+
+
+@dataclass(frozen=True)
+class Sticky:
+    """A visitor stays where the first request went: told by a cookie that the router sets, or by a header that requests bring."""
+
+    cookie: str = ""
+    header: str = ""
 
 
 @dataclass(frozen=True)
@@ -110,6 +137,13 @@ class Route:
     router: Router
     host: str = ""
     path: str = "/"
+    sticky: Sticky | None = None
+    maintenance: str = ""
+    """The page, in HTML, for whoever comes while nothing serves."""
+    health: str = ""
+    """The path that is answered while requests are held."""
+    websockets: str = "drain"
+    """drain: what is open holds an instance back as requests do; close: it ends with the instance, which does not wait for it."""
 
 
 @dataclass(frozen=True)
@@ -121,6 +155,7 @@ class Rollout:
     probation: float = 0.0
     keep_warm: float = 600.0
     retain: int = 5
+    manner: Manner = field(default_factory=Manner)
 
 
 @dataclass(frozen=True)
@@ -224,6 +259,10 @@ class Server:
     """Secret name -> value, for process environments alone; never printed, stored or hashed without a key."""
     apart: Mapping[str, tuple[Resource, ...]] = field(default_factory=dict)
     """Host name -> its resources in order, for each host whose own variables make them differ from `resources`."""
+    approvals: Approvals | None = None
+    """Who must agree to a plan for it; None where that is as for the whole project."""
+    left_out: tuple[Host, ...] = ()
+    """Its other hosts, which a command was told to leave as they are."""
     notices: tuple[str, ...] = ()
     """What a reader of the declaration should know, though nothing is wrong: an order that an edge changed."""
 
@@ -273,6 +312,8 @@ class Declaration:
     ssh: Ssh = field(default_factory=Ssh)
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Group -> the names of its hosts, those of inner groups included."""
+    approvals: Approvals = field(default_factory=Approvals)
+    """Who must agree to a plan for a server that says nothing of its own."""
     notices: tuple[Notice, ...] = ()
     schedule: Schedule = field(default_factory=Schedule)
     """Of what is about no one server."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from vitrify.core.digest import JSONObject
+from vitrify.core.plan import HostProblem
 
 SCHEMA = "vitrify.dev/audit/v1"
 BASELINE = "baseline"
@@ -39,7 +40,7 @@ class Finding:
     """What differs, in words: `mode 0644 -> 0666`."""
     classed: Class
     evidence: str
-    """resource, sweep, overlay, or baseline."""
+    """resource, sweep, overlay, ledger, or baseline."""
     entry: int | None = None
     """The ledger entry that authorised it."""
     modified_at: int | None = None
@@ -47,7 +48,7 @@ class Finding:
     owner: str = ""
     """Who owns the file now: a hint at who, not a proof."""
     answer: str = ""
-    """What `apply` would do about it: re-converge, replace, or nothing."""
+    """What `apply` would do about it: re-converge, replace, join, or nothing; `retire` is for somebody to do."""
 
     def to_json(self) -> JSONObject:
         """The form of `-o json` and of the ledger."""
@@ -86,6 +87,9 @@ class Audit:
         """Whether what a host keeps to compare with is not what an apply left there."""
         return any(finding.evidence == BASELINE for finding in self.findings)
 
+    problems: tuple[HostProblem, ...] = ()
+    """Hosts that could not be looked at."""
+
     @property
     def unauthorised(self) -> tuple[Finding, ...]:
         """The findings that nobody allowed."""
@@ -102,4 +106,5 @@ class Audit:
             "instances": self.instances,
             "read": self.read,
             "ms": round(self.seconds * 1000),
+            "problems": [problem.to_json() for problem in self.problems],
         }

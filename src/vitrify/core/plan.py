@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from vitrify.core.asked import Scope
 from vitrify.core.diagnostic import TargetFailed
 from vitrify.core.difference import Action, Change, difference
 from vitrify.core.digest import JSON, JSONObject, digest_of
 from vitrify.core.resource import Address, Kind, Kinds, Observation, OnLeave, Properties, Resource, Sureness
+from vitrify.core.selection import Selection
+from vitrify.core.strategy import Course
 
 SCHEMA = "vitrify.dev/plan/v1"
+WAITING = "waiting"
+"""The kind of a plan for what waits to be promoted."""
 
 Diff = Callable[[Resource, Observation], str]
 """Renders the unified diff of a change, or "" where it must not or cannot be shown."""
@@ -64,6 +67,8 @@ class HostPlan:
     notices: tuple[str, ...] = ()
     held: str = field(default="", compare=False)
     """Who is changing the host at this moment, in words: no part of what an apply would do."""
+    witnessed: int = field(default=0, compare=False)
+    """Entries of the ledger that the host saw."""
 
     @property
     def empty(self) -> bool:
@@ -93,7 +98,11 @@ class HostPlan:
 
 @dataclass(frozen=True)
 class ReleasePlan:
-    """What an apply would do to one immutable server. `kind` is none, release, replace (same release, new instances) or resume."""
+    """What an apply would do to an immutable server on one of its hosts.
+
+    `kind` is none, release, join (a release that other hosts have already), replace (same release, new instances), resume, or waiting
+    (for somebody to promote what was begun).
+    """
 
     server: str
     host: str
@@ -112,13 +121,14 @@ class ReleasePlan:
     last_seconds: float | None = None
     kinds: Mapping[str, str] = field(default_factory=dict)
     notices: tuple[str, ...] = ()
+    course: Course = field(default_factory=Course)
     contract: int = 0
     """The release whose contract is carried out first; 0 where none is due."""
 
     @property
     def empty(self) -> bool:
         """Whether an apply would change nothing."""
-        return self.kind == "none" and not self.contract
+        return self.kind in ("none", WAITING) and not self.contract
 
     def to_json(self) -> JSONObject:
         """The document."""
@@ -136,42 +146,11 @@ class ReleasePlan:
             "declared": self.declared,
             "bytes_to_read": self.bytes_to_read,
             "last_ms": None if self.last_seconds is None else round(self.last_seconds * 1000),
+            **self.course.to_json(),
             **({"contract": self.contract} if self.contract else {}),
             **_kinds(self.kinds),
             "notices": list(self.notices),
         }
-
-
-@dataclass(frozen=True)
-class Selection:
-    """Which part of a declaration a plan is about, and in which environment; empty means all, and none."""
-
-    limit: tuple[str, ...] = ()
-    exclude: tuple[str, ...] = ()
-    tags: tuple[str, ...] = ()
-    environment: str = ""
-
-    @classmethod
-    def of(cls, scope: Scope) -> Selection:
-        """The part that these flags mean."""
-        return cls(scope.limit, scope.exclude, scope.tags, scope.environment)
-
-    def within(self, scope: Scope) -> Scope:
-        """The same flags, about this part."""
-        return replace(scope, limit=self.limit, exclude=self.exclude, tags=self.tags, environment=self.environment)
-
-    def to_json(self) -> JSONObject:
-        """The form that is kept with a plan."""
-        lists: JSONObject = {"limit": [*self.limit], "exclude": [*self.exclude], "tags": [*self.tags]}
-        return {**lists, "environment": self.environment}
-
-    @classmethod
-    def from_json(cls, data: JSON) -> Selection:
-        """Read what `to_json` wrote; what is missing is empty."""
-        found = data if isinstance(data, dict) else {}
-        lists = {name: value for name, value in found.items() if isinstance(value, list)}
-        limit, exclude, tags = (tuple(str(word) for word in lists.get(name, [])) for name in ("limit", "exclude", "tags"))
-        return cls(limit, exclude, tags, str(found.get("environment", "")))
 
 
 @dataclass(frozen=True)
@@ -202,6 +181,15 @@ class Plan:
     selection: Selection = field(default_factory=Selection, compare=False)
     problems: tuple[HostProblem, ...] = ()
     """Hosts that could not be looked at: an apply leaves them alone."""
+    approvals: tuple[str, ...] = field(default=(), compare=False)
+    """Signed notes that bind its digest; who signed, and whether that counts, is judged where it is applied."""
+    rest_of: str = field(default="", compare=False)
+    """The digest of the saved plan whose apply was cut short, and whose rest this is."""
+
+    @property
+    def approved_as(self) -> str:
+        """The digest that approvals of it bind."""
+        return self.rest_of or self.digest
 
     @property
     def empty(self) -> bool:
@@ -224,6 +212,7 @@ class Plan:
             "selection": self.selection.to_json(),
             "servers": [server.to_json() for server in self.servers],
             "problems": [problem.to_json() for problem in self.problems],
+            **({"approvals": [*self.approvals]} if self.approvals else {}),
         }
 
 
@@ -258,6 +247,7 @@ class Seen:
     unfinished: str = ""
     held: JSONObject | None = None
     """The lease by which somebody is changing the host at this moment."""
+    witnessed: int = 0  # entries of the ledger that the host saw
 
 
 def expectation(observations: Iterable[Observation]) -> str:

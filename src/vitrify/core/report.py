@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from vitrify.core.diagnostic import Location
 from vitrify.core.digest import JSON, JSONObject
 from vitrify.core.plan import HostProblem
+from vitrify.core.rollout_report import RolloutStatus
 
 
 @dataclass(frozen=True)
@@ -89,11 +90,11 @@ class Converged:
 
 @dataclass(frozen=True)
 class Released:
-    """The end of a rollout or rollback of an immutable server. Times in seconds."""
+    """The end of a rollout or rollback of an immutable server on one of its hosts. Times in seconds."""
 
     server: str
     kind: str
-    """release, replace, rollback or none."""
+    """release, join, replace, rollback or none."""
     release: int
     previous: int | None
     image: str
@@ -106,6 +107,11 @@ class Released:
     answer_seconds: float | None = None
     """From the durable intent to the first answer of the release switched to, through the router."""
     seconds: float = 0.0
+    host: str = ""
+    waits: str = ""
+    """What it waits for, in words, where it is not live yet; `previous` is then what is live."""
+    preview: str = ""
+    """Where it can be looked at meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -157,6 +163,32 @@ class InstanceStatus:
 
 
 @dataclass(frozen=True)
+class PlaceStatus:
+    """How an immutable server stands on one of its hosts."""
+
+    host: str
+    live: int | None = None
+    previous: int | None = None
+    url: str = ""
+    instances: tuple[InstanceStatus, ...] = ()
+    unfinished: str = ""
+    declared: bool = True
+    """Whether the server is still declared there."""
+    problem: str = ""
+    rollout: RolloutStatus | None = None
+    paused: bool = False
+    preview: str = ""
+
+
+@dataclass(frozen=True)
+class Retired:
+    """The end of a retirement."""
+
+    instances: int
+    problems: tuple[HostProblem, ...] = ()
+
+
+@dataclass(frozen=True)
 class ServerStatus:
     """One server as `status` shows it."""
 
@@ -173,6 +205,14 @@ class ServerStatus:
     url: str = ""
     instances: tuple[InstanceStatus, ...] = ()
     problem: str = ""
+    rollout: RolloutStatus | None = None
+    """What is under way, where anything is."""
+    paused: bool = False
+    """Whether requests are held."""
+    preview: str = ""
+    """Where what is next can be looked at, or what is live while there is nothing next."""
+    places: tuple[PlaceStatus, ...] = ()
+    """Where its instances are, each host for itself; `live` is then the newest release that is live on any of them."""
 
 
 @dataclass(frozen=True)
@@ -186,9 +226,13 @@ class ReleaseStatus:
     image: str
     created_at: float
     running: int
-    """Instances that run."""
+    """Instances that run, on all hosts together."""
+    live_on: tuple[str, ...] = ()
+    """The hosts on which it is live."""
     notes: tuple[str, ...] = ()
     """What became of its migration: expanded, contracting, contracted, skipped."""
+    tier: str = ""
+    """How far away it is for a rollback: warm, stopped, image or collected; empty for the live one."""
 
 
 @dataclass(frozen=True)
@@ -262,6 +306,7 @@ class EntryView:
     author: str
     kind: str
     body: Mapping[str, object]
+    actor: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,8 @@ import hashlib
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Protocol
 
 from vitrify.core.diagnostic import IntegrityFailed, UsageInvalid
 from vitrify.ledger.tree import EMPTY, HASH
@@ -20,6 +22,13 @@ _SIZE = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
 _PRIVATE = "PRIVATE+KEY+"
 _KEY_BYTES = 32
 _ID_BYTES = 4
+
+
+class Time(Protocol):
+    """What tells the time of an entry, or of a cosignature."""
+
+    def now(self) -> float:
+        """Seconds since the epoch, UTC."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +59,7 @@ class Verifier:
     @property
     def id(self) -> bytes:
         """Four bytes that tell keys of one name apart."""
-        return hashlib.sha256(self.name.encode() + b"\n" + bytes([ED25519]) + self.public).digest()[:_ID_BYTES]
+        return hashlib.sha256(self.name.encode("utf-8", "replace") + b"\n" + bytes([ED25519]) + self.public).digest()[:_ID_BYTES]
 
     def __str__(self) -> str:
         return f"{self.name}+{self.id.hex()}+{base64.b64encode(bytes([ED25519]) + self.public).decode()}"
@@ -106,7 +115,7 @@ class Signer:
         """The text form that `parse` reads: the secret itself."""
         return f"{_PRIVATE}{self.name}+{self.verifier.id.hex()}+{base64.b64encode(bytes([ED25519]) + self._seed).decode()}"
 
-    @property
+    @cached_property
     def verifier(self) -> Verifier:
         """The public half."""
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -145,10 +154,27 @@ def open_checkpoint(data: bytes, *, origin: str, trusted: Iterable[Verifier]) ->
         raise IntegrityFailed("the checkpoint is not origin, size and root")
     if lines[0] != origin:
         raise IntegrityFailed(f"the checkpoint is of the ledger {lines[0]}, not of {origin}")
-    root = _decode(lines[2])
+    root = decoded(lines[2])
     if root is None or len(root) != HASH:
         raise IntegrityFailed("the checkpoint's root is not a SHA-256 in base64")
     return Checkpoint(origin, int(lines[1]), root)
+
+
+def note_text(data: bytes) -> bytes:
+    """The text that the signatures of a note are over, unproved; IntegrityFailed where it is no note."""
+    return _parse_note(data)[0]
+
+
+def signature_lines(data: bytes) -> Sequence[tuple[str, bytes]]:
+    """Name and bytes (key id first) of each of these signature lines, unproved; IntegrityFailed where they are none."""
+    return _parse_note(b"\n\n" + data)[1]
+
+
+def claimed_size(data: bytes) -> int:
+    """The size that a note says, unproved; 0 where it says none."""
+    lines = data.split(b"\n", 2)
+    said = lines[1].decode("ascii", "replace") if len(lines) > 1 else ""
+    return int(said) if _SIZE.fullmatch(said) else 0
 
 
 def _parse_note(data: bytes) -> tuple[bytes, Sequence[tuple[str, bytes]]]:
@@ -164,7 +190,7 @@ def _parse_note(data: bytes) -> tuple[bytes, Sequence[tuple[str, bytes]]]:
 
 def _parse_signature(line: str) -> tuple[str, bytes]:
     name, space, encoded = line.removeprefix(_SIGNATURE).partition(" ")
-    signature = _decode(encoded)
+    signature = decoded(encoded)
     if not line.startswith(_SIGNATURE) or not name or not space or signature is None or len(signature) <= _ID_BYTES:
         raise IntegrityFailed("the checkpoint has a line among its signatures that is none")
     return name, signature
@@ -178,13 +204,13 @@ def _parts(text: str, what: str) -> tuple[str, str, str]:
 
 
 def _key_bytes(encoded: str, text: str) -> bytes:
-    found = _decode(encoded)
+    found = decoded(encoded)
     if found is None or len(found) != 1 + _KEY_BYTES or found[0] != ED25519:
         raise UsageInvalid(f"{text!r} is no Ed25519 key")
     return found[1:]
 
 
-def _decode(encoded: str) -> bytes | None:
+def decoded(encoded: str) -> bytes | None:
     """Strict base64: None unless these are the very characters that encoding gives."""
     try:
         found = base64.b64decode(encoded, validate=True)

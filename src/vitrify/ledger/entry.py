@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from vitrify.core.diagnostic import IntegrityFailed, VitrifyError
@@ -28,6 +28,8 @@ class Entry:
     author: str
     kind: str
     body: JSONObject
+    actor: JSONObject = field(default_factory=dict)
+    """Who was at the keyboard, on which machine, in which pipeline; empty in entries that were written before anybody asked."""
 
     def encode(self) -> bytes:
         """The canonical bytes; a `VitrifyError` where they cannot be written."""
@@ -36,6 +38,7 @@ class Entry:
                 f"{self.kind!r} is no kind of ledger entry", why="kinds are lower-case words joined by dots, such as switch.intended"
             )
         _refuse_floats(self.body, "body")
+        _refuse_floats(self.actor, "actor")
         data = _canonical(self._to_json(), self.kind)
         if len(data) > LARGEST:
             raise VitrifyError(
@@ -47,6 +50,7 @@ class Entry:
 
     def _to_json(self) -> JSONObject:
         return {
+            **({"actor": self.actor} if self.actor else {}),
             "schema": SCHEMA,
             "sequence": self.sequence,
             "at": self.at,
@@ -85,9 +89,10 @@ def decode(data: bytes) -> Entry:
         raise IntegrityFailed("a ledger entry is not JSON", why=str(error)) from None
     if not isinstance(found, dict) or found.get("schema") != SCHEMA:
         raise IntegrityFailed(f"a ledger entry does not say schema {SCHEMA}")
+    actor = found.get("actor", {})
     match found:
         case {"sequence": int(sequence), "at": str(at), "author": str(author), "kind": str(kind), "body": dict(body)}:
-            return Entry(sequence, at, author, kind, body)
+            return Entry(sequence, at, author, kind, body, actor if isinstance(actor, dict) else {})
     raise IntegrityFailed("a ledger entry lacks one of sequence, at, author, kind and body")
 
 

@@ -1,11 +1,10 @@
 """The ledger as its writers know it: append, read, find, prove.
 
-An append is four durable steps, in this order, and may be killed behind any of them:
+An append is three durable steps, in this order, and may be killed behind any of them:
 
 | step       | what is durable then              | killed there, the next append                 |
 |------------|-----------------------------------|-----------------------------------------------|
-| bundle     | the entries                       | drops them: nothing was signed                |
-| tiles      | their hashes, at every level      | drops them: nothing was signed                |
+| tiles      | the entries, and all their hashes | drops them: nothing was signed                |
 | state      | the signed promise of the new tree| publishes it: what was signed is never unsaid |
 | checkpoint | the same promise, published       | finds nothing to mend                         |
 
@@ -15,15 +14,14 @@ Unsigned leftovers are dropped and never adopted: whoever can write to the store
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import KW_ONLY, dataclass
-from typing import Protocol
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field
 
 from vitrify.core.diagnostic import IntegrityFailed, UsageInvalid
 from vitrify.core.digest import JSONObject
 from vitrify.core.step import Reached, carry_on
 from vitrify.ledger import proof
-from vitrify.ledger.checkpoint import Checkpoint, Signer, Verifier, empty, open_checkpoint
+from vitrify.ledger.checkpoint import Checkpoint, Signer, Time, Verifier, claimed_size, empty, open_checkpoint
 from vitrify.ledger.entry import Entry, decode, timestamp
 from vitrify.ledger.stored import LedgerStore, Stored, join_bundle
 from vitrify.ledger.tree import TILE, Edge, Tile, edge_root, edge_tiles, grow, leaf
@@ -32,13 +30,6 @@ __all__ = ["Log", "LedgerStore", "Entry"]
 
 CHECKPOINT = "checkpoint"
 STATE = "state"
-
-
-class Time(Protocol):
-    """What tells the time of an entry."""
-
-    def now(self) -> float:
-        """Seconds since the epoch, UTC."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +45,9 @@ class Log:
     signer: Signer
     clock: Time
     trusted: tuple[str, ...] = ()
+    bounds: Mapping[str, int] = field(default_factory=dict)
+    """Public keys that count no more -> the size of the last tree that each may have signed."""
+    actor: JSONObject = field(default_factory=dict)
     held: bytes | None = None
     reached: Reached = carry_on
 
@@ -75,14 +69,15 @@ class Log:
                 room = TILE - head.size % TILE
                 chunk = happenings[len(added) : len(added) + room]
                 at = timestamp(self.clock.now())
-                entries = [Entry(head.size + n, at, self.signer.name, kind, body) for n, (kind, body) in enumerate(chunk)]
+                entries = [Entry(head.size + n, at, self.signer.name, kind, body, self.actor) for n, (kind, body) in enumerate(chunk)]
                 self._commit(head, [entry.encode() for entry in entries])
                 added += entries
         return tuple(added)
 
     def recover(self) -> None:
         """Publish what a process signed before it was killed, so that readers see it before anybody appends again."""
-        if self.store.read(STATE) != self.store.read(CHECKPOINT):
+        promised, published = self.store.read(STATE), self.store.read(CHECKPOINT)
+        if promised is not None and not (published or b"").startswith(promised):
             with self.store.lock():
                 self._recovered()
 
@@ -127,15 +122,15 @@ class Log:
         new_edge, changed = grow(edge, leaves[len(edge[0]) :])
         index = head.size // TILE
 
-        self.store.write(Tile(None, index, len(bundle)).path, join_bundle(bundle))
-        self.reached("ledger.bundle")
+        files = {Tile(None, index, len(bundle)).path: join_bundle(bundle)}
         for level, hashes in enumerate(changed):
-            self.store.write(Tile(level, head.size // TILE ** (level + 1), len(hashes)).path, b"".join(hashes))
+            files[Tile(level, head.size // TILE ** (level + 1), len(hashes)).path] = b"".join(hashes)
+        self.store.write_all(files)
         self.reached("ledger.tiles")
         note = self.signer.sign(Checkpoint(self.origin, head.size + len(entries), edge_root(new_edge)).text())
         self.store.write(STATE, note)
         self.reached("ledger.state")
-        self.store.write(CHECKPOINT, note)
+        self.store.publish(CHECKPOINT, note)
         self.reached("ledger.checkpoint")
 
     def _edge(self, head: Checkpoint, stored: Stored) -> Edge:
@@ -148,7 +143,9 @@ class Log:
     def _recovered(self) -> Checkpoint:
         """The newest tree that was ever signed here, published, with no leftover of an interrupted append beside it."""
         note = self.store.read(STATE)
-        published, promised = self._opened(self.store.read(CHECKPOINT)), self._opened(note)
+        shown = self.store.read(CHECKPOINT)
+        published = self._opened(shown)
+        promised = published if note == shown else self._opened(note)
         if published is None and promised is None:
             self._refuse_headless()
         head = _newest(published, promised) or empty(self.origin)
@@ -166,8 +163,13 @@ class Log:
     def _opened(self, note: bytes | None) -> Checkpoint | None:
         if note is None:
             return None
-        keys = (self.signer.verifier, *(Verifier.parse(key) for key in self.trusted))
-        return open_checkpoint(note, origin=self.origin, trusted=keys)
+        return open_checkpoint(note, origin=self.origin, trusted=self.keys(claimed_size(note)))
+
+    def keys(self, size: int) -> tuple[Verifier, ...]:
+        """The keys whose signature on a tree of this size counts."""
+        own, bounds = self.signer.verifier, self.bounds
+        texts = (*self.trusted, *(key for key, last in bounds.items() if size <= last))
+        return (*((own,) if str(own) not in bounds else ()), *map(Verifier.parse, texts))
 
     def _refuse_unless_beginning(self, head: Checkpoint, older: Checkpoint) -> None:
         if older.size > head.size:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -22,6 +22,12 @@ class LedgerStore(Protocol):
 
     def write(self, path: str, content: bytes) -> None:
         """Create or replace, atomically; durable once it returns."""
+
+    def write_all(self, files: Mapping[str, bytes]) -> None:
+        """Create or replace each of these, atomically and in this order; all are durable once it returns. Costs less than one by one."""
+
+    def publish(self, path: str, content: bytes) -> None:
+        """As `write`, but a power cut may bring back what was there before: for what is durable elsewhere already."""
 
     def paths(self, below: str) -> tuple[str, ...]:
         """The paths of all files in this folder, at any depth ("": the whole ledger); empty where it does not exist."""

@@ -5,27 +5,33 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 from vitrify.core.declaration import Host, Lifecycle, Server
+from vitrify.core.diagnostic import VitrifyError
 from vitrify.core.difference import agrees
 from vitrify.core.digest import JSON, JSONObject, digest_of
 from vitrify.core.drift import REREAD, Audit, Class, Finding
 from vitrify.core.instance import Instance
 from vitrify.core.plan import Owned, Seen
 from vitrify.core.resource import MISSING, Address, Kinds, Resource
-from vitrify.lifecycle import record, sealed, upkeep
-from vitrify.lifecycle.lodging import lodged
+from vitrify.lifecycle import out_of_line, record, sealed, upkeep
+from vitrify.lifecycle.fleet import problem
+from vitrify.lifecycle.lodging import abandoned, lodged, places
 from vitrify.lifecycle.mutable import DONE, scope, seen_from
 from vitrify.lifecycle.settings import from_json
+from vitrify.lifecycle.side_by_side import side_by_side
 from vitrify.lifecycle.strangers import along
 from vitrify.lifecycle.world import World
 from vitrify.ports import Release
 
+_AT_ONCE = 5
+"""Hosts that are looked at side by side."""
 ENTERED = "entered"
 """The difference of an instance in which somebody was, with leave: the ledger says who and why."""
 _KNOWN_WINDOW = 2000
 """So many entries are searched for findings that were told already, and twice as many more as there are findings now."""
-_CHANGES = frozenset({"apply.done", "undo.done", "release.done", "replace.done", "rollback.done", "retire.done"})
+_CHANGES = frozenset({"apply.done", "undo.done", "release.done", "replace.done", "rollback.done", "join.done", "retire.done"})
 _SHORTENED = re.compile(r"(sha256:[0-9a-f]{12})[0-9a-f]{52}")
 _MOVING = frozenset({"mtime_ns", "ctime_ns", "dev", "ino", "nlink"})
 """What tells that a file was touched but is no difference by itself."""
@@ -35,10 +41,17 @@ async def audit(servers: Sequence[Server], world: World, *, full: bool, reread: 
     """Look at every host and every instance of these servers; each new unauthorised finding goes into the ledger.
 
     `full` reads every byte; else `reread` percent of the folders are read although nothing in them seems to have moved.
+    A host that cannot be looked at is told; where none can, the first one's error is raised.
     """
     started = world.clock.monotonic()
-    looks = [await _look(server, host, world, full=full, reread=reread) for server in servers for host in _places(server)]
-    findings = tuple(finding for look in looks for finding in look.findings)
+    at = [(server, host) for server in servers for host in _places(server, world)]
+    looked = await side_by_side([partial(_look, server, host, world, full=full, reread=reread) for server, host in at], at_most=_AT_ONCE)
+    looks = [look for look in looked if isinstance(look, Audit)]
+    lost = [(*place, error) for place, error in zip(at, looked, strict=True) if isinstance(error, VitrifyError)]
+    if lost and not looks:
+        raise lost[0][2]
+    behind = [one for server in servers if server.lifecycle is Lifecycle.IMMUTABLE for one in out_of_line.findings(server, world)]
+    findings = (*(finding for look in looks for finding in look.findings), *behind)
     record_new(unauthorised(findings), world)
     return Audit(
         findings=findings,
@@ -47,12 +60,13 @@ async def audit(servers: Sequence[Server], world: World, *, full: bool, reread: 
         instances=sum(look.instances for look in looks),
         read=sum(look.read for look in looks),
         seconds=world.clock.monotonic() - started,
+        problems=tuple(problem(server.name, host.name, error) for server, host, error in lost),
     )
 
 
-def _places(server: Server) -> tuple[Host, ...]:
-    """Where a server is looked at: instances are those of its first host."""
-    return server.hosts if server.lifecycle is Lifecycle.MUTABLE else server.hosts[:1]
+def _places(server: Server, world: World) -> tuple[Host, ...]:
+    """Where a server is looked at: of an immutable one also the hosts that it is declared on no more, and has instances on."""
+    return server.hosts if server.lifecycle is Lifecycle.MUTABLE else (*places(server), *abandoned(server, world))
 
 
 async def _look(server: Server, host: Host, world: World, *, full: bool, reread: float) -> Audit:
@@ -84,6 +98,7 @@ async def audit_host(server: Server, host: Host, world: World, *, full: bool, re
     contents = known_baseline.beside(guests.contents)
     async with world.session(host) as session:
         answer = await session.call("audit", arguments, contents=contents, emit=world.emit)
+    world.mirror.judged(answer.get("ledger"), host.name)
     rewritten = tuple(sealed.findings(server.name, host, folders, answer, known_baseline))
     seen = seen_from(answer)
     baseline, sweep = _fingerprints(answer, "baseline"), _fingerprints(answer, "sweep")

@@ -21,6 +21,7 @@ from vitrify.core.entered import Entered
 from vitrify.core.instance import Instance
 from vitrify.core.report import Released
 from vitrify.lifecycle import immutable
+from vitrify.lifecycle.lodging import places
 from vitrify.lifecycle.proposal import propose
 from vitrify.lifecycle.world import World
 
@@ -49,15 +50,14 @@ class Wish:
 
 async def into_instance(server: Server, wish: Wish, world: World) -> Visit:
     """Record that somebody enters a live instance of an immutable server, mark it, and say how; `Denied` without a reason."""
-    host = server.hosts[0]
     if not wish.reason:
         raise Denied(
             f"{server.name} is immutable: nobody enters its instances",
             why="what was changed inside would be lost with the instance, and nobody would know of it",
             hint='change the declaration and apply; where it burns, `--break-glass "REASON"` is recorded, and the instance replaced',
         )
+    host, instance = await _chosen(server, wish.instance, world)
     async with world.site(host) as site:
-        instance = _chosen(server, host, wish.instance, await site.runtime.instances(world.labels(server.name)), world)
         told = _told(server, host, wish, world, instance=instance.id, release=instance.labels.get("release", ""), reason=wish.reason)
         entry = world.ledger.append("exec.intended", told).sequence
         world.reached("exec.intent")
@@ -66,16 +66,18 @@ async def into_instance(server: Server, wish: Wish, world: World) -> Visit:
     return Visit(host, argv, told, entry, instance.id)
 
 
-def _chosen(server: Server, host: Host, name: str, found: Sequence[Instance], world: World) -> Instance:
-    """The instance of this name, or one of the live release."""
-    live = str(world.state.slots(server.name, host.name).live)
-    running = [instance for instance in found if not instance.gone]
-    wanted = [one for one in running if (one.id == name if name else one.labels.get("release") == live)]
-    if not wanted:
-        known = ", ".join(instance.id for instance in running) or "there is none"
-        told = f"{server.name} has no running instance {name!r}" if name else f"no live instance of {server.name} runs"
-        raise UsageInvalid(told, hint=f"running: {known}")
-    return wanted[0]
+async def _chosen(server: Server, name: str, world: World) -> tuple[Host, Instance]:
+    """The instance of this name, or one that is live, and its host: the first of the declared ones that has it."""
+    running: list[str] = []
+    for host in places(server):
+        live = str(world.state.slots(server.name, host.name).live)
+        async with world.site(host) as site:
+            for instance in await site.runtime.instances(world.labels(server.name)):
+                if not instance.gone and (instance.id == name if name else instance.labels.get("release") == live):
+                    return host, instance
+                running += [instance.id] if not instance.gone else []
+    told = f"{server.name} has no running instance {name!r}" if name else f"no live instance of {server.name} runs"
+    raise UsageInvalid(told, hint=f"running: {', '.join(running) or 'there is none'}")
 
 
 def onto_host(server: Server, host: Host, wish: Wish, world: World) -> Visit:

@@ -10,12 +10,22 @@ from vitrify.core.declaration import Health
 from vitrify.core.diagnostic import VitrifyError
 from vitrify.core.event import Stage
 from vitrify.core.instance import Instance
+from vitrify.core.strategy import Bounds
 from vitrify.lifecycle.gate import failing
+from vitrify.lifecycle.launching import addresses
 from vitrify.lifecycle.operation import Rollout
+from vitrify.ports import Backends, Measured
 
 _CRASHES = 2
 """So many crashes, while it is looked at, make an instance unfit."""
 _LAST_WORDS = 5
+_MOMENT = 2.0
+"""Seconds that what passes at its address is given to pass by its name as well."""
+_COMMAND = 60.0
+"""Seconds that a command of a gate may take."""
+_JUDGED_EVERY = 1.0
+"""Seconds: what a router counted is read from its log."""
+_ANY = "*"
 
 
 class Unfit(VitrifyError):
@@ -25,11 +35,28 @@ class Unfit(VitrifyError):
 async def gate(rollout: Rollout, instances: Iterable[Instance]) -> None:
     """Wait until each instance passes its health check several times in a row; `Unfit` with the reason where one does not."""
     for instance in instances:
-        passes = 1 if instance.id in rollout.intended.keep else None
-        await _healthy(rollout, instance, passes=passes)
+        served = instance.id in rollout.intended.keep
+        await _healthy(rollout, instance, passes=1 if served else None)
+        if not served:
+            await _behind_its_name(rollout, instance)
         rollout.world.say("instance.health", instance.id, "passes", stage=Stage.DONE)
     if rollout.settings.route:
         await rollout.site.router.ensure(rollout.settings.route, server=rollout.server)
+
+
+async def _behind_its_name(rollout: Rollout, instance: Instance) -> None:
+    """`Unfit` where an instance that is healthy at its address is not so for the host name that requests will come with."""
+    health, route = rollout.settings.health, rollout.settings.route
+    if not (health and health.http and route and route.host) or health.host or _ANY in route.host:
+        return
+    named = replace(health, host=route.host)
+    reason = await failing(partial(rollout.site.runtime.healthy, instance.id, named), _soon(named), rollout.world.clock)
+    if reason:
+        raise await _unfit(rollout, instance, f"instance {instance.id} is healthy at its address, but not as {route.host}", reason)
+
+
+def _soon(health: Health) -> Health:
+    return replace(health, passes=1, grace=min(health.grace, _MOMENT))
 
 
 async def _healthy(rollout: Rollout, instance: Instance, *, passes: int | None) -> None:
@@ -61,16 +88,73 @@ async def _unfit(rollout: Rollout, instance: Instance, what: str, reason: str = 
 
 
 async def probation(rollout: Rollout, instances: tuple[Instance, ...]) -> None:
-    """Keep looking for a while after the switch; `Unfit` at the first instance that fails as often as it had to pass."""
+    """Look as clients do, then keep looking for a while after the switch; `Unfit` where anything is not as it must be."""
     if rollout.operation.kind == "rollback":
         return  # it has served before, and whoever goes back is in a hurry
-    clock, length = rollout.world.clock, rollout.settings.rollout.probation
-    health = rollout.settings.health
-    until, failures = clock.monotonic() + length, dict.fromkeys((instance.id for instance in instances), 0)
+    await _as_clients_see_it(rollout)
+    await watch(rollout, instances, seconds=rollout.settings.rollout.probation, since_when=" in its probation")
+
+
+async def _as_clients_see_it(rollout: Rollout) -> None:
+    """`Unfit` where what passes at its address does not answer as well by the name of its route, through the router."""
+    health, route = rollout.settings.health, rollout.settings.route
+    if not (health and health.http and route):
+        return
+    reason = await failing(partial(rollout.site.router.looks, route, health), _soon(health), rollout.world.clock)
+    if reason:
+        name = f"{route.host or 'any host'}{route.path}"
+        raise Unfit(f"release {rollout.release.number} is healthy at its address, but not behind {name}", why=reason)
+
+
+async def watch(rollout: Rollout, instances: tuple[Instance, ...], *, seconds: float, since_when: str = "") -> None:
+    """Keep looking; `Unfit` at the first instance that fails as often as it had to pass, or once its answers are out of bounds."""
+    clock, health = rollout.world.clock, rollout.settings.health
+    until, failures = clock.monotonic() + seconds, dict.fromkeys((instance.id for instance in instances), 0)
+    judged = clock.monotonic()
     while clock.monotonic() < until:
         for instance in instances:
             reason = await _look(rollout, instance)
             failures[instance.id] = failures[instance.id] + 1 if reason else 0
             if failures[instance.id] >= (health.passes if health else 2):
-                raise await _unfit(rollout, instance, f"instance {instance.id} failed in its probation", reason)
+                raise await _unfit(rollout, instance, f"instance {instance.id} failed{since_when}", reason)
+        if clock.monotonic() - judged >= _JUDGED_EVERY:
+            judged = clock.monotonic()
+            await _judge(rollout, instances)
+            rollout.world.say("watch", rollout.server, f"{until - judged:.0f} s to go", stage=Stage.PROGRESS)
         await clock.sleep(min(1.0, health.interval if health else 0.2))
+    await _judge(rollout, instances, at_the_end=True)
+
+
+async def _judge(rollout: Rollout, instances: tuple[Instance, ...], *, at_the_end: bool = False) -> None:
+    """`Unfit` where the router counted too many bad or slow answers of these, or, at the end, a declared command says no."""
+    bounds = rollout.settings.rollout.manner.gate
+    if bounds is None:
+        return
+    told = await _answers(rollout, bounds, instances, at_the_end=at_the_end)
+    if not told and at_the_end and bounds.command:
+        health = Health(command=bounds.command, timeout=_COMMAND)
+        told = next(filter(None, [await rollout.site.runtime.healthy(instance.id, health) for instance in instances]), "")
+    if told:
+        raise Unfit(f"release {rollout.release.number} does not pass its gate", why=told)
+
+
+async def _answers(rollout: Rollout, bounds: Bounds, instances: tuple[Instance, ...], *, at_the_end: bool) -> str:
+    """What is out of bounds; that there are too few answers to say is told at the end, lest a gate look passed that was not."""
+    if not rollout.settings.route or (bounds.errors is None and bounds.p95 is None):
+        return ""
+    measured = await rollout.site.router.measured(rollout.server, of=Backends(rollout.set, addresses(instances)))
+    if at_the_end and measured.requests < bounds.requests:
+        rollout.world.say("gate", rollout.server, f"{measured.requests} answers are too few to judge by; at least {bounds.requests} are")
+    return outside(bounds, measured)
+
+
+def outside(bounds: Bounds, measured: Measured) -> str:
+    """What is out of bounds, in words; nothing where all is within them, or there are too few answers to say."""
+    if measured.requests < max(1, bounds.requests):
+        return ""
+    share = measured.errors / measured.requests
+    if bounds.errors is not None and share > bounds.errors:
+        return f"{measured.errors} of {measured.requests} answers are errors, more than {bounds.errors * 100:g}%"
+    if bounds.p95 is not None and measured.p95 is not None and measured.p95 > bounds.p95:
+        return f"95 of 100 answers came within {measured.p95:.3g} s only, not {bounds.p95:g} s"
+    return ""

@@ -10,8 +10,10 @@ from itertools import groupby
 from vitrify.core.declaration import Host, Lifecycle, Server
 from vitrify.core.diagnostic import Busy, TargetUnreachable, VitrifyError
 from vitrify.core.plan import HostPlan, HostProblem, ReleasePlan
-from vitrify.core.report import Applied, Converged, Released, Which
+from vitrify.core.report import Applied, Converged, Which
 from vitrify.lifecycle import mutable, trial
+from vitrify.lifecycle.lodging import lodged, places, serving
+from vitrify.lifecycle.settings import SecretValue
 from vitrify.lifecycle.side_by_side import side_by_side
 from vitrify.lifecycle.world import World
 
@@ -33,7 +35,7 @@ async def plan(
 
 
 def _hosts(server: Server) -> tuple[Host, ...]:
-    return server.hosts[:1] if server.lifecycle is Lifecycle.IMMUTABLE else server.hosts
+    return places(server) if server.lifecycle is Lifecycle.IMMUTABLE else server.hosts
 
 
 async def _plan_one(server: Server, host: Host, world: World) -> HostPlan | ReleasePlan:
@@ -49,8 +51,18 @@ def problem(server: str, host: str, error: VitrifyError) -> HostProblem:
     return HostProblem(server, host, str(error), unreachable=isinstance(error, TargetUnreachable), busy=isinstance(error, Busy))
 
 
-async def apply(planned: Sequence[HostPlan | ReleasePlan], servers: Mapping[str, Server], world: World, *, parallel: int) -> Applied:
-    """Carry out these plans in order. What is left when a server fails stays as it is: what comes after may need it."""
+async def apply(
+    planned: Sequence[HostPlan | ReleasePlan],
+    servers: Mapping[str, Server],
+    world: World,
+    *,
+    parallel: int,
+    unseen: Sequence[HostProblem] = (),
+) -> Applied:
+    """Carry out these plans in order. What is left when a server fails stays as it is: what comes after may need it.
+
+    `unseen` hosts could not be looked at: they are left alone, and a release on many hosts counts them among those that failed.
+    """
     applied = Applied()
     for name, group in groupby(planned, key=lambda one: one.server):
         plans = list(group)
@@ -59,20 +71,35 @@ async def apply(planned: Sequence[HostPlan | ReleasePlan], servers: Mapping[str,
             applied = replace(applied, held=(*applied.held, *held))
             continue
         releases = [one for one in plans if isinstance(one, ReleasePlan)]
-        for release in releases:
-            applied = replace(applied, releases=(*applied.releases, *await _release(servers[name], release, world)))
+        missing = sum(one.server == name for one in unseen)
+        applied = applied.joined(await _release(servers[name], releases, world, parallel=parallel, missing=missing))
         hosts = [one for one in plans if isinstance(one, HostPlan)]
         if hosts:
             applied = applied.joined(await _converge(servers[name], hosts, world, parallel=parallel))
     return applied
 
 
-async def _release(server: Server, planned: ReleasePlan, world: World) -> tuple[Released, ...]:
-    if planned.empty:
-        return ()
+async def _release(server: Server, planned: Sequence[ReleasePlan], world: World, *, parallel: int, missing: int) -> Applied:
+    if not planned:
+        return Applied()
+    if len({*places(server), *lodged(server.name, world)}) > 1:
+        from vitrify.lifecycle import many_hosts
+
+        return await many_hosts.apply(server, planned, world, parallel=parallel, missing=missing)
     from vitrify.lifecycle import immutable
 
-    return (await immutable.apply(server, server.host(planned.host), planned, world),)
+    due = [one for one in planned if not one.empty]
+    return Applied(releases=tuple([await immutable.apply(server, server.host(one.host), one, world) for one in due]))
+
+
+async def rollback(server: str, world: World, *, to: int, secret: SecretValue, parallel: int) -> Applied:
+    """Make a former release of an immutable server live again, on all its hosts or on none."""
+    from vitrify.lifecycle import immutable, many_hosts
+
+    if len(serving(server, world)) > 1:
+        target = immutable.rollback_target(server, world, to=to)
+        return await many_hosts.rollback(target, world, secret=secret, parallel=parallel)
+    return Applied(releases=(await immutable.rollback(server, world, to=to, secret=secret),))
 
 
 async def _converge(server: Server, plans: Sequence[HostPlan], world: World, *, parallel: int) -> Applied:

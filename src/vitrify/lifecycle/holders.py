@@ -10,6 +10,7 @@ from vitrify.core.declaration import Host, Lifecycle, Server
 from vitrify.core.diagnostic import TargetFailed, UsageInvalid, VitrifyError
 from vitrify.core.digest import JSONObject
 from vitrify.core.report import LeaseView
+from vitrify.lifecycle.lodging import places
 from vitrify.lifecycle.mutable import scope
 from vitrify.lifecycle.side_by_side import side_by_side
 from vitrify.lifecycle.world import World
@@ -50,7 +51,7 @@ async def release(server: Server, world: World, *, reason: str) -> tuple[LeaseVi
 
 def hosts_of(server: Server) -> tuple[Host, ...]:
     """Where leases of a server are kept: on each host that is changed in place, or where its instances run."""
-    return server.hosts if server.lifecycle is Lifecycle.MUTABLE else server.hosts[:1]
+    return server.hosts if server.lifecycle is Lifecycle.MUTABLE else places(server)
 
 
 async def _one(server: Server, host: Host, world: World) -> LeaseView:

@@ -17,7 +17,7 @@ from vitrify.core.declaration import Host
 from vitrify.core.diagnostic import Busy, TargetFailed, TargetUnreachable, VitrifyError
 from vitrify.core.digest import JSON, JSONObject
 from vitrify.core.event import Stage
-from vitrify.core.hook import CONTROL, MIGRATION, NEXT, STEPS, Hook
+from vitrify.core.hook import CONTROL, MIGRATION, NEXT, Hook
 from vitrify.core.instance import Instance
 from vitrify.lifecycle.lodging import HERE
 from vitrify.lifecycle.settings import SecretValue, secret_names
@@ -30,8 +30,6 @@ SCHEMA = "vitrify.dev/hook-context/v1"
 
 PATIENCE = 10.0
 """Seconds for which an instance that is not up yet is waited for."""
-_STEPS = {"retire": "drain"}
-"""Steps whose phase has another name: a retirement is of a whole server."""
 
 
 class HookFailed(TargetFailed):
@@ -194,9 +192,13 @@ def _variables(course: Course, hook: Hook) -> Iterator[tuple[str, str]]:
 
 
 def around(step: str, operation: str, *, before: bool) -> tuple[str, ...]:
-    """The phases that begin, or end, with this step of an operation on a release: the first and the last one bound it as a whole."""
-    phase = _STEPS.get(step, step)
-    return (operation, phase) if before and step == STEPS[0] else (phase, operation) if not before and phase == STEPS[-1] else (phase,)
+    """The phases that begin, or end, with this step of an operation on a release: the first and the last one bound it as a whole.
+
+    A hook runs once, whatever steps its phase is made of: a rolling release launches and gates in each of its turns.
+    """
+    if before:
+        return {"pause": (operation,), "launch": (operation, "launch"), "roll": (operation, "launch"), "retire": ()}.get(step, (step,))
+    return {"roll": ("launch", "gate"), "drain": (), "retire": ("drain", operation)}.get(step, (step,))
 
 
 async def inside(look: Callable[[], Awaitable[Sequence[Instance]]], site: Site, clock: Clock) -> tuple[str, str]:

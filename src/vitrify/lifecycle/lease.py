@@ -38,7 +38,12 @@ async def holding(server: str, host: Host, world: World, *, reason: str) -> Asyn
         async def entered() -> Site:
             return await stack.enter_async_context(world.leased(host, server, asked_for(reason, world)))
 
-        yield await when_free(entered, server, world)
+        site = await when_free(entered, server, world)
+        if host.is_remote:
+            from vitrify.lifecycle.testimony import testify  # it knows the stories, which know of leases
+
+            await testify(site.session, server, host, world)
+        yield site
 
 
 async def when_free(act: Callable[[], Awaitable[Result]], server: str, world: World) -> Result:

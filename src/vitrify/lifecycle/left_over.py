@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from vitrify.core.declaration import Host, Server
+from vitrify.core.instance import Instance
 from vitrify.lifecycle.flip import to_host
-from vitrify.lifecycle.lodging import lodged, lodging
+from vitrify.lifecycle.lodging import lodged
 from vitrify.lifecycle.world import World
 
 
@@ -23,8 +24,10 @@ async def notices(server: Server, host: Host, world: World) -> tuple[str, ...]:
     wished = bool(server.wishes(host))  # who wishes for nothing is taken away itself, and its other side may stay
     if not wished or host != server.hosts[0] or not may_run(server.name, world):
         return ()
-    async with world.site(lodging(server.name, world)) as site:
-        running = [instance for instance in await site.runtime.instances(world.labels(server.name)) if not instance.gone]
+    running: list[Instance] = []
+    for place in lodged(server.name, world):
+        async with world.site(place) as site:
+            running += [instance for instance in await site.runtime.instances(world.labels(server.name)) if not instance.gone]
     if not running:
         return ()
     releases = sorted({int(instance.labels.get("release", "0")) for instance in running})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from vitrify.core.declaration import Host, Server
@@ -29,12 +29,18 @@ def lodging(server: str, world: World) -> Host:
 
 
 def lodgings(servers: Iterable[str], world: World) -> Mapping[Host, tuple[str, ...]]:
-    """Each host on which instances of these servers run, with the servers."""
+    """Each host on which instances of these servers may run, with the servers."""
     found: dict[Host, tuple[str, ...]] = {}
     for server in servers:
-        host = lodging(server, world)
-        found[host] = (*found.get(host, ()), server)
+        for host in lodged(server, world) or (HERE,):
+            found[host] = (*found.get(host, ()), server)
     return found
+
+
+def serving(server: str, world: World) -> tuple[Host, ...]:
+    """The hosts on which a release of this server is live, or something is under way."""
+    begun = {operation.host.name for operation in world.state.open_operations(server)}
+    return tuple(host for host in world.state.hosts(server) if host.name in begun or world.state.slots(server, host.name).live)
 
 
 def live(server: str, world: World) -> Release | None:
@@ -52,13 +58,37 @@ def live_image(server: str, world: World) -> str:
     return release.image
 
 
-def refuse_move(server: Server, host: Host, world: World) -> None:
-    """UsageInvalid where the server has instances on another host than this one: nobody would ever look after them again."""
-    known = lodging(server.name, world)
-    live = world.state.slots(server.name, known.name).live
-    if live and known != host:
-        raise UsageInvalid(
-            f"{server.name} is declared on {host.name}, and its live release {live} runs on {known.name}",
-            where=server.where,
-            hint=f"`vitrify retire {server.name} --only instances` takes it away there, or declare the second host as another server",
-        )
+def places(server: Server) -> tuple[Host, ...]:
+    """Of its declared hosts those that instances run on: this machine is one, by however many names it is declared."""
+    here = [host for host in server.hosts if not host.is_remote][:1]
+    return tuple(host for host in server.hosts if host.is_remote or host in here)
+
+
+def refuse_other_name(server: Server, host: Host, world: World) -> None:
+    """UsageInvalid where its instances run on this machine under another name: under two of them nobody would look after both."""
+    for known in lodged(server.name, world):
+        if known.name != host.name and not (known.is_remote or host.is_remote):
+            raise UsageInvalid(
+                f"{server.name} is declared on {host.name}, and its instances run on this machine for {known.name}",
+                where=server.where,
+                hint=f"`vitrify retire {server.name} --only instances` takes them away, or declare {known.name} again",
+            )
+
+
+def abandoned(server: Server, world: World) -> tuple[Host, ...]:
+    """Hosts that have instances of it, or may have, and are declared no more."""
+    declared = {host.name for host in (*server.hosts, *server.left_out)}
+    return tuple(host for host in lodged(server.name, world) if host.name not in declared)
+
+
+def elsewhere(server: Server, host: Host, world: World) -> Iterator[str]:
+    """What a plan says, once, of the hosts that it is not about."""
+    if host != places(server)[0]:
+        return
+    for other in server.left_out:
+        live = world.state.slots(server.name, other.name).live
+        yield f"{other.name} is left out of this, and stays {f'on release {live}' if live else 'without a release'}"
+    for other in abandoned(server, world):
+        live = world.state.slots(server.name, other.name).live
+        told = f"release {live} goes on there" if live else "something of it may be there"
+        yield f"{other.name} is declared no more, and {told} until `vitrify retire {server.name} --host {other.name}`"

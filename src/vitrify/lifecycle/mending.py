@@ -6,7 +6,7 @@ from vitrify.core.declaration import Host, Server
 from vitrify.core.plan import ReleasePlan
 from vitrify.core.report import Released
 from vitrify.lifecycle import upkeep
-from vitrify.lifecycle.immutable import _reopened, _replace
+from vitrify.lifecycle.immutable import reopened, replacement
 from vitrify.lifecycle.lease import holding
 from vitrify.lifecycle.rollout import carry_out
 from vitrify.lifecycle.settings import from_json, known_secrets
@@ -28,9 +28,9 @@ async def mend(server: Server, host: Host, world: World) -> Released | None:
         operation = world.state.open_operation(server.name, host.name)
         if operation is not None:
             secret = known_secrets(server.secrets)
-            return await carry_out(await _reopened(operation, site, world, secret=secret)) if mends(operation) else None
+            return await carry_out(reopened(operation, site, world, secret=secret)) if mends(operation) else None
         due = await _due(server, site, world)
-        return await _replace(server, due, site, world) if due else None
+        return await carry_out(await replacement(server, due, site, world)) if due else None
 
 
 async def _due(server: Server, site: Site, world: World) -> ReleasePlan | None:

@@ -58,6 +58,7 @@ async def plan(server: Server, host: Host, world: World) -> HostPlan:
         expect=expectation(seen.observations.values()),
         run=seen.unfinished,
         held=_held(seen, host),
+        witnessed=seen.witnessed,
         kinds=along(_meant(decided, server.wishes(host)), world).digests,
         notices=(
             *server.notices,
@@ -100,7 +101,7 @@ async def look(server: Server, host: Host, world: World) -> Seen:
         guests = along(server.wishes(host), world)
         arguments: JSONObject = {"scope": scope(server.name, host, world), "resources": _sent(server.wishes(host)), **guests.arguments}
         answer = await session.call("observe", arguments, contents=guests.contents)
-    return seen_from(answer)
+    return replace(seen_from(answer), witnessed=world.mirror.judged(answer.get("ledger"), host.name))
 
 
 def seen_from(answer: JSONObject) -> Seen:
@@ -131,7 +132,7 @@ async def apply(server: Server, host: Host, planned: HostPlan, world: World) -> 
     restart.refuse_here(planned.changes, host, world)
     since, run = await _run_of(server, host, planned, world)
     fresh = since == world.ledger.size
-    intent = _intent(server, host, planned, run)
+    intent: JSONObject = {**_intent(server, host, planned, run), **({"plan": world.plan} if world.plan else {})}
     world.state.manage(server.name, host.name)
     since = record.once(world.ledger, INTENDED, intent, since=since)
     world.reached("apply.intent")
@@ -205,6 +206,7 @@ async def _enact(server: Server, host: Host, planned: HostPlan, run: _Run, world
         "keep": {"runs": world.keep_runs},
         "dead_man": seconds,
         "lease": asked_for("apply", world, operation=run.name),
+        **world.mirror.news(host.name, since=planned.witnessed),
         **guests.arguments,
     }
     contents = {**server.contents, **guests.contents}
@@ -282,7 +284,11 @@ async def undo(server: Server, host: Host, world: World, *, run: str = "", force
         if states.get(wanted) != _UNDONE:
             guests = _guests_of(wanted, known, world)
             arguments: JSONObject = {"scope": scope(server.name, host, world), "run": wanted, "force": force, "by": world.author}
-            arguments |= {"lease": asked_for("undo", world, operation=wanted), **guests.arguments}
+            arguments |= {
+                "lease": asked_for("undo", world, operation=wanted),
+                **guests.arguments,
+                **world.mirror.news(host.name, since=world.mirror.judged(known.get("ledger"), host.name)),
+            }
             act = Act("undo", operation, arguments, guests.contents)
             answer = await when_free(lambda: with_seals(act, host, session, world, fresh=fresh), server.name, world)
         world.reached("undo-story.act")

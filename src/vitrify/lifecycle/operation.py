@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from vitrify.core.declaration import Host
+from vitrify.core.diagnostic import IntegrityFailed
 from vitrify.core.digest import JSON, JSONObject
 from vitrify.core.instance import Instance
+from vitrify.core.phase import ENDS, Phase, Standing, refuse_leap
+from vitrify.core.strategy import strategy_of
 from vitrify.lifecycle import hooks, migration, record
 from vitrify.lifecycle.settings import RunSettings, SecretValue
 from vitrify.lifecycle.world import Site, World
 from vitrify.ports import Operation, Release, Slots
 
-SPOKEN = {"release": "release", "replace": "replacement", "rollback": "rollback", "retire": "retirement"}
+SPOKEN = {"release": "release", "join": "joining", "replace": "replacement", "rollback": "rollback", "retire": "retirement"}
 """Kinds of operation, as nouns."""
-NO_WAY_BACK = ("retire.intent", "retire")
-"""Steps from which on the old instances may be gone."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,8 @@ class Intended:
     back_set: str
     token: int = 0
     """The lease by which it is carried out; of whoever goes on with it, once somebody does."""
+    wave: str = ""
+    """The rollout over several hosts that it is part of: it is settled once all of them passed, and taken back where one did not."""
 
     def to_json(self) -> JSONObject:
         """The form of `Operation.data`."""
@@ -49,6 +52,7 @@ class Intended:
             "back": list(self.back),
             "back_set": self.back_set,
             "token": self.token,
+            "wave": self.wave,
         }
 
     @classmethod
@@ -64,11 +68,46 @@ class Intended:
             back=_texts(data["back"]),
             back_set=str(data["back_set"]),
             token=token if isinstance(token, int) else 0,
+            wave=str(data.get("wave", "")),
         )
 
 
 def _texts(value: JSON) -> tuple[str, ...]:
     return tuple(str(item) for item in value) if isinstance(value, list) else ()
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a canary came; durable in `Operation.data` as well."""
+
+    stage: int = -1
+    """The step that it is at, counted from 0; -1 before the first."""
+    since: float = 0.0
+    """When that was begun, in seconds since the epoch."""
+    reason: str = ""
+    """Why it is taken back, once it is."""
+    promoted: bool = False
+    """Whether somebody let it go on from where it waited last."""
+
+    def to_json(self) -> JSONObject:
+        """The form in `Operation.data`."""
+        return {"stage": self.stage, "since_ms": round(self.since * 1000), "reason": self.reason, "promoted": self.promoted}
+
+    @classmethod
+    def of(cls, operation: Operation) -> Progress:
+        """Read what `to_json` wrote; nothing is an operation that has not come anywhere."""
+        data = operation.data.get(_PROGRESS)
+        found = data if isinstance(data, dict) else {}
+        stage, since = found.get("stage"), found.get("since_ms")
+        return cls(
+            stage if isinstance(stage, int) else -1,
+            since / 1000 if isinstance(since, int) else 0.0,
+            str(found.get("reason") or ""),
+            promoted=found.get("promoted") is True,
+        )
+
+
+_PROGRESS = "progress"
 
 
 @dataclass(frozen=True)
@@ -114,6 +153,27 @@ class Rollout:
         return self.world.labels(self.server, self.release.number)
 
     @property
+    def strategy(self) -> str:
+        """How requests are moved by this operation."""
+        declared, route = self.settings.rollout.strategy, self.settings.route is not None
+        return strategy_of(declared, self.operation.kind, live=self.intended.live is not None, route=route and bool(self.intended.back))
+
+    def now(self) -> Operation:
+        """The operation as it is remembered now."""
+        found = self.world.state.open_operation(self.server, self.host.name)
+        return found if found and found.id == self.operation.id else self.operation
+
+    @property
+    def standing(self) -> Standing:
+        """Where it stands."""
+        return Standing.of(self.now().step)
+
+    @property
+    def progress(self) -> Progress:
+        """How far its strategy came."""
+        return Progress.of(self.now())
+
+    @property
     def course(self) -> hooks.Course:
         """What the hooks of this operation are run for."""
         intended = self.intended
@@ -139,19 +199,43 @@ class Rollout:
     async def _inside(self) -> tuple[str, str]:
         return await hooks.inside(self.running, self.site, self.world.clock)
 
+    async def open_gate(self) -> None:
+        """What has to be done before any of its instances is asked whether it is fit."""
+        await migration.expand(self.course, self.release.number)
+        await hooks.run(self.course, ("gate",), before=True)
+
     @asynccontextmanager
-    async def step(self, name: str) -> AsyncIterator[None]:
-        """Intent, act, outcome of one side effect, both ends durable; its hooks around it."""
+    async def step(self, name: str, *, progress: Progress | None = None) -> AsyncIterator[None]:
+        """Intent, act, outcome of one side effect, both ends durable; its hooks around it.
+
+        One that was passed before is done again, and not written again. IntegrityFailed where it cannot follow what was done last.
+        """
+        forward = self.standing.leads(Phase(name))
         if name == "gate":
-            await migration.expand(self.course, self.release.number)
+            await self.open_gate()
         await hooks.run(self.course, hooks.around(name, self.operation.kind, before=True), before=True)
-        self.world.state.advance(self.operation.id, step=f"{name}.intent", data=self.operation.data)
+        now = self.now()
+        came = (progress or Progress.of(now)).to_json()
+        data: JSONObject = {**now.data, **self.operation.data, _PROGRESS: came}
+        if forward:
+            self.world.state.advance(self.operation.id, step=f"{name}.intent", data=data)
         self.world.reached(f"{name}.intent")
         yield
         self.world.reached(f"{name}.act")
-        self.world.state.advance(self.operation.id, step=name, data=self.operation.data)
+        if forward:
+            self.world.state.advance(self.operation.id, step=name, data=data)
         self.world.reached(f"{name}.outcome")
         await hooks.run(self.course, hooks.around(name, self.operation.kind, before=False), before=False)
+
+    def close(self, *, slots: Slots | None, states: Mapping[int, str]) -> None:
+        """End the operation, with what it led to; IntegrityFailed where it has not come to an end, or a release cannot become that."""
+        standing = self.standing
+        if not standing.is_at(*ENDS):
+            raise IntegrityFailed(f"an operation that is {standing.phase.spoken} has not ended")
+        known = {release.number: release.state for release in self.world.state.releases(self.server, host=self.host.name)}
+        for number, state in states.items():
+            refuse_leap(self.server, number, before=known[number], after=state, joins=self.operation.kind == "join")
+        self.world.state.finish(self.operation.id, slots=slots, states=states)
 
     def note(self, kind: str, **more: JSON) -> None:
         """Tell the ledger, once for each operation and kind."""
@@ -162,6 +246,7 @@ class Rollout:
             "release": self.release.number,
             "image": self.release.image,
             "token": self.intended.token,
+            **({"plan": self.world.plan} if self.world.plan else {}),
             **more,
         }
         record.once(self.world.ledger, kind, body, since=self.intended.since)
@@ -177,4 +262,4 @@ async def moved(operation: Operation, settings: RunSettings, site: Site) -> bool
     if settings.route:
         live = await site.router.live(operation.server)
         return live is not None and live.name == set_name(operation)
-    return operation.step in ("switch", "probation.intent", "probation", *NO_WAY_BACK)
+    return Standing.of(operation.step).switched

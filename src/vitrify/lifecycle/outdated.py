@@ -13,6 +13,7 @@ from vitrify.core.digest import JSON
 from vitrify.core.report import Behind, Outdated
 from vitrify.lifecycle import record
 from vitrify.lifecycle.baking import wanted_of
+from vitrify.lifecycle.lodging import places
 from vitrify.lifecycle.mutable import scope
 from vitrify.lifecycle.pins import LOCAL, LOCK_MOVED
 from vitrify.lifecycle.side_by_side import side_by_side
@@ -21,13 +22,11 @@ from vitrify.ports import Release
 
 
 async def outdated(servers: Sequence[Server], world: World, *, parallel: int) -> tuple[Outdated, ...]:
-    """One row for each host of a mutable server, one for each immutable one; a host that cannot be asked is a row with a problem."""
-    places = [
-        (server, host) for server in servers for host in (server.hosts if server.lifecycle is Lifecycle.MUTABLE else server.hosts[:1])
-    ]
-    found = await side_by_side([partial(_ask, server, host, world) for server, host in places], at_most=parallel)
+    """One row for each host of a mutable server, and of an immutable one; a host that cannot be asked is a row with a problem."""
+    asked = [(server, host) for server in servers for host in (server.hosts if server.lifecycle is Lifecycle.MUTABLE else places(server))]
+    found = await side_by_side([partial(_ask, server, host, world) for server, host in asked], at_most=parallel)
     rows: list[Outdated] = []
-    for (server, host), answer in zip(places, found, strict=True):
+    for (server, host), answer in zip(asked, found, strict=True):
         if isinstance(answer, VitrifyError):
             rows.append(Outdated(server.name, host.name, server.lifecycle.value, problem=answer.diagnostics[0].summary))
         else:

@@ -9,15 +9,19 @@ from vitrify.core.declaration import Host, Server
 from vitrify.core.diagnostic import TargetFailed, UsageInvalid
 from vitrify.core.digest import JSONObject, digest_of
 from vitrify.core.hook import EXPAND, STEPS
-from vitrify.core.plan import ReleasePlan
+from vitrify.core.phase import Standing as Whereabouts
+from vitrify.core.plan import WAITING, ReleasePlan
+from vitrify.core.strategy import RECREATE, Course, outline, peak, strategy_of
 from vitrify.lifecycle import hooks, left_in_place, migration, record, upkeep
 from vitrify.lifecycle.audit import ENTERED
 from vitrify.lifecycle.baking import Wanted, wanted_of
-from vitrify.lifecycle.lodging import refuse_move
+from vitrify.lifecycle.lodging import elsewhere, places, refuse_other_name
 from vitrify.lifecycle.operation import SPOKEN, Intended, moved
 from vitrify.lifecycle.pins import reasons
 from vitrify.lifecycle.retire import RETIRE
-from vitrify.lifecycle.settings import from_json, to_json
+from vitrify.lifecycle.settings import RunSettings, from_json, to_json
+from vitrify.lifecycle.traffic import waits
+from vitrify.lifecycle.verdict import FAILED, goes_back, verdict
 from vitrify.lifecycle.world import Site, World
 from vitrify.ports import Ground, Operation, Release, Slots
 
@@ -80,41 +84,78 @@ async def standing(site: Site, release: Release, world: World) -> Standing:
 
 
 async def propose(server: Server, host: Host, site: Site, world: World) -> ReleasePlan:
-    """What an apply would do: nothing, a new release, new instances of the live one, or the end of an unfinished rollout."""
-    refuse_move(server, host, world)
+    """What an apply would do on this host: nothing, a new release, one that other hosts have already, new instances of the live one, or
+    the end of an unfinished rollout.
+    """  # noqa: D205  one sentence
+    refuse_other_name(server, host, world)
     wanted, operation = wanted_of(server, world), world.state.open_operation(server.name, host.name)
-    slots, releases = world.state.slots(server.name, host.name), world.state.releases(server.name)
+    slots = world.state.slots(server.name, host.name)
     live = world.state.release(server.name, slots.live) if slots.live else None
     begun = world.state.release(server.name, operation.release) if operation else None
-    following = max((release.number for release in releases), default=0) + 1
     ground, lacking = await _ground(wanted, site)
-    notices = await left_in_place.notices(server, host, world)
-    contract, waiting = migration.promised(server.name, world) if operation is None else (0, ())
-    planned = ReleasePlan(
-        server=server.name,
-        host=host.name,
-        kind="none",
-        release=slots.live or following,
-        live=slots.live,
-        because=(),
-        declared=digest_of([wanted.declared, ground.seen]) if ground else wanted.declared,
-        kinds=wanted.kinds,
-        notices=(*_notices(server, host), *notices, *_to_choose(wanted), *lacking, *waiting),
-        contract=contract,
-    )
-    if operation and begun and operation.kind != RETIRE and declared(begun) == wanted.declared:
+    planned = await _nothing(wanted, host, ground, world)
+    planned = replace(planned, notices=(*planned.notices, *lacking))
+    given_up = operation is not None and verdict(operation, world) == FAILED
+    if operation and begun and operation.kind != RETIRE and declared(begun) == wanted.declared and not given_up:
+        if told := waits(operation, from_json(begun.settings)):
+            return replace(planned, kind=WAITING, release=begun.number, because=(f"release {begun.number} waits {told}",))
         return _resumed(await _anew(planned, live, wanted, site, world), operation, begun)
     if operation:
         planned = replace(
             planned, notices=(*planned.notices, f"an unfinished {SPOKEN[operation.kind]} of release {operation.release} is ended first")
         )
-    stays = operation is None or not await _leads_elsewhere(operation, begun, site)
+    stays = operation is None or goes_back(operation, world) or not await _leads_elsewhere(operation, begun, site)
     other_base = live is not None and _other_base(live, ground)
     if live and stays and declared(live) == wanted.declared and not other_base:
         strays = {} if operation else await _strays(site, slots, world.labels(server.name))
-        return _mended(planned, await standing(site, live, world), strays, operation)
+        return _mended(planned, await standing(site, live, world), strays, operation, from_json(live.settings))
     anew = await _anew(planned, live, wanted, site, world)
-    return replace(anew, kind="release", release=following, because=_because(live, wanted, other_base=other_base))
+    known = _known_elsewhere(wanted, host, ground, world)
+    if known:
+        release, there = known
+        return replace(anew, kind="join", release=release.number, because=(f"release {release.number} is what {there.name} has",))
+    following = _following(server.name, world)
+    anew = replace(anew, kind="release", release=following, because=_because(live, wanted, other_base=other_base))
+    return _strategic(anew, wanted.settings, "release")
+
+
+async def _nothing(wanted: Wanted, host: Host, ground: Ground | None, world: World) -> ReleasePlan:
+    """The plan of what is as it should be, with what is to be said beside it."""
+    server = wanted.server
+    slots, quiet = world.state.slots(server.name, host.name), world.state.open_operation(server.name, host.name) is None
+    first = host == places(server)[0]  # what is the server's own is told once
+    contract, waiting = migration.promised(server.name, world) if quiet and first else (0, ())
+    notices = await left_in_place.notices(server, host, world)
+    return ReleasePlan(
+        server=server.name,
+        host=host.name,
+        kind="none",
+        release=slots.live or _following(server.name, world),
+        live=slots.live,
+        because=(),
+        declared=digest_of([wanted.declared, ground.seen]) if ground else wanted.declared,
+        kinds=wanted.kinds,
+        notices=(*_notices(server, host, world), *notices, *_to_choose(wanted), *waiting),
+        contract=contract,
+    )
+
+
+def _following(server: str, world: World) -> int:
+    """The number that the next new release gets."""
+    return max((release.number for release in world.state.releases(server)), default=0) + 1
+
+
+def _known_elsewhere(wanted: Wanted, host: Host, ground: Ground | None, world: World) -> tuple[Release, Host] | None:
+    """The newest release of what is wanted that another host has, or is about to have, and where that is."""
+    server, found = wanted.server.name, list[tuple[Release, Host]]()
+    for other in world.state.hosts(server):
+        operation, slots = world.state.open_operation(server, other.name), world.state.slots(server, other.name)
+        stays = operation is not None and operation.kind in ("release", "join") and not verdict(operation, world)
+        numbers = (operation.release if operation and stays else None, slots.live)
+        known = [world.state.release(server, number) for number in numbers if number and other.name != host.name]
+        found += [(release, other) for release in known if release and declared(release) == wanted.declared]
+    usable = [one for one in found if not _other_base(one[0], ground) and world.storage.has(one[0].image)]
+    return max(usable, key=lambda one: one[0].number, default=None)
 
 
 async def _leads_elsewhere(operation: Operation, begun: Release | None, site: Site) -> bool:
@@ -136,12 +177,14 @@ async def _strays(site: Site, slots: Slots, labels: Mapping[str, str]) -> dict[s
     return found
 
 
-def _mended(planned: ReleasePlan, found: Standing, strays: Mapping[str, str], operation: Operation | None) -> ReleasePlan:
+def _mended(
+    planned: ReleasePlan, found: Standing, strays: Mapping[str, str], operation: Operation | None, settings: RunSettings
+) -> ReleasePlan:
     """The live release stays: what has to be replaced or to leave; nothing where all are sound and nothing is unfinished."""
     ill = bool(found.altered) or found.launch > 0 or bool(strays)
     begun = (f"what was begun with release {operation.release} is not wanted any more",) if operation else ()
     because = (*begun, *found.because, *(f"{instance}: {reason}" for instance, reason in strays.items()))
-    return replace(
+    mended = replace(
         planned,
         kind="replace" if ill or operation else "none",
         because=because,
@@ -149,12 +192,24 @@ def _mended(planned: ReleasePlan, found: Standing, strays: Mapping[str, str], op
         replace=(*found.altered, *found.ended, *strays),
         notices=(*planned.notices, *(f"{instance} {told}; `vitrify logs {instance}`" for instance, told in found.crashing.items())),
     )
+    return _strategic(mended, settings, "replace") if ill else mended
 
 
 def _resumed(planned: ReleasePlan, operation: Operation, begun: Release) -> ReleasePlan:
     kept = len(Intended.from_json(operation.data).keep)
     launch = max(0, from_json(begun.settings).replicas - kept)
-    return replace(planned, kind="resume", release=begun.number, because=(f"its {SPOKEN[operation.kind]} was interrupted",), launch=launch)
+    how = "was being taken back" if Whereabouts.of(operation.step).taken_back else "was interrupted"
+    resumed = replace(planned, kind="resume", release=begun.number, because=(f"its {SPOKEN[operation.kind]} {how}",), launch=launch)
+    return _strategic(resumed, from_json(begun.settings), operation.kind)
+
+
+def _strategic(planned: ReleasePlan, settings: RunSettings, kind: str) -> ReleasePlan:
+    """The same plan, with how requests will be moved and what that takes."""
+    rollout, replicas = settings.rollout, settings.replicas
+    strategy = strategy_of(rollout.strategy, kind, live=planned.live is not None, route=settings.route is not None)
+    told = outline(strategy, rollout.manner, replicas=replicas) if kind == "release" or strategy == RECREATE else ()
+    extra = peak(strategy, rollout.manner, replicas=replicas, launch=planned.launch) if planned.live is not None else 0
+    return replace(planned, course=Course(strategy, extra, told))
 
 
 async def _anew(planned: ReleasePlan, live: Release | None, wanted: Wanted, site: Site, world: World) -> ReleasePlan:
@@ -166,12 +221,14 @@ async def _anew(planned: ReleasePlan, live: Release | None, wanted: Wanted, site
         replace=tuple(instance.id for instance in found if not instance.gone),
         bytes_to_read=_bytes(wanted.server),
         last_seconds=_last_seconds(wanted.server.name, world),
-        notices=(
-            *planned.notices,
-            *migration.superseded(wanted.server.name, wanted.settings.hooks, world),
-            *hooks.foretold(wanted.settings.hooks, (*STEPS, "release", "bake", EXPAND)),
-        ),
+        notices=(*planned.notices, *(_of_the_server(wanted, world) if planned.host == places(wanted.server)[0].name else ())),
     )
+
+
+def _of_the_server(wanted: Wanted, world: World) -> tuple[str, ...]:
+    """What is told of a new release once, however many hosts it goes to."""
+    superseded = migration.superseded(wanted.server.name, wanted.settings.hooks, world)
+    return (*superseded, *hooks.foretold(wanted.settings.hooks, (*STEPS, "release", "bake", EXPAND)))
 
 
 async def _ground(wanted: Wanted, site: Site) -> tuple[Ground | None, tuple[str, ...]]:
@@ -220,11 +277,12 @@ def _to_choose(wanted: Wanted) -> tuple[str, ...]:
 _HELD = ("is left as it is", "are left as they are")
 
 
-def _notices(server: Server, host: Host) -> tuple[str, ...]:
-    notices = list(server.notices)
-    if server.hosts[1:]:
-        others = ", ".join(other.name for other in server.hosts[1:])
-        notices.append(f"instances run for {host.name} alone, the first of its hosts: {others} {_HELD[len(server.hosts) > 2]}")
+def _notices(server: Server, host: Host, world: World) -> tuple[str, ...]:
+    notices = [*server.notices, *elsewhere(server, host, world)]
+    held = [other for other in server.hosts if other not in places(server)]
+    if held and not host.is_remote:
+        others = ", ".join(other.name for other in held)
+        notices.append(f"instances run on this machine once, for {host.name}: {others} {_HELD[len(held) > 1]}")
     if host.is_folder:
         notices.append(f"{host.name} is a folder: instances run on this machine, the folder itself stays as it is")
     return tuple(notices)

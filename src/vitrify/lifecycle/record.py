@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from vitrify.core.digest import JSONObject
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
     from vitrify.core.plan import Plan
 
 _STRIDE = 256
+_LOOKED_BACK = 4096
+"""So many entries before now, at most, a plan was begun that is still to be finished."""
 
 
 def once(ledger: Ledger, kind: str, body: JSONObject, *, since: int) -> int:
@@ -60,3 +63,23 @@ def plan(planned: Plan, ledger: Ledger) -> None:
         everything = planned.selection == type(planned.selection)()
         picked: JSONObject = {} if everything else {"selection": planned.selection.to_json()}
         ledger.append("plan", {**body, **picked})
+
+
+def unfinished(ledger: Ledger, plan: str, places: Iterable[tuple[str, str]]) -> bool:
+    """Whether this plan was begun and cut short: something of it was intended, and nothing of it ended at any of these places.
+
+    A place is a server and its host; entries that name no host are about all hosts of their server.
+    """
+    begun: dict[str, Entry] = {}
+    over: set[tuple[object, object]] = set()
+    for entry in ledger.entries(max(0, ledger.size - _LOOKED_BACK)):
+        operation = str(entry.body.get("operation", ""))
+        if entry.kind.endswith(".intended") and entry.body.get("plan") == plan:
+            begun.setdefault(operation, entry)
+        elif operation in begun and entry.kind.rpartition(".")[2] in ("done", "failed") and _ends(entry, begun[operation]):
+            over.add((entry.body.get("server"), entry.body.get("host")))
+    return bool(begun) and not any((server, host) in over or (server, None) in over for server, host in places)
+
+
+def _ends(entry: Entry, intended: Entry) -> bool:
+    return entry.kind.rpartition(".")[0] == intended.kind.rpartition(".")[0]

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
-from vitrify.core.diagnostic import UsageInvalid
+from vitrify.core.declaration import Host
+from vitrify.core.diagnostic import UsageInvalid, VitrifyError
 from vitrify.core.digest import JSONObject
 from vitrify.core.event import Stage
 from vitrify.core.hook import Hook
+from vitrify.core.report import Retired
 from vitrify.lifecycle import hooks, record
 from vitrify.lifecycle.collection import tidy
+from vitrify.lifecycle.fleet import problem
 from vitrify.lifecycle.lease import holding
-from vitrify.lifecycle.lodging import lodging
+from vitrify.lifecycle.lodging import HERE, lodged
+from vitrify.lifecycle.preview import forget_previews
 from vitrify.lifecycle.settings import SecretValue, from_json, known_secrets
+from vitrify.lifecycle.side_by_side import side_by_side
 from vitrify.lifecycle.world import Site, World
 from vitrify.ports import Operation, Slots
 
@@ -21,9 +27,26 @@ RETIRE: Final = "retire"
 NONE_KNOWN: Final = known_secrets({})
 
 
-async def retire(server: str, world: World, *, secret: SecretValue = NONE_KNOWN) -> int:
-    """Stop and discard every instance of a server; killed midway, the same command goes on. Returns how many there were."""
-    async with holding(server, lodging(server, world), world, reason="retire") as site:
+async def retire(server: str, world: World, *, host: str = "", secret: SecretValue = NONE_KNOWN, parallel: int = 10) -> Retired:
+    """Stop and discard every instance of a server, on all its hosts or on one; killed midway, the same command goes on.
+
+    The error of an only host is raised; of several, each that could not do its part is told, and the others go on.
+    """
+    known = lodged(server, world) or (HERE,)
+    hosts = [one for one in known if host in ("", one.name)]
+    if not hosts:
+        names = ", ".join(one.name for one in known)
+        raise UsageInvalid(f"no instance of {server} is on {host}", hint=f"its instances are on {names}")
+    if not hosts[1:]:
+        return Retired(await _retired(server, hosts[0], world, secret=secret))
+    ended = await side_by_side([partial(_retired, server, one, world, secret=secret) for one in hosts], at_most=parallel)
+    errors = [(one, error) for one, error in zip(hosts, ended, strict=True) if isinstance(error, VitrifyError)]
+    problems = tuple(problem(server, one.name, error) for one, error in errors)
+    return Retired(sum(one for one in ended if isinstance(one, int)), problems)
+
+
+async def _retired(server: str, host: Host, world: World, *, secret: SecretValue) -> int:
+    async with holding(server, host, world, reason="retire") as site:
         ended = await carry_out_retirement(_begun(server, site, world), site, world, secret=secret)
         await tidy(server, site, world)
         return ended
@@ -53,6 +76,7 @@ def _give_up(operation: Operation, world: World) -> None:
     body: JSONObject = {
         "operation": operation.id,
         "server": operation.server,
+        "host": operation.host.name,
         "release": operation.release,
         "reason": "the server is retired",
     }
@@ -64,13 +88,15 @@ async def carry_out_retirement(operation: Operation, site: Site, world: World, *
     """Traffic first, then the instances, then what we remember."""
     server, since = operation.server, operation.data.get("since")
     start = since if isinstance(since, int) else 0
-    record.once(world.ledger, "retire.intended", {"operation": operation.id, "server": server, "token": site.token}, since=start)
+    told: JSONObject = {"operation": operation.id, "server": server, "host": operation.host.name}
+    record.once(world.ledger, "retire.intended", {**told, "token": site.token}, since=start)
     release = world.state.release(server, operation.release)
     settings = from_json(release.settings) if release else None
     around = replace(_course(operation, settings.hooks if settings else (), site, world), secret=secret)
     await _permitted(around, operation)
     if settings and settings.route:
         await site.router.release(settings.route, server=server)
+    await forget_previews(server, site, world)
     found = await site.runtime.instances(world.labels(server))
     for instance in found:
         if not instance.gone:
@@ -78,7 +104,7 @@ async def carry_out_retirement(operation: Operation, site: Site, world: World, *
         await site.runtime.discard(instance.id)
         world.say("instance.discard", instance.id, stage=Stage.DONE)
     objection = await _objection(around)
-    record.once(world.ledger, "retire.done", {"operation": operation.id, "server": server, "instances": len(found)}, since=start)
+    record.once(world.ledger, "retire.done", {**told, "instances": len(found)}, since=start)
     states = {release.number: "discarded" for release in world.state.releases(server, host=operation.host.name)}
     world.state.finish(operation.id, slots=Slots(), states=states)
     if objection:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from vitrify.core import hook
-from vitrify.core.declaration import Health, Limits, Rollout, Route, Router, Server
+from vitrify.core.declaration import Health, Limits, Rollout, Route, Server
 from vitrify.core.diagnostic import UsageInvalid
 from vitrify.core.digest import JSON, JSONObject, digest_of, keyed_digest
 from vitrify.core.hook import Hook
 from vitrify.core.resource import Resource
+from vitrify.core.strategy import Manner
+from vitrify.lifecycle.routes import route_from_json, route_to_json
 
 BUBBLEWRAP = "bubblewrap"
 """The runtime of a release that names none."""
@@ -106,7 +108,7 @@ def to_json(settings: RunSettings) -> JSONObject:
         "replicas": settings.replicas,
         "writable": list(settings.writable),
         "health": settings.health.to_json() if settings.health else None,
-        "route": _route_to_json(settings.route) if settings.route else None,
+        "route": route_to_json(settings.route) if settings.route else None,
         "rollout": _rollout_to_json(settings.rollout),
         **_confinement(settings),
     }
@@ -138,7 +140,7 @@ def from_json(data: JSONObject) -> RunSettings:
         replicas=replicas if isinstance(replicas, int) else 1,
         writable=tuple(str(path) for path in _list(data.get("writable"))),
         health=_health_from_json(health) if isinstance(health, dict) else None,
-        route=_route_from_json(route) if isinstance(route, dict) else None,
+        route=route_from_json(route) if isinstance(route, dict) else None,
         rollout=_rollout_from_json(_mapping(data.get("rollout"))),
         runtime=str(data.get("runtime") or BUBBLEWRAP),
         volumes={path: str(name) for path, name in _mapping(data.get("volumes")).items()},
@@ -156,25 +158,8 @@ def declared_digest(resources: tuple[Resource, ...], base: str, settings: RunSet
 
 def _identity(settings: RunSettings) -> JSONObject:
     """Without what only tells how to go into service: a longer drain is no reason for a new release."""
-    return {name: value for name, value in to_json(settings).items() if name not in ("rollout", "health", "hooks")}
-
-
-def _route_to_json(route: Route) -> JSONObject:
-    router = route.router
-    return {
-        "router": {"name": router.name, "kind": router.kind, "listen": router.listen, "tls": router.tls},
-        "host": route.host,
-        "path": route.path,
-    }
-
-
-def _route_from_json(data: Mapping[str, JSON]) -> Route:
-    router = _mapping(data.get("router"))
-    return Route(
-        Router(str(router["name"]), str(router["kind"]), str(router["listen"]), str(router["tls"])),
-        host=str(data["host"]),
-        path=str(data["path"]),
-    )
+    told = replace(settings, route=replace(settings.route, health="")) if settings.route else settings
+    return {name: value for name, value in to_json(told).items() if name not in ("rollout", "health", "hooks")}
 
 
 def _rollout_to_json(rollout: Rollout) -> JSONObject:
@@ -184,6 +169,7 @@ def _rollout_to_json(rollout: Rollout) -> JSONObject:
         "probation_ms": round(rollout.probation * 1000),
         "keep_warm_ms": round(rollout.keep_warm * 1000),
         "retain": rollout.retain,
+        **rollout.manner.to_json(),
     }
 
 
@@ -194,6 +180,7 @@ def _rollout_from_json(data: Mapping[str, JSON]) -> Rollout:
         probation=_seconds(data, "probation_ms"),
         keep_warm=_seconds(data, "keep_warm_ms"),
         retain=_whole(data, "retain"),
+        manner=Manner.from_json({**data}),
     )
 
 
@@ -208,6 +195,9 @@ def _health_from_json(data: Mapping[str, JSON]) -> Health:
         interval=_seconds(data, "interval_ms"),
         timeout=_seconds(data, "timeout_ms"),
         grace=_seconds(data, "grace_ms"),
+        body=str(data.get("body") or ""),
+        header={name: str(value) for name, value in _mapping(data.get("header")).items()},
+        host=str(data.get("host") or ""),
     )
 
 

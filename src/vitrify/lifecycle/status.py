@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 
 from vitrify.core.declaration import Host, Lifecycle, Server
 from vitrify.core.diagnostic import UsageInvalid, VitrifyError
 from vitrify.core.digest import JSON
 from vitrify.core.instance import Instance
-from vitrify.core.report import InstanceStatus, ReleaseStatus, ServerStatus
-from vitrify.lifecycle import left_over, upkeep
-from vitrify.lifecycle.lodging import HERE, lodging, lodgings
+from vitrify.core.report import InstanceStatus, PlaceStatus, ReleaseStatus, ServerStatus
+from vitrify.lifecycle import upkeep
+from vitrify.lifecycle.lodging import HERE, abandoned, live, lodged, lodgings, places
 from vitrify.lifecycle.migration import NOTES
 from vitrify.lifecycle.mutable import scope
 from vitrify.lifecycle.operation import SPOKEN
 from vitrify.lifecycle.settings import RunSettings, from_json
+from vitrify.lifecycle.side_by_side import side_by_side
+from vitrify.lifecycle.tiers import tier
+from vitrify.lifecycle.traffic import traffic_of
 from vitrify.lifecycle.world import Site, World
+
+_AT_ONCE = 10
+"""Hosts of one server that are asked side by side."""
 
 
 async def status(servers: Sequence[Server], world: World) -> tuple[ServerStatus, ...]:
@@ -42,8 +49,7 @@ async def _mutable(server: Server, world: World) -> ServerStatus:
         runs = [run for run in _list(answer.get("runs")) if isinstance(run, dict) and run.get("state") != "undone"]
         newest = max([newest, *runs], key=lambda run: _number(run.get("at")))
     at = newest.get("at")
-    standing = await _instances(server, world) if left_over.may_run(server.name, world) else _Instances()
-    return ServerStatus(
+    bare = ServerStatus(
         server.name,
         server.lifecycle.value,
         tuple(host.name for host in server.hosts),
@@ -52,59 +58,69 @@ async def _mutable(server: Server, world: World) -> ServerStatus:
         last_by=str(newest.get("by", "")),
         last_at=float(at) if isinstance(at, (int, float)) else None,
         unfinished=unfinished,
-        live=standing.live,
-        previous=standing.previous,
-        url=standing.url,
-        instances=standing.rows,
     )
+    return replace(_summed(bare, await _places(server, world)), unfinished=unfinished)
 
 
-@dataclass(frozen=True)
-class _Instances:
-    """What runs of a server's releases: of an immutable one, or of one that was flipped."""
+async def _places(server: Server, world: World) -> tuple[PlaceStatus, ...]:
+    """How its instances stand, host by host; a host that cannot be asked is told as such."""
+    mutable = server.lifecycle is Lifecycle.MUTABLE
+    declared = () if mutable else places(server)
+    left = lodged(server.name, world) if mutable else abandoned(server, world)
+    hosts = (*declared, *left)
+    found = await side_by_side([partial(_place, server.name, host, world) for host in hosts], at_most=_AT_ONCE)
+    rows = []
+    for host, row in zip(hosts, found, strict=True):
+        known = _known(server.name, host, world) if isinstance(row, VitrifyError) else row
+        why = row.diagnostics[0].summary if isinstance(row, VitrifyError) else ""
+        rows.append(replace(known, declared=mutable or host in declared, problem=why))
+    return tuple(rows)
 
-    live: int | None = None
-    previous: int | None = None
-    url: str = ""
-    rows: tuple[InstanceStatus, ...] = ()
-    made_at: float | None = None
-    unfinished: str = ""
+
+def _known(server: str, host: Host, world: World) -> PlaceStatus:
+    """What is remembered of a host, without asking it."""
+    slots, operation = world.state.slots(server, host.name), world.state.open_operation(server, host.name)
+    unfinished = f"{SPOKEN[operation.kind]} of release {operation.release}" if operation else ""
+    return PlaceStatus(host.name, slots.live, slots.previous, unfinished=unfinished)
 
 
-async def _instances(server: Server, world: World) -> _Instances:
-    host = lodging(server.name, world)
-    slots, operation = world.state.slots(server.name, host.name), world.state.open_operation(server.name, host.name)
-    live = world.state.release(server.name, slots.live) if slots.live else None
-    settings = {release.number: from_json(release.settings) for release in world.state.releases(server.name)}
-    places: dict[int | None, str] = {**({operation.release: "next"} if operation else {}), slots.previous: "previous", slots.live: "live"}
+async def _place(server: str, host: Host, world: World) -> PlaceStatus:
+    known, operation = _known(server, host, world), world.state.open_operation(server, host.name)
+    live = world.state.release(server, known.live) if known.live else None
+    settings = {release.number: from_json(release.settings) for release in world.state.releases(server)}
+    slots: dict[int | None, str] = {**({operation.release: "next"} if operation else {}), known.previous: "previous", known.live: "live"}
     route = settings[live.number].route if live else None
     async with world.site(host) as site:
-        found = await site.runtime.instances(world.labels(server.name))
+        found = await site.runtime.instances(world.labels(server))
         running = [instance for instance in found if not instance.gone]
-        rows = [await _instance(instance, places, settings, site=site, now=world.clock.now()) for instance in running]
+        rows = [await _instance(instance, slots, settings, site=site, now=world.clock.now()) for instance in running]
         url = await site.router.address(route) if route else ""
-    return _Instances(
-        live=slots.live,
-        previous=slots.previous,
-        url=url,
-        rows=tuple(rows),
-        made_at=live.created_at if live else None,
-        unfinished=f"{SPOKEN[operation.kind]} of release {operation.release}" if operation else "",
-    )
+        traffic = await traffic_of(operation, settings, route, site=site, server=server)
+    return replace(known, url=url, instances=tuple(rows), rollout=traffic.rollout, paused=traffic.paused, preview=traffic.preview)
 
 
 async def _immutable(server: Server, world: World) -> ServerStatus:
-    found = await _instances(server, world)
-    return ServerStatus(
-        server.name,
-        server.lifecycle.value,
-        tuple(host.name for host in server.hosts),
-        last_at=found.made_at,
-        unfinished=found.unfinished,
-        live=found.live,
-        previous=found.previous,
-        url=found.url,
-        instances=found.rows,
+    found = await _places(server, world)
+    released = live(server.name, world)
+    bare = ServerStatus(server.name, server.lifecycle.value, tuple(host.name for host in server.hosts))
+    summed = _summed(bare, found)
+    return replace(summed, last_at=released.created_at if released else None, places=found if found[1:] else ())
+
+
+def _summed(bare: ServerStatus, found: Sequence[PlaceStatus]) -> ServerStatus:
+    """The same server with what was found on all its hosts."""
+    newest = max((one for one in found if one.live), key=lambda one: one.live or 0, default=PlaceStatus(""))
+    return replace(
+        bare,
+        live=newest.live,
+        previous=newest.previous,
+        url=newest.url,
+        instances=tuple(instance for one in found for instance in one.instances),
+        unfinished=next((one.unfinished for one in found if one.unfinished), bare.unfinished),
+        rollout=next((one.rollout for one in found if one.rollout), None),
+        paused=any(one.paused for one in found),
+        preview=next((one.preview for one in found if one.preview), ""),
+        problem="; ".join(one.problem for one in found if one.problem),
     )
 
 
@@ -129,25 +145,27 @@ async def _instance(
 
 
 async def releases(servers: Sequence[str], world: World) -> tuple[ReleaseStatus, ...]:
-    """Every release of these servers, newest first, with how many of its instances run."""
-    rows = [await _releases(host, names, world) for host, names in lodgings(servers, world).items()]
-    return tuple(row for server in servers for found in rows for row in found if row.server == server)
+    """Every release of these servers, newest first, with how many of its instances run and on which hosts it is live."""
+    own: dict[tuple[str, int], list[Instance]] = {}
+    for host, names in lodgings(servers, world).items():
+        async with world.site(host) as site:
+            for server in names:
+                for instance in await site.runtime.instances(world.labels(server)):
+                    own.setdefault((server, int(instance.labels.get("release", "0"))), []).append(instance)
+    return tuple(row for server in servers for row in _releases(server, own, world))
 
 
-async def _releases(host: Host, servers: Sequence[str], world: World) -> list[ReleaseStatus]:
-    rows: list[ReleaseStatus] = []
-    async with world.site(host) as site:
-        for server in servers:
-            slots = world.state.slots(server, host.name)
-            found = await site.runtime.instances(world.labels(server))
-            running = [instance.labels.get("release") for instance in found if not instance.gone]
-            for release in world.state.releases(server):
-                slot = "live" if release.number == slots.live else "previous" if release.number == slots.previous else ""
-                count = running.count(str(release.number))
-                state = "stopped" if release.state == "warm" and not count else release.state
-                notes = tuple(note for note in NOTES if note in release.notes)
-                rows.append(ReleaseStatus(server, release.number, state, slot, release.image, release.created_at, count, notes))
-    return rows
+def _releases(server: str, own: Mapping[tuple[str, int], Sequence[Instance]], world: World) -> Iterator[ReleaseStatus]:
+    slots = {host.name: world.state.slots(server, host.name) for host in world.state.hosts(server)}
+    for release in world.state.releases(server):
+        live_on = tuple(host for host, there in slots.items() if there.live == release.number)
+        slot = "live" if live_on else "previous" if any(there.previous == release.number for there in slots.values()) else ""
+        found = own.get((server, release.number), ())
+        count = sum(not instance.gone for instance in found)
+        away = "" if slot == "live" else tier(release, found, has_image=world.storage.has(release.image))
+        state = "stopped" if release.state == "warm" and not count else release.state
+        notes = tuple(note for note in NOTES if note in release.notes)
+        yield ReleaseStatus(server, release.number, state, slot, release.image, release.created_at, count, live_on, notes, away)
 
 
 async def logs(name: str, world: World, *, lines: int) -> str:

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from vitrify.core.declaration import Host, Server
 from vitrify.core.diagnostic import TargetFailed
-from vitrify.core.digest import JSONObject
+from vitrify.core.digest import JSON, JSONObject
 from vitrify.core.event import Emit, Event, Stage
 from vitrify.core.resource import Kinds
 from vitrify.core.step import Reached
@@ -59,6 +59,28 @@ class Desk:
     environ: Mapping[str, str] = field(default_factory=dict)
 
 
+class Mirror(Protocol):
+    """The ledger as hosts witness it; `vitrify.ledger.mirror.Mirror` is it."""
+
+    def judged(self, seen: JSON, host: str) -> int:
+        """How many entries of this ledger a host saw; `Busy` where it saw more than is here, or another one."""
+
+    def news(self, host: str, *, since: int) -> JSONObject:
+        """The argument that brings a host what it did not see; empty where nothing is new."""
+
+
+class NoMirror:
+    """For a world in which hosts hear nothing of the ledger."""
+
+    def judged(self, seen: JSON, host: str) -> int:
+        """Nothing was seen."""
+        return 0
+
+    def news(self, host: str, *, since: int) -> JSONObject:
+        """Nothing is told."""
+        return {}
+
+
 def nobody_brings(host: Host) -> AbstractAsyncContextManager[Session]:
     """For a world in which every host has its Python."""
     raise TargetFailed(f"nothing could be installed on {host.name}")
@@ -101,6 +123,8 @@ class World:
     """Of these kinds, those that are not ours, with the source that goes along."""
     bringing: Callable[[Host], AbstractAsyncContextManager[Session]] = nobody_brings
     """A session with a host that gets a Python first, from its own package manager, over the same connection."""
+    mirror: Mirror = field(default_factory=NoMirror)
+    """What hosts keep of the ledger."""
     process: JSONObject = field(default_factory=dict)
     """This process, for whoever finds a lease of ours: once it is gone, its leases are over."""
     lease_seconds: float = 60.0
@@ -114,6 +138,9 @@ class World:
     desk: Desk = field(default_factory=Desk)
     turns: Turns = field(default_factory=Turns)
 
+    plan: str = ""
+    """The digest of the plan that is being carried out, for the ledger; "" where none is."""
+
     @property
     def storage(self) -> Storage:
         """Where images are kept, and who needs which."""
@@ -126,11 +153,13 @@ class World:
 
     def naming(self, server: Server, host: str) -> World:
         """The same world, whose events say which host they are about, where the server has several."""
-        if len(server.hosts) == 1:
-            return self
+        return self if len(server.hosts) == 1 else self.named(server.name, host)
+
+    def named(self, server: str, host: str) -> World:
+        """The same world, whose events say which host they are about."""
 
         def emit(event: Event) -> None:
-            self.emit(replace(event, data={**event.data, "server": server.name, "host": host}))
+            self.emit(replace(event, data={**event.data, "server": server, "host": host}))
 
         return replace(self, emit=emit)
 

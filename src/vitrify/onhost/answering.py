@@ -1,14 +1,16 @@
-"""The first whole answer through a router, as a client on this host has it: what a rollback is timed by."""
+"""What a client on this host gets through a router: the first whole answer, which a rollback is timed by, or a look at its health."""
 
 from __future__ import annotations
 
 import http.client
 import ssl
 import time
+from typing import Mapping, Tuple
 
 from vitrify.core.diagnostic import TargetFailed
 from vitrify.core.digest import JSONObject
 from vitrify.onhost.context import Context
+from vitrify.onhost.expecting import differs
 
 _PATIENCE = 10.0
 _PAUSE = 0.005
@@ -24,7 +26,7 @@ def answers(context: Context, arguments: JSONObject) -> JSONObject:
     deadline, reason = time.monotonic() + _PATIENCE, ""
     while time.monotonic() < deadline:
         try:
-            status = _status(listen, secure=secure, name=name, path=path)
+            status, _, _ = _answer(listen, secure=secure, name=name, path=path, seconds=_PATIENCE)
             if status < 500:
                 return {"at": context.clock()}
             reason = f"answered {status}"
@@ -34,20 +36,41 @@ def answers(context: Context, arguments: JSONObject) -> JSONObject:
     raise TargetFailed(f"{name or listen}{path} gave no answer within {_PATIENCE:g} s", why=reason)
 
 
-def _status(listen: str, *, secure: bool, name: str, path: str) -> int:
+def looks(_: Context, arguments: JSONObject) -> JSONObject:
+    """One look through the router at `listen`: `reason` is "" where the answer is the one that `health` waits for.
+
+    A route below a path has no health check of its own behind it: there any complete answer below 500 passes.
+    """
+    listen, secure, below = str(arguments["listen"]), arguments.get("tls") not in (None, "off"), str(arguments.get("path") or "/")
+    given = arguments.get("health")
+    health: JSONObject = given if isinstance(given, dict) else {}
+    timeout, name = health.get("timeout_ms"), str(arguments.get("host") or "")
+    path = below.rstrip("/") + str(health.get("http") or "/")
+    seconds = timeout / 1000 if isinstance(timeout, int) else _PATIENCE
+    try:
+        status, headers, body = _answer(listen, secure=secure, name=name, path=path, seconds=seconds)
+    except (OSError, http.client.HTTPException) as error:
+        return {"reason": f"GET {name}{path}: {str(error) or 'no answer'}"}
+    if below.rstrip("/"):
+        reason = f"status {status}" if status >= 500 else ""
+    else:
+        reason = differs(health, status=status, headers=headers, body=body)
+    return {"reason": f"GET {name}{path}: {reason}" if reason else ""}
+
+
+def _answer(listen: str, *, secure: bool, name: str, path: str, seconds: float) -> Tuple[int, Mapping[str, str], bytes]:
     host, _, port = listen.rpartition(":")
     where = "127.0.0.1" if host in ("", "0.0.0.0", "[::]") else host.strip("[]")  # noqa: S104  read, not bound
-    if secure:
-        return _get(_Tls(where, int(port), name or where), name, path)
-    return _get(http.client.HTTPConnection(where, int(port), timeout=_PATIENCE), name, path)
+    kind = _Tls(where, int(port), name or where, seconds) if secure else http.client.HTTPConnection(where, int(port), timeout=seconds)
+    return _get(kind, name, path)
 
 
-def _get(connection: http.client.HTTPConnection, name: str, path: str) -> int:
+def _get(connection: http.client.HTTPConnection, name: str, path: str) -> Tuple[int, Mapping[str, str], bytes]:
     try:
         connection.request("GET", path, headers={"Host": name} if name else {})
         answer = connection.getresponse()
-        answer.read()
-        return answer.status
+        body = answer.read()
+        return answer.status, {name.lower(): value for name, value in answer.getheaders()}, body
     finally:
         connection.close()
 
@@ -55,8 +78,8 @@ def _get(connection: http.client.HTTPConnection, name: str, path: str) -> int:
 class _Tls(http.client.HTTPConnection):
     """Asks for a name at an address that is not the name's."""
 
-    def __init__(self, where: str, port: int, name: str) -> None:
-        super().__init__(where, port, timeout=_PATIENCE)
+    def __init__(self, where: str, port: int, name: str, seconds: float) -> None:
+        super().__init__(where, port, timeout=seconds)
         self._name = name
 
     def connect(self) -> None:

@@ -38,8 +38,20 @@ MODULES: Dict[str, Tuple[str, ...]] = {
     "reviving": ("router.lost", "router.revive"),
     "sameness": ("even",),
     "taking": ("image.lacking", "image.take"),
+    "testimony": ("ledger.held", "ledger.keep"),
     "tools": ("tool.ensure",),
-    "traffic": ("router.ensure", "router.release", "router.switch", "router.live", "router.in_flight", "router.answers"),
+    "traffic": (
+        "router.ensure",
+        "router.release",
+        "router.switch",
+        "router.pause",
+        "router.resume",
+        "router.live",
+        "router.measured",
+        "router.in_flight",
+        "router.answers",
+        "router.looks",
+    ),
 }
 """Module of this package -> the calls in its constant `CALLS`."""
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import List, Mapping, Optional, Tuple
 
 from vitrify.onhost.identity import Identity, alive, children, identify, name
+from vitrify.onhost.logfile import LARGEST
 
 STATUS_FD = 3
 """Where a sandbox tells the process id of its first process (`bwrap --info-fd`)."""
@@ -37,6 +38,8 @@ class Keep:
     pid_file: str = ""
     groups: Tuple[str, ...] = ()
     """Files that a process writes to in order to be held to limits."""
+    log_bytes: int = LARGEST
+    """When `log` becomes `log.1`."""
 
     @property
     def within(self) -> bool:

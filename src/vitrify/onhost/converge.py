@@ -26,6 +26,7 @@ from vitrify.onhost.ownership import Holding, Ownership
 from vitrify.onhost.runs import Run, Step, identity
 from vitrify.onhost.scope import Here, objects
 from vitrify.onhost.strangers import forget_unused
+from vitrify.onhost.testimony import keep
 from vitrify.onhost.undo import leave_undos, undo
 
 _SKIPPED: JSONObject = {"outcome": "skipped", "error": ""}
@@ -74,16 +75,17 @@ def enact(context: Context, arguments: JSONObject) -> JSONObject:
     from vitrify.onhost.leasing import leased  # a look needs none of it
 
     with leased(here, arguments, reason="apply", operation=request.run) as lease:
-        return {**_enacted(here, request, first), "token": lease.token}
+        return {**_enacted(here, request, first, arguments), "token": lease.token}
 
 
-def _enacted(here: Here, request: Request, first: Optional[Look]) -> JSONObject:
+def _enacted(here: Here, request: Request, first: Optional[Look], arguments: JSONObject) -> JSONObject:
     with here.memory.held(Holder(request.by, request.run), here.context.clock):
         leave_undos(here)
         # Making the memory may itself make folders that are wished for: the very first look was before that.
         seen = first if first and not all_runs(here.memory) else _look(here, request)
         if not (request.changes or request.settled or request.forgotten or seen.unfinished):
             return {"run": "", "results": [], **_unmoved(here, request.sealed, seen.ownership), "armed": [*armed(here)]}
+        keep(here, arguments)
         return _Enactment(here, request, seen).go()
 
 

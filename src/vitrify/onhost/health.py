@@ -13,23 +13,24 @@ from typing import List
 from vitrify.core.digest import JSONObject
 from vitrify.core.system import Command, Target
 from vitrify.onhost.context import Context
+from vitrify.onhost.expecting import differs, parsed
 from vitrify.onhost.scope import Here
 
 _SLOW = (socket.timeout, TimeoutError)
 
 LARGEST = 64 << 10
-"""Bytes of an answer's head; a server that sends more is not answering a health check."""
+"""Bytes of an answer that are looked at: what is expected of it stands among them."""
 
 
 def look(health: JSONObject, *, port: int) -> str:
-    """Nothing where the instance passes, else why not. `health` is `Health.to_json()`, perhaps with the `host` of its route."""
+    """Nothing where the instance passes, else why not. `health` is `Health.to_json()`, with the `host` that is asked for, if any."""
     seconds = _number(health, "timeout_ms", 2000) / 1000
     command = health.get("command")
     if isinstance(command, list) and command:
         return _command([str(part).replace("${instance.port}", str(port)) for part in command], seconds)
     path = str(health.get("http") or "")
     if path:
-        return _http(path, port, host=str(health.get("host") or ""), status=_number(health, "status", 200), seconds=seconds)
+        return _http(path, port, health={**health, "status": _number(health, "status", 200)}, seconds=seconds)
     tcp = health.get("tcp")
     return _tcp(tcp if isinstance(tcp, int) and tcp else port, seconds)
 
@@ -63,28 +64,28 @@ def _tcp(port: int, seconds: float) -> str:
     return ""
 
 
-def _http(path: str, port: int, *, host: str, status: int, seconds: float) -> str:
-    asked = f"GET {path}"
+def _http(path: str, port: int, *, health: JSONObject, seconds: float) -> str:
+    asked, host = f"GET {path}", str(health.get("host") or "")
     if any(character in path + host for character in "\r\n "):
         return f"{asked!r} is not a request"
     try:
-        line = _ask(path, port, host=host or f"127.0.0.1:{port}", until=time.monotonic() + seconds)
+        status, headers, body = parsed(_ask(path, port, host=host or f"127.0.0.1:{port}", until=time.monotonic() + seconds))
     except OSError as error:
         slow = isinstance(error, _SLOW)
         return f"{asked}: {f'no whole answer within {seconds:g} s' if slow else _reason(error)}"
-    parts = line.split(" ", 2)
-    if len(parts) < 2 or not parts[0].startswith("HTTP/") or not parts[1].isdigit():
+    except ValueError:
         return f"{asked}: the answer is not HTTP"
-    return "" if int(parts[1]) == status else f"{asked}: status {parts[1]}, not {status}"
+    reason = differs(health, status=status, headers=headers, body=body)
+    return f"{asked}: {reason}" if reason else ""
 
 
-def _ask(path: str, port: int, *, host: str, until: float) -> str:
-    """The status line, once the whole answer came: the connection ends it, so that a half answer is none."""
+def _ask(path: str, port: int, *, host: str, until: float) -> bytes:
+    """The answer's beginning, once the whole answer came: the connection ends it, so that a half answer is none."""
     with socket.create_connection(("127.0.0.1", port), timeout=max(0.001, until - time.monotonic())) as connection:
         # HTTP/1.0 with a Host: no chunks and no keep-alive, so the end of the connection is the end of the answer.
         request = f"GET {path} HTTP/1.0\r\nHost: {host}\r\nUser-Agent: vitrify-health\r\nConnection: close\r\n\r\n"
         connection.sendall(request.encode("latin-1", "replace"))
-        head = b""
+        found = b""
         while True:
             # One deadline over all reads: a server that drips a byte a second must not hold the gate open.
             left = until - time.monotonic()
@@ -93,8 +94,8 @@ def _ask(path: str, port: int, *, host: str, until: float) -> str:
             connection.settimeout(left)
             data = connection.recv(1 << 16)
             if not data:
-                return head.partition(b"\r\n")[0].decode("latin-1")
-            head += data[: max(0, LARGEST - len(head))]
+                return found
+            found += data[: max(0, LARGEST - len(found))]
 
 
 def _command(argv: List[str], seconds: float) -> str:

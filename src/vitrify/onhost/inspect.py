@@ -12,7 +12,7 @@ from vitrify.onhost.baseline import Baseline, outer, sweeper
 from vitrify.onhost.context import Context
 from vitrify.onhost.copied import believed, sealed_in
 from vitrify.onhost.fingerprint import Print
-from vitrify.onhost.observe import look
+from vitrify.onhost.observe import look, witnessed
 from vitrify.onhost.records import differing
 from vitrify.onhost.scope import Here
 from vitrify.onhost.walk import Manner
@@ -58,6 +58,7 @@ def _audit(here: Here, arguments: JSONObject) -> JSONObject:
         "read": swept.read,
         "seals": dict(kept.seals),
         "digest": baseline.digest,
+        "ledger": witnessed(here),
     }
 
 

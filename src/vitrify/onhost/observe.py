@@ -53,7 +53,16 @@ class Look:
 def observe(context: Context, arguments: JSONObject) -> JSONObject:
     """The call `observe`."""
     here = Here.at(context, arguments)
-    return {"facts": here.system.facts(), **look(here, here.resources(arguments)).to_json(), "held": _held(here)}
+    return {"facts": here.system.facts(), **look(here, here.resources(arguments)).to_json(), "held": _held(here), "ledger": witnessed(here)}
+
+
+def witnessed(here: Here) -> JSON:
+    """What this host saw of the project's ledger; null where that is nothing."""
+    if not here.memory.there() or here.memory.content("ledger", here.scope.project, "home") is None:
+        return None
+    from vitrify.onhost.testimony import seen  # the first look at a host ends above
+
+    return seen(here)
 
 
 def _held(here: Here) -> JSON:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Dict, Optional
 
 from vitrify.onhost import child as children
 from vitrify.onhost.identity import Identity, alive, identify
-from vitrify.onhost.logfile import LogFile
+from vitrify.onhost.logfile import LARGEST, LogFile
 from vitrify.onhost.record import read_record, write_record
 
 if TYPE_CHECKING:  # a shim lives as long as its instance: it does not load OpenSSL for the name of a type
@@ -66,7 +66,7 @@ class Shim:
 
     def __init__(self, keep: children.Keep, environment: Dict[str, str], myself: Identity) -> None:
         self._keep, self._environment, self._myself = keep, environment, myself
-        self._log = LogFile("log")
+        self._log = LogFile("log", largest=keep.log_bytes)
         self._child: Optional[children.Child] = None
         self._first: Optional[Identity] = None
         self._application: Optional[Identity] = None
@@ -301,7 +301,16 @@ def _what(data: JSON) -> children.Keep:
     cwd, user, pid_file = (str(data.get(name, default)) for name, default in (("cwd", "/"), ("user", ""), ("pid_file", "")))
     listed = data.get("groups")
     groups = tuple(str(group) for group in listed) if isinstance(listed, list) else ()
-    return children.Keep(argv, cwd=cwd, user=user, sandbox=data.get("sandbox") is True, pid_file=pid_file, groups=groups)
+    size = data.get("log_bytes")
+    return children.Keep(
+        argv,
+        cwd=cwd,
+        user=user,
+        sandbox=data.get("sandbox") is True,
+        pid_file=pid_file,
+        groups=groups,
+        log_bytes=size if isinstance(size, int) else LARGEST,
+    )
 
 
 def _environment(record: Optional[JSONObject]) -> Dict[str, str]:

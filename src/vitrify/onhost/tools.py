@@ -16,6 +16,9 @@ from vitrify.onhost.context import Context
 from vitrify.onhost.files import hash_of
 from vitrify.onhost.record import write_whole
 
+SBIN = "/usr/local/sbin:/usr/sbin"
+"""Where a system keeps programs that it does not offer to everybody, and that everybody may run."""
+
 
 def ensure(context: Context, arguments: JSONObject) -> JSONObject:
     """The path of a program that does: on PATH and new enough, else the one that is sent, which is kept beneath `home`.
@@ -26,7 +29,7 @@ def ensure(context: Context, arguments: JSONObject) -> JSONObject:
     """
     name, least, probe = str(arguments["name"]), str(arguments["least"]), arguments["probe"]
     words = [str(word) for word in probe] if isinstance(probe, list) else []
-    found = shutil.which(name)
+    found = shutil.which(name) or shutil.which(name, path=SBIN)
     if found and does(found, words, str(arguments["proof"]), least):
         return {"path": found, "source": "system"}
     rejected = f"{found} is older than {least}" if found else "it is not on PATH"

@@ -1,73 +1,129 @@
 """Switches traffic on this host: the payload's `router.*` calls.
 
-A switch never loads a configuration: it renames one link, and the router reads the addresses anew for each request.
+A switch never loads a configuration: it renames one link, which Caddy reads anew for each request, or tells HAProxy one word.
 Folders and files are specified in `docs/formats/instances.md`.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Callable, Dict, Iterator, List, Mapping, Set
+from typing import Callable, Iterator, List, Mapping, Tuple
 
 from vitrify.core.diagnostic import TargetFailed
-from vitrify.core.digest import JSON, JSONObject
+from vitrify.core.digest import JSONObject
 from vitrify.onhost import keeping, routing
-from vitrify.onhost.admin import Admin
 from vitrify.onhost.context import Context
-from vitrify.onhost.record import read_record, sync_folder
-from vitrify.onhost.slots import checked, make_set, point, prune
+from vitrify.onhost.engine import Engine, engine
+from vitrify.onhost.record import sync_folder
+from vitrify.onhost.routes import checked, folders, read_router
+from vitrify.onhost.slots import Leading, begins, current, make_set, point, prune, rounded
+
+Led = Tuple[str, Engine]
+"""The folder of a router, and the program that it is."""
 
 
 def switch(context: Context, arguments: JSONObject) -> JSONObject:
-    """Send all new requests to these addresses, by one rename; repeating it is harmless."""
+    """Send all new requests to these addresses, in one step; repeating it is harmless."""
     intended = context.clock()
-    folder, name = _known(arguments), str(arguments["set"])
-    place = make_set(folder, name, arguments.get("addresses"))
-    context.reached("router-switch.intent")
-    if not Path(folder, "current").is_symlink() or str(Path(folder, "current").readlink()) != place:
-        point(folder, place)
-    switched = context.clock()
-    context.reached("router-switch.act")
-    sync_folder(folder)
-    context.reached("router-switch.outcome")
-    prune(folder)
+    folder = _known(arguments)
+    wished = Leading.wished(arguments)
+    with keeping.lock(_lock(folder)):
+        routers = list(_leading(arguments))
+        make_set(folder, wished)
+        begins(folder, wished)
+        context.reached("router-switch.intent")
+        _lead(folder, routers, wished)
+        switched = context.clock()
+        context.reached("router-switch.act")
+        _settle(folder, routers)
+        context.reached("router-switch.outcome")
+        prune(folder, [place for path, program in routers for place in program.kept(path, Path(folder).name)])
     return {"intended_at": intended, "switched_at": switched}
 
 
+def pause(context: Context, arguments: JSONObject) -> JSONObject:
+    """Hold new requests, each for so many seconds; the set stays what it is."""
+    seconds = arguments["at_most"]
+    return _held(context, arguments, rounded(float(seconds)) if isinstance(seconds, (int, float)) else "")
+
+
+def resume(context: Context, arguments: JSONObject) -> JSONObject:
+    """Let them go on; harmless where none is held."""
+    if not Path(_server(arguments)).is_dir():
+        return {}
+    return _held(context, arguments, "")
+
+
+def _held(context: Context, arguments: JSONObject, hold: str) -> JSONObject:
+    folder = _known(arguments)
+    with keeping.lock(_lock(folder)):
+        routers = list(_leading(arguments))
+        leading = replace(_read(folder, routers), hold=hold)
+        make_set(folder, leading)
+        context.reached("router-hold.intent")
+        _lead(folder, routers, leading)
+        context.reached("router-hold.act")
+        _settle(folder, routers)
+        context.reached("router-hold.outcome")
+    return {}
+
+
+def _lead(folder: str, routers: List[Led], leading: Leading) -> None:
+    # Programs that must be told come first: what they lead to is the truth, and the link follows.
+    for path, program in routers:
+        program.lead(path, Path(folder).name, leading)
+    if current(folder) != leading.place:
+        point(folder, leading.place)
+
+
+def _settle(folder: str, routers: List[Led]) -> None:
+    for path, program in routers:
+        program.settle(path, Path(folder).name)
+    sync_folder(folder)
+
+
 def live(_: Context, arguments: JSONObject) -> JSONObject:
-    """Where a server's requests go: `set` and `addresses`; `set` is "" before the first switch."""
-    folder = f"{arguments['home']}/traffic/{checked(str(arguments['server']))}"
-    record = read_record(f"{folder}/current/set.json") or {}
-    return {"set": record.get("name", ""), "addresses": record.get("addresses", [])}
+    """Where a server's requests go: `set`, `addresses`, `beside` and `hold`; `set` is "" before the first switch."""
+    leading = _read(_server(arguments), list(_leading(arguments)))
+    found = leading.to_json()
+    return {"set": found.pop("name"), "hold": "", "beside": None, **found}
+
+
+def _read(folder: str, routers: List[Led]) -> Leading:
+    told = next((place for path, program in routers for place in [program.led(path, Path(folder).name)] if place is not None), None)
+    return Leading.read(f"{folder}/{current(folder) or 'none' if told is None else told}")
 
 
 def in_flight(_: Context, arguments: JSONObject) -> JSONObject:
     """Requests that these addresses are still answering, over all routers that run here."""
     given = arguments.get("addresses")
-    addresses = {str(address) for address in given} if isinstance(given, list) else set()
-    count = sum(_requests(folder, addresses) for folder in _running(str(arguments["home"])))
-    return {"requests": count}
+    addresses = [str(address) for address in given] if isinstance(given, list) else []
+    running = [(path, router) for path in folders(str(arguments["home"])) for router in [read_router(path)] if router is not None]
+    return {"requests": sum(engine(router.kind).in_flight(path, addresses) for path, router in running if keeping.state(path).kept)}
 
 
-def _requests(folder: str, addresses: Set[str]) -> int:
-    found = Admin(folder).get("/reverse_proxy/upstreams").body
-    listed: List[Dict[str, JSON]] = [entry for entry in found if isinstance(entry, dict)] if isinstance(found, list) else []
-    counts = [entry.get("num_requests") for entry in listed if entry.get("address") in addresses]
-    return sum(count for count in counts if isinstance(count, int))
+def _leading(arguments: JSONObject) -> Iterator[Led]:
+    """The routers that know this server."""
+    server = str(arguments["server"])
+    for path in folders(str(arguments["home"])):
+        router = read_router(path)
+        if router is not None and any(route.server == server for route in router.routes):
+            yield path, engine(router.kind)
 
 
-def _running(home: str) -> Iterator[str]:
-    routers = Path(home, "routers")
-    for folder in sorted(routers.glob("[!.]*")):
-        if keeping.state(str(folder)).kept:
-            yield str(folder)
+def _server(arguments: JSONObject) -> str:
+    return f"{arguments['home']}/traffic/{checked(str(arguments['server']))}"
+
+
+def _lock(folder: str) -> str:
+    return f"{folder}/.lock"
 
 
 def _known(arguments: JSONObject) -> str:
-    server = checked(str(arguments["server"]))
-    folder = f"{arguments['home']}/traffic/{server}"
+    folder = _server(arguments)
     if not Path(folder).is_dir():
-        raise TargetFailed(f"no router on this host knows {server}", hint="make sure of its route first")
+        raise TargetFailed(f"no router on this host knows {arguments['server']}", hint="make sure of its route first")
     return folder
 
 
@@ -77,11 +133,27 @@ def _answers(context: Context, arguments: JSONObject) -> JSONObject:
     return answers(context, arguments)
 
 
+def _looks(context: Context, arguments: JSONObject) -> JSONObject:
+    from vitrify.onhost.answering import looks
+
+    return looks(context, arguments)
+
+
+def _measured(context: Context, arguments: JSONObject) -> JSONObject:
+    from vitrify.onhost.measuring import measured  # a switch has no use for it
+
+    return measured(context, arguments)
+
+
 CALLS: Mapping[str, Callable[[Context, JSONObject], JSONObject]] = {
     "router.ensure": routing.ensure,
     "router.release": routing.release,
     "router.switch": switch,
+    "router.pause": pause,
+    "router.resume": resume,
     "router.live": live,
+    "router.measured": _measured,
     "router.in_flight": in_flight,
     "router.answers": _answers,
+    "router.looks": _looks,
 }

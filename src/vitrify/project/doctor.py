@@ -13,7 +13,7 @@ from pathlib import Path
 from vitrify.core.diagnostic import VitrifyError
 from vitrify.core.report import Check
 from vitrify.onhost import podman as engine
-from vitrify.project.binaries import BUBBLEWRAP, CADDY, Need, find
+from vitrify.project.binaries import BUBBLEWRAP, CADDY, HAPROXY, Need, find
 
 OK, MISSING, NOTE = "ok", "missing", "note"
 
@@ -28,6 +28,7 @@ def doctor(environ: Mapping[str, str], *, home: Path) -> tuple[Check, ...]:
         _namespaces(bubblewrap),
         _podman(),
         _program(CADDY),
+        _haproxy(),
         _systemd(),
         _ssh(),
         _home(home, environ),
@@ -54,6 +55,12 @@ def _program(need: Need) -> Check:
         first = error.diagnostics[0]
         return Check(need.name, MISSING, f"{first.summary}: {first.why}" if first.why else first.summary, first.hint)
     return Check(need.name, OK, f"{found.path} ({found.source})")
+
+
+def _haproxy() -> Check:
+    """What routers of `kind: haproxy` need here; nobody else does."""
+    found = _program(HAPROXY)
+    return found if found.state == OK else Check(found.name, NOTE, f"`kind: haproxy` cannot be used: {found.found}", found.hint)
 
 
 def _namespaces(bubblewrap: Check) -> Check:

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from vitrify.core.batch import ALL, Share
 from vitrify.project.part import Part
+from vitrify.project.policy import PolicyPart
 from vitrify.project.secrets import reference
 from vitrify.project.serving import HealthPart, RolloutPart, RoutePart
 from vitrify.project.supervision import SchedulePart
@@ -57,6 +58,7 @@ class Top(Part):
     servers: RawMap = Field(description="at least one server, as in `servers: {web: {…}}`")
     secrets: RawMap = None
     ssh: RawMap = None
+    policy: Annotated[PolicyPart | None, Given] = None
     hooks: RawList = None
     notices: RawList = None
     schedule: Any = None
@@ -227,6 +229,7 @@ class ServerPart(Part):
     rollout: RolloutPart = Field(default_factory=RolloutPart)
     batch: list[HostShare] = Field(default_factory=lambda: [ALL], min_length=1)
     max_fail: HostShare = Share(0)
+    policy: Annotated[PolicyPart | None, Given] = None
     hooks: RawList = None
     schedule: SchedulePart = Field(default_factory=SchedulePart)
     vars: RawMap = None

@@ -6,27 +6,63 @@ import os
 import re
 import secrets
 import tempfile
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from vitrify.core.diagnostic import DeclarationInvalid, Diagnostic, Location, UsageInvalid
+from vitrify.core.diagnostic import DeclarationInvalid, Denied, Diagnostic, Location, UsageInvalid
 
 NAME = "vitrify.keys"
 
 _ID = re.compile(r"[0-9a-f]{16}")
-_VERIFIER = re.compile(r"[^\s+]+\+[0-9a-f]{8}\+[A-Za-z0-9+/]+=*")
+_VERIFIER = r"[^\s+]+\+[0-9a-f]{8}\+[A-Za-z0-9+/]+=*"
+_AUTHOR = re.compile(rf"({_VERIFIER})(?: until ([0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}))?")
+_FORMER = re.compile(rf"({_VERIFIER}) ([0-9]{{1,15}})")
+_WITNESS = re.compile(rf"({_VERIFIER}) (https?://[!-~]+)")
+_QUORUM = re.compile(r"[0-9]{1,2}")
 _HEAD = """\
 # Who this project is, and whose signatures its ledger may bear. Commit this file.
 """
+_FORMS = """\
+a line is `project` and 16 hex digits, once; `author` and a public key, or that and `until` a day; \
+`retired` or `revoked`, a public key and a number of entries; `witness`, a public key and a URL; or `quorum` and a number, once"""
 
 
 @dataclass(frozen=True)
 class Identity:
-    """The project's id (16 hex digits) and the verifier keys of its authors, as they stand in the file."""
+    """Who a project is, and whose word counts, by keys as they stand in the file."""
 
     project_id: str
+    """16 hex digits."""
     authors: tuple[str, ...] = ()
+    until: Mapping[str, str] = field(default_factory=dict)
+    """Authors' keys that sign nothing new from a day on (`2027-01-31`) -> that day."""
+    former: Mapping[str, int] = field(default_factory=dict)
+    """Keys that were rotated, lost or stolen -> the size of the largest tree that they may have signed."""
+    revoked: frozenset[str] = frozenset()
+    """Those of the former ones whose word counts nowhere but in the ledger any more."""
+    witnesses: Mapping[str, str] = field(default_factory=dict)
+    """Key -> where it answers."""
+    quorum: int = 0
+    """So many witnesses have to have cosigned."""
+
+    def expired(self, key: str, *, today: str) -> bool:
+        """Whether a key signs nothing new any more; `today` as `2027-01-31`."""
+        return key in self.until and self.until[key] <= today
+
+    def approving(self, *, today: str) -> tuple[str, ...]:
+        """The keys whose signatures under something new count."""
+        return tuple(key for key in self.authors if not self.expired(key, today=today))
+
+
+def name_of(key: str) -> str:
+    """Whose key it is."""
+    return key.partition("+")[0]
+
+
+def short(key: str) -> str:
+    """The key by its name and id: `anna@laptop+5b3b7a2c`."""
+    return "+".join(key.split("+", 2)[:2])
 
 
 def read(folder: str) -> Identity | None:
@@ -44,21 +80,35 @@ def read(folder: str) -> Identity | None:
 
 
 def _parsed(path: Path, text: str) -> Identity:
-    project, authors = "", dict[str, None]()
+    found = Identity("")
     for number, line in enumerate(text.splitlines(), start=1):
         word, _, value = line.strip().partition(" ")
-        value = value.strip()
-        if not word or word.startswith("#"):
-            continue
-        if word == "project" and _ID.fullmatch(value) and not project:
-            project = value
-        elif word == "author" and _VERIFIER.fullmatch(value):
-            authors[value] = None
-        else:
-            raise _damaged(path, number, "a line is `project` and 16 hex digits, once, or `author` and a verifier key")
-    if not project:
+        if word and not word.startswith("#"):
+            grown = _with(found, word, value.strip())
+            if grown is None:
+                raise _damaged(path, number, _FORMS)
+            found = grown
+    if not found.project_id:
         raise _damaged(path, 1, "the line `project ID` is missing")
-    return Identity(project, tuple(authors))
+    return found
+
+
+def _with(known: Identity, word: str, value: str) -> Identity | None:
+    """What is known once a line was read as well; None where it cannot be."""
+    match word:
+        case "project" if _ID.fullmatch(value) and not known.project_id:
+            return replace(known, project_id=value)
+        case "author" if (found := _AUTHOR.fullmatch(value)) and found[1] not in known.former:
+            until = {found[1]: found[2]} if found[2] else {}
+            return replace(known, authors=tuple(dict.fromkeys((*known.authors, found[1]))), until={**known.until, **until})
+        case "retired" | "revoked" if (found := _FORMER.fullmatch(value)) and found[1] not in (*known.authors, *known.former):
+            gone = frozenset({found[1]}) if word == "revoked" else frozenset[str]()
+            return replace(known, former={**known.former, found[1]: int(found[2])}, revoked=known.revoked | gone)
+        case "witness" if (found := _WITNESS.fullmatch(value)) and found[1] not in known.witnesses:
+            return replace(known, witnesses={**known.witnesses, found[1]: found[2]})
+        case "quorum" if _QUORUM.fullmatch(value) and not known.quorum:
+            return replace(known, quorum=int(value))
+    return None
 
 
 def _damaged(path: Path, line: int, why: str) -> DeclarationInvalid:
@@ -70,7 +120,7 @@ def create(folder: str, *, project_id: str, authors: tuple[str, ...] = ()) -> Id
     """Write the file; UsageInvalid where the project has an identity already."""
     if (Path(folder) / NAME).exists():
         raise UsageInvalid(f"{Path(folder) / NAME} exists already", hint="a project keeps its identity")
-    return _write(folder, Identity(project_id, authors))
+    return write(folder, Identity(project_id, authors))
 
 
 def add_author(folder: str, author: str) -> Identity:
@@ -80,7 +130,10 @@ def add_author(folder: str, author: str) -> Identity:
         raise UsageInvalid(f"there is no {NAME} in {folder}", hint="the first plan or apply writes one")
     if author in known.authors:
         return known
-    return _write(folder, replace(known, authors=(*known.authors, author)))
+    if author in known.former:
+        hint = "`vitrify key rotate` makes a new one, or finishes making it"
+        raise Denied(f"the key {short(author)} counts no more in this project", why=f"{NAME} says so", hint=hint)
+    return write(folder, replace(known, authors=(*known.authors, author)))
 
 
 def ensure(folder: str, *, author: str, new_id: Callable[[], str] = lambda: secrets.token_hex(8)) -> Identity:
@@ -90,13 +143,29 @@ def ensure(folder: str, *, author: str, new_id: Callable[[], str] = lambda: secr
     return add_author(folder, author)
 
 
-def _write(folder: str, identity: Identity) -> Identity:
+def refuse_expired(known: Identity, author: str, *, today: str) -> None:
+    """Denied where this author's key signs nothing new any more."""
+    if known.expired(author, today=today):
+        why = f"{NAME} says `until {known.until[author]}`"
+        raise Denied(f"the key {short(author)} has expired", why=why, hint="`vitrify key rotate` makes a new one")
+
+
+def _lines(known: Identity) -> list[str]:
+    authors = [f"author {key}{f' until {known.until[key]}' if key in known.until else ''}" for key in known.authors]
+    former = [f"{'revoked' if key in known.revoked else 'retired'} {key} {size}" for key, size in known.former.items()]
+    witnesses = [f"witness {key} {url}" for key, url in known.witnesses.items()]
+    return [f"project {known.project_id}", *authors, *former, *witnesses, *([f"quorum {known.quorum}"] if known.quorum else [])]
+
+
+def write(folder: str, identity: Identity) -> Identity:
     """Put the whole file in place in one rename, so that a crash leaves the old one or the new one."""
-    wrong = [author for author in identity.authors if not _VERIFIER.fullmatch(author)]
-    if wrong or not _ID.fullmatch(identity.project_id):
-        raise UsageInvalid(f"{wrong[0] if wrong else identity.project_id!r} cannot stand in {NAME}")
-    lines = [f"project {identity.project_id}", *(f"author {author}" for author in identity.authors)]
-    path = Path(folder) / NAME
+    path, lines = Path(folder) / NAME, _lines(identity)
+    said: Identity | None = Identity("")
+    for line in lines:
+        word, _, value = line.partition(" ")
+        said = _with(said, word, value) if said else None
+        if said is None:
+            raise UsageInvalid(f"{value!r} cannot stand in {NAME}")
     try:
         with tempfile.NamedTemporaryFile("w", dir=folder, prefix=f".{NAME}.", delete=False, encoding="utf-8") as file:
             file.write(_HEAD + "".join(f"{line}\n" for line in lines))

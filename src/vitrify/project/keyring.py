@@ -9,13 +9,18 @@ from pathlib import Path
 from vitrify.core.diagnostic import Denied, VitrifyError
 from vitrify.ledger import keys
 from vitrify.ledger.checkpoint import Signer
+from vitrify.onhost.record import sync_folder
 
 _SIZE = 32
+_NEXT = "author.next"
+_FORMER = "former"
 
 
 def author_key(folder: Path, *, name: str) -> Signer:
     """The author's key, made at the first use and kept 0600."""
     path = folder / "author"
+    if not path.exists() and (folder / _NEXT).exists():
+        promote(folder)  # a rotation that was cut short between its last two steps
     if not path.exists():
         try:
             return keys.create(path, name=name)
@@ -23,6 +28,33 @@ def author_key(folder: Path, *, name: str) -> Signer:
             if not path.exists():
                 raise
     return keys.load(path)
+
+
+def next_key(folder: Path, *, name: str) -> Signer:
+    """The key that is about to take the place of the author's, made where there is none yet."""
+    path = folder / _NEXT
+    return keys.load(path) if path.exists() else keys.create(path, name=name)
+
+
+def promote(folder: Path) -> None:
+    """Let the next key be the author's, and keep the one before among the former ones. Cut short, the same call goes on."""
+    current, former = folder / "author", folder / _FORMER
+    if not (folder / _NEXT).exists():
+        return
+    if current.exists():
+        former.mkdir(mode=0o700, exist_ok=True)
+        kept = former / keys.load(current).verifier.id.hex()
+        if not kept.exists():
+            os.link(current, kept)
+            sync_folder(str(former))
+    (folder / _NEXT).replace(current)
+    sync_folder(str(folder))
+
+
+def former_keys(folder: Path) -> tuple[Signer, ...]:
+    """The author's keys before this one, which other projects may still know as theirs."""
+    place = folder / _FORMER
+    return tuple(keys.load(path) for path in sorted(place.iterdir())) if place.is_dir() else ()
 
 
 def known_digest_key(folder: Path) -> bytes:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from vitrify.core.declaration import Declaration, Server
 from vitrify.core.diagnostic import DeclarationInvalid, UsageInvalid
+from vitrify.core.policy import Approvals
 from vitrify.core.resource import Kinds
 from vitrify.project.find import PYTHON, find
 from vitrify.project.problems import Problems
@@ -59,6 +60,7 @@ def read(content: bytes, path: Path, inputs: Inputs) -> Declaration:
     from vitrify.project.assemble import assemble
     from vitrify.project.envelope import Top
     from vitrify.project.part import read as read_part
+    from vitrify.project.policy import approvals
 
     problems = Problems()
     root = document(content, path, inputs.kinds, problems)
@@ -75,7 +77,10 @@ def read(content: bytes, path: Path, inputs: Inputs) -> Declaration:
     problems.settle()
     routers = tuple(router for router in project.routers.values() if router)
     groups = {group.name: group.names for group in project.layers.groups.all}
-    return Declaration(top.project if top else "", str(project.folder), sound, routers, ssh, groups, told, project.schedule)
+    agreed = approvals(top.policy if top else None) or Approvals()
+    name = top.project if top else ""
+    known = Declaration(name, str(project.folder), sound, routers, ssh, groups, notices=told, schedule=project.schedule)
+    return replace(known, approvals=agreed)
 
 
 def document(content: bytes, path: Path, kinds: Kinds, problems: Problems) -> Node:
@@ -120,7 +125,7 @@ def _project(root: Node, path: Path, inputs: Inputs, problems: Problems) -> Proj
         folder=folder,
         layers=layers,
         profiles=sections.profiles(root, inputs.kinds, problems),
-        routers=sections.routers(root, layers.scope, problems),
+        routers=sections.routers(root, layers.scope, folder, problems),
         workshop=Workshop(
             kinds=inputs.kinds,
             contents=Contents(folder, key=inputs.key),
@@ -148,8 +153,10 @@ def _elsewhere(root: Node, environments: Iterable[Layer], problems: Problems) ->
 def _agree(servers: Iterable[Server], problems: Problems) -> None:
     """Note where two servers want the same resource differently, or the same traffic."""
     from vitrify.project.merge import across
+    from vitrify.project.suited import previews_apart
 
     across(servers, problems)
+    previews_apart(servers, problems)
     routed: dict[tuple[str, str, str], Server] = {}
     for server in servers:
         if server.route:

@@ -3,17 +3,55 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
-from vitrify.core.diagnostic import UsageInvalid
-from vitrify.core.digest import JSON, JSONObject
+from vitrify.core.diagnostic import IntegrityFailed, UsageInvalid
+from vitrify.core.digest import JSON, JSONObject, digest_of
 from vitrify.core.plan import Plan
-from vitrify.project import whole_file
 
 
 def write(plan: Plan, path: str) -> None:
     """Write the plan as a document; the file is replaced atomically."""
-    whole_file.write(json.dumps(plan.to_json(), indent=2) + "\n", path)
+    _put(plan.to_json(), path)
+
+
+def _put(document: JSONObject, path: str) -> None:
+    target = Path(path)
+    temporary = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        temporary.write_text(json.dumps(document, indent=2) + "\n")
+        temporary.replace(target)
+    except OSError as error:
+        raise UsageInvalid(f"{path} cannot be written", why=error.strerror or "") from None
+
+
+def approvals(document: JSONObject) -> tuple[str, ...]:
+    """The signed notes that were added to a plan."""
+    found = document.get("approvals")
+    return tuple(note for note in found if isinstance(note, str)) if isinstance(found, list) else ()
+
+
+def approve(path: str, note: str) -> None:
+    """Add a signed note to the plan in this file."""
+    document = read(path)
+    _put({**document, "approvals": [*approvals(document), note]}, path)
+
+
+def approvable(path: str) -> tuple[JSONObject, str, str]:
+    """The plan in this file, its digest and that of its declaration; IntegrityFailed where what it shows is not what its digest says."""
+    document = read(path)
+    digest, declaration, servers = document.get("digest"), document.get("declaration"), document.get("servers")
+    if not (isinstance(digest, str) and isinstance(declaration, str) and isinstance(servers, list)):
+        raise UsageInvalid(f"{path} is not a saved plan", hint=f"`vitrify plan -o {path}` writes one")
+    try:
+        found = digest_of(servers)
+    except (ValueError, RecursionError):
+        found = ""
+    if found != digest:
+        hint = "plan again: a plan that was edited is never applied, and must not be approved"
+        raise IntegrityFailed(f"{path} was altered", why="its changes are not those of its digest", hint=hint)
+    return document, digest, declaration
 
 
 def _kinds(document: JSONObject) -> dict[str, JSON]:
@@ -30,6 +68,34 @@ def read(path: str) -> JSONObject:
     except (OSError, ValueError) as error:
         raise UsageInvalid(f"{path} is not a saved plan", why=str(error), hint=hint) from None
     return document if isinstance(document, dict) else {}
+
+
+def is_rest(document: JSONObject, now: Plan) -> bool:
+    """Whether everything that is to be done now was in the saved plan already, change by change, and was shown there."""
+    if document.get("declaration") != now.declaration or digest_of(document.get("servers")) != document.get("digest"):
+        return False
+    listed = document.get("servers")
+    saved = {_place(one): one for one in listed if isinstance(one, dict)} if isinstance(listed, list) else {}
+    return all(_covered(one.to_json(), saved.get(_place(one.to_json()), {})) for one in now.servers if not one.empty)
+
+
+def _place(server: JSONObject) -> tuple[object, object, object]:
+    return server.get("lifecycle"), server.get("server"), server.get("host")
+
+
+def _covered(now: JSONObject, saved: JSONObject) -> bool:
+    if now.get("lifecycle") == "immutable":
+        return saved.get("declared") == now.get("declared") and saved.get("kind") not in (None, "none")
+    changes, known = now.get("changes"), saved.get("changes")
+    if not (isinstance(changes, list) and isinstance(known, list)):
+        return False
+    wished = [_wish(change) for change in known if isinstance(change, dict)]
+    return all(isinstance(change, dict) and _wish(change) in wished for change in changes)
+
+
+def _wish(change: JSONObject) -> JSONObject:
+    """What a change does to what; why, and how sure that is, may have become another story half-way."""
+    return {name: change.get(name) for name in ("resource", "action", "before", "after")}
 
 
 def moved(document: JSONObject, now: Plan) -> str:

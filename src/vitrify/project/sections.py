@@ -19,6 +19,7 @@ from vitrify.project.part import read
 from vitrify.project.problems import Problems
 from vitrify.project.secrets import DeclaredSecrets, reference
 from vitrify.project.serving import RouterPart
+from vitrify.project.settings import router
 from vitrify.project.sources import Age, Environment, File, Program, Sops, Source, Vault
 from vitrify.project.variables import Scope, fill
 
@@ -81,13 +82,13 @@ def ssh(root: Node, scope: Scope, secrets: DeclaredSecrets, problems: Problems) 
     return Ssh(config, password)
 
 
-def routers(root: Node, scope: Scope, problems: Problems) -> Mapping[str, Router | None]:
+def routers(root: Node, scope: Scope, folder: Path, problems: Problems) -> Mapping[str, Router | None]:
     """The routers by name; None for one that something is wrong with."""
     found: dict[str, Router | None] = {}
     listening: dict[str, str] = {}
     for name, (at, node) in named(root.get("routers"), "router", problems):
         part = read(RouterPart, fill(node, scope, problems), owner=at, problems=problems)
-        found[name] = Router(name, part.kind, part.listen, part.tls) if part else None
+        found[name] = router(name, part, node, folder, problems) if part else None
         if part and listening.setdefault(part.listen, name) != name:
             hint = f"the router `{listening[part.listen]}` does"
             problems.add(f"another router listens on {part.listen} already", node.entries["listen"].node.at, hint=hint)

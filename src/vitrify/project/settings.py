@@ -5,17 +5,35 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Protocol
 
-from vitrify.core.declaration import Base, Health, Host, Limits, Mirror, Rollout, Route, Router
+from vitrify.core.declaration import Base, Health, Host, Limits, Mirror, Rollout, Route, Router, Sticky
+from vitrify.core.diagnostic import Location, VitrifyError
 from vitrify.core.reference import Reference
 from vitrify.core.schema import near
+from vitrify.project import suited
 from vitrify.project.envelope import HostPart, LimitsPart, MirrorPart, ServerPart
 from vitrify.project.node import Node, walk
 from vitrify.project.problems import Problems
-from vitrify.project.serving import HealthPart, RolloutPart, RoutePart
+from vitrify.project.secrets import DeclaredSecrets
+from vitrify.project.serving import HealthPart, RolloutPart, RoutePart, RouterPart
 from vitrify.project.values import SSH_HOST
 
 SSH_PORT = 22
+LARGEST_TEXT = 64 * 1024
+"""Characters of a page or of certificates: they are kept with each release."""
+
+
+class Routing(Protocol):
+    """What routes are read against."""
+
+    @property
+    def folder(self) -> Path:
+        """The project's folder."""
+
+    @property
+    def routers(self) -> Mapping[str, Router | None]:
+        """The declared routers; None for one that something is wrong with."""
 
 
 def hosts(parts: list[HostPart], node: Node, folder: Path, problems: Problems) -> tuple[Host, ...]:
@@ -79,6 +97,9 @@ def health(part: HealthPart | None) -> Health | None:
         timeout=part.timeout,
         grace=part.grace,
         port=part.port,
+        body=part.body or "",
+        header=part.header,
+        host=part.host or "",
     )
 
 
@@ -108,15 +129,69 @@ def needs_room(part: ServerPart, node: Node, problems: Problems) -> None:
 
 def rollout(part: RolloutPart) -> Rollout:
     """How a release goes into service."""
-    return Rollout(part.strategy, part.drain, part.probation, part.keep_warm, part.retain)
+    return Rollout(part.strategy, part.drain, part.probation, part.keep_warm, part.retain, suited.manner(part))
 
 
-def route(part: RoutePart | None, node: Node, routers: Mapping[str, Router | None], problems: Problems) -> Route | None:
+def router(name: str, part: RouterPart, node: Node, folder: Path, problems: Problems) -> Router | None:
+    """A traffic switch; a file that it names and that cannot be read is noted."""
+    certificate = text_of(part.certificate, folder, walk(node, ("certificate",)), problems)
+    roots = text_of(part.roots, folder, walk(node, ("roots",)), problems)
+    if certificate is None or roots is None:
+        return None
+    tls = "given" if part.certificate else part.tls or "off"
+    return Router(name, part.kind, part.listen, tls, certificate, part.key or "", part.authority or "", roots)
+
+
+def text_of(path: str | None, folder: Path, at: Location, problems: Problems) -> str | None:
+    """The text of a file of the project, empty where none is named; one that cannot be had is noted, and None."""
+    if path is None:
+        return ""
+    try:
+        text = Path(beneath(folder, path)).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        problems.add(f"the file `{path}` cannot be read", at, why=getattr(error, "strerror", None) or "it is not text in UTF-8")
+        return None
+    if len(text) > LARGEST_TEXT:
+        problems.add(f"the file `{path}` is too large", at, hint=f"at most {LARGEST_TEXT} characters")
+        return None
+    return text
+
+
+def route(part: RoutePart | None, node: Node, project: Routing, problems: Problems) -> Route | None:
     """What traffic reaches the server; a router that is not declared is noted, one that is wrong already was."""
     if part is None:
         return None
+    routers = project.routers
     if part.router not in routers:
         known = f"routers: {', '.join(sorted(routers))}" if routers else 'declare it: `routers: {edge: {kind: caddy, listen: ":8080"}}`'
         problems.add(f"there is no router `{part.router}`", walk(node, ("route", "router")), hint=near(part.router, routers) or known)
-    router = routers.get(part.router)
-    return Route(router, part.host or "", part.path) if router else None
+    found = routers.get(part.router)
+    page = text_of(part.maintenance, project.folder, walk(node, ("route", "maintenance")), problems)
+    if found and found.tls in ("automatic", "internal") and not part.host:
+        problems.add(f"`tls: {found.tls}` needs the host of every route", walk(node, ("route",)), hint="add `host: NAME`")
+    if found is None or page is None:
+        return None
+    sticky = Sticky(part.sticky.cookie or "", part.sticky.header or "") if part.sticky else None
+    asked = node.get("health")
+    health = asked.get("http") if asked else None
+    return Route(
+        found,
+        part.host or "",
+        part.path,
+        sticky=sticky,
+        maintenance=page,
+        health=f"{part.path.rstrip('/')}{health.value}" if health and isinstance(health.value, str) else "",
+        websockets=part.websockets,
+    )
+
+
+def secrets_of(route: Route | None, node: Node, secrets: DeclaredSecrets, problems: Problems) -> Mapping[str, str]:
+    """The key of the certificate that the route's router shows; one that cannot be had is noted."""
+    if route is None or not route.router.key:
+        return {}
+    try:
+        return {route.router.key: secrets.resolve(route.router.key)}
+    except VitrifyError as error:
+        first = error.diagnostics[0]
+        problems.add(first.summary, walk(node, ("route", "router")), why=first.why, hint=first.hint)
+        return {}

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from vitrify.core.batch import Share
+from vitrify.core.strategy import Weight
 from vitrify.project import envelope, hooks, notices, serving, supervision
 from vitrify.project.envelope import HostPart
+from vitrify.project.manner import Part100
 from vitrify.project.part import Part
 from vitrify.project.values import Memory, OneOf, Processors
 
@@ -28,6 +30,7 @@ EXACTLY_ONE: Mapping[type[Part], tuple[str, ...]] = {
     envelope.SecretPart: tuple(envelope.SecretPart.model_fields),
     serving.HealthPart: ("http", "tcp", "command"),
     envelope.AgePart: ("identity", "passphrase"),
+    serving.StickyPart: ("cookie", "header"),
 }
 """Keys of which one is given, and no second."""
 
@@ -37,7 +40,9 @@ FILLED = frozenset(
         envelope.HostPart,
         serving.HealthPart,
         serving.RoutePart,
+        serving.StickyPart,
         serving.RolloutPart,
+        serving.GatePart,
         envelope.LimitsPart,
         serving.RouterPart,
         envelope.GroupPart,
@@ -130,6 +135,8 @@ _TYPES: Mapping[Any, str] = {
     Share: "share",
     Memory: "memory",
     Processors: "processors",
+    Weight: "text",
+    Part100: "text",
     supervision.Every: "interval",
 }
 

@@ -11,7 +11,7 @@ from vitrify.core.declaration import Content
 from vitrify.core.diagnostic import IntegrityFailed
 from vitrify.core.digest import JSON, PLAIN, JSONObject
 from vitrify.ports import Session
-from vitrify.project.binaries import BUBBLEWRAP, CADDY, Need, find, from_wheel
+from vitrify.project.binaries import BUBBLEWRAP, CADDY, HAPROXY, Need, find, from_wheel
 
 
 async def bubblewrap_here() -> str:
@@ -22,6 +22,11 @@ async def bubblewrap_here() -> str:
 async def caddy_here() -> str:
     """The path of Caddy on this machine."""
     return (await asyncio.to_thread(find, CADDY)).path
+
+
+async def haproxy_here() -> str:
+    """The path of HAProxy on this machine."""
+    return (await asyncio.to_thread(find, HAPROXY)).path
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,10 @@ class HostTools:
     async def caddy(self) -> str:
         """The path of Caddy there."""
         return await self._path(CADDY)
+
+    async def haproxy(self) -> str:
+        """The path of HAProxy there."""
+        return await self._path(HAPROXY)
 
     async def _path(self, need: Need) -> str:
         wanted: JSONObject = {"name": need.name, "probe": list(need.probe), "proof": need.proof, "least": need.least, "home": self.home}

@@ -179,23 +179,25 @@ def _url_path(value: str) -> str:
 UrlPath: TypeAlias = Annotated[str, AfterValidator(_url_path)]
 
 
-def _host_name(value: str) -> str:
+def host_name(value: str) -> str:
+    """The value, where it can be the name of a host."""
     if not _HOST.fullmatch(value):
         refuse(f"{value!r} is not a host name", "as in shop.example")
     return value
 
 
-HostName: TypeAlias = Annotated[str, AfterValidator(_host_name)]
+HostName: TypeAlias = Annotated[str, AfterValidator(host_name)]
 
 
-def _listen(value: str) -> str:
+def listen_address(value: str) -> str:
+    """The value, where it can be listened on."""
     match = _LISTEN.fullmatch(value)
     if not match or not 1 <= int(match[2]) <= 65535:
         refuse(f"{value!r} is not an address to listen on", 'as in ":8080" or "127.0.0.1:8080"')
     return value
 
 
-Listen: TypeAlias = Annotated[str, AfterValidator(_listen)]
+Listen: TypeAlias = Annotated[str, AfterValidator(listen_address)]
 
 
 SSH_HOST = re.compile(

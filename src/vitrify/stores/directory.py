@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,8 +36,23 @@ class DirectoryLedgerStore:
 
     def write(self, path: str, content: bytes) -> None:
         """Create or replace a file: the whole new content is on disk under its name once this returns."""
+        self.write_all({path: content})
+
+    def write_all(self, files: Mapping[str, bytes]) -> None:
+        """Create or replace files, in this order: all of them are on disk under their names once this returns.
+
+        Folders are synced last: the first sync commits what was renamed in all of them, and the others find it done.
+        """
+        for path, content in files.items():
+            self.publish(path, content)
+        for folder in dict.fromkeys(self._at(path).parent for path in files):
+            with _told(f"the ledger's {next(iter(files))} cannot be written", self.folder):
+                sync_folder(str(folder))
+
+    def publish(self, path: str, content: bytes) -> None:
+        """Create or replace a file, of which nobody ever sees a part; a power cut may still bring back the one before."""
         target = self._at(path)
-        try:
+        with _told(f"the ledger's {path} cannot be written", self.folder):
             _make_folders(target.parent)
             new = target.with_name(f".{target.name}{_NEW}")
             # One fixed name, since the lock admits one writer: what a killed one left is written over.
@@ -47,17 +62,17 @@ class DirectoryLedgerStore:
                 file.flush()
                 os.fsync(descriptor)
             new.replace(target)
-            sync_folder(str(target.parent))
-        except OSError as error:
-            raise _failed(f"the ledger's {path} cannot be written", error, self.folder) from None
 
     def paths(self, below: str) -> tuple[str, ...]:
         """The paths of all files in this folder of the ledger, at any depth, sorted; its lock and unfinished files left out."""
         start = str(self._at(below) if below else self.folder)
         # By slices of strings: a Path for each of the files would cost an append more than its writes do.
         ahead = len(str(self.folder)) + 1
-        found = (f"{folder}/{name}"[ahead:] for folder, _, names in os.walk(start) for name in names)
-        return tuple(sorted(path for path in found if not _is_ours(path)))
+        found: list[str] = []
+        for folder, _, names in os.walk(start):
+            within = f"{folder[ahead:]}/" if len(folder) > ahead else ""
+            found += [within + name for name in names if name[0] != "." or not _is_ours(within + name)]
+        return tuple(sorted(found))
 
     def discard(self, path: str) -> None:
         """Remove a file, or a folder with all in it; nothing there is fine."""
@@ -111,6 +126,14 @@ def _make_folders(folder: Path) -> None:
     _make_folders(folder.parent)
     folder.mkdir(mode=0o700, exist_ok=True)
     sync_folder(str(folder.parent))
+
+
+@contextmanager
+def _told(summary: str, folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise _failed(summary, error, folder) from None
 
 
 def _failed(summary: str, error: OSError, folder: Path) -> VitrifyError:

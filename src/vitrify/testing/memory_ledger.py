@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 
 
@@ -20,6 +21,15 @@ class MemoryLedgerStore:
     def write(self, path: str, content: bytes) -> None:
         """Create or replace."""
         self.files[path] = content
+
+    def write_all(self, files: Mapping[str, bytes]) -> None:
+        """Create or replace each."""
+        for path, content in files.items():
+            self.write(path, content)
+
+    def publish(self, path: str, content: bytes) -> None:
+        """Create or replace."""
+        self.write(path, content)
 
     def paths(self, below: str) -> tuple[str, ...]:
         """The paths of all files in this folder, at any depth, sorted."""

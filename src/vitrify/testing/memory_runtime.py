@@ -41,6 +41,8 @@ class MemoryRuntime:
         self._clock, self._broken, self._searching, self.ill = clock, broken, searching, dict(ill or {})
         self._kept: dict[str, _Kept] = {}
         self.dies_before_start: BaseException | None = None
+        self.refused: dict[str, str] = {}
+        """What a check asks with, a program or a host name -> why it does not pass."""
         self._ports = FIRST_PORT
 
     async def launch(self, spec: InstanceSpec) -> Instance:
@@ -79,7 +81,11 @@ class MemoryRuntime:
     async def healthy(self, instance: str, health: Health) -> str:
         """One look."""
         seen = self._seen(instance)
-        return f"it is {seen.state}" if seen.state != "running" else self._known(instance).ill
+        if seen.state != "running":
+            return f"it is {seen.state}"
+        if health.command:
+            return self.refused.get(health.command[0], "")
+        return self._known(instance).ill or self.refused.get(health.host, "")
 
     async def stop(self, instance: str, *, grace: float) -> None:
         """End it."""

@@ -2,51 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Coroutine
-from contextlib import AbstractContextManager
-from typing import Protocol, TypeVar
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 
-from vitrify.core.declaration import Route
+from vitrify.core.declaration import Health
 from vitrify.core.diagnostic import Denied, TargetFailed
-from vitrify.ports import Backends, Router
-
-T = TypeVar("T")
-
-
-class RouterBench(Protocol):
-    """A router to be tried, and what stands before and behind it."""
-
-    @property
-    def router(self) -> Router:
-        """The router; each time as another process would find it."""
-
-    def route(self, host: str = "", path: str = "/") -> Route:
-        """A route through a router that may listen on this machine."""
-
-    def backend(self, name: str) -> str:
-        """The address of something that answers with this name; the same name, the same address."""
-
-    def ask(self, route: Route, path: str = "/") -> tuple[int, str]:
-        """Status and body of a request to the route's host."""
-
-    def request_under_way(self, route: Route) -> AbstractContextManager[None]:
-        """Within, a request is being answered."""
+from vitrify.ports import Backends, Beside
+from vitrify.testing.router_bench import RouterBench, ask, do, to
+from vitrify.testing.router_pauses_suite import RouterPauses
+from vitrify.testing.router_shares_suite import RouterShares
 
 
-def do(story: Coroutine[object, object, T]) -> T:
-    """Run one call of a port."""
-    return asyncio.run(story)
-
-
-def to(bench: RouterBench, *names: str) -> Backends:
-    """A set of these backends."""
-    return Backends("-".join(names), tuple(bench.backend(name) for name in names))
-
-
-class RouterSuite:
+class RouterSuite(RouterShares, RouterPauses):
     """Subclass it, and give it a fixture `bench` of type `RouterBench`."""
 
     def test_before_the_first_switch_nothing_is_live_and_requests_are_refused_politely(self, bench: RouterBench) -> None:
@@ -55,7 +24,7 @@ class RouterSuite:
         do(bench.router.ensure(route, server="web"))
 
         assert do(bench.router.live("web")) is None
-        assert bench.ask(route)[0] == 503
+        assert ask(bench, route)[0] == 503
 
     def test_a_switch_sends_requests_to_the_new_set(self, bench: RouterBench) -> None:
         route = bench.route()
@@ -63,7 +32,7 @@ class RouterSuite:
         for name in ("blue", "green", "blue"):
             times = do(bench.router.switch("web", to=to(bench, name)))
 
-            assert bench.ask(route) == (200, name)
+            assert ask(bench, route) == (200, name)
             assert do(bench.router.live("web")) == to(bench, name)
             assert times["intended_at"] <= times["switched_at"]  # type: ignore[operator]
 
@@ -73,7 +42,7 @@ class RouterSuite:
             do(bench.router.ensure(route, server="web"))
             do(bench.router.switch("web", to=to(bench, "blue")))
 
-        assert bench.ask(route) == (200, "blue")
+        assert ask(bench, route) == (200, "blue")
         assert do(bench.router.live("web")) == to(bench, "blue")
 
     def test_an_answer_is_waited_for_under_the_name_of_the_route(self, bench: RouterBench) -> None:
@@ -83,12 +52,22 @@ class RouterSuite:
 
         do(bench.router.answers(route, path="/api/orders"))
 
+    def test_a_look_through_the_router_tells_what_a_client_gets(self, bench: RouterBench) -> None:
+        route = bench.route("shop.test")
+        do(bench.router.ensure(route, server="web"))
+        before = do(bench.router.looks(route, Health(http="/")))
+        do(bench.router.switch("web", to=to(bench, "blue")))
+
+        assert "503" in before
+        assert do(bench.router.looks(route, Health(http="/"))) == ""
+        assert "status 200, not 204" in do(bench.router.looks(route, Health(http="/", status=204)))
+
     def test_all_addresses_of_a_set_get_requests(self, bench: RouterBench) -> None:
         route = bench.route()
         do(bench.router.ensure(route, server="web"))
         do(bench.router.switch("web", to=to(bench, "blue", "green", "red")))
 
-        assert {bench.ask(route)[1] for _ in range(60)} == {"blue", "green", "red"}
+        assert {ask(bench, route)[1] for _ in range(60)} == {"blue", "green", "red"}
 
     def test_the_same_name_with_other_addresses_is_another_set(self, bench: RouterBench) -> None:
         route = bench.route()
@@ -97,7 +76,7 @@ class RouterSuite:
 
         do(bench.router.switch("web", to=Backends("set", (bench.backend("green"),))))
 
-        assert bench.ask(route) == (200, "green")
+        assert ask(bench, route) == (200, "green")
 
     def test_servers_share_a_router_by_host_and_path(self, bench: RouterBench) -> None:
         shop, api, rest = bench.route("shop.test"), bench.route("shop.test", "/api"), bench.route()
@@ -105,10 +84,10 @@ class RouterSuite:
             do(bench.router.ensure(route, server=server))
             do(bench.router.switch(server, to=to(bench, server)))
 
-        assert bench.ask(shop) == (200, "shop")
-        assert bench.ask(shop, "/api/orders") == (200, "api")
-        assert bench.ask(shop, "/apiary") == (200, "shop")
-        assert bench.ask(rest) == (200, "rest")
+        assert ask(bench, shop) == (200, "shop")
+        assert ask(bench, shop, "/api/orders") == (200, "api")
+        assert ask(bench, shop, "/apiary") == (200, "shop")
+        assert ask(bench, rest) == (200, "rest")
 
     def test_a_new_route_leaves_the_traffic_of_others_where_it_is(self, bench: RouterBench) -> None:
         first = bench.route("one.test")
@@ -117,7 +96,7 @@ class RouterSuite:
 
         do(bench.router.ensure(bench.route("two.test"), server="two"))
 
-        assert bench.ask(first) == (200, "blue")
+        assert ask(bench, first) == (200, "blue")
         assert do(bench.router.live("two")) is None
 
     def test_a_server_that_moves_to_another_host_goes_on_serving(self, bench: RouterBench) -> None:
@@ -126,7 +105,7 @@ class RouterSuite:
 
         do(bench.router.ensure(bench.route("new.test"), server="web"))
 
-        assert bench.ask(bench.route("new.test")) == (200, "blue")
+        assert ask(bench, bench.route("new.test")) == (200, "blue")
 
     def test_one_route_cannot_lead_to_two_servers(self, bench: RouterBench) -> None:
         do(bench.router.ensure(bench.route("shop.test"), server="web"))
@@ -162,9 +141,9 @@ class RouterSuite:
         for _ in range(2):
             do(bench.router.release(gone, server="gone"))
 
-        assert bench.ask(gone)[0] in (404, 503)
+        assert ask(bench, gone)[0] in (404, 503)
         assert do(bench.router.live("gone")) is None
-        assert bench.ask(stays) == (200, "stays")
+        assert ask(bench, stays) == (200, "stays")
 
     def test_a_server_that_comes_back_after_its_release_starts_without_traffic(self, bench: RouterBench) -> None:
         route = bench.route()
@@ -172,7 +151,7 @@ class RouterSuite:
             do(bench.router.ensure(route, server="web"))
             assert do(bench.router.live("web")) is None
             do(bench.router.switch("web", to=to(bench, "blue")))
-            assert bench.ask(route) == (200, "blue")
+            assert ask(bench, route) == (200, "blue")
             do(bench.router.release(route, server="web"))
 
     def test_a_route_has_an_address_for_clients(self, bench: RouterBench) -> None:
@@ -180,3 +159,59 @@ class RouterSuite:
 
         assert url.startswith("http://shop.test:")
         assert url.endswith("/api")
+
+    def test_of_two_switches_at_once_one_is_the_last_and_wholly_holds(self, bench: RouterBench) -> None:
+        route = bench.route()
+        do(bench.router.ensure(route, server="web"))
+        pairs = [(to(bench, "blue"), to(bench, "green")), (to(bench, "red"), to(bench, "grey"))]
+
+        for _ in range(5):
+            with ThreadPoolExecutor(4) as pool:
+                list(pool.map(lambda pair: do(bench.router.switch("web", to=pair[0], beside=Beside(pair[1], 50))), pairs * 2))
+
+            live, second = do(bench.router.live("web")), do(bench.router.beside("web"))
+            assert live
+            assert second
+            assert (live, second.backends) in pairs
+            assert {ask(bench, route)[1] for _ in range(20)} == {live.name, second.backends.name}
+
+    def test_a_router_that_dies_comes_back_with_all_that_it_knew(self, bench: RouterBench) -> None:
+        first, second = bench.route("one.test"), bench.route("two.test")
+        for server, route in (("one", first), ("two", second)):
+            do(bench.router.ensure(route, server=server))
+            do(bench.router.switch(server, to=to(bench, "old")))
+        do(bench.router.switch("one", to=to(bench, "blue"), beside=Beside(to(bench, "green"), 50)))
+        do(bench.router.switch("two", to=to(bench, "two")))
+        do(bench.router.pause("two", at_most=30))
+
+        bench.restart()
+
+        assert {ask(bench, first)[1] for _ in range(20)} == {"blue", "green"}
+        assert do(bench.router.beside("one")) == Beside(to(bench, "green"), 50)
+        assert do(bench.router.paused("two"))
+        do(bench.router.resume("two"))
+        assert ask(bench, second) == (200, "two")
+
+    def test_a_websocket_lives_through_switches_and_is_counted_where_it_began(self, bench: RouterBench) -> None:
+        route, blue, green = bench.route(), to(bench, "blue"), to(bench, "green")
+        do(bench.router.ensure(route, server="web"))
+        do(bench.router.switch("web", to=blue))
+
+        with bench.websocket(route) as say:
+            do(bench.router.switch("web", to=green))
+            assert say("hello") == "blue: hello"
+            assert do(bench.router.in_flight(blue.addresses)) == 1
+
+        assert ask(bench, route) == (200, "green")
+        assert do(bench.router.in_flight(blue.addresses)) == 0
+
+    def test_a_websocket_that_is_to_be_closed_holds_nobody_back(self, bench: RouterBench) -> None:
+        route, blue = replace(bench.route(), websockets="close"), to(bench, "blue")
+        do(bench.router.ensure(route, server="web"))
+        do(bench.router.switch("web", to=blue))
+
+        with bench.websocket(route) as say:
+            assert say("hello") == "blue: hello"
+            assert do(bench.router.in_flight(blue.addresses)) == 0
+        with bench.request_under_way(route):
+            assert do(bench.router.in_flight(blue.addresses)) == 1

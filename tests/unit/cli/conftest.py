@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 from tests.unit.cli.fake_migrations import FakeMigrations
 from tests.unit.cli.fake_reports import FakeReports
+from tests.unit.cli.fake_traffic import FakeTraffic
 from tests.unit.cli.image_answers import ImageAnswers
+from tests.unit.cli.ledger_answers import LedgerAnswers
 
 from vitrify.cli.exits import Exit
 from vitrify.cli.invocation import Surroundings
@@ -28,14 +30,13 @@ from vitrify.core.report import (
     Bootstrapped,
     Check,
     Converged,
-    EntryView,
     InstanceStatus,
     Outcome,
     Outdated,
     Released,
     ReleaseStatus,
+    Retired,
     ServerStatus,
-    Verified,
     Which,
 )
 from vitrify.core.resource import MISSING, Address, Resource, Sureness
@@ -55,7 +56,7 @@ class Terminal(io.StringIO):
         return self._tty
 
 
-class FakeApplication(ImageAnswers, FakeReports, FakeMigrations):
+class FakeApplication(ImageAnswers, LedgerAnswers, FakeReports, FakeMigrations, FakeTraffic):
     """Answers with what it holds, notes what it was asked, and tells its events before it answers."""
 
     def __init__(self) -> None:
@@ -75,13 +76,10 @@ class FakeApplication(ImageAnswers, FakeReports, FakeMigrations):
         self.outdated_is: tuple[Outdated, ...] = ()
         self.status_is: tuple[ServerStatus, ...] = ()
         self.releases_is: tuple[ReleaseStatus, ...] = ()
-        self.released_is = Released("web", "rollback", 3, 4, IMAGE, ("web-3-a", "web-3-b"))
         self.logs_are = ""
         self.audit_is = Audit((), 3, 40, 2, 0.25)
-        self.entries_are: tuple[EntryView, ...] = ()
         holds = (Verdict("content", holds=True, found="2 layers hold"), Verdict("signature", holds=True, found="by ann@desk"))
         self.image_verified_is = ImageVerified("sha256:" + "7" * 64, holds)
-        self.verified_is = Verified("vitrify.dev/ledger/5e0f", 7, "c0ffee", ("ann@desk",))
         self.images_are: tuple[ImageKept, ...] = ()
         self.checks_are: tuple[Check, ...] = ()
         self.closed = False
@@ -168,20 +166,12 @@ class FakeApplication(ImageAnswers, FakeReports, FakeMigrations):
         self._called("releases", server=server)
         return self.releases_is
 
-    def rollback_plan(self, server: str, *, to: int | None) -> tuple[int | None, int]:
-        self._called("rollback_plan", server=server, to=to)
-        return 4, to or 3
-
-    def rollback(self, server: str, *, to: int | None) -> Released:
-        self._called("rollback", server=server, to=to)
-        return self.released_is
-
     def lives(self, server: str) -> tuple[str, ...]:
         return self.lives_are
 
-    def retire(self, server: str) -> int:
-        self._called("retire", server=server)
-        return 2
+    def retire(self, server: str, *, host: str = "") -> Retired:
+        self._called("retire", server=server, **({"host": host} if host else {}))
+        return Retired(2)
 
     def logs(self, name: str, *, lines: int) -> str:
         self._called("logs", name=name, lines=lines)
@@ -190,14 +180,6 @@ class FakeApplication(ImageAnswers, FakeReports, FakeMigrations):
     def audit(self, *, full: bool, reread: float) -> Audit:
         self._called("audit", full=full, reread=reread)
         return self.audit_is
-
-    def entries(self, *, last: int) -> tuple[EntryView, ...]:
-        self._called("entries", last=last)
-        return self.entries_are
-
-    def verify(self, path: str) -> Verified:
-        self._called("verify", path=path)
-        return self.verified_is
 
     def verify_image(self, name: str, *, keys: Sequence[str]) -> ImageVerified:
         self._called("verify_image", name=name, keys=keys)

@@ -10,6 +10,7 @@ class FakeLeases:
     """Tells of the leases that it holds, and notes what it was asked."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.calls: list[tuple[str, dict[str, object]]] = []
         self.fails_in: dict[str, BaseException] = {}
         self.leases_are: tuple[LeaseView, ...] = ()

@@ -17,6 +17,8 @@ CHANGING = {
     "apply": ("apply",),
     "undo": ("undo", "db"),
     "rollback": ("rollback", "web"),
+    "promote": ("promote", "web"),
+    "abort": ("abort", "web"),
     "contract": ("contract", "web"),
     "retire": ("retire", "web"),
 }
@@ -69,7 +71,7 @@ def test_the_flag_answers_in_advance(ready: Console, verb: str) -> None:
 
 def test_the_variable_answers_in_advance(ready: Console) -> None:
     assert ready("apply", environ={"VITRIFY_YES": "1"}).code is Exit.DONE
-    assert ready.app.asked == ["plan", "apply"]
+    assert ready.app.asked == ["plan", "approved", "apply"]
 
 
 def test_continuous_integration_is_never_asked(ready: Console) -> None:
@@ -100,14 +102,14 @@ def test_nothing_to_do_asks_nothing_but_still_takes_over_what_is_as_declared(con
 
     assert ended.code is Exit.DONE
     assert "[y/N]" not in ended.err
-    assert console.app.asked == ["plan", "apply"]
+    assert console.app.asked == ["plan", "approved", "apply"]
 
 
 def test_a_saved_plan_is_asked_about_too(ready: Console) -> None:
     ended = ready("apply", "plan.json", tty=True, answer="y\n")
 
     assert ended.code is Exit.DONE
-    assert ready.app.asked == ["saved", "apply"]
+    assert ready.app.asked == ["saved", "approved", "apply"]
 
 
 def test_a_saved_plan_is_not_narrowed(ready: Console) -> None:

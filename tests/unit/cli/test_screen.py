@@ -103,7 +103,7 @@ def test_a_reader_who_leaves_does_not_stop_what_is_being_done(console: Console) 
     code = run(["apply", "-y"], Surroundings(Streams(io.StringIO(), Gone(), Gone()), {}, lambda: 0.0, console.app.open))
 
     assert code is Exit.DONE
-    assert console.app.asked == ["plan", "apply"]
+    assert console.app.asked == ["plan", "approved", "apply"]
 
 
 def test_every_span_is_closed_where_it_ends() -> None:

@@ -143,7 +143,7 @@ def test_what_unpacks_to_more_than_was_allowed_is_refused(content: bytes) -> Non
 
 def test_endless_padding_behind_a_small_archive_is_refused() -> None:
     with pytest.raises(Denied, match="unpacks to more than"):
-        names(gzip.compress(tar(("a", FILE, b"x")) + bytes(400_000_000), compresslevel=1), largest=1)
+        names(gzip.compress(tar(("a", FILE, b"x"))) + gzip.compress(bytes(4_000_000)) * 100, largest=1)
 
 
 @pytest.mark.parametrize(

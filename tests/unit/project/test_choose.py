@@ -53,6 +53,17 @@ def test_a_pattern_means_a_server_a_group_or_a_host(limit: tuple[str, ...], excl
     assert [f"{server.name}:{short[host.name]}" for server in found for host in server.hosts] == picked
 
 
+def test_a_server_that_is_picked_in_part_knows_the_hosts_that_were_left_out() -> None:
+    east, west = Host("ssh://east", address="east"), Host("ssh://west", address="west")
+    shop = Whole("shop", "/shop", (Server("img", Lifecycle.IMMUTABLE, (east, west), (), HERE),))
+
+    (picked,) = choose(shop, limit=("west",), exclude=())
+    (rest,) = choose(shop, limit=(), exclude=("west",))
+    (whole,) = choose(shop, limit=("img",), exclude=())
+
+    assert [(one.hosts, one.left_out) for one in (picked, rest, whole)] == [((west,), (east,)), ((east,), (west,)), ((east, west), ())]
+
+
 @pytest.mark.parametrize(
     ("pattern", "hint"), [("wbe", "did you mean `web`?"), ("db1.exmple", "did you mean `db1.example`?"), ("q", "groups: eu")]
 )

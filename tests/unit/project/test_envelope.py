@@ -44,7 +44,7 @@ def test_every_key_of_a_server_reaches_the_declaration(project: Project) -> None
     assert server.base == Base("rootfs", str(project.folder / "root"))
     assert server.writable == ("/var/cache/app",)
     assert server.health == Health(http="/healthz", status=204, passes=3, interval=0.1, timeout=3.0, grace=60.0)
-    assert server.route == Route(router, "shop.example", "/shop")
+    assert server.route == Route(router, "shop.example", "/shop", health="/shop/healthz")
     assert server.rollout == Rollout("blue-green", drain=20.0, probation=0.5, keep_warm=3600.0, retain=7)
     assert (server.where.line, server.where.column) == (6, 3)
 
@@ -61,12 +61,11 @@ def test_every_key_of_a_server_reaches_the_declaration(project: Project) -> None
         ("kind: caddy", "kind: cady", "4:16 `cady` is not one of caddy", "did you mean `caddy`?"),
         ('listen: ":8080"', 'listen: "8080"', "4:31 '8080' is not an address to listen on", ":8080"),
         ('listen: ":8080"', 'listen: ":99999"', "4:31 ':99999' is not an address to listen on", ""),
-        ("tls: off", "tls: internal", "4:45 `internal` is not one of off", "plain HTTP"),
+        ("tls: off", "tls: own", "4:45 `own` is not one of off, automatic, internal", ""),
         ("  web:", "  2web:", "6:3 '2web' cannot be the name of a server", "letters"),
         ("lifecycle: immutable", "lifecycle: imutable", "7:16 `imutable` is not one of mutable, immutable", "did you mean"),
         ("    lifecycle: immutable\n", "", "6:3 the key `lifecycle` is missing", "mutable"),
         ("lifecycle:", "lifecicle: mutable\n    lifecycle:", "7:5 there is no key `lifecicle`", "did you mean `lifecycle`?"),
-        ("hosts: [local,", "hosts: [ssh://admin@web1,", "8:31 an immutable server runs on one host", "for each host"),
         ("hosts: [local,", "hosts: [ssh://web1/srv,", "8:13 `ssh://web1/srv` names a path, and a host has none", "ssh://web1"),
         ("hosts: [local,", "hosts: ['ssh://ada:pw@web1',", "8:13 a password has no place in a declaration", "a key"),
         ("hosts: [local,", "hosts: ['ssh://web1:0',", "8:13 0 is not a port", "1 to 65535"),
@@ -121,7 +120,7 @@ def test_every_key_of_a_server_reaches_the_declaration(project: Project) -> None
         ("router: edge", "router: egde", "14:21 there is no router `egde`", "did you mean `edge`?"),
         ("router: edge, ", "", "14:5 the key `router` is missing", "routers"),
         ("host: shop.example", "host: 'shop example'", "14:33 'shop example' is not a host name", ""),
-        ("strategy: blue-green", "strategy: canary", "15:25 `canary` is not one of blue-green", ""),
+        ("strategy: blue-green", "strategy: blue", "15:25 `blue` is not one of blue-green, canary, rolling, recreate", ""),
         ("retain: 7", "retain: -1", "15:90 -1 is too small", ""),
         ("rollout: {", "rollout: 5 #", "15:14 expected a map, not a number", ""),
         ("vars: {unused: 1}", "vars: [1]", "16:11 expected a map, not a list", ""),

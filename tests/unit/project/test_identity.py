@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from vitrify.core.diagnostic import DeclarationInvalid, UsageInvalid
-from vitrify.project.identity import Identity, add_author, create, ensure, read
+from vitrify.core.diagnostic import DeclarationInvalid, Location, UsageInvalid
+from vitrify.project.identity import Identity, add_author, create, ensure, read, write
 
 ID = "0123456789abcdef"
 ANNA = "anna@laptop+deadbeef+AXNpeHRlZW4="
@@ -80,3 +80,39 @@ def test_a_key_that_is_none_is_not_written(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_written_is_a_usage_error(tmp_path: Path) -> None:
     with pytest.raises(UsageInvalid, match="cannot be written"):
         create(str(tmp_path / "nowhere"), project_id=ID)
+
+
+FORMER = "ann@desk+00000007+AAAA"
+WITNESS = "w1.example+645deb83+BI3z"
+
+
+def test_former_keys_days_witnesses_and_the_quorum_are_read_back_as_they_were_written(tmp_path: Path) -> None:
+    lines = (f"author {ANNA} until 2030-01-31", f"retired {FORMER} 7", f"revoked {BERT} 0", f"witness {WITNESS} https://w1/x", "quorum 1")
+    (tmp_path / "vitrify.keys").write_text("\n".join((f"project {ID}", *lines, "")))
+    known = read(str(tmp_path))
+    assert known is not None
+    assert (known.authors, known.until, known.former) == ((ANNA,), {ANNA: "2030-01-31"}, {FORMER: 7, BERT: 0})
+    assert (known.revoked, known.witnesses, known.quorum) == (frozenset({BERT}), {WITNESS: "https://w1/x"}, 1)
+    assert write(str(tmp_path), known) == read(str(tmp_path)) == known
+    assert [known.expired(ANNA, today=day) for day in ("2030-01-30", "2030-01-31")] == [False, True]
+    assert (known.approving(today="2029-01-01"), known.approving(today="2031-01-01")) == ((ANNA,), ())
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"author {ANNA} until soon",
+        f"retired {ANNA}",
+        f"retired {ANNA} -1",
+        f"revoked {ANNA} 7 7",
+        f"witness {WITNESS}",
+        f"witness {WITNESS} ftp://w1",
+        "quorum none",
+        f"author {FORMER}",
+    ],
+)
+def test_a_line_that_is_none_of_those_is_refused_with_its_number(tmp_path: Path, line: str) -> None:
+    (tmp_path / "vitrify.keys").write_text(f"project 0123456789abcdef\nretired {FORMER} 7\n{line}\n")
+    with pytest.raises(DeclarationInvalid) as invalid:
+        read(str(tmp_path))
+    assert invalid.value.diagnostics[0].where == Location(str(tmp_path / "vitrify.keys"), 3, 1)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
-from tools.lanes import Row, summary
+from tools.lanes import Row, in_memory, summary
 from tools.results import Results
 
 PASSED = Row("unit", good=True, seconds=1.0, results=Results(tests=5))
@@ -25,3 +27,9 @@ def test_one_failed_lane_fails_the_whole() -> None:
 
 def test_no_test_at_all_is_no_success() -> None:
     assert summary([Row("unit", good=True, seconds=0.1, results=Results(), remark="no test chosen")], required=False) == 1
+
+
+def test_tests_write_into_memory_where_there_is_room_for_it(tmp_path: Path) -> None:
+    assert in_memory(tmp_path / "absent") is None
+    assert in_memory(tmp_path, room=1 << 60) is None
+    assert in_memory(Path("/"), room=1) == Path("/")

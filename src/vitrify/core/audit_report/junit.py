@@ -15,20 +15,25 @@ def junit(report: Report) -> str:
     stamp = report.time.removesuffix("Z")
     failed = sum(not found.allowed for found in rows)
     seconds = f"{report.audit.seconds:.3f}"
-    head = _tag("testsuites", name=f"vitrify audit {report.project}", tests=len(rows) + 1, failures=failed, errors=0, time=seconds)
+    looks = [f"    <{_tag('testcase', name=f'looked at {report.looked}', classname='audit', time=seconds)}/>", *_unseen(report)]
+    count, errors = len(rows) + len(looks), len(report.unseen)
+    head = _tag("testsuites", name=f"vitrify audit {report.project}", tests=count, failures=failed, errors=errors, time=seconds)
     lines = ['<?xml version="1.0" encoding="UTF-8"?>', f"<{head}>"]
-    lines += _suite(
-        report.project, [f"    <{_tag('testcase', name=f'looked at {report.looked}', classname='audit', time=seconds)}/>"], 0, stamp
-    )
+    lines += _suite(report.project, looks, errors=errors, stamp=stamp)
     for place, found in groupby(rows, key=lambda found: found.place):
         here = list(found)
-        lines += _suite(place, list(_cases(here)), sum(not each.allowed for each in here), stamp)
+        lines += _suite(place, list(_cases(here)), failed=sum(not each.allowed for each in here), stamp=stamp)
     return "\n".join((*lines, "</testsuites>", ""))
 
 
-def _suite(name: str, cases: Sequence[str], failed: int, stamp: str) -> Iterator[str]:
+def _unseen(report: Report) -> Iterator[str]:
+    for each in report.unseen:
+        yield f"    <{_tag('testcase', name=each, classname='audit', time='0')}><{_tag('error', message='not looked at')}/></testcase>"
+
+
+def _suite(name: str, cases: Sequence[str], *, stamp: str, failed: int = 0, errors: int = 0) -> Iterator[str]:
     count = sum(case.startswith("    <testcase") for case in cases)
-    yield f"  <{_tag('testsuite', name=name, tests=count, failures=failed, errors=0, skipped=0, timestamp=stamp)}>"
+    yield f"  <{_tag('testsuite', name=name, tests=count, failures=failed, errors=errors, skipped=0, timestamp=stamp)}>"
     yield from cases
     yield "  </testsuite>"
 

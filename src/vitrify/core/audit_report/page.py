@@ -34,6 +34,7 @@ def page(report: Report) -> str:
             "</head>",
             "<body>",
             *_head(title, report),
+            *_unseen(report),
             *_servers(report.rows),
             *_trend(report.trend.servers, report.trend.days),
             f"<footer>vitrify {escape(report.version)}</footer>",
@@ -50,8 +51,15 @@ def _head(title: str, report: Report) -> Iterator[str]:
     yield f'<p class="quiet">{escape(report.time)} &middot; looked at {escape(report.looked)}</p>'
     if bad:
         yield f'<p class="verdict bad">! {bad} unauthorised{f", {found - bad} allowed" if found > bad else ""}</p>'
+    elif report.unseen:
+        yield f'<p class="verdict">Nothing unauthorised where it was looked{f", {found} allowed" if found else ""}</p>'
     else:
         yield f'<p class="verdict good">Nothing unauthorised{f", {found} allowed" if found else ""}</p>'
+
+
+def _unseen(report: Report) -> Iterator[str]:
+    for each in report.unseen:
+        yield f'<p class="bad">x not looked at: {escape(each)}</p>'
 
 
 def _servers(rows: Sequence[Row]) -> Iterator[str]:

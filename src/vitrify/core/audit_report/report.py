@@ -19,6 +19,8 @@ _NOT_KNOWN = "not known"
 ANSWERS: Mapping[str, str] = {
     "re-converge": "`vitrify apply` puts it back",
     "replace": "`vitrify apply` replaces the instance",
+    "join": "`vitrify apply` brings it to what the other hosts have",
+    "retire": "`vitrify apply` leaves it alone: `vitrify retire SERVER --host HOST` takes it away",
     "report": "`vitrify apply` leaves it alone: remove it, or declare it",
 }
 
@@ -103,6 +105,11 @@ class Report:
     def rows(self) -> tuple[Row, ...]:
         """The findings: what nobody allowed first, then by place and path."""
         return tuple(sorted(map(row, self.audit.findings), key=_rank))
+
+    @property
+    def unseen(self) -> tuple[str, ...]:
+        """What could not be looked at, and why: of these places a report says nothing, and must not seem to."""
+        return tuple(neutral(f"{each.server} on {each.host}: {each.why}") for each in self.audit.problems)
 
     @property
     def looked(self) -> str:

@@ -29,13 +29,19 @@ def sarif(report: Report) -> str:
     run: JSONObject = {
         "tool": {"driver": {"name": "vitrify", "version": report.version, "rules": [_rule(name) for name in rules]}},
         "automationDetails": {"id": f"vitrify/audit/{quote(report.project, safe='')}/"},
-        "invocations": [{"executionSuccessful": True, "endTimeUtc": report.time}],
+        "invocations": [_invocation(report)],
         "columnKind": "unicodeCodePoints",
         "originalUriBaseIds": places,
         "results": [_result(found, rules.index(found.change)) for found in rows],
         "properties": {"looked": report.looked, "unauthorised": len(report.audit.unauthorised)},
     }
     return json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2) + "\n"
+
+
+def _invocation(report: Report) -> JSONObject:
+    unseen: list[JSON] = [{"level": "error", "message": {"text": f"not looked at: {each}"}} for each in report.unseen]
+    notes: JSONObject = {"toolExecutionNotifications": unseen} if unseen else {}
+    return {"executionSuccessful": not unseen, "endTimeUtc": report.time, **notes}
 
 
 def _rule(change: str) -> JSONObject:

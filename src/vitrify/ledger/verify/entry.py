@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import re
 from datetime import datetime
-from itertools import pairwise
 
+_ACTED = "actor"
 _FIELDS = ("at", "author", "body", "kind", "schema", "sequence")
 _SCHEMA = "vitrify.dev/entry/v1"
 _AT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z", re.ASCII)
@@ -23,7 +23,7 @@ def entry_problem(data: bytes, number: int) -> str:
         return f"not canonical JSON ({ascii(str(error))[1:-1][:120]})"
     if again != data:
         return "not in canonical form"
-    if not isinstance(entry, dict) or tuple(entry) != _FIELDS:
+    if not isinstance(entry, dict) or tuple(name for name in entry if name != _ACTED) != _FIELDS:
         return f"its fields are not {', '.join(_FIELDS)}"
     return _field_problem(entry, number)
 
@@ -37,6 +37,7 @@ def _field_problem(entry: dict[str, object], number: int) -> str:
         (isinstance(author, str) and author != "", "it names no author"),
         (isinstance(kind, str) and _KIND.fullmatch(kind) is not None, "its kind is not lower-case words joined by dots"),
         (isinstance(entry["body"], dict), "its body is not an object"),
+        (_ACTED not in entry or (isinstance(entry[_ACTED], dict) and bool(entry[_ACTED])), "its actor is not an object that says who"),
     )
     return next((problem for holds, problem in checks if not holds), "")
 
@@ -50,10 +51,16 @@ def _is_time(text: str) -> bool:
 
 def _in_order(pairs: list[tuple[str, object]]) -> dict[str, object]:
     """RFC 8785 sorts names by UTF-16 units; strictly rising order rules out duplicates as well."""
-    names = [name.encode("utf-16-be", "surrogatepass") for name, _ in pairs]
-    if any(first >= second for first, second in pairwise(names)):
+    found = dict(pairs)
+    names = list(found)
+    ordered = sorted(names) if "".join(names).isascii() else sorted(names, key=_utf16)
+    if len(names) != len(pairs) or names != ordered:
         raise ValueError("names out of order or twice")
-    return dict(pairs)
+    return found
+
+
+def _utf16(name: str) -> bytes:
+    return name.encode("utf-16-be", "surrogatepass")
 
 
 def _whole(text: str) -> int:

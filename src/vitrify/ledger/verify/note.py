@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from vitrify.ledger.verify.policy import Policy
 from vitrify.ledger.verify.problems import Problems, shown
 
 _LARGEST_NOTE = 1 << 20
@@ -18,11 +19,20 @@ _DASH = "— "
 
 @dataclass(frozen=True)
 class Key:
-    """An author's public key."""
+    """A public key: an author's, or that of a witness, which signs the time as well. `last`: the largest tree it may sign, if any is."""
 
     name: str
     id: bytes
     public: bytes
+    witness: bool = False
+    last: int | None = None
+
+    def made(self, signature: bytes, text: bytes) -> bool:
+        """Whether this key made the signature over the text."""
+        if not self.witness:
+            return _ed25519(self.public, signature, text)
+        stamp = int.from_bytes(signature[:8], "big")
+        return len(signature) == 72 and _ed25519(self.public, signature[8:], b"cosignature/v1\ntime %d\n" % stamp + text)
 
 
 @dataclass(frozen=True)
@@ -33,9 +43,15 @@ class Head:
     size: int
     root: bytes
     signed_by: tuple[str, ...]
+    witnessed_by: tuple[str, ...] = ()
 
 
-def _strict_base64(text: str) -> bytes | None:
+Keys = Mapping[tuple[str, bytes], Key]
+"""By name and id."""
+
+
+def strict_base64(text: str) -> bytes | None:
+    """The bytes; None unless the text is exactly what encoding them gives."""
     try:
         data = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
@@ -43,26 +59,32 @@ def _strict_base64(text: str) -> bytes | None:
     return data if base64.b64encode(data).decode() == text else None
 
 
-def trusted_keys(keys: Sequence[str], problems: Problems) -> Mapping[tuple[str, bytes], Key]:
-    """The keys by name and id; a text that is none is a problem."""
-    found = {}
-    for text in keys:
-        parts = text.split("+", 2)
-        public = _strict_base64(parts[2]) if len(parts) == 3 else None
-        if public is None or len(public) != 33 or public[0] != 1:
-            problems.add(f"{shown(text)} is not a public key of an author")
-            continue
-        identity = hashlib.sha256(parts[0].encode("utf-8", "replace") + b"\n" + public).digest()[:4]
-        if identity.hex() != parts[1]:
-            problems.add(f"the key {shown(text)} does not have the id that it says")
-            continue
-        found[parts[0], identity] = Key(parts[0], identity, public[1:])
+def trusted_keys(policy: Policy, problems: Problems) -> Keys:
+    """All keys that count; a text that is none is a problem."""
+    found: dict[tuple[str, bytes], Key] = {}
+    for text in (*policy.authors, *policy.bounds):
+        _take(found, text, problems, last=policy.bounds.get(text))
     if not found:
         problems.add("no author's key was given: nothing can be believed")
+    for text in policy.witnesses:
+        _take(found, text, problems, witness=True)
     return found
 
 
-def read_head(data: bytes | None, name: str, trusted: Mapping[tuple[str, bytes], Key], problems: Problems) -> Head | None:
+def _take(found: dict[tuple[str, bytes], Key], text: str, problems: Problems, *, witness: bool = False, last: int | None = None) -> None:
+    parts = text.split("+", 2)
+    public = strict_base64(parts[2]) if len(parts) == 3 else None
+    if public is None or len(public) != 33 or public[0] != (4 if witness else 1):
+        problems.add(f"{shown(text)} is not a public key of {'a witness' if witness else 'an author'}")
+        return
+    identity = hashlib.sha256(parts[0].encode("utf-8", "replace") + b"\n" + public).digest()[:4]
+    if identity.hex() == parts[1]:
+        found[parts[0], identity] = Key(parts[0], identity, public[1:], witness, last)
+    else:
+        problems.add(f"the key {shown(text)} does not have the id that it says")
+
+
+def read_head(data: bytes | None, name: str, trusted: Keys, problems: Problems) -> Head | None:
     """The checkpoint in these bytes; None where there is none to be read. `name` is what problems call it."""
     if data is None:
         problems.add(f"{name} is missing")
@@ -72,13 +94,25 @@ def read_head(data: bytes | None, name: str, trusted: Mapping[tuple[str, bytes],
         problems.add(f"{name} {note}")
         return None
     text, signatures = note
-    signed_by = _signed_by(name, text, (trusted, signatures), problems)
+    signers = _signers(name, text, (trusted, signatures), problems)
     lines = text.split("\n")
-    root = _strict_base64(lines[2]) if len(lines) == 4 else None
+    root = strict_base64(lines[2]) if len(lines) == 4 else None
     if root is None or len(root) != 32 or not lines[0] or not _SIZE.fullmatch(lines[1]):
         problems.add(f"{name} is not three lines of origin, size and root")
         return None
-    return Head(lines[0], int(lines[1]), root, signed_by)
+    size = int(lines[1])
+    signed_by = _within_bounds(name, size, [key for key in signers if not key.witness], problems)
+    return Head(lines[0], size, root, signed_by, tuple(shown(key.name) for key in signers if key.witness))
+
+
+def _within_bounds(name: str, size: int, signers: Sequence[Key], problems: Problems) -> tuple[str, ...]:
+    for key in signers:
+        if key.last is not None and size > key.last:
+            problems.add(f"{name} of {size} entries is signed by {shown(key.name)} with a key that counts up to {key.last} only")
+    counting = tuple(shown(key.name) for key in signers if key.last is None or size <= key.last)
+    if not counting:
+        problems.add(f"{name} is signed by none of the given keys")
+    return counting
 
 
 def _note(data: bytes) -> tuple[str, list[tuple[str, bytes]]] | str:
@@ -103,16 +137,16 @@ def _signature(line: str) -> tuple[str, bytes] | None:
     parts = line[len(_DASH) :].split(" ")
     if not line.startswith(_DASH) or len(parts) != 2 or not parts[0] or "+" in parts[0] or any(map(str.isspace, parts[0])):
         return None
-    data = _strict_base64(parts[1])
+    data = strict_base64(parts[1])
     return (parts[0], data) if data is not None and len(data) > 4 else None
 
 
-_Signatures = tuple[Mapping[tuple[str, bytes], Key], list[tuple[str, bytes]]]
+_Signatures = tuple[Keys, list[tuple[str, bytes]]]
 
 
-def _signed_by(name: str, text: str, keys_and_signatures: _Signatures, problems: Problems) -> tuple[str, ...]:
+def _signers(name: str, text: str, keys_and_signatures: _Signatures, problems: Problems) -> list[Key]:
     trusted, signatures = keys_and_signatures
-    signers: list[str] = []
+    signers: list[Key] = []
     seen: set[tuple[str, bytes]] = set()
     for signer, data in signatures:
         key = trusted.get((signer, data[:4]))
@@ -120,14 +154,12 @@ def _signed_by(name: str, text: str, keys_and_signatures: _Signatures, problems:
             continue
         if (signer, data[:4]) in seen:
             problems.add(f"{name} is signed twice by {shown(signer)}")
-        elif _ed25519(key.public, data[4:], text.encode()):
-            signers.append(shown(signer))
+        elif key.made(data[4:], text.encode()):
+            signers.append(key)
         else:
             problems.add(f"{name} has a wrong signature by {shown(signer)}")
         seen.add((signer, data[:4]))
-    if not seen:
-        problems.add(f"{name} is signed by none of the given keys")
-    return tuple(signers)
+    return signers
 
 
 def _ed25519(public: bytes, signature: bytes, message: bytes) -> bool:

@@ -21,26 +21,53 @@ class Walk:
     ) -> None:
         self._read, self._size, self._narrower, self._problems, self._marks = read, size, narrower, problems, marks
         self._peaks: list[tuple[int, bytes]] = []
-        self._rows: list[list[bytes]] = []
+        self._rows: list[list[bytes]] = [[]]
+        """At each level, the hashes in the tile being filled."""
+        self._full: list[int] = [0]
+        """At each level, how many tiles were filled."""
         self._roots: dict[int, bytes] = {}
 
-    def roots(self) -> Mapping[int, bytes]:
-        """The root at each marked size that the walk came to."""
-        self._mark(0)
-        for first in range(0, self._size, WIDE):
-            if self._problems.full or not self._bundle(first, min(WIDE, self._size - first)):
+    def roots(self, proved: int = 0) -> Mapping[int, bytes]:
+        """The root at each marked size that the walk came to; bundles that lie wholly in the first `proved` entries are passed over.
+
+        Their hashes are taken from the tiles, unproved: what makes them true is that the root at `proved` is that of a kept checkpoint.
+        """
+        first = self._resume(proved)
+        self._mark(first)
+        for start in range(first, self._size, WIDE):
+            if self._problems.full or not self._bundle(start, min(WIDE, self._size - start)):
                 return self._roots
         for level in range(1, len(self._rows)):
-            row = self._rows[level]
-            if len(row) % WIDE:
-                self._tile(level, len(row) // WIDE, row[-(len(row) % WIDE) :])
+            if self._rows[level]:
+                self._tile(level, self._full[level], self._rows[level])
         return self._roots
+
+    def _resume(self, proved: int) -> int:
+        """Where the walk begins, with the hashes of all before it."""
+        first = proved - proved % WIDE
+        level, hashes = 1, first // WIDE
+        while hashes:
+            full, width = divmod(hashes, WIDE)
+            # The tile is as wide as the whole tree asks for by now; what it began with is what is wanted.
+            row = self._hashes(level, full, min(WIDE, (self._size >> (8 * level)) - full * WIDE)) if width else []
+            if row is None:
+                return self._begin_anew()
+            self._rows.append(row[:width])
+            self._full.append(full)
+            level, hashes = level + 1, full
+        for above in range(len(self._rows) - 1, 0, -1):
+            self._peaks += _peaks_of(self._rows[above], 8 * above)
+        return first
+
+    def _begin_anew(self) -> int:
+        self._rows, self._full = [[]], [0]
+        return 0
 
     def _bundle(self, first: int, width: int) -> bool:
         """Take in one bundle and its tile of hashes; False where neither tells what the hashes are."""
         index = first // WIDE
         entries = self._entries(index, width)
-        leaves = self._leaves_of_tile(index, width) if entries is None else [hashlib.sha256(b"\x00" + entry).digest() for entry in entries]
+        leaves = self._hashes(0, index, width) if entries is None else [hashlib.sha256(b"\x00" + entry).digest() for entry in entries]
         if leaves is None:
             self._problems.add(f"the walk ends at entry {first}: neither its bundle nor its tile can be read")
             return False
@@ -48,30 +75,38 @@ class Walk:
             problem = entry_problem(entry, first + number)
             if problem:
                 self._problems.add(f"entry {first + number}: {problem}")
-        for number, leaf in enumerate(leaves, 1):
-            self._push(leaf)
-            self._mark(first + number)
         self._tile(0, index, leaves)
+        if width == WIDE and not any(first < mark < first + WIDE for mark in self._marks):
+            whole = _peaks_of(leaves, 0)[0][1]
+            self._push(8, whole)
+        else:
+            for number, leaf in enumerate(leaves, 1):
+                self._push(0, leaf)
+                self._mark(first + number)
+            whole = _peaks_of(leaves, 0)[0][1]
+        self._mark(first + width)
         if width == WIDE:
-            self._rise(1, leaves)
+            self._rise(1, whole)
         return True
 
-    def _rise(self, level: int, full: Sequence[bytes]) -> None:
+    def _rise(self, level: int, below: bytes) -> None:
         """A tile below is full: its root is the next hash of this level."""
         if len(self._rows) <= level:
-            self._rows += [[] for _ in range(level + 1 - len(self._rows))]
+            self._rows.append([])
+            self._full.append(0)
         row = self._rows[level]
-        row.append(_root_of_full(full))
-        if len(row) % WIDE == 0:
-            self._tile(level, len(row) // WIDE - 1, row[-WIDE:])
-            self._rise(level + 1, row[-WIDE:])
+        row.append(below)
+        if len(row) == WIDE:
+            self._tile(level, self._full[level], row)
+            self._rows[level] = []
+            self._full[level] += 1
+            self._rise(level + 1, _peaks_of(row, 0)[0][1])
 
-    def _push(self, leaf: bytes) -> None:
-        height = 0
+    def _push(self, height: int, found: bytes) -> None:
         while self._peaks and self._peaks[-1][0] == height:
-            leaf = hashlib.sha256(b"\x01" + self._peaks.pop()[1] + leaf).digest()
+            found = hashlib.sha256(b"\x01" + self._peaks.pop()[1] + found).digest()
             height += 1
-        self._peaks.append((height, leaf))
+        self._peaks.append((height, found))
 
     def _mark(self, count: int) -> None:
         if count not in self._marks:
@@ -93,8 +128,8 @@ class Walk:
         self._check_narrower(None, index, [len(entry).to_bytes(2, "big") + entry for entry in entries])
         return entries
 
-    def _leaves_of_tile(self, index: int, width: int) -> list[bytes] | None:
-        _, content, _ = self._content(0, index, width)
+    def _hashes(self, level: int, index: int, width: int) -> list[bytes] | None:
+        _, content, _ = self._content(level, index, width)
         if content is None or len(content) < width * 32:
             return None
         return [content[at : at + 32] for at in range(0, width * 32, 32)]
@@ -140,7 +175,12 @@ def _split(content: bytes, width: int) -> list[bytes] | None:
     return entries
 
 
-def _root_of_full(hashes: Sequence[bytes]) -> bytes:
-    while len(hashes) > 1:
-        hashes = [hashlib.sha256(b"\x01" + hashes[at] + hashes[at + 1]).digest() for at in range(0, len(hashes), 2)]
-    return hashes[0]
+def _peaks_of(hashes: Sequence[bytes], height: int) -> list[tuple[int, bytes]]:
+    """The roots of the whole subtrees of this row, the widest first, each with its height; hashes of the row are of `height`."""
+    peaks: list[tuple[int, bytes]] = []
+    while hashes:
+        if len(hashes) % 2:
+            peaks.insert(0, (height, hashes[-1]))
+        hashes = [hashlib.sha256(b"\x01" + hashes[at] + hashes[at + 1]).digest() for at in range(0, len(hashes) - 1, 2)]
+        height += 1
+    return peaks

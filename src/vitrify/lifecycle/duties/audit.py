@@ -11,9 +11,9 @@ from vitrify.core.declaration import Host, Lifecycle, Server
 from vitrify.core.diagnostic import VitrifyError
 from vitrify.core.digest import JSON, JSONObject
 from vitrify.core.drift import Audit, Class, Finding
-from vitrify.lifecycle import record
+from vitrify.lifecycle import lodging, record
 from vitrify.lifecycle.attempts import moment
-from vitrify.lifecycle.audit import audit, audit_host, record_new, unauthorised
+from vitrify.lifecycle.audit import audit, audit_host, audit_instances, record_new, unauthorised
 from vitrify.lifecycle.duty import Charge, Job
 from vitrify.lifecycle.serve_tally import AUDITED
 from vitrify.lifecycle.side_by_side import side_by_side
@@ -38,7 +38,7 @@ def _last(server: str, world: World) -> float | None:
 async def _audited(server: Server, charge: Charge) -> str:
     """Every host of it; one that cannot be audited hides nothing of the others, and is missed in the ledger by name."""
     world = charge.world
-    places = server.hosts if server.lifecycle is Lifecycle.MUTABLE else server.hosts[:1]
+    places = server.hosts if server.lifecycle is Lifecycle.MUTABLE else lodging.places(server)
     looked = await side_by_side([partial(_look, server, host, world) for host in places], at_most=charge.parallel)
     missed = {host.name: one for host, one in zip(places, looked, strict=True) if isinstance(one, VitrifyError)}
     if len(missed) == len(places):
@@ -52,7 +52,9 @@ async def _audited(server: Server, charge: Charge) -> str:
 
 async def _look(server: Server, host: Host, world: World) -> Audit:
     if server.lifecycle is Lifecycle.IMMUTABLE:
-        return await audit([server], world, full=False)
+        seen = await audit_instances(server, host, world)
+        record_new(unauthorised(seen.findings), world)
+        return seen
     if host == server.hosts[0]:  # and what a flip left running, which belongs to no host
         return await audit([replace(server, hosts=(host,))], world, full=False)
     found = await audit_host(server, host, world, full=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from html.parser import HTMLParser
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -17,6 +18,7 @@ from vitrify.core.audit_report.forms import FORMS
 from vitrify.core.audit_report.report import Report, row, spoken_time
 from vitrify.core.digest import JSONObject
 from vitrify.core.drift import Audit, Class, Finding
+from vitrify.core.plan import HostProblem
 from vitrify.core.trend import ServerTrend, Spread, Trend
 
 EVIL = "/srv/a\n\x1b[31m<script src=//x>alert(1)</script>&\udcff]]>\"'\u202e\uffff\tend"
@@ -269,3 +271,21 @@ def test_half_a_surrogate_pair_that_stands_for_no_byte_breaks_no_form() -> None:
 
 def test_a_time_that_no_calendar_knows_is_told_as_a_number() -> None:
     assert spoken_time(2**61) == "2305843009213693952 s after 1970"
+
+
+# -- what could not be looked at ----------------------------------------------------------------------------------------
+
+
+def test_a_host_that_could_not_be_looked_at_is_no_host_without_drift() -> None:
+    problem = HostProblem("db", "db-2", "cannot be <reached>", unreachable=True)
+    report = replace(REPORT, audit=replace(REPORT.audit, findings=(), problems=(problem,)))
+
+    junit = ET.fromstring(FORMS["junit"](report))  # noqa: S314  our own document
+    (run,) = json.loads(FORMS["sarif"](report))["runs"][0]["invocations"]
+
+    assert junit.get("errors") == str(len(junit.findall(".//error"))) == "1"
+    assert not run["executionSuccessful"]
+    assert "db on db-2: cannot be <reached>" in run["toolExecutionNotifications"][0]["message"]["text"]
+    assert "x not looked at: db on db-2: cannot be <reached>" in _Page(FORMS["html"](report)).texts
+    assert 'class="verdict good"' not in FORMS["html"](report)
+    assert json.loads(FORMS["ndjson"](report))["problems"][0]["host"] == "db-2"

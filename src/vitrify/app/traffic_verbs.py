@@ -1,0 +1,71 @@
+"""The verbs about where requests go: back, on, to nobody for a moment. None needs the declaration, but for secrets of what is started."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vitrify.app.command import Command
+
+if TYPE_CHECKING:
+    from vitrify.core import report
+    from vitrify.core.rollout_report import WayBack
+
+
+class TrafficVerbs(Command):
+    """A method for each of them."""
+
+    def way_back(self, server: str, *, to: int | None = None, look: bool = True) -> WayBack:
+        """What a rollback would take; without a look at the host, only which release it would be."""
+        from vitrify.lifecycle.tiers import way_back
+
+        return self._run(way_back(server, self._wiring.world, to=to, look=look))
+
+    def rollback(self, server: str, *, to: int) -> report.Applied:
+        """Make a former release live again on all hosts."""
+        from vitrify.lifecycle.fleet import rollback
+
+        secret = lambda name: self._secret(server, name)  # noqa: E731  as a value, to be asked later
+        return self._run(rollback(server, self._wiring.world, to=to, secret=secret, parallel=self._options.parallel))
+
+    def promotion(self, server: str) -> str:
+        """What a promotion would let go on, in words."""
+        from vitrify.lifecycle.promoting import promotion
+
+        return promotion(server, self._wiring.world)
+
+    def promote(self, server: str, *, everything: bool = False) -> report.Released:
+        """Let a rollout that waits go on."""
+        from vitrify.lifecycle.promoting import promote
+
+        secret = lambda name: self._secret(server, name)  # noqa: E731  as a value, to be asked later
+        return self._run(promote(server, self._wiring.world, secret=secret, everything=everything))
+
+    def abortion(self, server: str) -> tuple[int, int | None]:
+        """Which release would be taken back, and which serves on."""
+        from vitrify.lifecycle.promoting import abortion
+
+        return abortion(server, self._wiring.world)
+
+    def abort(self, server: str) -> int:
+        """Take back an open rollout."""
+        from vitrify.lifecycle.promoting import abandon
+
+        return self._run(abandon(server, self._wiring.world, secret=lambda name: self._secret(server, name)))
+
+    def pause(self, server: str, *, at_most: float) -> None:
+        """Hold new requests."""
+        from vitrify.lifecycle.pausing import pause
+
+        self._run(pause(server, self._wiring.world, at_most=at_most))
+
+    def resume(self, server: str) -> bool:
+        """Let them through again."""
+        from vitrify.lifecycle.pausing import resume
+
+        return self._run(resume(server, self._wiring.world))
+
+    def _secret(self, server: str, name: str) -> str:
+        """Only what is started asks for one: the declaration is not read for anything else."""
+        from vitrify.lifecycle.settings import known_secrets
+
+        return known_secrets(self._server(server).secrets)(name)

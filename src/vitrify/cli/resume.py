@@ -1,0 +1,25 @@
+"""`vitrify resume`: let held requests through."""
+
+from __future__ import annotations
+
+import click
+
+from vitrify.cli import documents
+from vitrify.cli.exits import Exit
+from vitrify.cli.invocation import Invocation
+from vitrify.cli.options import shared
+from vitrify.cli.text import line
+from vitrify.cli.verb import verb
+
+EXAMPLES = {"vitrify resume web": "Let through what is held, in the order in which it came, and all that comes."}
+
+
+@verb("resume", examples=EXAMPLES, exits=(Exit.HOSTS_FAILED, Exit.UNREACHABLE, Exit.BUSY, Exit.INTEGRITY))
+@click.argument("server")
+@shared("project", "wait")
+def resume(invocation: Invocation, server: str) -> Exit:
+    """Let requests to SERVER through again: those that are held, and all new ones. Harmless where nothing is held."""
+    held = invocation.app.resume(server)
+    told = "Requests go through again." if held else f"Nothing was held: requests to {server} go through."
+    invocation.screen.show(lambda: documents.paused(server, paused=False), lambda _: [line(told)])
+    return Exit.DONE

@@ -1,0 +1,133 @@
+"""Whoever goes back, promotes, aborts or pauses is told before what that does, and afterwards what was done."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from vitrify.cli.exits import Exit
+from vitrify.core.plan import Plan, ReleasePlan
+from vitrify.core.report import Applied, ServerStatus
+from vitrify.core.rollout_report import RolloutStatus
+from vitrify.core.strategy import Course
+
+if TYPE_CHECKING:
+    from tests.unit.cli.conftest import Console
+
+
+def test_a_warm_way_back_is_at_once_and_says_for_how_long(console: Console) -> None:
+    ended = console("rollback", "web", tty=True, answer="y\n")
+
+    assert "Roll back web: release 3 goes live in place of release 4." in ended.err
+    assert "warm: its instances run, so it goes live at once; they run for 7 min more" in ended.err
+
+
+@pytest.mark.parametrize(("tier", "told"), [("stopped", "its instances are stopped"), ("image", "only its image is left")])
+def test_a_cold_way_back_says_what_has_to_be_launched(console: Console, tier: str, told: str) -> None:
+    console.app.way_back_is = replace(console.app.way_back_is, tier=tier, launch=2, left=None)
+
+    ended = console("rollback", "web", tty=True, answer="n\n")
+
+    assert f"{tier}: {told}; 2 instances to launch, which must be healthy first" in ended.err
+
+
+def test_who_does_not_want_to_be_asked_does_not_wait_for_a_look(console: Console) -> None:
+    ended = console("rollback", "web", "-y")
+
+    assert "release 3 goes live in place of release 4" in ended.err
+    assert "warm:" not in ended.err
+
+
+@pytest.mark.parametrize("words", [("rollback", "web", "3"), ("rollback", "web", "--to", "3"), ("rollback", "web", "3", "--to", "3")])
+def test_a_release_is_named_behind_the_server_or_by_the_flag(console: Console, words: tuple[str, ...]) -> None:
+    console(*words, "-y")
+
+    assert console.app.calls[0] == ("way_back", {"server": "web", "to": 3})
+
+
+def test_two_releases_at_once_are_refused(console: Console) -> None:
+    ended = console("rollback", "web", "3", "--to", "4", "-y")
+
+    assert ended.code is Exit.USAGE
+    assert "Release 3 or release 4?" in ended.err
+
+
+def test_what_is_promoted_is_told_before(console: Console) -> None:
+    ended = console("promote", "web", "--everything", "-y")
+
+    assert "Promote web: release 5 of web waits with 25% of the requests." in ended.err
+    assert console.app.calls[-1] == ("promote", {"server": "web", "everything": True})
+
+
+def test_what_is_aborted_and_what_serves_on_is_told(console: Console) -> None:
+    ended = console("abort", "web", "-y")
+
+    assert ended.out == "Taken back: release 5 of web; release 4 serves on.\n"
+    assert json.loads(console("abort", "web", "-y", "-o", "json").out)["live"] == 4
+
+
+def test_a_pause_says_how_long_a_request_is_held(console: Console) -> None:
+    ended = console("pause", "web", "--at-most", "5s", "-y")
+
+    assert "held for 5 s at most" in ended.out
+    assert console.app.calls[-1] == ("pause", {"server": "web", "at_most": 5.0})
+    assert "turned away" in console("pause", "web", "--at-most", "0s", "-y").out
+    assert console("pause", "web", "--at-most", "2h", "-y").code is Exit.USAGE
+
+
+@pytest.mark.parametrize(("held", "told"), [(True, "Requests go through again."), (False, "Nothing was held")])
+def test_a_resume_says_whether_anything_was_held(console: Console, held: bool, told: str) -> None:  # noqa: FBT001  a row of a table
+    console.app.held = held
+
+    assert told in console("resume", "web").out
+
+
+def test_an_apply_that_waits_says_for_what_and_where_to_look(console: Console) -> None:
+    console.app.plan_is = Plan("shop", "sha256:0", (ReleasePlan("web", "local", "release", 5, 4, ()),))
+    waits = replace(console.app.released_is, waits="release 5 of web waits: `vitrify promote web`", preview="http://next.shop.example/")
+    console.app.applied_is = Applied(releases=(waits,))
+
+    ended = console("apply", "-y")
+
+    assert ended.code is Exit.DONE
+    assert ended.out.splitlines()[-2:] == [
+        "...  release 5 of web waits: `vitrify promote web`",
+        "     preview   http://next.shop.example/",
+    ]
+
+
+def test_a_plan_tells_the_strategy_and_how_many_instances_it_takes(console: Console) -> None:
+    course = Course("canary", 2, ("requests: 5% for 10m, then all",))
+    console.app.plan_is = Plan("shop", "sha256:0", (ReleasePlan("web", "local", "release", 5, 4, (), launch=2, course=course),))
+
+    lines = [line.strip() for line in console("plan").out.splitlines()]
+
+    assert "canary, at most 2 instances more than now at a time" in lines
+    assert "requests: 5% for 10m, then all" in lines
+
+
+def test_a_plan_of_what_waits_is_not_that_all_is_as_declared(console: Console) -> None:
+    because = ("release 5 waits before it gets any request: `vitrify promote web` or `vitrify abort web`",)
+    console.app.plan_is = Plan("shop", "sha256:0", (ReleasePlan("web", "local", "waiting", 5, 4, because),))
+
+    out = console("plan").out
+
+    assert because[0] in out
+    assert "No changes. What is declared waits to be promoted." in out
+    assert "as declared" not in out
+
+
+def test_status_tells_where_a_rollout_stands(console: Console) -> None:
+    rollout = RolloutStatus(5, "release", "canary", "waiting", "with 25% of the requests: `vitrify promote web`", 25)
+    found = ServerStatus("web", "immutable", ("local",), live=4, unfinished="release of release 5", rollout=rollout)
+    console.app.status_is = (replace(found, paused=True, preview="http://next.shop.example/"),)
+
+    out = console("status").out
+
+    assert "release 5 is waiting (canary, 25% of the requests); it waits with 25% of the requests: `vitrify promote web`" in out
+    assert "preview http://next.shop.example/" in out
+    assert "requests are held until `vitrify resume web`" in out
+    assert "`vitrify apply` ends it" not in out
