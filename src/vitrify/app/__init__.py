@@ -16,6 +16,7 @@ from vitrify.core.drift import REREAD
 if TYPE_CHECKING:  # a command brings along what it needs and no more
     from vitrify.app.serve_unit import Unit
     from vitrify.core import report
+    from vitrify.core.audit_report.report import Report
     from vitrify.core.digest import JSONObject
     from vitrify.core.drift import Accepted, Audit, Known
     from vitrify.core.entered import Entered
@@ -228,6 +229,24 @@ class App(ImageVerbs, HostVerbs, TrafficVerbs):
         from vitrify.lifecycle.audit import audit
 
         return self._run(audit(self._chosen(), self._wiring.world, full=full, reread=reread))
+
+    def reported(self, audit: Audit, *, days: int) -> Report:
+        """An audit ready to be reported, with what the ledger tells of these servers over so many days."""
+        from vitrify.app.reporting import report
+
+        return report(audit, self._chosen(), self._wiring, days=days)
+
+    def writable(self, path: str) -> None:
+        """`UsageInvalid` where no file can be put there."""
+        from vitrify.project import whole_file
+
+        whole_file.writable(path)
+
+    def write(self, text: str, path: str) -> None:
+        """Put the text into a file, whole or not at all."""
+        from vitrify.project import whole_file
+
+        whole_file.write(text, path)
 
     def serve(self, *, listen: str = "", once: bool = False) -> Served:
         """Look after the chosen servers until it is ended, or (`once`) for one turn of each duty; `Busy` where another process does."""

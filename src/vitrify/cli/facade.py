@@ -9,6 +9,7 @@ from vitrify.cli.facade_ledger import LedgerApplication
 from vitrify.core.asked import Scope
 
 if TYPE_CHECKING:  # help and usage errors are told before any of these is needed
+    from vitrify.core.audit_report.report import Report
     from vitrify.core.drift import Accepted, Audit, Known
     from vitrify.core.entered import Entered
     from vitrify.core.event import Emit
@@ -140,6 +141,15 @@ class Application(LedgerApplication, Protocol):
 
     def audit(self, *, full: bool, reread: float) -> Audit:
         """All differences between what runs and what was declared and authorised."""
+
+    def reported(self, audit: Audit, *, days: int) -> Report:
+        """An audit ready to be reported, with the trend of so many days."""
+
+    def writable(self, path: str) -> None:
+        """`UsageInvalid` where no file can be put there."""
+
+    def write(self, text: str, path: str) -> None:
+        """Put the text into a file, whole or not at all."""
 
     def serve(self, *, listen: str, once: bool) -> Served:
         """Look after servers until somebody ends it, or for one turn of each duty."""

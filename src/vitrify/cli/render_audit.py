@@ -1,20 +1,22 @@
-"""What an audit found, grouped by where. Digests are shortened to what can be told apart by eye; -v and JSON give all of them."""
+"""What an audit found, by place; what findings share is said once."""
 
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from vitrify.cli.render_report import problem_lines
-from vitrify.cli.text import BLANK, Line, Span, Style, faint, lasted, line, many, size, strong
+from vitrify.cli.text import BLANK, Line, Span, Style, ago, faint, lasted, line, many, prose, size, strong, table
+from vitrify.core.audit_report.grouped import Group, Place, Same, places
+from vitrify.core.audit_report.report import row
 from vitrify.core.drift import UNKNOWN, Accepted, Audit, Class, Finding, Known
-from vitrify.core.severity import Severity
+from vitrify.core.readable import neutral
 
 if TYPE_CHECKING:
     from vitrify.cli.render import Look
     from vitrify.core.digest import JSON
+    from vitrify.core.trend import Spread, Trend
 
 _CLASSES = {
     Class.UNAUTHORISED: ("!", Style.ALARM),
@@ -22,28 +24,23 @@ _CLASSES = {
     Class.PACKAGE_MANAGER: ("*", Style.PLACE),
     Class.NOISE: (".", Style.FAINT),
 }
-_MARGIN = " " * 6
-_STAMPED = 60
-"""Seconds by which the kernel's time may be later than a file's own without being told: whoever unpacks sets the one, nobody the other."""
-_ANSWERS = {
-    "re-converge": "`vitrify apply` puts it back",
-    "replace": "`vitrify apply` replaces the instance",
-    "join": "`vitrify apply` brings it to what the other hosts have",
-    "retire": "`vitrify apply` leaves it alone: `vitrify retire SERVER --host HOST` takes it away",
-    "report": "`vitrify apply` leaves it alone: remove it, or declare it",
-    "accept": "if it is right: `vitrify audit accept package:NAME --reason TEXT`",
-}
+_CHANGE_WIDTH = 9
 _DIGEST = re.compile(r"(sha256:[0-9a-f]{12})[0-9a-f]{52}")
+_SHOWN = 10
+"""So many paths to which the same happened are named; all of them with -v."""
+_MARGIN = " " * (4 + _CHANGE_WIDTH)
 
 
 def audit_lines(audit: Audit, look: Look, *, noise: bool = False) -> Iterator[Line]:
     """Every finding with its class, evidence and answer; then one sentence that says how things stand."""
     shown = [finding for finding in audit.findings if noise or finding.classed is not Class.NOISE]
-    for server, where in sorted({(finding.server, finding.where) for finding in shown}):
-        yield line(strong(server), " on ", Span(where, Style.PLACE))
-        for finding in (each for each in shown if (each.server, each.where) == (server, where)):
-            yield from _finding(finding, look)
+    for place in places([row(finding) for finding in shown], whole_digests=bool(look.verbose)):
+        yield from _place(place, look)
+        for group in place.groups:
+            yield from _group(group, look)
         yield BLANK
+    for finding in shown if look.verbose else ():
+        yield from _evidence(finding)
     yield from problem_lines(audit.problems)
     for rule in audit.lapsed:
         yield line(f"A rule of `ignore` is over since {rule.until}, and covers nothing any more: {rule.path} ({rule.reason}).")
@@ -55,38 +52,56 @@ def audit_lines(audit: Audit, look: Look, *, noise: bool = False) -> Iterator[Li
     yield from _verdict(audit, noise=noise)
 
 
-def _finding(finding: Finding, look: Look) -> Iterator[Line]:
-    symbol, style = _CLASSES[finding.classed]
-    yield line(Span(f"  {symbol} {finding.classed.value:16}", style), strong(finding.path), f"  {finding.change}", *_severity(finding))
-    details = finding.details if look.verbose else tuple(_DIGEST.sub(r"\1", detail) for detail in finding.details)
-    yield from (line(_MARGIN, detail) for detail in details)
-    evidence = f"found by {finding.evidence}" + (f", ledger entry {finding.entry}" if finding.entry is not None else "")
-    yield line(_MARGIN, faint("; ".join(part for part in (_when(finding), evidence) if part)))
-    if finding.why:
-        yield line(_MARGIN, f"{finding.classed.value}: {finding.why}")
-    if look.verbose:
-        yield line(_MARGIN, faint(f"who: {finding.who or UNKNOWN}"))
-        yield from (line(_MARGIN, path) for path in finding.paths)
-        yield from (line(_MARGIN, each) for each in finding.diff.splitlines())
-    if finding.answer:
-        yield line(_MARGIN, _ANSWERS.get(finding.answer, finding.answer))
+def _place(place: Place, look: Look) -> Iterator[Line]:
+    told = prose((strong(place.server), Span(" on ")), ", ".join(place.wheres), width=look.width)
+    yield from ((*before, Span(wheres.text, Style.PLACE)) for *before, wheres in told)
 
 
-def _severity(finding: Finding) -> tuple[Span, ...]:
-    """What is critical or high is said in the first line; -o json says it of all."""
-    if finding.classed is not Class.UNAUTHORISED or finding.severity not in (Severity.CRITICAL, Severity.HIGH):
-        return ()
-    about = f": {finding.about}" if finding.about else ""
-    return (Span(f"  {finding.severity.value}{about}", Style.ALARM),)
+def _group(group: Group, look: Look) -> Iterator[Line]:
+    symbol, style = _CLASSES[group.classed]
+    text = "; ".join(part for part in (group.grounds, group.answer) if part)
+    yield from prose((Span(f"  {symbol} {group.name:16}", style), Span(" ")), text, width=look.width)
+    for same in group.same:
+        yield from _same(same, look)
 
 
-def _when(finding: Finding) -> str:
-    at = time.strftime("written %Y-%m-%d %H:%M:%SZ", time.gmtime(finding.modified_at)) if finding.modified_at is not None else ""
-    owner = f"uid {finding.owner}" if finding.owner.isdecimal() else finding.owner
-    late = finding.changed_at is not None and finding.modified_at is not None and finding.changed_at > finding.modified_at + _STAMPED
-    kernel = time.strftime("changed %Y-%m-%d %H:%M:%SZ by the kernel's own time", time.gmtime(finding.changed_at)) if late else ""
-    since = f"after {finding.since}" if finding.since else ""
-    return ", ".join(part for part in (at, kernel, since, f"now owned by {owner}" if owner else "") if part)
+def _same(same: Same, look: Look) -> Iterator[Line]:
+    shown = same.paths if look.verbose else same.paths[:_SHOWN]
+    for number, path in enumerate(shown):
+        yield line("    ", f"{same.change if number == 0 else '':{_CHANGE_WIDTH}}", strong(path))
+    if len(same.paths) > len(shown):
+        yield line(_MARGIN, f"and {len(same.paths) - len(shown):,} more; -v names them")
+    if same.told:
+        yield from ((*before, faint(told.text)) for *before, told in prose(line(_MARGIN), same.told, width=look.width))
+
+
+def _evidence(finding: Finding) -> Iterator[Line]:
+    """What is known of one finding beside what it shares with others."""
+    yield line(strong(neutral(finding.path)), " on ", Span(finding.where, Style.PLACE))
+    yield line("    ", faint(f"who: {neutral(finding.who) or UNKNOWN}"))
+    yield from (line("    ", neutral(path)) for path in finding.paths)
+    yield from (line("    ", neutral(each)) for each in finding.diff.splitlines())
+    yield BLANK
+
+
+def trend_lines(trend: Trend, look: Look) -> Iterator[Line]:
+    """A row for each server; nothing where nobody asked."""
+    if not trend.days:
+        return
+    yield line(strong("The last day" if trend.days == 1 else f"The last {trend.days} days"))
+    headings = ("server", "unauthorised", "a day", "lasting", "until found", "until put right")
+    rows = [
+        (each.server, str(each.found), f"{each.per_day:.1f}", str(each.lasting), _spread(each.detect), _spread(each.repair))
+        for each in trend.servers
+    ]
+    yield from table(headings, rows, width=None if look.verbose else look.width)
+    yield BLANK
+
+
+def _spread(found: Spread | None) -> str:
+    if found is None:
+        return "-"
+    return ago(found.middle) if found.times == 1 else f"{ago(found.middle)}, at most {ago(found.longest)}"
 
 
 def _verdict(audit: Audit, *, noise: bool) -> Iterator[Line]:
@@ -143,7 +158,7 @@ def _told(one: Known) -> Iterator[tuple[str, str]]:
     if one.finding and one.finding.about:
         yield "severity", f"{one.finding.severity.value}: {one.finding.about}"
     if one.finding:
-        yield "when", _when(one.finding)
+        yield "when", row(one.finding).when
         yield "who", one.finding.who or UNKNOWN
 
 

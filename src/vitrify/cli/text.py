@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
+
+from vitrify.core.readable import neutral
 
 
 class Style(Enum):
@@ -51,25 +52,6 @@ def strong(text: str) -> Span:
 def faint(text: str) -> Span:
     """Something to be read last."""
     return Span(text, Style.FAINT)
-
-
-# Control characters (escape sequences start with one), direction overrides (they show text in another order than it
-# is in), characters without width (they hide), line separators and halves of surrogate pairs. A tab stays: it only moves.
-_HOSTILE = re.compile(
-    "[\x00-\x08\x0a-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
-)
-
-
-def neutral(text: str) -> str:
-    """The text with everything that a terminal would obey or hide written out as its number in hex."""
-    return _HOSTILE.sub(_written_out, text)
-
-
-def _written_out(found: re.Match[str]) -> str:
-    code = ord(found.group())
-    if code <= 0xFF:
-        return f"\\x{code:02x}"
-    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
 
 
 def painted(spans: Line, *, colour: bool) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from tests.unit.cli.audit_answers import AuditAnswers
 from tests.unit.cli.fake_migrations import FakeMigrations
-from tests.unit.cli.fake_serve import FakeServe
+from tests.unit.cli.fake_reports import FakeReports
 from tests.unit.cli.fake_traffic import FakeTraffic
 from tests.unit.cli.image_answers import ImageAnswers
 from tests.unit.cli.ledger_answers import LedgerAnswers
@@ -57,7 +57,7 @@ class Terminal(io.StringIO):
         return self._tty
 
 
-class FakeApplication(AuditAnswers, ImageAnswers, LedgerAnswers, FakeServe, FakeMigrations, FakeTraffic):
+class FakeApplication(AuditAnswers, ImageAnswers, LedgerAnswers, FakeReports, FakeMigrations, FakeTraffic):
     """Answers with what it holds, notes what it was asked, and tells its events before it answers."""
 
     def __init__(self) -> None:

@@ -63,7 +63,8 @@ def test_what_is_critical_stands_in_the_first_line_and_a_stamp_that_was_set_is_t
 
     told = console("audit").out
 
-    assert "critical: who is let in" in told
+    assert "unauthorised, critical" in told.splitlines()[1]
+    assert "who is let in" in told
     assert "written 2001-09-09 01:46:40Z, changed 2027-01-15 07:43:20Z by the kernel's own time" in told
     assert "not known, because no watch was on" in console("audit", "-v").out
 

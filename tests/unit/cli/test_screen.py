@@ -12,11 +12,12 @@ from vitrify.cli.exits import Exit
 from vitrify.cli.invocation import Surroundings
 from vitrify.cli.main import run
 from vitrify.cli.render import Streams
-from vitrify.cli.text import Span, Style, ago, columns, lasted, line, many, neutral, painted, prose, shortened, size, table
+from vitrify.cli.text import Span, Style, ago, columns, lasted, line, many, painted, prose, shortened, size, table
 from vitrify.core.diagnostic import UsageInvalid
 from vitrify.core.drift import Audit
 from vitrify.core.event import Event, Stage
 from vitrify.core.plan import HostPlan, Plan
+from vitrify.core.readable import neutral
 from vitrify.core.report import ServerStatus
 
 if TYPE_CHECKING:
