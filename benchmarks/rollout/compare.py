@@ -1,6 +1,6 @@
 """What rollouts lose and how long they take, and what others lose with the same requests in the same run.
 
-    python benchmarks/rollout/compare.py [--switches 100] [--peer-switches 24] [--seed 1] [--only caddy,peers,haproxy,long-caddy,long-haproxy]
+    python benchmarks/rollout/compare.py [--switches 100] [--peer-switches 24] [--seed 1] [--only caddy,peers,haproxy]
 
 For each kind of router: so many switches of real releases, of which a fifth is killed in its middle and run again and a fifth is a
 rollback, and a fifth as many failing releases besides. Clients GET and POST all the while over connections that are kept alive, and
@@ -117,7 +117,9 @@ def row(what: str, values: Sequence[float], unit: str) -> None:
     """One line."""
     if values:
         ordered = sorted(values)
-        print(f"{what:38}p50 {statistics.median(ordered):.2f}, p99 {share(ordered, 0.99):.2f}, max {ordered[-1]:.2f} {unit} ({len(ordered)})")
+        print(
+            f"{what:38}p50 {statistics.median(ordered):.2f}, p99 {share(ordered, 0.99):.2f}, max {ordered[-1]:.2f} {unit} ({len(ordered)})"
+        )
 
 
 def during(rehearsal: Rehearsal, report: Report) -> None:

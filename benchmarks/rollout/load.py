@@ -53,7 +53,11 @@ class Report:
     def counted_apart(self, counts: Path) -> dict[str, int]:
         """By how much the application counted more answers than the clients got, for each kind that differs."""
         counted = {kind: (counts / kind).stat().st_size for kind in KINDS}
-        return {kind: counted[kind] - self.data["answered"].get(kind, 0) for kind in KINDS if counted[kind] != self.data["answered"].get(kind, 0)}
+        return {
+            kind: counted[kind] - self.data["answered"].get(kind, 0)
+            for kind in KINDS
+            if counted[kind] != self.data["answered"].get(kind, 0)
+        }
 
 
 class Load:

@@ -121,7 +121,7 @@ def caddy(folder: Path, counts: Path, port: int) -> Iterator[Move]:
 
 @contextmanager
 def nginx(folder: Path, counts: Path, port: int) -> Iterator[Move]:
-    """nginx with one upstream; its configuration is written anew and it is told to reload."""
+    """Nginx with one upstream; its configuration is written anew and it is told to reload."""
     with two_instances(folder, counts) as ports:
         config = folder / "nginx.conf"
 

@@ -1,4 +1,4 @@
-"""Whether an instance that is looked at again and again is still fit: one failure is forgiven, a row of them is not, nor is coming and going."""
+"""Whether an instance that is looked at again and again is still fit: a failure is forgiven, a row of them is not, nor are many."""
 
 from __future__ import annotations
 

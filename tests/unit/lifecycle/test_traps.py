@@ -20,6 +20,16 @@ def bench() -> Bench:
     return Bench()
 
 
+def will_say(bench: Bench, release: int, reason: str, *, at: float) -> None:
+    """In so many seconds the instances of a release begin to fail their health checks for this reason; "" makes them well."""
+
+    def change() -> None:
+        for instance in bench.running(release=release):
+            bench.runtime.fall_ill(instance, reason=reason)
+
+    bench.clock.after(at, change)
+
+
 def staged(greeting: str) -> Server:
     """A release that waits for somebody to promote it."""
     return a_server(greeting, rollout=replace(QUICK, manner=Manner(manual=True)))
@@ -44,8 +54,7 @@ def test_a_release_whose_health_flaps_after_the_switch_is_switched_back(bench: B
     old = bench.serving()
     steady = replace(ROLLOUT, probation=20.0)
     for turn in range(40):  # every other look fails, and never two in a row
-        reason = "says 500" if turn % 2 else ""
-        bench.clock.after(1.0 + turn * 0.5, lambda reason=reason: [bench.runtime.fall_ill(one, reason=reason) for one in bench.running(release=2)])
+        will_say(bench, 2, "says 500" if turn % 2 else "", at=1.0 + turn * 0.5)
 
     with pytest.raises(PreviousStillServing) as failed:
         bench.apply(a_server("two", rollout=steady))
@@ -57,8 +66,8 @@ def test_a_release_whose_health_flaps_after_the_switch_is_switched_back(bench: B
 
 def test_a_health_that_fails_now_and_then_in_a_long_probation_is_forgiven(bench: Bench) -> None:
     for turn in range(4):
-        for after, reason in ((5.0 + 10 * turn, "says 500"), (5.5 + 10 * turn, "")):
-            bench.clock.after(after, lambda reason=reason: [bench.runtime.fall_ill(one, reason=reason) for one in bench.running(release=1)])
+        will_say(bench, 1, "says 500", at=5.0 + 10 * turn)
+        will_say(bench, 1, "", at=5.5 + 10 * turn)
 
     bench.apply(a_server("one", rollout=replace(ROLLOUT, probation=60.0)))
 
@@ -114,7 +123,12 @@ def test_an_old_release_is_not_ended_before_its_last_request_is_answered_even_if
     (old,) = bench.serving()
     address, ran = bench.address(old), list[bool]()
     bench.router.begin(address)
-    bench.clock.after(10.0, lambda: (ran.append(old in bench.running()), bench.router.end(address)))
+
+    def answered() -> None:
+        ran.append(old in bench.running())
+        bench.router.end(address)
+
+    bench.clock.after(10.0, answered)
 
     bench.apply(a_server("two", rollout=cold))
 
