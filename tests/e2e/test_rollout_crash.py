@@ -341,11 +341,16 @@ def kill_at(where: str, shop: Shop, story: Story) -> bool:
 
 def finish(shop: Shop, story: Story) -> None:
     """The same command again, unless the killed one had nothing left to do but say so."""
-    if story.words[0] in ("rollback", "promote", "retire") and not open_operation(shop):
+    if story.words[0] in ("rollback", "promote", "retire") and begun(shop) and not open_operation(shop):
         return
     if story.words[0] == "undo" and json.loads(shop.looked("ledger", "show", "-n", "1", "-o", "json"))["entries"][0]["kind"] == "undo.done":
         return
     shop.run(*story.words, expect=story.ends)
+
+
+def begun(shop: Shop) -> bool:
+    """Whether the killed one came farther than to ask for its lease: else it did nothing at all."""
+    return set((shop.folder.parent / "killed").read_text().split()) > {"lease.intent"}
 
 
 def open_operation(shop: Shop) -> bool:
