@@ -10,6 +10,7 @@ from bench import HEALTH, ROLLOUT, Bench, a_server
 from vitrify.core.declaration import Server
 from vitrify.core.diagnostic import PreviousStillServing
 from vitrify.core.event import Stage
+from vitrify.core.hook import CONTRACT, EXPAND, NEXT, Hook
 from vitrify.core.strategy import Manner
 
 QUICK = replace(ROLLOUT, probation=0.0)
@@ -143,6 +144,21 @@ def test_a_release_that_never_passes_in_time_is_no_first_release_and_leaves_noth
 
     assert (bench.slots(), bench.instances(), bench.router.leads_to("", "/")) == ((None, None), (), None)
     assert bench.apply(a_server("two")).release == 2
+
+
+def test_what_was_expanded_for_a_release_that_then_is_ill_is_never_contracted(bench: Bench) -> None:
+    hooks = (Hook(EXPAND, ("widen",), on=NEXT), Hook(CONTRACT, ("narrow",), on=NEXT))
+    bench.apply(a_server("one"))
+    old = bench.serving()
+    ill = bench.make_ill(replace(a_server("two", health=replace(HEALTH, grace=1.0)), hooks=hooks))
+
+    with pytest.raises(PreviousStillServing):
+        bench.apply(ill)
+    bench.clock.let_pass(ROLLOUT.keep_warm + 1)
+    bench.apply(a_server("three"))
+
+    assert (bench.ran, bench.told("expand.done", "contract.intended")) == (["widen"], ["expand.done"])
+    assert (bench.slots(), old != bench.serving()) == ((3, 1), True)
 
 
 def test_one_name_for_two_builds_is_two_images_and_two_releases(bench: Bench) -> None:
