@@ -130,6 +130,19 @@ PROOFS: Final[Mapping[str, Proof]] = {
         n=5_000,
         covers=("src/vitrify/core/*.py", "src/vitrify/resources/*.py"),
     ),
+    "rollout": Proof(
+        claim="a rollout killed at any point, in any order, is finished by the same command: nothing lost, doubled or left over",
+        tests=("tests/e2e/test_rollout_crash.py",),
+        n=5,
+        covers=(
+            "src/vitrify/lifecycle/**/*.py",
+            "src/vitrify/onhost/*.py",
+            "src/vitrify/routers/*.py",
+            "src/vitrify/runtimes/*.py",
+            "src/vitrify/ledger/*.py",
+            "tests/e2e/test_rollout_crash.py",
+        ),
+    ),
     "sweep": Proof(
         claim="each single change of a tree is found, as an overlay and AIDE tell it; a tree that is left alone never has a finding",
         tests=("tests/property/test_sweep_changes.py",),

@@ -6,6 +6,7 @@ An HTML comment on the line before a block says what the block is for:
 - `<!-- test: run, exit 2 -->` the same, and the last command ends with this code
 - `<!-- test: file NAME -->`   write the block to this file, for the commands further down the page
 - `<!-- test: install -->`     the block installs a folder of the page: it is built as a package, and further commands find it
+- `<!-- test: there -->`       the commands are typed by a test of the page's own, which has a machine to reach over SSH
 - `<!-- test: load -->`        the block is a whole declaration, in YAML or Python, and loads without a problem
 - `<!-- test: load, with NAME -->` the same, beside an empty file of this name
 """

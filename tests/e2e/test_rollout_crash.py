@@ -1,19 +1,25 @@
 """Killed at every intent, act and outcome, for real: the same command again ends what was begun, and nothing is left over.
 
-The points are not listed anywhere: each story is run once undisturbed and tells which it passes, then it is killed at each.
+The points are not listed anywhere: each story is run once undisturbed and tells which it passes, then it is killed at each. The proof
+`rollout` does so over and over, in orders that its seed decides and at any of the times that a point is passed, while clients ask.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import random
 import signal
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from tests.amount import amount
 
+from asking import Load
 from conftest import BuildShop
 from contained import lend
 from shop import Shop
@@ -34,6 +40,8 @@ class Story:
     ends: int = 0
     daily: tuple[str, ...] = ("",)
     """What its points begin with that it is killed at every day: the others are those of another story. A proof takes all."""
+    serves: bool = False
+    """Whether something serves and is well from its beginning to its end, however often it is killed."""
 
 
 def nothing(_: Shop, __: int) -> None:
@@ -201,22 +209,28 @@ def counts_no_more(shop: Shop, _: int) -> None:
 STORIES = {
     "first release": Story({}, retired, ("apply",), serves_this, daily=("begin", "launch", "instance-start", "router-ensure", "ledger")),
     "release": Story(
-        {}, replaced, ("apply",), serves_this, daily=("gate", "switch.", "router-switch", "probation", "drain", "retire", "instance-stop")
+        {},
+        replaced,
+        ("apply",),
+        serves_this,
+        daily=("gate", "switch.", "router-switch", "probation", "drain", "retire", "instance-stop"),
+        serves=True,
     ),
-    "ill release": Story({"grace": "300ms"}, ill, ("apply",), serves_one, ends=7, daily=("abort", "lease")),
+    "ill release": Story({"grace": "300ms"}, ill, ("apply",), serves_one, ends=7, daily=("abort", "lease"), serves=True),
     "release that falls ill": Story({}, falls_ill, ("apply",), serves_one, ends=7, daily=("switch_back",)),
     "migration": Story(MIGRATING, replaced, ("apply",), serves_this, daily=("contract", "expand")),
-    "rollback": Story({}, two_releases, ("rollback", "web"), serves_one, daily=("begin", "switch.", "retire")),
+    "rollback": Story({}, two_releases, ("rollback", "web"), serves_one, daily=("begin", "switch.", "retire"), serves=True),
     "canary that waits": Story(
         {"rollout": ", strategy: canary, steps: [5%], preview: next.test"},
         replaced,
         ("apply",),
         waits_beside_one,
         daily=("preview", "canary", "wait"),
+        serves=True,
     ),
-    "promotion": Story({"rollout": ", promote: manual"}, released, ("promote", "web"), serves_this, daily=("promote",)),
-    "rolling release": Story({"rollout": ", strategy: rolling"}, replaced, ("apply",), serves_this, daily=("roll.",)),
-    "recreated release": Story({"rollout": ", strategy: recreate"}, replaced, ("apply",), serves_this, daily=("stop.",)),
+    "promotion": Story({"rollout": ", promote: manual"}, released, ("promote", "web"), serves_this, daily=("promote",), serves=True),
+    "rolling release": Story({"rollout": ", strategy: rolling"}, replaced, ("apply",), serves_this, daily=("roll.",), serves=True),
+    "recreated release": Story({"rollout": ", strategy: recreate"}, replaced, ("apply",), serves_this, daily=("stop.",), serves=True),
     "pause": Story({}, served_once, ("pause", "web"), held_and_let_go, daily=("pause", "router-hold")),
     "retirement": Story({}, released, ("retire", "web"), serves_nothing, daily=("router-release", "instance-stop", "instance-discard")),
     "entry": Story(
@@ -247,18 +261,44 @@ def test_killed_at_any_point_the_same_command_ends_it(
     name: str, build_shop: BuildShop, seen: Path, record_property: Callable[[str, object], None]
 ) -> None:
     story, shop = STORIES[name], build_shop(**STORIES[name].begin)
-    every = passed(story, shop)
+    every, rounds = passed(story, shop), amount("rollout", daily=1)
     (seen / name).write_text("\n".join(every))
     points = [point for point in every if "VITRIFY_PROVE" in os.environ or point.startswith(story.daily)]
     story.check(shop, 0)
+    killed = 0
 
-    for turn, point in enumerate(points, start=1):
-        story.arrange(shop, turn)
-        kill_at(point, shop, story)
-        finish(shop, story)
-        story.check(shop, turn)
+    with asked(shop, story) as told:
+        for turn, point in enumerate(turns(points, every, rounds), start=1):
+            story.arrange(shop, turn)
+            killed += kill_at(point, shop, story)
+            finish(shop, story)
+            story.check(shop, turn)
 
-    record_property("note", f"{name}: killed at each of {len(points)} points, recovered {len(points)} times")
+    note = f"{name}: {len(points)} points in {rounds} rounds, killed and recovered {killed} times"
+    record_property("note", ", ".join([note, *told]))
+
+
+def turns(points: list[str], every: Counter[str], rounds: int) -> Iterator[str]:
+    """Where to kill: at each point, and in every further round at any of the times that it is passed, in another order."""
+    yield from points
+    for _ in range(1, rounds):
+        yield from (f"{point}#{random.randint(1, every[point])}" for point in random.sample(points, len(points)))  # noqa: S311  no secret
+
+
+@contextmanager
+def asked(shop: Shop, story: Story) -> Iterator[list[str]]:
+    """In a proof: clients ask within, and are answered every time; gives what to tell of them."""
+    told: list[str] = []
+    if not (story.serves and "VITRIFY_N_ROLLOUT" in os.environ):
+        yield told
+        return
+    load = Load(shop, "--connections", "2", "--seconds", "86400", "--timeout", "60")
+    try:
+        yield told
+    finally:
+        report = load.ended()
+    told.append(f"{report['requests']} requests, {report['lost']} lost")
+    assert report["lost"] == 0, report["errors"]
 
 
 @pytest.mark.last
@@ -272,32 +312,45 @@ def test_every_crash_point_in_the_source_is_killed_every_day_by_one_of_these_sto
     assert steps_in_source() <= killed
 
 
-def passed(story: Story, shop: Shop) -> list[str]:
-    """Every point that an undisturbed run of this story passes, in order, each once."""
+def passed(story: Story, shop: Shop) -> Counter[str]:
+    """Every point that an undisturbed run of this story passes, in order, and how often."""
     log = shop.folder.parent / "reached"
     story.arrange(shop, 0)
     shop.run(*story.words, expect=story.ends, VITRIFY_FAILPOINT_LOG=str(log))
-    return list(dict.fromkeys(log.read_text().split()))
+    return Counter(log.read_text().split())
 
 
-def kill_at(point: str, shop: Shop, story: Story) -> None:
-    """End the process that reaches this point: ours, or the payload that it works through."""
+def kill_at(where: str, shop: Shop, story: Story) -> bool:
+    """End the process that reaches this point, ours or the payload that it works through; False where it never came so far.
+
+    `POINT#3` is the third time, and may not come: how often a point is passed depends on what was there before.
+    """
+    point, _, times = where.partition("#")
     log = shop.folder.parent / "killed"
     log.unlink(missing_ok=True)
-    killed = shop.run(*story.words, expect=None, VITRIFY_FAILPOINT=point, VITRIFY_FAILPOINT_LOG=str(log))
-    assert point in log.read_text().split(), f"{point} was not reached"
+    killed = shop.run(*story.words, expect=None, VITRIFY_FAILPOINT=where, VITRIFY_FAILPOINT_LOG=str(log))
+    reached = log.read_text().split().count(point)
+    assert reached, f"{point} was not reached"
+    if reached < int(times or 1):
+        return False
     if point.startswith("lease."):
-        return  # a lease is given back when all is done: a payload that dies of it takes nothing away from that
-    assert killed.returncode not in (0, story.ends), f"not killed at {point}: {killed.returncode}\n{killed.stderr}"
+        return True  # a lease is given back when all is done: a payload that dies of it takes nothing away from that
+    assert killed.returncode not in (0, story.ends), f"not killed at {where}: {killed.returncode}\n{killed.stderr}"
+    return True
 
 
 def finish(shop: Shop, story: Story) -> None:
     """The same command again, unless the killed one had nothing left to do but say so."""
-    if story.words[0] in ("rollback", "promote", "retire") and not open_operation(shop):
+    if story.words[0] in ("rollback", "promote", "retire") and begun(shop) and not open_operation(shop):
         return
     if story.words[0] == "undo" and json.loads(shop.looked("ledger", "show", "-n", "1", "-o", "json"))["entries"][0]["kind"] == "undo.done":
         return
     shop.run(*story.words, expect=story.ends)
+
+
+def begun(shop: Shop) -> bool:
+    """Whether the killed one came farther than to ask for its lease: else it did nothing at all."""
+    return set((shop.folder.parent / "killed").read_text().split()) > {"lease.intent"}
 
 
 def open_operation(shop: Shop) -> bool:

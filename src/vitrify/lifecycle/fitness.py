@@ -14,6 +14,7 @@ from vitrify.core.strategy import Bounds
 from vitrify.lifecycle.gate import failing
 from vitrify.lifecycle.launching import addresses
 from vitrify.lifecycle.operation import Rollout
+from vitrify.lifecycle.steadiness import Steadiness
 from vitrify.ports import Backends, Measured
 
 _CRASHES = 2
@@ -107,16 +108,15 @@ async def _as_clients_see_it(rollout: Rollout) -> None:
 
 
 async def watch(rollout: Rollout, instances: tuple[Instance, ...], *, seconds: float, since_when: str = "") -> None:
-    """Keep looking; `Unfit` at the first instance that fails as often as it had to pass, or once its answers are out of bounds."""
+    """Keep looking; `Unfit` at the first instance that fails as often as it had to pass, or flaps, or whose answers are out of bounds."""
     clock, health = rollout.world.clock, rollout.settings.health
-    until, failures = clock.monotonic() + seconds, dict.fromkeys((instance.id for instance in instances), 0)
+    until, steady = clock.monotonic() + seconds, {instance.id: Steadiness(health.passes if health else 2) for instance in instances}
     judged = clock.monotonic()
     while clock.monotonic() < until:
         for instance in instances:
             reason = await _look(rollout, instance)
-            failures[instance.id] = failures[instance.id] + 1 if reason else 0
-            if failures[instance.id] >= (health.passes if health else 2):
-                raise await _unfit(rollout, instance, f"instance {instance.id} failed{since_when}", reason)
+            if (seen := steady[instance.id]).unfit(failed=bool(reason)):
+                raise await _unfit(rollout, instance, f"instance {instance.id} failed{since_when}", seen.told(reason))
         if clock.monotonic() - judged >= _JUDGED_EVERY:
             judged = clock.monotonic()
             await _judge(rollout, instances)

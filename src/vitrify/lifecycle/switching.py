@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from vitrify.core.event import Stage
+from vitrify.core.digest import JSONObject
+from vitrify.core.event import Event, Stage
 from vitrify.core.instance import Instance
 from vitrify.lifecycle.launching import addresses
 from vitrify.lifecycle.operation import Rollout
@@ -28,16 +29,17 @@ async def switch(rollout: Rollout, instances: tuple[Instance, ...]) -> SwitchTim
     world, route = rollout.world, rollout.settings.route
     rollout.note("switch.intended")
     intended_at = world.clock.monotonic()
-    answered = None
+    answered: float | None = None
+    moved: JSONObject = {}
     async with rollout.step("switch"):
         if route:
-            await rollout.site.router.switch(rollout.server, to=Backends(rollout.set, addresses(instances)))
+            moved = await rollout.site.router.switch(rollout.server, to=Backends(rollout.set, addresses(instances)))
         switched = world.clock.monotonic() - intended_at
         if route and rollout.operation.kind == "rollback":
             await _answered(rollout)
             answered = world.clock.monotonic() - intended_at
     rollout.note("switch.done", microseconds=round(switched * 1_000_000))
-    world.say("switch", rollout.server, f"release {rollout.release.number} is live", stage=Stage.DONE)
+    world.emit(Event("switch", Stage.DONE, rollout.server, f"release {rollout.release.number} is live", moved))
     return SwitchTimes(switched, answered)
 
 

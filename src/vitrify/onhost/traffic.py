@@ -32,6 +32,7 @@ def switch(context: Context, arguments: JSONObject) -> JSONObject:
         routers = list(_leading(arguments))
         make_set(folder, wished)
         begins(folder, wished)
+        prepared = context.clock()
         context.reached("router-switch.intent")
         _lead(folder, routers, wished)
         switched = context.clock()
@@ -39,7 +40,7 @@ def switch(context: Context, arguments: JSONObject) -> JSONObject:
         _settle(folder, routers)
         context.reached("router-switch.outcome")
         prune(folder, [place for path, program in routers for place in program.kept(path, Path(folder).name)])
-    return {"intended_at": intended, "switched_at": switched}
+    return {"intended_at": intended, "prepared_at": prepared, "switched_at": switched}
 
 
 def pause(context: Context, arguments: JSONObject) -> JSONObject:

@@ -79,7 +79,7 @@ class MemoryRouter:
             self.shares.append(beside.percent if beside else 0)
             for address in (*to.addresses, *(beside.backends.addresses if beside else ())):
                 self._answers[address] = []
-        return {"intended_at": intended, "switched_at": self._clock()}
+        return {"intended_at": intended, "prepared_at": intended, "switched_at": self._clock()}
 
     async def pause(self, server: str, *, at_most: float) -> None:
         """From now on `held` says so."""

@@ -34,7 +34,7 @@ class RouterSuite(RouterShares, RouterPauses):
 
             assert ask(bench, route) == (200, name)
             assert do(bench.router.live("web")) == to(bench, name)
-            assert times["intended_at"] <= times["switched_at"]  # type: ignore[operator]
+            assert times["intended_at"] <= times["prepared_at"] <= times["switched_at"]  # type: ignore[operator]
 
     def test_switching_to_what_is_live_and_ensuring_what_is_there_are_harmless(self, bench: RouterBench) -> None:
         route = bench.route()

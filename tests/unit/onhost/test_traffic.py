@@ -70,6 +70,19 @@ def test_going_back_writes_no_file(home: Path) -> None:
     assert call("live", home) == {"set": "r1", "addresses": ["127.0.0.1:1"], "beside": None, "hold": ""}
 
 
+def test_going_back_by_another_operation_writes_what_is_its_own_and_links_to_the_rest(home: Path) -> None:
+    switch(home, "r1-first", "127.0.0.1:1", "127.0.0.1:2")
+    switch(home, "r2", "127.0.0.1:3")
+    before = {path.stat().st_ino for path in written(home)}
+
+    switch(home, "r1-again", "127.0.0.1:1", "127.0.0.1:2")
+
+    new = {path.name for path in written(home) if path.stat().st_ino not in before}
+    assert new == {"set.json"}
+    assert slots(home)[:3] == ["127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:1"]
+    assert call("live", home)["set"] == "r1-again"
+
+
 def written(home: Path) -> dict[Path, int]:
     return {file: file.stat().st_mtime_ns for file in (home / "traffic/web/sets").rglob("*") if file.is_file()}
 
