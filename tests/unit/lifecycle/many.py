@@ -67,17 +67,6 @@ class Machine:
     runtime: MemoryRuntime
     router: MemoryRouter
     leases: MemoryLeases
-    seen: JSONObject = field(default_factory=dict)
-    """The newest checkpoint of the ledger that it keeps, and where that lived."""
-
-    def held(self, _context: object, _arguments: JSONObject) -> JSONObject:
-        return self.seen
-
-    def keep(self, _context: object, arguments: JSONObject) -> JSONObject:
-        told = arguments["ledger"]
-        assert isinstance(told, dict)
-        self.seen = {"checkpoint": told["checkpoint"], "home": told["home"]}
-        return self.seen
 
 
 @dataclass
@@ -177,7 +166,7 @@ class Many(Bench):
         runtime, router = (Reached(Mortal(port, self._done), lambda: self._up(host.name)) for port in (machine.runtime, machine.router))
         yield Site(
             host,
-            DirectSession({"ledger.held": machine.held, "ledger.keep": machine.keep}, self.clock.now, all_kinds()),
+            DirectSession({"ledger.held": lambda _, __: {}}, self.clock.now, all_kinds()),
             self.images,
             cast("MemoryRuntime", runtime),
             cast("MemoryRouter", router),
