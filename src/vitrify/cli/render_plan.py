@@ -119,8 +119,8 @@ def _release(plan: ReleasePlan, look: Look) -> Iterator[Line]:
         told = "what only older releases need is taken away first, and nothing can be rolled back behind it"
         yield line(Span("  - contract ", Style.REMOVED), " ", strong(str(plan.contract)), f"  {told}")
     if plan.kind not in ("none", WAITING):
-        symbol, style = _SYMBOLS[Action.REPLACE if plan.live else Action.CREATE]
-        yield line(Span(f"{symbol} {plan.kind:9}", style), " ", *_aim(plan))
+        symbol, style = _SYMBOLS[Action.NONE if _stays(plan) else Action.REPLACE if plan.live else Action.CREATE]
+        yield line(Span(f"{symbol} {'keep' if _stays(plan) else plan.kind:9}", style), " ", *_aim(plan))
         yield from (line(_MARGIN, reason) for reason in plan.because)
         yield from _resources(plan, look)
         yield from _instances(plan)
@@ -138,7 +138,14 @@ def _told(plan: ReleasePlan) -> str:
     return f"immutable, release {plan.live} is live as declared" if plan.empty else "immutable, replaced as a whole"
 
 
+def _stays(plan: ReleasePlan) -> bool:
+    """Whether what is live keeps all its instances: all that is done is to end what was begun beside it."""
+    return plan.kind == "replace" and not plan.launch and not plan.replace
+
+
 def _aim(plan: ReleasePlan) -> Line:
+    if plan.kind == "replace" and _stays(plan):
+        return line(strong(f"release {plan.release}"), ", with the instances that it has")
     if plan.kind == "replace":
         return line("instances of ", strong(f"release {plan.release}"))
     if plan.kind == "join":

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from vitrify.cli.render_rollout import rollout_lines, waiting_lines
-from vitrify.cli.text import BLANK, Line, Span, Style, ago, faint, lasted, line, many, prose, strong, table
+from vitrify.cli.text import BLANK, Line, Span, Style, ago, columns, faint, lasted, line, many, prose, strong, table
 from vitrify.core.entered import Entered
 from vitrify.core.image_report import ImageVerified
 from vitrify.core.plan import HostPlan, HostProblem, Plan
@@ -257,7 +257,14 @@ def release_lines(releases: Sequence[ReleaseStatus], look: Look) -> Iterator[Lin
         slot = f"{release.slot} on {len(release.live_on)}" if release.live_on[1:] else release.slot or "-"
         rows.append((release.server, str(release.number), state, slot, str(release.running), back, age, image))
     headings = ("server", "release", "state", "slot", "running", "way back", "made", "image")
-    yield from table(headings, rows, width=None if look.verbose else look.width)
+    yield from _fitting(headings, rows, look)
+
+
+def _fitting(headings: Sequence[str], rows: Sequence[Sequence[str | Span]], look: Look) -> Iterator[Line]:
+    """Where the screen is too narrow the last column, which `-v` tells whole, makes room for the others."""
+    whole = table(headings, rows)
+    narrow = look.width is not None and not look.verbose and any(sum(columns(span.text) for span in row) > look.width for row in whole)
+    yield from table(headings[:-1], [row[:-1] for row in rows], width=look.width) if narrow else whole
 
 
 def check_lines(checks: Sequence[Check], look: Look) -> Iterator[Line]:

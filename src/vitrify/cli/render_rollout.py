@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from vitrify.cli.text import Line, Span, Style, faint, lasted, line, many
 from vitrify.core.plan import WAITING, ReleasePlan
 from vitrify.core.report import PlaceStatus, Released, ServerStatus
-from vitrify.core.rollout_report import WayBack
+from vitrify.core.rollout_report import RolloutStatus, WayBack
 
 
 def course_lines(plan: ReleasePlan, margin: str) -> Iterator[Line]:
@@ -15,7 +15,8 @@ def course_lines(plan: ReleasePlan, margin: str) -> Iterator[Line]:
     course = plan.course
     if not course.strategy or plan.kind == WAITING:
         return
-    extra = f", at most {many(course.peak, 'instance')} more than now at a time" if plan.live else ""
+    more = f"at most {many(course.peak, 'instance')}" if course.peak else "no instance"
+    extra = f", {more} more than now at a time" if plan.live else ""
     yield line(margin, course.strategy, faint(extra))
     yield from (line(margin, faint("  "), told) for told in course.told)
 
@@ -33,20 +34,27 @@ def rollout_lines(name: str, server: ServerStatus | PlaceStatus) -> Iterator[Lin
     """What is under way with a server, and what becomes of its requests meanwhile."""
     rollout = server.rollout
     if rollout is not None:
-        share = f", {rollout.percent}% of the requests" if rollout.percent is not None else ""
-        where = f"release {rollout.release} is {rollout.phase} ({rollout.strategy}{share})"
-        yield line(Span("rollout ", Style.CHANGED), where, f"; it waits {rollout.waits}" if rollout.waits else "")
+        yield line(Span("rollout ", Style.CHANGED), f"{rollout.strategy}, {_stands(rollout)}")
     if server.preview:
         yield line(Span("preview ", Style.CHANGED), Span(server.preview, Style.PLACE))
     if server.paused:
         yield line(Span("paused  ", Style.CHANGED), f"requests are held until `vitrify resume {name}`")
 
 
+def _stands(rollout: RolloutStatus) -> str:
+    if rollout.waits:
+        return f"release {rollout.release} waits {rollout.waits}"
+    share = f", with {rollout.percent}% of the requests" if rollout.percent is not None else ""
+    return f"release {rollout.release}: {rollout.phase}{share}"
+
+
 def way_back_lines(way: WayBack) -> tuple[Line, ...]:
     """What a rollback will do, and what that takes."""
     instead = f" in place of release {way.live}" if way.live else ""
     takes = (line("  ", _takes(way)),) if way.tier else ()
-    return (line(f"Roll back {way.server}: release {way.release} goes live{instead}."), *takes)
+    told = f"  release {way.ends} has not ended; that is done first, and `vitrify abort {way.server}` does no more than that"
+    ends = (line(told),) if way.ends else ()
+    return (line(f"Roll back {way.server}: release {way.release} goes live{instead}."), *takes, *ends)
 
 
 def _takes(way: WayBack) -> str:

@@ -46,7 +46,7 @@ _SPOKEN: Mapping[Phase, str] = {
     Phase.LAUNCHED: "launched",
     Phase.GATED: "gated",
     Phase.PREVIEWED: "to be previewed",
-    Phase.CANARY: "canary",
+    Phase.CANARY: "on trial",
     Phase.WAITING: "waiting",
     Phase.PROMOTED: "promoted",
     Phase.ROLLING: "rolling",

@@ -18,6 +18,8 @@ class WayBack:
     """How many instances have to be started."""
     left: float | None = None
     """For how many seconds the others run on; None where nothing says."""
+    ends: int | None = None
+    """The release of a rollout that has not ended, and is ended first; None where all have."""
 
 
 @dataclass(frozen=True)

@@ -144,7 +144,8 @@ async def _answers(rollout: Rollout, bounds: Bounds, instances: tuple[Instance, 
         return ""
     measured = await rollout.site.router.measured(rollout.server, of=Backends(rollout.set, addresses(instances)))
     if at_the_end and measured.requests < bounds.requests:
-        rollout.world.say("gate", rollout.server, f"{measured.requests} answers are too few to judge by; at least {bounds.requests} are")
+        told = f"{measured.requests} of the {bounds.requests} answers came that the gate asks for: by them it was not judged"
+        rollout.world.say("gate", rollout.server, told)
     return outside(bounds, measured)
 
 

@@ -203,7 +203,11 @@ def rollback_target(server: str, world: World, *, to: int | None) -> Release:
     choice = [release.number for release in kept if world.storage.has(release.image)]
     left = f"releases that can be rolled back to: {', '.join(map(str, choice))}" if choice else "there is no release to go back to"
     if number is None:
-        raise UsageInvalid(f"{server} has no previous release", hint=left)
+        begun = next((one.release for one in world.state.open_operations(server) if one.kind == "release"), None)
+        raise UsageInvalid(
+            f"{server} has no previous release",
+            hint=f"release {begun} has not ended: `vitrify abort {server}` takes it back" if begun else left,
+        )
     release = world.state.release(server, number)
     if release is None or release.number == everywhere:
         raise UsageInvalid(f"{server} has no former release {number}" if release is None else f"release {number} is live", hint=left)

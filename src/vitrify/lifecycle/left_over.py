@@ -33,4 +33,13 @@ async def notices(server: Server, host: Host, world: World) -> tuple[str, ...]:
     releases = sorted({int(instance.labels.get("release", "0")) for instance in running})
     named = f"release{'s' if releases[1:] else ''} {', '.join(map(str, releases))}"
     told = f"flipped from immutable to mutable: instances of {named} go on serving until `{command(server.name)}`"
-    return (told, *to_host(server, host))
+    begun = [
+        f"the rollout of release {number} has not ended: `vitrify abort {server.name}` takes it back"
+        for number in _begun(server.name, world)
+    ]
+    return (told, *begun, *to_host(server, host))
+
+
+def _begun(server: str, world: World) -> list[int]:
+    """The releases that were on their way in when the server was flipped."""
+    return sorted({one.release for one in world.state.open_operations(server) if one.kind == "release"})

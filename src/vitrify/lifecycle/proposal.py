@@ -9,6 +9,7 @@ from vitrify.core.declaration import Host, Server
 from vitrify.core.diagnostic import TargetFailed, UsageInvalid
 from vitrify.core.digest import JSONObject, digest_of
 from vitrify.core.hook import EXPAND, STEPS
+from vitrify.core.instance import Instance
 from vitrify.core.phase import Standing as Whereabouts
 from vitrify.core.plan import WAITING, ReleasePlan
 from vitrify.core.strategy import RECREATE, Course, outline, peak, strategy_of
@@ -99,7 +100,8 @@ async def propose(server: Server, host: Host, site: Site, world: World) -> Relea
     if operation and begun and operation.kind != RETIRE and declared(begun) == wanted.declared and not given_up:
         if told := waits(operation, from_json(begun.settings)):
             return replace(planned, kind=WAITING, release=begun.number, because=(f"release {begun.number} waits {told}",))
-        return _resumed(await _anew(planned, live, wanted, site, world), operation, begun)
+        launched = await site.runtime.instances(world.labels(server.name, begun.number)) if operation.kind in ("release", "join") else ()
+        return _resumed(await _anew(planned, live, wanted, site, world), operation, begun, launched)
     if operation:
         planned = replace(
             planned, notices=(*planned.notices, f"an unfinished {SPOKEN[operation.kind]} of release {operation.release} is ended first")
@@ -195,9 +197,9 @@ def _mended(
     return _strategic(mended, settings, "replace") if ill else mended
 
 
-def _resumed(planned: ReleasePlan, operation: Operation, begun: Release) -> ReleasePlan:
-    kept = len(Intended.from_json(operation.data).keep)
-    launch = max(0, from_json(begun.settings).replicas - kept)
+def _resumed(planned: ReleasePlan, operation: Operation, begun: Release, there: Sequence[Instance]) -> ReleasePlan:
+    kept = {*Intended.from_json(operation.data).keep, *(one.id for one in there if not one.gone)}
+    launch = max(0, from_json(begun.settings).replicas - len(kept))
     how = "was being taken back" if Whereabouts.of(operation.step).taken_back else "was interrupted"
     resumed = replace(planned, kind="resume", release=begun.number, because=(f"its {SPOKEN[operation.kind]} {how}",), launch=launch)
     return _strategic(resumed, from_json(begun.settings), operation.kind)

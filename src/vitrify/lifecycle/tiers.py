@@ -33,7 +33,8 @@ async def way_back(server: str, world: World, *, to: int | None, look: bool = Tr
     Without a look at the host, which takes as long as a warm rollback does, only which release it would be.
     """
     target, now = rollback_target(server, world, to=to), live(server, world)
-    way = WayBack(server, now.number if now else None, target.number)
+    begun = next((one for one in world.state.open_operations(server) if one.kind == "release"), None)
+    way = WayBack(server, now.number if now else None, target.number, ends=begun.release if begun else None)
     if not look:
         return way
     replicas, launch, sound, worst = from_json(target.settings).replicas, 0, list[Instance](), WARM

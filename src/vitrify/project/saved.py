@@ -101,7 +101,7 @@ def _wish(change: JSONObject) -> JSONObject:
 def moved(document: JSONObject, now: Plan) -> str:
     """What is not any more as it was when the plan was saved, in words."""
     if document.get("declaration") != now.declaration:
-        return "the declaration changed"
+        return "the declaration changed, or a `--var` is not the one that it was planned with"
     earlier, later = _kinds(document), _kinds(now.to_json())
     for kind in sorted(earlier.keys() & later.keys()):
         if earlier[kind] != later[kind]:

@@ -10,7 +10,7 @@ import pytest
 
 from vitrify.cli.exits import Exit
 from vitrify.core.plan import Plan, ReleasePlan
-from vitrify.core.report import Applied, ServerStatus
+from vitrify.core.report import Applied, ReleaseStatus, ServerStatus
 from vitrify.core.rollout_report import RolloutStatus
 from vitrify.core.strategy import Course
 
@@ -127,7 +127,48 @@ def test_status_tells_where_a_rollout_stands(console: Console) -> None:
 
     out = console("status").out
 
-    assert "release 5 is waiting (canary, 25% of the requests); it waits with 25% of the requests: `vitrify promote web`" in out
+    assert "rollout canary, release 5 waits with 25% of the requests: `vitrify promote web`" in out
     assert "preview http://next.shop.example/" in out
     assert "requests are held until `vitrify resume web`" in out
     assert "`vitrify apply` ends it" not in out
+
+
+def test_status_tells_how_far_a_rollout_came_that_nobody_looks_after(console: Console) -> None:
+    rollout = RolloutStatus(5, "release", "recreate", "requests are held", "", None)
+    console.app.status_is = (ServerStatus("web", "immutable", ("local",), live=4, unfinished="release of release 5", rollout=rollout),)
+
+    assert "rollout recreate, release 5: requests are held" in console("status").out
+
+
+def test_who_goes_back_while_a_release_is_on_its_way_in_is_told_that_abort_may_be_meant(console: Console) -> None:
+    console.app.way_back_is = replace(console.app.way_back_is, ends=5)
+
+    told = "release 5 has not ended; that is done first, and `vitrify abort web` does no more than that"
+    assert told in console("rollback", "web", "-y").err
+
+
+def test_a_plan_that_only_ends_what_was_begun_replaces_no_instance(console: Console) -> None:
+    because = ("what was begun with release 5 is not wanted any more",)
+    console.app.plan_is = Plan("shop", "sha256:0", (ReleasePlan("web", "local", "replace", 4, 4, because),))
+
+    out = console("plan").out
+
+    assert "keep      release 4, with the instances that it has" in out
+    assert "-/+" not in out
+
+
+def test_a_recreated_release_takes_no_instance_more(console: Console) -> None:
+    console.app.plan_is = Plan("shop", "sha256:0", (ReleasePlan("web", "local", "release", 5, 4, (), course=Course("recreate", 0, ())),))
+
+    assert "recreate, no instance more than now at a time" in console("plan").out
+
+
+def test_releases_leave_out_the_image_where_the_screen_is_too_narrow(console: Console) -> None:
+    release = ReleaseStatus("web", 5, "prepared", "", "sha256:" + "ab12" * 16, 0.0, 2, notes=("expanded",), tier="warm")
+    console.app.releases_is = (release,)
+
+    narrow, wide = (console("releases", environ={"COLUMNS": wide}).out for wide in ("80", "120"))
+
+    assert "prepared, expanded" in narrow
+    assert "sha256" not in narrow
+    assert "sha256:ab12ab12ab12" in wide

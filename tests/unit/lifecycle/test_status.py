@@ -122,6 +122,15 @@ def test_after_a_flip_to_mutable_the_plan_names_what_takes_the_instances_away(be
     assert notices(bench, server) == ()
 
 
+def test_after_a_flip_in_the_middle_of_a_rollout_the_plan_says_that_it_has_not_ended(bench: Bench, root: Path) -> None:
+    flipped(bench, root)
+    with bench.killed_at("gate.intent"):
+        bench.apply(a_server("three"))
+    server = in_place(root, ("/etc/motd", "two\n"))
+
+    assert "the rollout of release 3 has not ended: `vitrify abort web` takes it back" in notices(bench, server)
+
+
 def test_instances_are_shown_with_the_first_of_many_hosts(bench: Bench, root: Path) -> None:
     server = flipped(bench, root)
     other = replace(server.hosts[0], name="other")

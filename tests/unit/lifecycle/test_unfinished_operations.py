@@ -24,6 +24,7 @@ def test_an_unfinished_release_of_what_is_declared_is_resumed(bench: Bench) -> N
     bench.apply(a_server("one"), planned)
 
     assert (planned.kind, planned.release, planned.because) == ("resume", 1, ("its release was interrupted",))
+    assert planned.launch == 0, "what was launched before is there"
     assert bench.states() == {1: "live"}
 
 

@@ -79,6 +79,24 @@ def test_after_a_first_deployment_there_is_nothing_to_go_back_to() -> None:
     assert refused.value.diagnostics[0].hint == "there is no release to go back to"
 
 
+def test_who_would_go_back_while_a_second_release_is_on_its_way_in_is_told_what_does_that() -> None:
+    bench = Bench()
+    bench.apply(a_server("one"))
+    with bench.killed_at("gate.intent"):
+        bench.apply(a_server("two"))
+
+    with pytest.raises(UsageInvalid, match="web has no previous release") as refused:
+        told(bench)
+    assert refused.value.diagnostics[0].hint == "release 2 has not ended: `vitrify abort web` takes it back"
+
+
+def test_who_goes_back_is_told_of_the_rollout_that_is_ended_first(bench: Bench) -> None:
+    with bench.killed_at("gate.intent"):
+        bench.apply(a_server("five"))
+
+    assert told(bench).ends == 5
+
+
 def test_a_rollback_of_a_rollback_is_warm_both_ways(bench: Bench) -> None:
     bench.rollback()
 
