@@ -31,6 +31,7 @@ if TYPE_CHECKING:  # help and usage errors are told before any of these is neede
     from vitrify.core.rollout_report import WayBack
     from vitrify.core.served import Served
     from vitrify.core.store_report import StoreChecked
+    from vitrify.core.watched import Tell
 
 
 class Application(LedgerApplication, Protocol):
@@ -140,6 +141,9 @@ class Application(LedgerApplication, Protocol):
 
     def audit(self, *, full: bool, reread: float) -> Audit:
         """All differences between what runs and what was declared and authorised."""
+
+    def watch(self, names: tuple[str, ...], *, tell: Tell) -> None:
+        """Tell each difference as it comes to be, until somebody ends that."""
 
     def serve(self, *, listen: str, once: bool) -> Served:
         """Look after servers until somebody ends it, or for one turn of each duty."""

@@ -41,6 +41,7 @@ VERBS: Mapping[str, str] = {
     "outdated": "Show which packages are behind, and which patches are for security.",
     "update": "Choose anew what images are made of, and pin that.",
     "audit": "Find every difference from what was declared and authorised.",
+    "watch": "Tell every such difference as it comes to be, and who made it.",
     "ledger": "Read, search, prove and verify the tamper-evident record.",
     "approve": "Sign a saved plan, where policy wants it approved.",
     "key": "List, replace and revoke the keys that sign for a project.",

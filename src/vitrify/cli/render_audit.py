@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 from vitrify.cli.render_report import problem_lines
 from vitrify.cli.text import BLANK, Line, Span, Style, faint, lasted, line, many, size, strong
-from vitrify.core.drift import Audit, Class, Finding
+from vitrify.core.drift import Audit, Class, Finding, Who
 
 if TYPE_CHECKING:
     from vitrify.cli.render import Look
+    from vitrify.core.watched import Seen
 
 _CLASSES = {
     Class.UNAUTHORISED: ("!", Style.ALARM),
@@ -42,6 +43,13 @@ def audit_lines(audit: Audit, look: Look) -> Iterator[Line]:
     yield from _verdict(audit)
 
 
+def watch_lines(seen: Seen, look: Look) -> Iterator[Line]:
+    """One finding of a watch, with where it is, and since when nobody knows."""
+    finding = seen.finding
+    yield line(strong(finding.server), " on ", Span(finding.where, Style.PLACE), faint("  before this watch began") if seen.before else "")
+    yield from _finding(finding, look)
+
+
 def _finding(finding: Finding, look: Look) -> Iterator[Line]:
     symbol, style = _CLASSES[finding.classed]
     yield line(Span(f"  {symbol} {finding.classed.value:16}", style), strong(finding.path), f"  {finding.change}")
@@ -49,8 +57,15 @@ def _finding(finding: Finding, look: Look) -> Iterator[Line]:
     yield from (line(_MARGIN, detail) for detail in details)
     evidence = f"found by {finding.evidence}" + (f", ledger entry {finding.entry}" if finding.entry is not None else "")
     yield line(_MARGIN, faint("; ".join(part for part in (_when(finding), evidence) if part)))
+    if finding.who:
+        yield line(_MARGIN, "by ", strong(_who(finding.who)))
     if finding.answer:
         yield line(_MARGIN, _ANSWERS.get(finding.answer, finding.answer))
+
+
+def _who(who: Who) -> str:
+    login = f", logged in as uid {who.login}" if who.login is not None and who.login != who.uid else ""
+    return f"{who.exe} (process {who.pid}, uid {who.uid}{login}): {who.command}"
 
 
 def _when(finding: Finding) -> str:

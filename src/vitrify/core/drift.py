@@ -26,6 +26,25 @@ class Class(Enum):
 
 
 @dataclass(frozen=True)
+class Who:
+    """Who touched a path last before it was looked at, as the evidence of the finding tells it; what it cannot tell is None or ""."""
+
+    pid: int | None = None
+    exe: str = ""
+    command: str = ""
+    """The command line: for the screen and for JSON, never for the ledger, for it may hold what is secret."""
+    uid: int | None = None
+    login: int | None = None
+    """As whom somebody logged in, whatever they became since."""
+    at: float | None = None
+    """Seconds since the epoch by the clock of the host."""
+
+    def to_json(self) -> JSONObject:
+        """The form of `-o json`."""
+        return {"pid": self.pid, "exe": self.exe, "command": self.command, "uid": self.uid, "login": self.login, "at": self.at}
+
+
+@dataclass(frozen=True)
 class Finding:
     """One difference between what is and what should be."""
 
@@ -40,7 +59,7 @@ class Finding:
     """What differs, in words: `mode 0644 -> 0666`."""
     classed: Class
     evidence: str
-    """resource, sweep, overlay, ledger, or baseline."""
+    """resource, sweep, overlay, ledger, or baseline; of a watch audit or inotify, where that told of the change."""
     entry: int | None = None
     """The ledger entry that authorised it."""
     modified_at: int | None = None
@@ -50,8 +69,12 @@ class Finding:
     answer: str = ""
     """What `apply` would do about it: re-converge, replace, join, or nothing; `retire` is for somebody to do."""
 
+    who: Who | None = None
+    """Known to a watch that stood high enough when it happened."""
+
     def to_json(self) -> JSONObject:
-        """The form of `-o json` and of the ledger."""
+        """The form of `-o json`, and but for the command of `who` of the ledger."""
+        known: JSONObject = {} if self.who is None else {"who": self.who.to_json()}
         return {
             "server": self.server,
             "where": self.where,
@@ -64,6 +87,7 @@ class Finding:
             "modified_at": self.modified_at,
             "owner": self.owner,
             "answer": self.answer,
+            **known,
         }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -11,7 +11,7 @@ from vitrify.core.declaration import Host, Lifecycle, Server
 from vitrify.core.diagnostic import VitrifyError
 from vitrify.core.difference import agrees
 from vitrify.core.digest import JSON, JSONObject, digest_of
-from vitrify.core.drift import REREAD, Audit, Class, Finding
+from vitrify.core.drift import REREAD, Audit, Class, Finding, Who
 from vitrify.core.instance import Instance
 from vitrify.core.plan import Owned, Seen
 from vitrify.core.resource import MISSING, Address, Kinds, Resource
@@ -316,8 +316,11 @@ def unauthorised(findings: Iterable[Finding]) -> list[Finding]:
     return [finding for finding in findings if finding.classed is Class.UNAUTHORISED]
 
 
-def record_new(findings: Sequence[Finding], world: World) -> None:
-    """One entry for each finding that was not told since the last change to its server: a repeated look adds nothing."""
+def record_new(findings: Sequence[Finding], world: World, *, told_as: Callable[[Finding], Finding] = lambda finding: finding) -> None:
+    """One entry for each finding that was not told since the last change to its server: a repeated look adds nothing.
+
+    `told_as` may add who it was: whoever looks later and does not know that finds the same thing, and adds nothing either.
+    """
     if not findings:
         return
     told: dict[str, set[str]] = {}
@@ -330,7 +333,16 @@ def record_new(findings: Sequence[Finding], world: World) -> None:
     for finding in findings:
         identity = digest_of(finding.to_json())
         if identity not in told.get(finding.server, set()):
-            world.ledger.append("finding", {**finding.to_json(), "path": _readable(finding.path), "finding": identity})
+            told_of = told_as(finding)
+            who: JSONObject = {"who": _recorded(told_of.who)} if told_of.who else {}
+            body = {**told_of.to_json(), **who, "path": _readable(finding.path), "finding": identity}
+            world.ledger.append("finding", body)
+
+
+def _recorded(who: Who) -> JSONObject:
+    """Without the command line: there is no taking back of a password that somebody typed, once it is in the ledger."""
+    known = {name: value for name, value in who.to_json().items() if name not in ("command", "at") and value is not None}
+    return {**known, "exe": _readable(who.exe), "at": None if who.at is None else round(who.at)}
 
 
 def _readable(path: str) -> str:
