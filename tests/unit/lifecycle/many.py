@@ -166,7 +166,7 @@ class Many(Bench):
         runtime, router = (Reached(Mortal(port, self._done), lambda: self._up(host.name)) for port in (machine.runtime, machine.router))
         yield Site(
             host,
-            DirectSession({}, self.clock.now, all_kinds()),
+            DirectSession({"ledger.held": lambda _, __: {}}, self.clock.now, all_kinds()),
             self.images,
             cast("MemoryRuntime", runtime),
             cast("MemoryRouter", router),
