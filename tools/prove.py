@@ -40,6 +40,17 @@ class Proof:
 
 
 PROOFS: Final[Mapping[str, Proof]] = {
+    "attacks": Proof(
+        claim="each way to stay on a host or to hide there is found, rated, repaired where it is declared, and leaves nothing behind",
+        tests=("tests/unit/lifecycle/test_attacks.py",),
+        n=98,
+        covers=(
+            "src/vitrify/core/noise.py",
+            "src/vitrify/core/severity.py",
+            "src/vitrify/lifecycle/swept.py",
+            "tests/unit/lifecycle/attacks.py",
+        ),
+    ),
     "bake": Proof(
         claim="the same wishes are bit for bit the same image, whatever the umask, time, folder, user or Python; and strangers can read it",
         tests=("tests/property/test_bake_reproducible.py", "tests/e2e/test_same_digest.py", "tests/e2e/test_image_readers.py"),

@@ -24,14 +24,32 @@ def secret(name: str) -> str:
 def use(profile: str, *, with_: Mapping[str, object] = ...) -> Resource:
     """The resources of a profile."""
 
+class _NoiseNeeded(TypedDict):
+    """Differences that are to be expected."""
+    path: str
+    reason: str
+
+class _Noise(_NoiseNeeded, total=False):
+    """Differences that are to be expected."""
+    until: str
+    changes: Literal['any', 'content', 'growth']
+
+class _Audit(TypedDict, total=False):
+    """What an audit of this server looks at and expects."""
+    folders: Sequence[str]
+    ignore: Sequence[_Noise]
+    packages: Literal['any', 'upgrades', 'declared']
+    profile: Literal['debian', 'none']
+
 class _Approvals(TypedDict):
     """So many of these authors have to sign a saved plan before it is applied."""
     required: int
     keys: Sequence[str]
 
 class _Policy(TypedDict, total=False):
-    """What must be so before anything is done."""
+    """What must be so before anything is done, and what is no finding wherever it is found."""
     approvals: _Approvals
+    ignore: Sequence[_Noise]
 
 class _HookNeeded(TypedDict):
     """A command that is run before or after a phase."""
@@ -261,6 +279,7 @@ def server(
     resources: Sequence[Resource],
     base: str = ...,
     mirror: _Mirror = ...,
+    audit: _Audit = ...,
     on_image: Literal['drop', 'refuse'] = ...,
     runtime: Literal['bubblewrap', 'podman'] = ...,
     replicas: int = ...,

@@ -39,6 +39,7 @@ CORE = (
     "jsontext",
     "kept",
     "keyed",
+    "lent",
     "locked",
     "openssh",
     "packaging",

@@ -115,7 +115,7 @@ def test_who_wrote_is_told_within_the_second_and_no_rule_is_left(tmp_path: Path)
         assert rung == "inotify"
         return
     assert rung == "audit"
-    assert (told["who"]["pid"], Path(told["who"]["exe"]).name) == (writer.pid, Path("/bin/sh").resolve().name)
+    assert (told["actor"]["pid"], Path(told["actor"]["exe"]).name) == (writer.pid, Path("/bin/sh").resolve().name)
     a_killed_listener_leaves_rules_and_the_next_watch_takes_them_away(tmp_path, before)
 
 

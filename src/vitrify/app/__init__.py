@@ -18,7 +18,7 @@ if TYPE_CHECKING:  # a command brings along what it needs and no more
     from vitrify.app.serve_unit import Unit
     from vitrify.core import report
     from vitrify.core.digest import JSONObject
-    from vitrify.core.drift import Audit
+    from vitrify.core.drift import Accepted, Audit, Known
     from vitrify.core.entered import Entered
     from vitrify.core.migrated import Contracted, Owed
     from vitrify.core.plan import Plan
@@ -256,6 +256,18 @@ class App(ImageVerbs, HostVerbs, TrafficVerbs, WatchVerb):
         wiring = self._wiring
         words = (*flags(self._options), *(("--listen", listen) if listen else ()))
         return Unit(wiring.declaration.project, wiring.world.project_id, str(wiring.folder.absolute()), words, self._environ)
+
+    def accept(self, paths: tuple[str, ...], *, server: str, host: str, reason: str) -> tuple[Accepted, ...]:
+        """Compare with what is at these paths now, on every chosen mutable host or on one; each host is an entry of the ledger."""
+        from vitrify.lifecycle.accepting import Acceptance, accept_all
+
+        return self._run(accept_all(self._named(server), Acceptance(paths, reason), self._wiring.world, host=host))
+
+    def known_of(self, path: str, *, server: str, host: str) -> tuple[Known, ...]:
+        """All that is known of a path, on every chosen mutable host or on one. Changes nothing."""
+        from vitrify.lifecycle.known import known
+
+        return self._run(known(self._named(server), path, self._wiring.world, host=host))
 
     def doctor(self) -> tuple[report.Check, ...]:
         """What this machine has, and the line that mends what it lacks."""

@@ -28,14 +28,15 @@ EXAMPLES = {
     metavar="PERCENT",
     help="So much of the folders is read although nothing in them seems to have moved, others at each audit; by default 2.",
 )
+@flag("--noise", is_flag=True, help="Show differences that were to be expected as well, each with the rule that says so.")
 @flag("--detailed-exitcode", is_flag=True, help="Exit 2 where an unauthorised difference was found.")
 @shared("project", "limit", "exclude", "var")
-def audit(invocation: Invocation, full: bool, reread: float, detailed_exitcode: bool) -> Exit:  # noqa: FBT001  flags of the command line
+def audit(invocation: Invocation, full: bool, reread: float, noise: bool, detailed_exitcode: bool) -> Exit:  # noqa: FBT001  flags of the command line
     """Compare what runs with what was declared and with what vitrify was authorised to do. Every difference is classed (authorised,
     package manager, declared noise, unauthorised) with its evidence and what apply would do about it. Changes nothing.
     """  # noqa: D205  the whole paragraph is the help
     found = invocation.app.audit(full=full, reread=reread)
-    invocation.screen.show(found.to_json, lambda look: audit_lines(found, look))
+    invocation.screen.show(found.to_json, lambda look: audit_lines(found, look, noise=noise))
     if found.rewritten:
         return Exit.INTEGRITY
     return Exit.CHANGES if detailed_exitcode and found.unauthorised else unseen(found.problems)

@@ -9,7 +9,7 @@ from vitrify.cli.facade_ledger import LedgerApplication
 from vitrify.core.asked import Scope
 
 if TYPE_CHECKING:  # help and usage errors are told before any of these is needed
-    from vitrify.core.drift import Audit
+    from vitrify.core.drift import Accepted, Audit, Known
     from vitrify.core.entered import Entered
     from vitrify.core.event import Emit
     from vitrify.core.image_report import ImageKept, ImageMoved, ImageVerified, Updated
@@ -153,6 +153,12 @@ class Application(LedgerApplication, Protocol):
 
     def uninstall_serve(self) -> str:
         """Take that back; the path of what is gone, "" where nothing was there."""
+
+    def accept(self, paths: tuple[str, ...], *, server: str, host: str, reason: str) -> tuple[Accepted, ...]:
+        """Compare with what is there now, from now on."""
+
+    def known_of(self, path: str, *, server: str, host: str) -> tuple[Known, ...]:
+        """All that is known of a path."""
 
     def verify_image(self, name: str, *, keys: Sequence[str]) -> ImageVerified:
         """Check an image and all that is said of it; of no keys, the project's own are meant."""

@@ -41,6 +41,8 @@ VERBS: Mapping[str, str] = {
     "outdated": "Show which packages are behind, and which patches are for security.",
     "update": "Choose anew what images are made of, and pin that.",
     "audit": "Find every difference from what was declared and authorised.",
+    "audit explain": "Tell all that is known of a path, and why it is a finding or none.",
+    "audit accept": "Compare with what is there now, from now on.",
     "watch": "Tell every such difference as it comes to be, and who made it.",
     "ledger": "Read, search, prove and verify the tamper-evident record.",
     "approve": "Sign a saved plan, where policy wants it approved.",
@@ -59,8 +61,13 @@ VERBS: Mapping[str, str] = {
 }
 """Name -> short help, in the order of a project's life. `NAME` is the command `NAME` in the module of that name, unless told else."""
 
-ELSEWHERE: Mapping[str, tuple[str, str]] = {"import": ("importing", "import_"), "exec": ("executing", "exec_")}
-"""Name -> module and command, where the name is a word of Python's."""
+ELSEWHERE: Mapping[str, tuple[str, str]] = {
+    "import": ("importing", "import_"),
+    "exec": ("executing", "exec_"),
+    "audit explain": ("audit_path", "explain"),
+    "audit accept": ("audit_path", "accept"),
+}
+"""Name -> module and command, where the name is a word of Python's, or two words."""
 
 
 class Verbs(click.Group):
@@ -85,6 +92,8 @@ class Verbs(click.Group):
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
         """The verb; a mistyped one is refused with the one that was meant."""
+        if " ".join(args[:2]) in VERBS:
+            args = [" ".join(args[:2]), *args[2:]]
         name = args[0]
         if name in VERBS or name.startswith("-") or ctx.resilient_parsing:
             return super().resolve_command(ctx, args)

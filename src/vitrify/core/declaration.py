@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Mapping
 
+from vitrify.core.audit_policy import AuditPolicy
 from vitrify.core.batch import Pace
 from vitrify.core.diagnostic import Location
 from vitrify.core.digest import JSONObject, digest_of
@@ -255,6 +256,7 @@ class Server:
     schedule: Schedule = field(default_factory=Schedule)
     contents: Mapping[str, Content] = field(default_factory=dict)
     """Digest -> content, for every digest that a resource names."""
+    audit: AuditPolicy = field(default_factory=AuditPolicy)
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Secret name -> value, for process environments alone; never printed, stored or hashed without a key."""
     apart: Mapping[str, tuple[Resource, ...]] = field(default_factory=dict)

@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from vitrify.core.digest import JSONObject
+from vitrify.core.noise import Noise
 from vitrify.core.plan import HostProblem
+from vitrify.core.severity import Severity
 
 SCHEMA = "vitrify.dev/audit/v1"
 BASELINE = "baseline"
@@ -14,6 +16,11 @@ BASELINE = "baseline"
 
 REREAD = 2.0
 """So many percent of the folders are read although nothing in them seems to have moved, others at each audit."""
+
+
+UNKNOWN = "not known, because no watch was on"
+"""Who did it, where nobody saw."""
+_SAME = ("server", "where", "path", "change", "details", "class", "evidence", "entry", "modified_at", "owner", "answer")
 
 
 class Class(Enum):
@@ -26,7 +33,7 @@ class Class(Enum):
 
 
 @dataclass(frozen=True)
-class Who:
+class Actor:
     """Who touched a path last before it was looked at, as the evidence of the finding tells it; what it cannot tell is None or ""."""
 
     pid: int | None = None
@@ -38,6 +45,11 @@ class Who:
     """As whom somebody logged in, whatever they became since."""
     at: float | None = None
     """Seconds since the epoch by the clock of the host."""
+
+    def __str__(self) -> str:
+        """In words, without the command line."""
+        login = f", logged in as uid {self.login}" if self.login is not None and self.login != self.uid else ""
+        return f"{self.exe} (process {self.pid}, uid {self.uid}{login})"
 
     def to_json(self) -> JSONObject:
         """The form of `-o json`."""
@@ -68,14 +80,42 @@ class Finding:
     """Who owns the file now: a hint at who, not a proof."""
     answer: str = ""
     """What `apply` would do about it: re-converge, replace, join, or nothing; `retire` is for somebody to do."""
+    severity: Severity = Severity.MEDIUM
+    why: str = ""
+    """Why it is of this class, in words: which package and how that is known, which rule of noise and its reason."""
+    about: str = ""
+    """Why it is that severe."""
+    paths: tuple[str, ...] = ()
+    """Of a package: the paths that it explains."""
+    diff: str = field(default="", compare=False)
+    """Unified, where both texts are for everybody to read and the old one is known."""
+    changed_at: int | None = field(default=None, compare=False)
+    """Seconds since the epoch by the target's clock: when its kernel last changed the entry, which no program can set."""
+    since: str = field(default="", compare=False)
+    """When somebody last looked and found nothing wrong here; "" where the ledger knows of no such look."""
+    who: str = field(default="", compare=False)
+    """Who did it, as a watch saw it; "" where none was on."""
+    actor: Actor | None = None
+    """The same in parts."""
 
-    who: Who | None = None
-    """Known to a watch that stood high enough when it happened."""
+    @property
+    def identity(self) -> JSONObject:
+        """What stays the same from look to look: by it a finding is told once."""
+        found = self.to_json()
+        return {name: found[name] for name in _SAME}
 
     def to_json(self) -> JSONObject:
-        """The form of `-o json`, and but for the command of `who` of the ledger."""
-        known: JSONObject = {} if self.who is None else {"who": self.who.to_json()}
+        """The form of `-o json`, and but for the command of `actor` of the ledger."""
+        known: JSONObject = {} if self.actor is None else {"actor": self.actor.to_json()}
         return {
+            **({"diff": self.diff} if self.diff else {}),
+            "severity": self.severity.value,
+            "why": self.why,
+            "about": self.about,
+            "paths": list(self.paths),
+            "changed_at": self.changed_at,
+            "since": self.since or None,
+            "who": self.who or UNKNOWN,
             "server": self.server,
             "where": self.where,
             "path": self.path,
@@ -105,6 +145,10 @@ class Audit:
     seconds: float = field(default=0.0, compare=False)
     read: int = 0
     """Bytes of content that were read to be compared."""
+    lapsed: tuple[Noise, ...] = ()
+    """Rules of noise whose last day is over: they cover nothing any more."""
+    unrecorded: tuple[str, ...] = ()
+    """Folders that are to be audited and have no baseline yet: nothing is known of what differs there."""
 
     @property
     def rewritten(self) -> bool:
@@ -124,6 +168,8 @@ class Audit:
         return {
             "schema": SCHEMA,
             "findings": [finding.to_json() for finding in self.findings],
+            "lapsed": [rule.to_json() for rule in self.lapsed],
+            "unrecorded": list(self.unrecorded),
             "unauthorised": len(self.unauthorised),
             "resources": self.resources,
             "entries": self.entries,
@@ -131,4 +177,72 @@ class Audit:
             "read": self.read,
             "ms": round(self.seconds * 1000),
             "problems": [problem.to_json() for problem in self.problems],
+        }
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """What is compared with from now on, on one host, and the entry of the ledger that says so."""
+
+    server: str
+    host: str
+    paths: tuple[str, ...]
+    recorded: tuple[str, ...]
+    """Folders that had no baseline before."""
+    reason: str
+    entry: int
+
+    def to_json(self) -> JSONObject:
+        """The form of `-o json`."""
+        return {
+            "server": self.server,
+            "host": self.host,
+            "paths": list(self.paths),
+            "recorded": list(self.recorded),
+            "reason": self.reason,
+            "entry": self.entry,
+        }
+
+
+@dataclass(frozen=True)
+class Known:
+    """All that is known of a path on one host."""
+
+    server: str
+    host: str
+    path: str
+    verdict: str
+    """In a sentence: why it is a finding, or is none."""
+    before: JSONObject | None
+    """Its fingerprint in the baseline; None where nothing was there, or where there is no baseline."""
+    now: JSONObject | None
+    folder: str
+    """The folder with a baseline that it lies in; "" where it lies in none."""
+    package: str
+    """Which package has it, with its version and what that says of the path; "" where none has."""
+    resources: tuple[str, ...]
+    """Addresses of the declaration that are about it."""
+    entries: tuple[tuple[int, str, str], ...]
+    """Entries of the ledger that are about it, oldest first: number, time, and what each says."""
+    rules: tuple[Noise, ...]
+    """Rules of noise about it, in the order in which they are asked."""
+    finding: Finding | None
+    changed_at: int | None = None
+
+    def to_json(self) -> JSONObject:
+        """The form of `-o json`."""
+        return {
+            "server": self.server,
+            "host": self.host,
+            "path": self.path,
+            "verdict": self.verdict,
+            "before": self.before,
+            "now": self.now,
+            "folder": self.folder,
+            "package": self.package,
+            "resources": list(self.resources),
+            "entries": [{"entry": number, "at": at, "says": says} for number, at, says in self.entries],
+            "rules": [rule.to_json() for rule in self.rules],
+            "finding": self.finding.to_json() if self.finding else None,
+            "changed_at": self.changed_at,
         }

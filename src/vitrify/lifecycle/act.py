@@ -37,4 +37,4 @@ async def carried_out(act: Act, host: Host, session: Session, world: World) -> J
         raise
 
 
-_NAMES = {"enact": "apply", "undo": "undo"}
+_NAMES = {"enact": "apply", "undo": "undo", "accept": "accept"}

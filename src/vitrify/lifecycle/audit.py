@@ -11,18 +11,23 @@ from vitrify.core.declaration import Host, Lifecycle, Server
 from vitrify.core.diagnostic import VitrifyError
 from vitrify.core.difference import agrees
 from vitrify.core.digest import JSON, JSONObject, digest_of
-from vitrify.core.drift import REREAD, Audit, Class, Finding, Who
+from vitrify.core.drift import REREAD, Audit, Class, Finding
 from vitrify.core.instance import Instance
+from vitrify.core.noise import Difference
 from vitrify.core.plan import Owned, Seen
 from vitrify.core.resource import MISSING, Address, Kinds, Resource
+from vitrify.core.severity import rated
 from vitrify.lifecycle import out_of_line, record, sealed, upkeep
 from vitrify.lifecycle.fleet import problem
 from vitrify.lifecycle.lodging import abandoned, lodged, places
 from vitrify.lifecycle.mutable import DONE, scope, seen_from
+from vitrify.lifecycle.serve_tally import AUDITED
 from vitrify.lifecycle.settings import from_json
 from vitrify.lifecycle.side_by_side import side_by_side
 from vitrify.lifecycle.strangers import along
+from vitrify.lifecycle.swept import Classing, spoken, texts, today
 from vitrify.lifecycle.world import World
+from vitrify.onhost.baseline import outer
 from vitrify.ports import Release
 
 _AT_ONCE = 5
@@ -31,10 +36,10 @@ ENTERED = "entered"
 """The difference of an instance in which somebody was, with leave: the ledger says who and why."""
 _KNOWN_WINDOW = 2000
 """So many entries are searched for findings that were told already, and twice as many more as there are findings now."""
-_CHANGES = frozenset({"apply.done", "undo.done", "release.done", "replace.done", "rollback.done", "join.done", "retire.done"})
+_CHANGES = frozenset(
+    {"apply.done", "undo.done", "accept.done", "release.done", "replace.done", "rollback.done", "join.done", "retire.done"}
+)
 _SHORTENED = re.compile(r"(sha256:[0-9a-f]{12})[0-9a-f]{52}")
-_MOVING = frozenset({"mtime_ns", "ctime_ns", "dev", "ino", "nlink"})
-"""What tells that a file was touched but is no difference by itself."""
 
 
 async def audit(servers: Sequence[Server], world: World, *, full: bool, reread: float = REREAD) -> Audit:
@@ -51,7 +56,9 @@ async def audit(servers: Sequence[Server], world: World, *, full: bool, reread: 
     if lost and not looks:
         raise lost[0][2]
     behind = [one for server in servers if server.lifecycle is Lifecycle.IMMUTABLE for one in out_of_line.findings(server, world)]
-    findings = (*(finding for look in looks for finding in look.findings), *behind)
+    since = {server.name: last_clean(server.name, world) for server in servers}
+    found = (finding for look in looks for finding in look.findings)
+    findings = (*(replace(finding, since=since[finding.server]) for finding in found), *behind)
     record_new(unauthorised(findings), world)
     return Audit(
         findings=findings,
@@ -59,9 +66,19 @@ async def audit(servers: Sequence[Server], world: World, *, full: bool, reread: 
         entries=sum(look.entries for look in looks),
         instances=sum(look.instances for look in looks),
         read=sum(look.read for look in looks),
+        lapsed=tuple(dict.fromkeys(rule for look in looks for rule in look.lapsed)),
+        unrecorded=tuple(dict.fromkeys(folder for look in looks for folder in look.unrecorded)),
         seconds=world.clock.monotonic() - started,
         problems=tuple(problem(server.name, host.name, error) for server, host, error in lost),
     )
+
+
+def last_clean(server: str, world: World) -> str:
+    """When somebody last looked at a server, and found nothing unauthorised; "" where the ledger knows of no such look."""
+    newest = record.last(world.ledger, server=server, kinds=(AUDITED,))
+    found = newest.body.get("findings") if newest else None
+    clean = isinstance(found, dict) and not found.get(Class.UNAUTHORISED.value)
+    return newest.at if newest and clean else ""
 
 
 def _places(server: Server, world: World) -> tuple[Host, ...]:
@@ -83,7 +100,7 @@ async def _look(server: Server, host: Host, world: World, *, full: bool, reread:
 
 async def audit_host(server: Server, host: Host, world: World, *, full: bool, reread: float = REREAD) -> Audit:
     """Owned resources against the values last applied, and the declared folders against their baseline."""
-    folders, guests = declared_folders(server.wishes(host)), along(server.wishes(host), world)
+    folders, guests = audited_folders(server, host), along(server.wishes(host), world)
     known_baseline = sealed.sealed(host, world)
     arguments: JSONObject = {
         "scope": scope(server.name, host, world),
@@ -101,10 +118,8 @@ async def audit_host(server: Server, host: Host, world: World, *, full: bool, re
     world.mirror.judged(answer.get("ledger"), host.name)
     rewritten = tuple(sealed.findings(server.name, host, folders, answer, known_baseline))
     seen = seen_from(answer)
-    baseline, sweep = _fingerprints(answer, "baseline"), _fingerprints(answer, "sweep")
-    state = (*server.writable, *server.volumes)
-    swept = tuple(finding for finding in _tree_findings(server.name, host.name, baseline, sweep) if not _is_state(finding.path, state))
-    explained = {finding.path for finding in swept}
+    swept = Classing(server, host, answer, today(world.clock.now())).findings()
+    explained = {path for finding in swept for path in (finding.path, *finding.paths)}
     known = record.last(world.ledger, server=server.name, host=host.name, kinds=(DONE,))
     owned = _resource_findings(server, host, seen, world.kinds, entry=known.sequence if known else None)
     return Audit(
@@ -113,7 +128,14 @@ async def audit_host(server: Server, host: Host, world: World, *, full: bool, re
         entries=int(str(answer["swept"])),
         instances=0,
         read=int(str(answer["read"])),
+        lapsed=tuple(rule for rule in server.audit.noise if rule.lapsed(today(world.clock.now()))),
+        unrecorded=tuple(folder for folder in texts(answer.get("missing")) if folder in server.audit.folders),
     )
+
+
+def audited_folders(server: Server, host: Host) -> tuple[str, ...]:
+    """Where a host is swept: the folders that are the server's own, and those that it says are to be audited."""
+    return outer((*declared_folders(server.wishes(host)), *server.audit.folders))
 
 
 def declared_folders(wishes: Sequence[Resource]) -> tuple[str, ...]:
@@ -121,66 +143,7 @@ def declared_folders(wishes: Sequence[Resource]) -> tuple[str, ...]:
     fields = [(resource.address.kind, resource.fields) for resource in wishes if not resource.absent]
     found = {str(values["to"]) for kind, values in fields if kind == "tree"}
     found |= {str(values["path"]) for kind, values in fields if kind == "directory"}
-    return tuple(path for path in sorted(found) if not any(path.startswith(f"{other.rstrip('/')}/") for other in found))
-
-
-def _is_state(path: str, folders: Sequence[str]) -> bool:
-    """Whether it lies in a folder that is the process's to write to, in either life of the server."""
-    return any(path.startswith(f"{folder}/") for folder in folders)
-
-
-def _fingerprints(answer: JSONObject, name: str) -> dict[str, dict[str, JSON]]:
-    entries = answer.get(name)
-    return {path: entry for path, entry in entries.items() if isinstance(entry, dict)} if isinstance(entries, dict) else {}
-
-
-def _tree_findings(
-    server: str, where: str, baseline: Mapping[str, dict[str, JSON]], sweep: Mapping[str, dict[str, JSON]]
-) -> Iterable[Finding]:
-    for path in sorted({*baseline, *sweep}):
-        before, now = baseline.get(path), sweep.get(path)
-        details = _details(before, now)
-        if before is not None and now is not None and not details:
-            continue
-        yield Finding(
-            server=server,
-            where=where,
-            path=path,
-            change="added" if before is None else "removed" if now is None else "changed",
-            details=details,
-            classed=Class.UNAUTHORISED,
-            evidence="sweep",
-            modified_at=_modified(now),
-            owner=str((now or {}).get("uid", "")),
-            answer="re-converge" if before is not None else "report",
-        )
-
-
-def _details(before: Mapping[str, JSON] | None, now: Mapping[str, JSON] | None) -> tuple[str, ...]:
-    if before is None or now is None:
-        entry = now or before or {}
-        return (str(entry.get("type", "")),) if entry.get("type") else ()
-    names = sorted({*before, *now} - _MOVING)
-    return tuple(
-        _spoken(name, before.get(name), now.get(name))
-        for name in names
-        if before.get(name) != now.get(name) and not _folder_size(name, now)
-    )
-
-
-def _folder_size(name: str, entry: Mapping[str, JSON]) -> bool:
-    return name == "size" and entry.get("type") == "directory"
-
-
-def _spoken(name: str, before: JSON, now: JSON) -> str:
-    if name in ("sha256", "content", "xattrs"):
-        return f"{'content' if name == 'sha256' else name} differs"
-    return f"{name} {'none' if before is None else before} -> {'none' if now is None else now}"
-
-
-def _modified(entry: Mapping[str, JSON] | None) -> int | None:
-    stamp = (entry or {}).get("mtime_ns")
-    return stamp // 1_000_000_000 if isinstance(stamp, int) else None
+    return outer(found)
 
 
 def _resource_findings(server: Server, host: Host, seen: Seen, kinds: Kinds, *, entry: int | None) -> Iterable[Finding]:
@@ -213,10 +176,12 @@ def _drifted(server: Server, host: Host, owned: Owned, now: Mapping[str, JSON], 
         where=host.name,
         path=_named(owned.resource.address),
         change="removed" if removed else "changed",
-        details=() if removed else tuple(_spoken(name, _short(owned.applied[name]), _short(now.get(name))) for name in names),
+        details=() if removed else tuple(spoken(name, _short(owned.applied[name]), _short(now.get(name))) for name in names),
         classed=Class.UNAUTHORISED,
         evidence="resource",
         answer="re-converge",
+        severity=rated(Difference(_named(owned.resource.address), None, None))[0],
+        about=rated(Difference(_named(owned.resource.address), None, None))[1],
     )
 
 
@@ -331,18 +296,21 @@ def record_new(findings: Sequence[Finding], world: World, *, told_as: Callable[[
         elif entry.kind == "finding":
             known.add(str(entry.body.get("finding")))
     for finding in findings:
-        identity = digest_of(finding.to_json())
+        identity = digest_of(finding.identity)
         if identity not in told.get(finding.server, set()):
             told_of = told_as(finding)
-            who: JSONObject = {"who": _recorded(told_of.who)} if told_of.who else {}
-            body = {**told_of.to_json(), **who, "path": _readable(finding.path), "finding": identity}
-            world.ledger.append("finding", body)
+            body = {**replace(told_of, diff="", paths=()).to_json(), "paths": len(told_of.paths), **_recorded(told_of)}
+            world.ledger.append("finding", {**body, "path": _readable(finding.path), "finding": identity})
 
 
-def _recorded(who: Who) -> JSONObject:
-    """Without the command line: there is no taking back of a password that somebody typed, once it is in the ledger."""
-    known = {name: value for name, value in who.to_json().items() if name not in ("command", "at") and value is not None}
-    return {**known, "exe": _readable(who.exe), "at": None if who.at is None else round(who.at)}
+def _recorded(finding: Finding) -> JSONObject:
+    """Who it was, without the command line: there is no taking back of a password that somebody typed, once it is in the ledger."""
+    if finding.actor is None:
+        return {}
+    known = {name: value for name, value in finding.actor.to_json().items() if name != "command" and value is not None}
+    at = finding.actor.at
+    exe, who = _readable(finding.actor.exe), _readable(finding.who)
+    return {"who": who, "actor": {**known, "exe": exe, "at": None if at is None else round(at)}}
 
 
 def _readable(path: str) -> str:

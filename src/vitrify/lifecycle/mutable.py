@@ -206,6 +206,7 @@ async def _enact(server: Server, host: Host, planned: HostPlan, run: _Run, world
         "keep": {"runs": world.keep_runs},
         "dead_man": seconds,
         "lease": asked_for("apply", world, operation=run.name),
+        "audited": list(server.audit.folders),
         **world.mirror.news(host.name, since=planned.witnessed),
         **guests.arguments,
     }

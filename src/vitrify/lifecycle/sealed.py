@@ -20,7 +20,17 @@ from vitrify.onhost.copied import stepped
 from vitrify.onhost.records import below
 from vitrify.ports import Session, StateStore
 
-_MOVES = ("apply.intended", "apply.done", "apply.failed", "undo.intended", "undo.done", "undo.failed", "host.forgotten")
+_MOVES = (
+    "apply.intended",
+    "apply.done",
+    "apply.failed",
+    "undo.intended",
+    "undo.done",
+    "undo.failed",
+    "accept.intended",
+    "accept.done",
+    "host.forgotten",
+)
 
 
 class _Copies(Mapping[str, Content]):

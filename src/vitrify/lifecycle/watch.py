@@ -26,12 +26,12 @@ from vitrify.core.drift import Audit, Class, Finding
 from vitrify.core.event import Event, Stage
 from vitrify.core.watched import Seen, Tell
 from vitrify.lifecycle import holders
-from vitrify.lifecycle.audit import audit_host, declared_folders, record_new, unauthorised
+from vitrify.lifecycle.audit import audit_host, audited_folders, record_new, unauthorised
 from vitrify.lifecycle.mutable import scope
 from vitrify.lifecycle.side_by_side import side_by_side
 from vitrify.lifecycle.touches import Touches
 from vitrify.lifecycle.world import World
-from vitrify.onhost.watching import GAP, INOTIFY, POLLING, RUNG, TOUCHED
+from vitrify.onhost.watching import AUDIT, GAP, INOTIFY, POLLING, RUNG, TOUCHED
 
 GATHER = 0.1
 """Seconds between a touch and the look at it: what comes together is looked at together."""
@@ -114,7 +114,7 @@ class Post:
 
     def _asked(self) -> JSONObject:
         wishes = [wish for wish in self.server.wishes(self.host) if not wish.absent]
-        folders = declared_folders(wishes)
+        folders = audited_folders(self.server, self.host)
         within = tuple(f"{folder.rstrip('/')}/" for folder in folders)
         named = {wish.address.name for wish in wishes} | {str(wish.fields.get("path", "")) for wish in wishes}
         files = sorted(name for name in named if name.startswith("/") and name not in folders and not name.startswith(within))
@@ -125,7 +125,8 @@ class Post:
             self._touches.take(event.data)
         elif event.what == RUNG:
             self._rung = event.subject
-            self.world.say("watch", self.host.name, f"stands on {event.subject}: {event.detail}")
+            needs = "" if event.subject == AUDIT else " (audit needs root, outside of any container, and rules that are not locked)"
+            self.world.say("watch", self.host.name, f"stands on {event.subject}: {event.detail}{needs}")
         elif event.what == GAP:
             self.world.say("watch", self.host.name, f"a gap, and so a look: {event.detail}")
         self._heard.set()
@@ -148,7 +149,7 @@ class Post:
         return None if view.standing else view.token
 
     def _judge(self, found: Audit) -> None:
-        plain = {digest_of(finding.to_json()): finding for finding in found.findings}
+        plain = {digest_of(finding.identity): finding for finding in found.findings}
         new = {identity: finding for identity, finding in plain.items() if identity not in self._told}
         self._told = set(plain)
         record_new(unauthorised(new.values()), self.world, told_as=self._attributed)

@@ -1,7 +1,6 @@
-"""The way to the kernel's audit: rules for what is watched, and the records, heard on a multicast group beside any auditd.
+"""The way to the kernel's audit, beside any auditd: rules for what is watched, and the records, heard on a multicast group.
 
-It never becomes the audit daemon. A rule names in its key the process that set it, and how audit was found: whoever comes next
-takes away what a killed one left, and nobody else's rules are ever touched.
+The key of a rule names the process that set it, and how audit was found: the next watch takes away what a killed one left.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ _ERROR, _DONE = 2, 3
 _ENDS = {_GET: _GET, _LIST: _DONE}
 _RCVBUFFORCE = 33
 _BUFFER = 256 << 20
-"""Bytes of records that may wait: what a burst of changes needs while a slow host reads them. None of it is used before."""
+"""Bytes of records that may wait in a burst."""
 _WATCH, _DIR, _PERM, _KEY = 105, 107, 106, 210
 _WRITE_OR_ATTRIBUTES = 2 | 8
 _EXIT, _ALWAYS, _EQUAL = 4, 2, 0x40000000
@@ -47,7 +46,7 @@ class Key(NamedTuple):
 
 
 class Status(NamedTuple):
-    """How audit stands in the kernel."""
+    """Of audit in the kernel."""
 
     enabled: int
     daemon: int
@@ -81,12 +80,12 @@ class AuditLink:
         return Status(enabled, daemon, lost)
 
     def rules(self) -> List[bytes]:
-        """All rules of the kernel, in its own form, whoever set them."""
+        """All rules, in the kernel's own form."""
         return self._ask(_LIST)
 
     def watch(self, folders: Iterable[str], files: Iterable[str]) -> None:
         """Have every change below these folders, and to these files, recorded; OSError where that is not allowed."""
-        left = [(rule, key) for rule, key in self._ours()]
+        left = self._ours()
         was_on = bool(self.status().enabled) and all(key.was_on for _, key in left)
         self._take_away([rule for rule, key in left if not key.alive])
         self._key = Key(os.getpid(), _started(os.getpid()), was_on)
@@ -107,7 +106,7 @@ class AuditLink:
             yield kind, os.fsdecode(data[_HEADER.size :].rstrip(b"\0"))
 
     def close(self) -> None:
-        """Take our rules away, and leave audit as it was found; repeating it is harmless."""
+        """Take our rules away, and leave audit as it was found."""
         key, self._key = self._key, None
         try:
             if key is not None:
@@ -172,7 +171,6 @@ def _rule(field: int, path: str, key: str) -> bytes:
 
 
 def _key_of(rule: bytes) -> Optional[Key]:
-    """The key of a rule that a watch of ours set; None for anybody else's."""
     unpacked = _RULE.unpack_from(rule)
     count, fields, values = unpacked[2], unpacked[67:131], unpacked[131:195]
     if count != 3 or fields[0] not in (_DIR, _WATCH) or tuple(fields[1:3]) != (_PERM, _KEY):

@@ -1,4 +1,4 @@
-"""The kernel's audit records put together again: who did what to which path. Pure, and nothing that a name holds can lead it astray."""
+"""The kernel's audit records put together again: who did what to which path. Pure."""
 
 from __future__ import annotations
 
@@ -29,6 +29,11 @@ class Item(NamedTuple):
     place: Place
     folder: bool
 
+    @property
+    def spoken(self) -> str:
+        """What was done, in a word."""
+        return _WHAT[self.what]
+
 
 class Record(NamedTuple):
     """One event of the kernel: a system call that came to pass, and the paths that it was about."""
@@ -47,22 +52,7 @@ class Record(NamedTuple):
         parents = [item for item in self.items if item.what == "PARENT"]
         others = [item for item in self.items if item.what in _WHAT]
         # The kernel writes the folders of a call before what is in them; a rename has two, in the order of its names.
-        return [(item, self._parent(parents, item, order)) for order, item in enumerate(others)]
-
-    def _parent(self, parents: List[Item], item: Item, order: int) -> Optional[Item]:
-        if not parents or item.what == "NORMAL":
-            return parents[0] if len(parents) == 1 else None
-        named = [parent for parent in parents if _folder(parent.name) == _folder(item.name.rstrip("/").rpartition("/")[0])]
-        return named[0] if len(named) == 1 else parents[min(order, len(parents) - 1)]
-
-
-def _folder(name: str) -> str:
-    return name.rstrip("/") or name
-
-
-def spoken(item: Item) -> str:
-    """What was done, in a word."""
-    return _WHAT[item.what]
+        return [(item, parents[min(order, len(parents) - 1)] if parents else None) for order, item in enumerate(others)]
 
 
 class _Open:
@@ -105,14 +95,14 @@ class _Open:
 
 
 class Assembler:
-    """Takes records in whatever order they come and gives whole events. What is no record of the kernel's is passed over."""
+    """Takes records in whatever order they come and gives whole events."""
 
     def __init__(self, *, pending: int = PENDING) -> None:
         self._open: Dict[int, _Open] = {}
         self._pending = pending
 
     def take(self, kind: int, line: str) -> List[Record]:
-        """The events that are whole by this record: its own, or one whose end must have been lost."""
+        """The events that are whole by this record."""
         head = _HEAD.match(line)
         if head is None or kind not in (SYSCALL, PATH, CWD, EXECVE, EOE, PROCTITLE):
             return []
@@ -124,7 +114,7 @@ class Assembler:
         return self._closed(min(self._open)) if len(self._open) > self._pending else []
 
     def rest(self) -> List[Record]:
-        """Everything that is open, as far as it is known: for when nothing more has come for a while."""
+        """What is open, as far as it is known: for when nothing more comes."""
         return [record for serial in sorted(self._open) for record in self._closed(serial)]
 
     def _closed(self, serial: int) -> List[Record]:

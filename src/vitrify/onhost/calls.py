@@ -12,6 +12,7 @@ from vitrify.onhost.context import Context
 Call = Callable[[Context, JSONObject], JSONObject]
 
 MODULES: Dict[str, Tuple[str, ...]] = {
+    "accepting": ("accept",),
     "bake": ("bake",),
     "booted": ("host.boot",),
     "collecting": ("image.collect",),
@@ -21,6 +22,7 @@ MODULES: Dict[str, Tuple[str, ...]] = {
     "health": ("host.healthy",),
     "hooks": ("hook.run",),
     "inspect": ("audit",),
+    "telling": ("audit.path",),
     "instances": (
         "instance.launch",
         "instance.list",
@@ -66,7 +68,7 @@ def find_call(name: str) -> Optional[Call]:
     return calls[name] if module in _OWN else partial(_fenced, calls[name])
 
 
-_OWN = ("converge", "dead_man", "detached", "leasing")
+_OWN = ("accepting", "converge", "dead_man", "detached", "leasing")
 """Whose calls see to their leases themselves; any other that presents one is made by it."""
 
 

@@ -12,7 +12,7 @@ from vitrify.core.event import Event, Stage
 from vitrify.core.resource import Address, Resource, Sureness
 from vitrify.onhost import runs as told
 from vitrify.onhost.acts import acts
-from vitrify.onhost.baseline import Baseline, managed_folders
+from vitrify.onhost.baseline import Baseline, managed_folders, outer
 from vitrify.onhost.change import Work, carry_out, left_open, listeners, outcome_record
 from vitrify.onhost.context import Context
 from vitrify.onhost.copied import sealed_in
@@ -23,8 +23,9 @@ from vitrify.onhost.keeper import Keeper, folders_of, told_of
 from vitrify.onhost.memory import Holder
 from vitrify.onhost.observe import Look, holds, look, observe, observed
 from vitrify.onhost.ownership import Holding, Ownership
+from vitrify.onhost.packages_kept import Followed
 from vitrify.onhost.runs import Run, Step, identity
-from vitrify.onhost.scope import Here, objects
+from vitrify.onhost.scope import Here, objects, texts
 from vitrify.onhost.strangers import forget_unused
 from vitrify.onhost.testimony import keep
 from vitrify.onhost.undo import leave_undos, undo
@@ -48,6 +49,8 @@ class Request:
     """Seconds after which the host takes this run back by itself; 0: it does not."""
     sealed: Mapping[str, str]
     """Folder -> the seal of its baseline that the project vouches for, and has a copy of."""
+    audited: Tuple[str, ...]
+    """Folders that are audited beside those that the resources make ours."""
 
     @classmethod
     def of(cls, here: Here, arguments: JSONObject) -> Request:
@@ -64,6 +67,7 @@ class Request:
             keep=Keep.of(arguments.get("keep")),
             dead_man=seconds_of(arguments),
             sealed=sealed_in(arguments),
+            audited=texts(arguments.get("audited")),
         )
 
 
@@ -132,7 +136,8 @@ class _Enactment:
         self._listeners = listeners(request.resources, here.context.kinds)
         self._images = Images(here.system, here.memory)
         self._keeper = Keeper(here, request.sealed)
-        self._folders = managed_folders(request.resources)
+        self._folders = outer((*managed_folders(request.resources), *request.audited))
+        self._packages = Followed(here, request.audited)
         scope = here.scope
         self._inherited = seen.ownership.created_parts(scope.project, scope.server, kinds=here.context.kinds, but=self._wished)
         self._run = seen.unfinished or self._new_run()
@@ -162,8 +167,7 @@ class _Enactment:
             ended = {} if failed else self._together(group, ownership)
             failed = failed or any(end["outcome"] == told.FAILED for end in ended.values())
             results += [{"address": str(one.resource.address), **ended.get(one.resource.address, _SKIPPED)} for one in group]
-        mine = folders_of(self._run.project, ownership)
-        baseline = self._keeper.move_on(self._folders, (holding.resource for holding in ownership), of=mine)
+        baseline = self._move_on(ownership)
         ownership.keep(self._here.memory)
         self._here.context.reached("run.act")
         self._journal.append({"record": "end", "at": self._now(), "outcome": told.FAILED if failed else told.DONE})
@@ -173,6 +177,12 @@ class _Enactment:
         forget_unused(self._here.memory, held=held, runs=(run.kinds for run in kept))
         answered: List[JSON] = [dict(result) for result in results]
         return {"run": self._run.id, "results": answered, **baseline, "armed": [*armed(self._here)]}
+
+    def _move_on(self, ownership: Ownership) -> JSONObject:
+        mine = (*folders_of(self._run.project, ownership), *self._request.audited)
+        moved = self._keeper.move_on(self._folders, (holding.resource for holding in ownership), of=mine)
+        self._packages.move_on()
+        return moved
 
     def _now(self) -> float:
         return round(self._here.context.clock(), 3)

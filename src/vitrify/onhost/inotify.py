@@ -1,4 +1,4 @@
-"""Changes below folders as inotify tells them: which path, at once, but never who. For hosts that let us ask no more than that."""
+"""Changes below folders as inotify tells them: which path, and never who."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Inotify:
                     yield from self._told(watch, mask, os.fsdecode(name))
 
     def close(self) -> None:
-        """Stop listening; repeating it is harmless."""
+        """Stop listening."""
         descriptor, self.descriptor = self.descriptor, -1
         if descriptor >= 0:
             os.close(descriptor)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import gc
-from contextlib import contextmanager
-from typing import Iterator, Optional, Tuple
+from contextlib import contextmanager, suppress
+from typing import Dict, Iterator, List, Optional, Sequence, Tuple
 
+from vitrify.core import place
 from vitrify.core.diagnostic import VitrifyError
-from vitrify.core.digest import KEYED, PLAIN, JSONObject
+from vitrify.core.digest import JSON, KEYED, PLAIN, JSONObject
+from vitrify.core.resource import Resource
 from vitrify.onhost.baseline import Baseline, outer, sweeper
 from vitrify.onhost.context import Context
 from vitrify.onhost.copied import believed, sealed_in
+from vitrify.onhost.explaining import Told, explained
 from vitrify.onhost.fingerprint import Print
+from vitrify.onhost.grown import grown
 from vitrify.onhost.observe import look, witnessed
 from vitrify.onhost.records import differing
 from vitrify.onhost.scope import Here
@@ -41,24 +45,30 @@ def _uncollected() -> Iterator[None]:
 
 
 def _audit(here: Here, arguments: JSONObject) -> JSONObject:
-    seen = look(here, here.resources(arguments))
+    resources = here.resources(arguments)
+    seen = look(here, resources)
     kept = Baseline.remembered(here)
     baseline = believed(here, kept, sealed_in(arguments))
     asked = arguments.get("folders")
     folders = outer(str(folder) for folder in asked if baseline.covers(str(folder))) if isinstance(asked, list) else baseline.folders
     recorded = baseline.within(folders)
     swept = sweeper(here).over(folders, known=recorded, manner=_manner(arguments))
-    told = [(path, *_told(here, path, *both)) for path, both in differing(recorded, swept.tree).items()]
+    told: List[Told] = [(path, *_told(here, path, *both)) for path, both in differing(recorded, swept.tree).items()]
     return {
         "facts": here.system.facts(),
         **seen.to_json(),
         "baseline": {path: before for path, before, _ in told if before is not None},
         "sweep": {path: now for path, _, now in told if now is not None},
+        "changed_at": {path: at for path, _, now in told if now is not None and (at := _changed_at(here, path)) is not None},
+        "grown": [*grown(here, told)],
+        "texts": _texts(here, told, resources),
         "swept": swept.entries,
         "read": swept.read,
         "seals": dict(kept.seals),
         "digest": baseline.digest,
         "ledger": witnessed(here),
+        "missing": [str(folder) for folder in asked if not baseline.covers(str(folder))] if isinstance(asked, list) else [],
+        **explained(here, told),
     }
 
 
@@ -71,10 +81,34 @@ def _manner(arguments: JSONObject) -> Manner:
     )
 
 
-Told = Tuple[Optional[JSONObject], Optional[JSONObject]]
+def _changed_at(here: Here, path: str) -> Optional[int]:
+    """When the kernel last changed the entry, in seconds since the epoch: no file API sets that time."""
+    with suppress(OSError), here.system.beneath.at(path) as spot:
+        entry = spot.entry()
+        return int(entry.status.st_ctime) if entry else None
+    return None
 
 
-def _told(here: Here, path: str, before: Optional[Print], now: Optional[Print]) -> Told:
+_MOST_TEXTS = 50
+
+
+def _texts(here: Here, told: Sequence[Told], resources: Sequence[Resource]) -> JSONObject:
+    """What files hold now whose former text the declaration has, where everybody may read it: for a diff."""
+    declared = {str(resource.fields.get("content")) for resource in resources}
+    found: Dict[str, JSON] = {}
+    for path, before, now in told:
+        if before and now and before.get("sha256") in declared and now.get("sha256") != before["sha256"] and len(found) < _MOST_TEXTS:
+            with suppress(VitrifyError, OSError):  # gone since it was swept
+                stat = here.system.stat(path)
+                text = place.body(path, stat, here.system) if stat else None
+                found.update({path: text} if text is not None else {})
+    return found
+
+
+Both = Tuple[Optional[JSONObject], Optional[JSONObject]]
+
+
+def _told(here: Here, path: str, before: Optional[Print], now: Optional[Print]) -> Both:
     """What was and what is, as it is sent; what is not known of the one is not told of the other."""
     if before is None or now is None:
         return before and before.to_json(), now and now.to_json()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Iterable, List, Sequence, Tuple
 
 from vitrify.core.diagnostic import UsageInvalid
-from vitrify.core.digest import JSONObject
+from vitrify.core.digest import JSON, JSONObject
 from vitrify.core.resource import Resource
 from vitrify.core.stranger import Reference
 from vitrify.core.system import Target
@@ -119,6 +119,11 @@ def objects(arguments: JSONObject, name: str) -> List[JSONObject]:
     if not isinstance(found, list):
         raise UsageInvalid(f"the argument {name!r} is not a list")
     return [item for item in found if isinstance(item, dict)]
+
+
+def texts(value: JSON) -> Tuple[str, ...]:
+    """A list of texts; none where it is no list."""
+    return tuple(str(item) for item in value) if isinstance(value, list) else ()
 
 
 def _system(scope: Scope, memory: Memory, context: Context) -> Rooted:

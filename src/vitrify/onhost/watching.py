@@ -1,23 +1,17 @@
-"""The call `watch`: tells who touches the watched paths, from the highest rung that this host allows, until the other side is gone.
-
-It judges nothing and remembers nothing: what a touch amounts to is for whoever compares with the baseline.
-"""
+"""The call `watch`: who touches the watched paths, from the highest rung that this host allows, until the other side is gone."""
 
 from __future__ import annotations
 
-import errno
 import os
 import select
-import signal
 import time
 from pathlib import Path
-from types import FrameType
-from typing import Callable, Dict, Iterable, Iterator, List, Optional, Protocol, Sequence, Tuple
+from typing import Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
 
 from vitrify.core.digest import JSON, JSONObject
 from vitrify.core.event import Event, Stage
 from vitrify.onhost.audit_link import AuditLink
-from vitrify.onhost.audit_records import Assembler, Item, Place, Record, spoken
+from vitrify.onhost.audit_records import Assembler, Item, Place, Record
 from vitrify.onhost.context import Context
 from vitrify.onhost.inotify import Inotify
 from vitrify.onhost.scope import Scope
@@ -25,21 +19,20 @@ from vitrify.onhost.scope import Scope
 AUDIT, INOTIFY, POLLING = "audit", "inotify", "polling"
 TOUCHED, RUNG, GAP = "watch.touched", "watch.rung", "watch.gap"
 _AT_ONCE = 2000
-"""Records that are read before they are taken apart: the kernel's buffer is emptied first."""
+"""Records that are read before they are taken apart."""
 _SETTLED = 0.5
-"""Seconds after which an event whose end was not heard is taken as it is."""
+"""Seconds of silence after which an open event is taken as it is."""
 _LOOK = 10.0
 """Seconds between two looks at the kernel's own count of what it lost."""
 
 
-class Ladder(Protocol):
-    """One rung: a descriptor to wait on (-1: none), and what was heard."""
+class _Rung:
+    """Nobody tells, and whoever listens has to look; the higher ones say more. `hear`: touches, and gaps as `{"gap": why}`."""
 
-    name: str
-    descriptor: int
+    name, descriptor, open = POLLING, -1, False
 
     def hear(self) -> Sequence[JSONObject]:
-        """The touches that wait; a gap is `{"gap": why}`."""
+        return ()
 
     def close(self) -> None:
         """Leave the host as it was found."""
@@ -49,8 +42,7 @@ def watch(context: Context, arguments: JSONObject) -> JSONObject:
     """Tell on which rung we stand and why, then every touch; returns once the channel says that nobody listens any more."""
     root = Scope.of(arguments).root.rstrip("/")
     folders, files = ([root + path for path in _paths(arguments, name)] for name in ("folders", "files"))
-    rung, why = _highest(_there(folders), [path for path in files if Path(path).parent.is_dir()])
-    _leave_on_term()
+    rung, why = _highest([path for path in folders if Path(path).is_dir()], [path for path in files if Path(path).parent.is_dir()])
     try:
         context.emit(Event(RUNG, Stage.NOTICE, rung.name, why))
         for heard in _heard(rung, context.channel):
@@ -65,41 +57,21 @@ def _paths(arguments: JSONObject, name: str) -> List[str]:
     return [str(path) for path in given] if isinstance(given, list) else []
 
 
-def _there(folders: Iterable[str]) -> List[str]:
-    return [folder for folder in folders if Path(folder).is_dir()]
-
-
-def _highest(folders: Sequence[str], files: Sequence[str]) -> Tuple[Ladder, str]:
+def _highest(folders: Sequence[str], files: Sequence[str]) -> Tuple[_Rung, str]:
     try:
-        return _Audit(folders, files), "the kernel names who changes a file, at the moment of the change"
+        return _Audit(folders, files), "the kernel names who changes a file"
     except OSError as error:
-        why = f"audit: {_reason(error)}"
+        why = f"audit: {error.strerror}"
     try:
         return _Names(folders, files), f"who is not told: {why}"
     except OSError as error:
-        return _Nothing(), f"{why}; inotify: {error.strerror}"
+        return _Rung(), f"{why}; inotify: {error.strerror}"
 
 
-def _reason(error: OSError) -> str:
-    if error.errno in (errno.EPERM, errno.EACCES, errno.ECONNREFUSED):
-        return "needs root, in the first pid namespace of the machine, and rules that are not locked"
-    return str(error.strerror)
-
-
-def _leave_on_term() -> None:
-    def end(_: int, __: Optional[FrameType]) -> None:
-        raise SystemExit(143)
-
-    try:
-        signal.signal(signal.SIGTERM, end)
-    except ValueError:  # not the main thread: whoever runs us there sees to that
-        return
-
-
-def _heard(rung: Ladder, channel: int) -> Iterator[Sequence[JSONObject]]:
+def _heard(rung: _Rung, channel: int) -> Iterator[Sequence[JSONObject]]:
     waiting = [descriptor for descriptor in (rung.descriptor, channel) if descriptor >= 0]
     while True:
-        ready, _, _ = select.select(waiting, [], [], _SETTLED if getattr(rung, "open", False) else _LOOK)
+        ready, _, _ = select.select(waiting, [], [], _SETTLED if rung.open else _LOOK)
         yield rung.hear()
         if channel in ready:
             return
@@ -114,7 +86,7 @@ def _tell(context: Context, heard: Sequence[JSONObject], root: int) -> None:
         context.emit(Event(TOUCHED, Stage.PROGRESS, data={"touches": touches}))
 
 
-class _Audit:
+class _Audit(_Rung):
     """Everything, by whom, from the kernel."""
 
     name = AUDIT
@@ -128,7 +100,6 @@ class _Audit:
             self._link.close()
             raise
         self.descriptor = self._link.records.fileno()
-        self.open = False
         self._assembler = Assembler()
         self._below = tuple(f"{folder.rstrip('/')}/" for folder in folders)
         self._exactly = frozenset((*folders, *files))
@@ -136,7 +107,6 @@ class _Audit:
         self._looked = time.monotonic()
 
     def hear(self) -> Sequence[JSONObject]:
-        """See `Ladder`."""
         found: List[JSONObject] = []
         heard: List[Tuple[int, str]] = []
         try:
@@ -167,16 +137,8 @@ class _Audit:
                 continue
             if item.folder and item.what == "CREATE":
                 self._places[item.place] = path
-            yield {
-                "path": path,
-                "what": spoken(item),
-                "pid": record.pid,
-                "exe": record.exe,
-                "command": record.command,
-                "uid": record.uid,
-                "login": record.login,
-                "at": record.at,
-            }
+            by: JSONObject = {name: getattr(record, name) for name in ("pid", "exe", "command", "uid", "login", "at")}
+            yield {**by, "path": path, "what": item.spoken}
 
     def _path(self, record: Record, item: Item, parent: Optional[Item]) -> Optional[str]:
         """Where it is. A name may be relative to a folder that only the caller had open: then that folder's inode tells."""
@@ -187,7 +149,6 @@ class _Audit:
         return path if path in self._exactly or path.startswith(self._below) else None
 
     def close(self) -> None:
-        """See `Ladder`."""
         self._link.close()
 
 
@@ -198,7 +159,7 @@ def _folders_below(folders: Iterable[str]) -> Iterator[Tuple[Place, str]]:
             yield (f"{os.major(found.st_dev):02x}:{os.minor(found.st_dev):02x}", found.st_ino), above
 
 
-class _Names:
+class _Names(_Rung):
     """Paths alone."""
 
     name = INOTIFY
@@ -208,29 +169,11 @@ class _Names:
         self.descriptor = self._inotify.descriptor
 
     def hear(self) -> Sequence[JSONObject]:
-        """See `Ladder`."""
-        now = time.time()
-        return [
-            {"path": path, "what": what, "at": now} if path else {"gap": "inotify dropped events"} for path, what in self._inotify.hear()
-        ]
+        heard = self._inotify.hear()
+        return [{"path": path, "what": what, "at": time.time()} if path else {"gap": "inotify dropped events"} for path, what in heard]
 
     def close(self) -> None:
-        """See `Ladder`."""
         self._inotify.close()
-
-
-class _Nothing:
-    """Nobody tells: whoever listens has to look."""
-
-    name = POLLING
-    descriptor = -1
-
-    def hear(self) -> Sequence[JSONObject]:
-        """See `Ladder`."""
-        return ()
-
-    def close(self) -> None:
-        """Nothing was changed."""
 
 
 CALLS: Dict[str, Callable[[Context, JSONObject], JSONObject]] = {"watch": watch}

@@ -11,11 +11,12 @@ from vitrify.core.declaration import AllowedSecret, Content, Host, Lifecycle, Ro
 from vitrify.core.diagnostic import DeclarationInvalid
 from vitrify.core.digest import JSON
 from vitrify.core.hook import Hook
+from vitrify.core.noise import Noise
 from vitrify.core.order import order
 from vitrify.core.resource import Address, Resource
 from vitrify.core.schedule import Schedule
 from vitrify.core.schema import near
-from vitrify.project import hooks, settings, suited, supervision
+from vitrify.project import hooks, settings, suited, supervision, watching
 from vitrify.project.compile import Compiled, compile_wish
 from vitrify.project.envelope import REFUSE, ServerPart
 from vitrify.project.expand import PROCESS, Expansion, Profile
@@ -24,7 +25,7 @@ from vitrify.project.layers import Layer, Layers, scope_of
 from vitrify.project.merge import fights, merged
 from vitrify.project.node import Entry, Node, walk
 from vitrify.project.part import read
-from vitrify.project.policy import approvals
+from vitrify.project.policy import approvals, ignored
 from vitrify.project.problems import Problems
 from vitrify.project.resolve import Workshop
 from vitrify.project.variables import Scope, fill
@@ -42,6 +43,8 @@ class Project:
     hooks: tuple[Hook, ...] = ()
     """Of all servers."""
     schedule: Schedule = field(default_factory=Schedule)
+    noise: tuple[Noise, ...] = ()
+    """Of all servers."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +95,7 @@ def assemble(name: str, entry: Entry, project: Project) -> Server | None:
         apart=apart,
         notices=tuple(dict.fromkeys(notice for wished in sound.values() for notice in wished.notices)),
     )
-    return _confined(_with_key(server, node, project), part)
+    return _confined(_with_key(server, node, project), part, project.noise)
 
 
 def _with_key(server: Server, node: Node, project: Project) -> Server:
@@ -109,9 +112,10 @@ def _hooks(part: ServerPart, node: Node, scope: Scope, project: Project) -> tupl
     return found, hooks.secrets_of(found, node, shop.secrets, shop.problems)
 
 
-def _confined(server: Server, part: ServerPart) -> Server:
+def _confined(server: Server, part: ServerPart, noise: tuple[Noise, ...]) -> Server:
     return replace(
         server,
+        audit=watching.policy(part.audit, over=(*ignored(part.policy), *noise)),
         runtime=part.runtime,
         replicas=part.replicas,
         writable=tuple(part.writable),

@@ -31,6 +31,7 @@ from vitrify.project.values import (
     one_of,
     refuse,
 )
+from vitrify.project.watching import AuditPart
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,62}$")]
 
@@ -216,6 +217,7 @@ class ServerPart(Part):
     resources: RawList = Field(description="what it should be: a list of resources")
     base: Annotated[BaseName | None, Given] = None
     mirror: Annotated[MirrorPart | None, Given] = None
+    audit: AuditPart = Field(default_factory=AuditPart)
     on_image: Annotated[str, one_of("drop", REFUSE)] = "drop"
     runtime: Annotated[str, one_of("bubblewrap", "podman")] = "bubblewrap"
     replicas: int = Field(default=1, ge=1, le=20)

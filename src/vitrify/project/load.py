@@ -60,14 +60,15 @@ def read(content: bytes, path: Path, inputs: Inputs) -> Declaration:
     from vitrify.project.assemble import assemble
     from vitrify.project.envelope import Top
     from vitrify.project.part import read as read_part
-    from vitrify.project.policy import approvals
+    from vitrify.project.policy import approvals, ignored
 
     problems = Problems()
     root = document(content, path, inputs.kinds, problems)
     top = read_part(Top, root, owner=root.at, problems=problems)
     project = _project(root, path, inputs, problems)
     told = tuple(notices.notices(root.get("notices"), project.layers.scope, project.workshop.secrets, problems))
-    project = replace(project, schedule=supervision.of_all(root, project.layers.scope, problems))
+    noise = ignored(top.policy if top else None)
+    project = replace(project, schedule=supervision.of_all(root, project.layers.scope, problems), noise=noise)
     servers = [assemble(name, entry, project) for name, entry in sections.named(root.get("servers"), "server", problems)]
     sound = tuple(server for server in servers if server)
     ssh = sections.ssh(root, project.layers.scope, project.workshop.secrets, problems)

@@ -20,7 +20,20 @@ class Part(BaseModel):
 
 
 _RAW = frozenset(
-    {"vars", "environments", "groups", "profiles", "routers", "servers", "secrets", "ssh", "parameters", "resources", "hooks", "notices"}
+    {
+        "vars",
+        "environments",
+        "groups",
+        "profiles",
+        "routers",
+        "servers",
+        "secrets",
+        "ssh",
+        "parameters",
+        "resources",
+        "hooks",
+        "notices",
+    }
 )
 P = TypeVar("P", bound=Part)
 

@@ -6,9 +6,11 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, model_validator
 
+from vitrify.core.noise import Noise
 from vitrify.core.policy import Approvals
 from vitrify.project.part import Part
 from vitrify.project.values import Given, refuse
+from vitrify.project.watching import NoisePart, noise
 
 Approver = Annotated[str, Field(pattern=r"^[^\s+]+(\+[0-9a-f]{8})?$")]
 
@@ -35,12 +37,18 @@ class ApprovalsPart(Part):
 
 
 class PolicyPart(Part):
-    """What must be so before anything is done."""
+    """What must be so before anything is done, and what is no finding wherever it is found."""
 
     approvals: Annotated[ApprovalsPart | None, Given] = None
+    ignore: list[NoisePart] = Field(default_factory=list)
 
 
 def approvals(part: PolicyPart | None) -> Approvals | None:
     """Who must agree; None where nothing is said of it."""
     said = part.approvals if part else None
     return Approvals(said.required, tuple(said.keys)) if said else None
+
+
+def ignored(part: PolicyPart | None) -> tuple[Noise, ...]:
+    """The rules of noise that hold where the policy does."""
+    return noise(part.ignore) if part else ()

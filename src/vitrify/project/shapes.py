@@ -5,11 +5,12 @@ from __future__ import annotations
 import types
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from vitrify.core.batch import Share
 from vitrify.core.strategy import Weight
-from vitrify.project import envelope, hooks, notices, serving, supervision
+from vitrify.project import envelope, hooks, notices, serving, supervision, watching
 from vitrify.project.envelope import HostPart
 from vitrify.project.manner import Part100
 from vitrify.project.part import Part
@@ -51,6 +52,7 @@ FILLED = frozenset(
         hooks.MigrationPart,
         notices.NoticePart,
         supervision.SchedulePart,
+        watching.AuditPart,
     }
 )
 """Parts into which variables are filled."""
@@ -107,7 +109,11 @@ def _named(name: str) -> Shape | None:
     if name in SECTIONS:
         return Shape("section", part=SECTIONS[name])
     shapes = {"vars": Shape("variables"), "resources": Shape("resources"), "ssh": Shape("part", part=envelope.SshPart)}
-    return {**shapes, **_LISTS, "schedule": Shape("part", part=supervision.SchedulePart)}.get(name)
+    return {
+        **shapes,
+        **_LISTS,
+        "schedule": Shape("part", part=supervision.SchedulePart),
+    }.get(name)
 
 
 def _shape(annotation: Any, metadata: Iterable[Any]) -> Shape:  # noqa: ANN401  a type is any object to Python
@@ -129,6 +135,7 @@ def _shape(annotation: Any, metadata: Iterable[Any]) -> Shape:  # noqa: ANN401  
 
 _TYPES: Mapping[Any, str] = {
     str: "text",
+    date: "text",
     int: "integer",
     bool: "boolean",
     float: "duration",

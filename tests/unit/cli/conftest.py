@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from tests.unit.cli.audit_answers import AuditAnswers
 from tests.unit.cli.fake_migrations import FakeMigrations
 from tests.unit.cli.fake_serve import FakeServe
 from tests.unit.cli.fake_traffic import FakeTraffic
@@ -56,7 +57,7 @@ class Terminal(io.StringIO):
         return self._tty
 
 
-class FakeApplication(ImageAnswers, LedgerAnswers, FakeServe, FakeMigrations, FakeTraffic):
+class FakeApplication(AuditAnswers, ImageAnswers, LedgerAnswers, FakeServe, FakeMigrations, FakeTraffic):
     """Answers with what it holds, notes what it was asked, and tells its events before it answers."""
 
     def __init__(self) -> None:

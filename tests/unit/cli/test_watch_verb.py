@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 from vitrify.cli.exits import Exit
 from vitrify.core.diagnostic import UsageInvalid
-from vitrify.core.drift import Class, Finding, Who
+from vitrify.core.drift import Actor, Class, Finding
 from vitrify.core.watched import Seen
 
 if TYPE_CHECKING:
     from tests.unit.cli.conftest import Console
 
-WHO = Who(91, "/usr/bin/dash", "sh -c x\x1b[2J", 0, 1000, 5.0)
-SEEN = Seen(Finding("db", "local", "/srv/x", "added", ("file",), Class.UNAUTHORISED, "audit", answer="report", who=WHO))
+WHO = Actor(91, "/usr/bin/dash", "sh -c x\x1b[2J", 0, 1000, 5.0)
+SEEN = Seen(Finding("db", "local", "/srv/x", "added", ("file",), Class.UNAUTHORISED, "audit", answer="report", who=str(WHO), actor=WHO))
 
 
 def test_a_finding_says_who_did_it_and_as_whom_they_logged_in(console: Console) -> None:
@@ -34,7 +34,7 @@ def test_a_program_reads_one_document_a_line(console: Console) -> None:
     one, two = map(json.loads, console("watch", "-o", "ndjson").out.splitlines())
 
     assert (one["schema"], one["before"], two["before"]) == ("vitrify.dev/watch/v1", False, True)
-    assert one["finding"]["who"]["pid"] == 91
+    assert one["finding"]["actor"]["pid"] == 91
 
 
 def test_where_nothing_can_be_watched_it_is_a_usage_error(console: Console) -> None:

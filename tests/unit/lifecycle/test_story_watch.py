@@ -139,8 +139,8 @@ def test_a_touch_is_looked_at_and_the_finding_says_who(server: Server, root: Pat
 
     finding = seen.finding
     assert (finding.path, finding.classed, finding.evidence, seen.before) == ("/srv/intruder", Class.UNAUTHORISED, AUDIT, False)
-    assert finding.who is not None
-    assert (finding.who.exe, finding.who.uid, finding.who.login) == ("/usr/bin/dash", 0, 1000)
+    assert finding.actor is not None
+    assert (finding.actor.exe, finding.actor.uid, finding.actor.login) == ("/usr/bin/dash", 0, 1000)
 
 
 def test_what_was_there_before_is_told_as_that_and_names_nobody(server: Server, root: Path, bench: Bench) -> None:
@@ -152,7 +152,7 @@ def test_what_was_there_before_is_told_as_that_and_names_nobody(server: Server, 
 
     ((seen),) = do(story())
 
-    assert (seen.before, seen.finding.evidence, seen.finding.who) == (True, "sweep", None)
+    assert (seen.before, seen.finding.evidence, seen.finding.actor) == (True, "sweep", None)
 
 
 def test_the_ledger_holds_a_finding_once_with_who_and_without_the_command(server: Server, root: Path, bench: Bench) -> None:
@@ -167,7 +167,7 @@ def test_the_ledger_holds_a_finding_once_with_who_and_without_the_command(server
     do(audit([server], bench.world, full=False))
 
     (entry,) = bench.bodies("finding")
-    assert entry["who"] == {"pid": 91, "exe": "/usr/bin/dash", "uid": 0, "login": 1000, "at": 5}
+    assert entry["actor"] == {"pid": 91, "exe": "/usr/bin/dash", "uid": 0, "login": 1000, "at": 5}
     assert "secret" not in str(entry)
 
 
@@ -211,7 +211,7 @@ def test_a_gap_is_told_and_looked_at(server: Server, root: Path, bench: Bench) -
 
     ((seen),) = do(story())
 
-    assert (seen.finding.path, seen.finding.who, seen.finding.evidence) == ("/srv/unheard", None, "sweep")
+    assert (seen.finding.path, seen.finding.actor, seen.finding.evidence) == ("/srv/unheard", None, "sweep")
     assert any("a gap" in event.detail for event in bench.events)
 
 

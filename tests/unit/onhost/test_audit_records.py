@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vitrify.onhost.audit_records import CWD, EOE, EXECVE, PATH, PROCTITLE, SYSCALL, Assembler, Record, spoken
+from vitrify.onhost.audit_records import CWD, EOE, EXECVE, PATH, PROCTITLE, SYSCALL, Assembler, Record
 
 CALL = (
     "arch=c000003e syscall=257 success=yes exit=3 a0=ffffff9c a1=55d0 a2=241 a3=1b6 items=2 ppid=90 pid=91 auid=1000 uid=0 gid=0 "
@@ -42,7 +42,7 @@ def test_a_creation_tells_who_what_and_when() -> None:
 
     assert (found.at, found.pid, found.exe, found.uid, found.login, found.cwd) == (1795632514.368, 91, "/usr/bin/dash", 0, 1000, "/root")
     ((item, parent),) = found.touched()
-    assert (item.name, spoken(item), item.folder) == ("/srv/app/new", "created", False)
+    assert (item.name, item.spoken, item.folder) == ("/srv/app/new", "created", False)
     assert parent is not None
     assert (parent.place, parent.folder) == (("fe:00", 2), True)
 
@@ -118,7 +118,7 @@ def test_a_rename_between_two_folders_keeps_each_name_with_its_own_folder() -> N
 
     (found,) = heard(call(9), *parents, *names, end(9))
 
-    told = [(item.name, spoken(item), parent.place[1] if parent else 0) for item, parent in found.touched()]
+    told = [(item.name, item.spoken, parent.place[1] if parent else 0) for item, parent in found.touched()]
     assert told == [("old/a", "removed", 2), ("new/b", "created", 3)]
 
 
