@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from vitrify.app.host_verbs import HostVerbs
 from vitrify.app.image_verbs import ImageVerbs
 from vitrify.app.traffic_verbs import TrafficVerbs
+from vitrify.app.watch_verb import WatchVerb
 from vitrify.core.diagnostic import PlanStale, UsageInvalid
 from vitrify.core.drift import REREAD
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:  # a command brings along what it needs and no more
 __all__ = ("App",)
 
 
-class App(ImageVerbs, HostVerbs, TrafficVerbs):
+class App(ImageVerbs, HostVerbs, TrafficVerbs, WatchVerb):
     """A method for each verb; those about images, the ledger, keys, and where requests go have files of their own."""
 
     def plan(self) -> Plan:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:  # help and usage errors are told before any of these is neede
     from vitrify.core.rollout_report import WayBack
     from vitrify.core.served import Served
     from vitrify.core.store_report import StoreChecked
+    from vitrify.core.watched import Tell
 
 
 class Application(LedgerApplication, Protocol):
@@ -150,6 +151,9 @@ class Application(LedgerApplication, Protocol):
 
     def write(self, text: str, path: str) -> None:
         """Put the text into a file, whole or not at all."""
+
+    def watch(self, names: tuple[str, ...], *, tell: Tell) -> None:
+        """Tell each difference as it comes to be, until somebody ends that."""
 
     def serve(self, *, listen: str, once: bool) -> Served:
         """Look after servers until somebody ends it, or for one turn of each duty."""

@@ -10,13 +10,14 @@ from vitrify.cli.render_report import problem_lines
 from vitrify.cli.text import BLANK, Line, Span, Style, ago, faint, lasted, line, many, prose, size, strong, table
 from vitrify.core.audit_report.grouped import Group, Place, Same, places
 from vitrify.core.audit_report.report import row
-from vitrify.core.drift import UNKNOWN, Accepted, Audit, Class, Finding, Known
+from vitrify.core.drift import UNKNOWN, Accepted, Actor, Audit, Class, Finding, Known
 from vitrify.core.readable import neutral
 
 if TYPE_CHECKING:
     from vitrify.cli.render import Look
     from vitrify.core.digest import JSON
     from vitrify.core.trend import Spread, Trend
+    from vitrify.core.watched import Seen
 
 _CLASSES = {
     Class.UNAUTHORISED: ("!", Style.ALARM),
@@ -63,6 +64,22 @@ def _group(group: Group, look: Look) -> Iterator[Line]:
     yield from prose((Span(f"  {symbol} {group.name:16}", style), Span(" ")), text, width=look.width)
     for same in group.same:
         yield from _same(same, look)
+
+
+def watch_lines(seen: Seen, look: Look) -> Iterator[Line]:
+    """One finding of a watch, with where it is, who did it, and whether that was before anybody watched."""
+    for place in places([row(seen.finding)], whole_digests=bool(look.verbose)):
+        yield from _place(place, look)
+        for group in place.groups:
+            yield from _group(group, look)
+    if seen.finding.actor:
+        yield line(_MARGIN, "by ", strong(_actor(seen.finding.actor)))
+    if seen.before:
+        yield line(_MARGIN, faint("before this watch began"))
+
+
+def _actor(who: Actor) -> str:
+    return neutral(f"{who}: {who.command}")
 
 
 def _same(same: Same, look: Look) -> Iterator[Line]:

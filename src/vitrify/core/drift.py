@@ -33,6 +33,30 @@ class Class(Enum):
 
 
 @dataclass(frozen=True)
+class Actor:
+    """Who touched a path last before it was looked at, as the evidence of the finding tells it; what it cannot tell is None or ""."""
+
+    pid: int | None = None
+    exe: str = ""
+    command: str = ""
+    """The command line: for the screen and for JSON, never for the ledger, for it may hold what is secret."""
+    uid: int | None = None
+    login: int | None = None
+    """As whom somebody logged in, whatever they became since."""
+    at: float | None = None
+    """Seconds since the epoch by the clock of the host."""
+
+    def __str__(self) -> str:
+        """In words, without the command line."""
+        login = f", logged in as uid {self.login}" if self.login is not None and self.login != self.uid else ""
+        return f"{self.exe} (process {self.pid}, uid {self.uid}{login})"
+
+    def to_json(self) -> JSONObject:
+        """The form of `-o json`."""
+        return {"pid": self.pid, "exe": self.exe, "command": self.command, "uid": self.uid, "login": self.login, "at": self.at}
+
+
+@dataclass(frozen=True)
 class Finding:
     """One difference between what is and what should be."""
 
@@ -47,7 +71,7 @@ class Finding:
     """What differs, in words: `mode 0644 -> 0666`."""
     classed: Class
     evidence: str
-    """resource, sweep, overlay, ledger, or baseline."""
+    """resource, sweep, overlay, ledger, or baseline; of a watch audit or inotify, where that told of the change."""
     entry: int | None = None
     """The ledger entry that authorised it."""
     modified_at: int | None = None
@@ -71,6 +95,8 @@ class Finding:
     """When somebody last looked and found nothing wrong here; "" where the ledger knows of no such look."""
     who: str = field(default="", compare=False)
     """Who did it, as a watch saw it; "" where none was on."""
+    actor: Actor | None = None
+    """The same in parts."""
 
     @property
     def identity(self) -> JSONObject:
@@ -79,7 +105,8 @@ class Finding:
         return {name: found[name] for name in _SAME}
 
     def to_json(self) -> JSONObject:
-        """The form of `-o json` and of the ledger."""
+        """The form of `-o json`, and but for the command of `actor` of the ledger."""
+        known: JSONObject = {} if self.actor is None else {"actor": self.actor.to_json()}
         return {
             **({"diff": self.diff} if self.diff else {}),
             "severity": self.severity.value,
@@ -100,6 +127,7 @@ class Finding:
             "modified_at": self.modified_at,
             "owner": self.owner,
             "answer": self.answer,
+            **known,
         }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -281,8 +281,11 @@ def unauthorised(findings: Iterable[Finding]) -> list[Finding]:
     return [finding for finding in findings if finding.classed is Class.UNAUTHORISED]
 
 
-def record_new(findings: Sequence[Finding], world: World) -> None:
-    """One entry for each finding that was not told since the last change to its server: a repeated look adds nothing."""
+def record_new(findings: Sequence[Finding], world: World, *, told_as: Callable[[Finding], Finding] = lambda finding: finding) -> None:
+    """One entry for each finding that was not told since the last change to its server: a repeated look adds nothing.
+
+    `told_as` may add who it was: whoever looks later and does not know that finds the same thing, and adds nothing either.
+    """
     if not findings:
         return
     told: dict[str, set[str]] = {}
@@ -295,8 +298,19 @@ def record_new(findings: Sequence[Finding], world: World) -> None:
     for finding in findings:
         identity = digest_of(finding.identity)
         if identity not in told.get(finding.server, set()):
-            told_of = {**replace(finding, diff="", paths=()).to_json(), "paths": len(finding.paths)}
-            world.ledger.append("finding", {**told_of, "path": _readable(finding.path), "finding": identity})
+            told_of = told_as(finding)
+            body = {**replace(told_of, diff="", paths=()).to_json(), "paths": len(told_of.paths), **_recorded(told_of)}
+            world.ledger.append("finding", {**body, "path": _readable(finding.path), "finding": identity})
+
+
+def _recorded(finding: Finding) -> JSONObject:
+    """Who it was, without the command line: there is no taking back of a password that somebody typed, once it is in the ledger."""
+    if finding.actor is None:
+        return {}
+    known = {name: value for name, value in finding.actor.to_json().items() if name != "command" and value is not None}
+    at = finding.actor.at
+    exe, who = _readable(finding.actor.exe), _readable(finding.who)
+    return {"who": who, "actor": {**known, "exe": exe, "at": None if at is None else round(at)}}
 
 
 def _readable(path: str) -> str:

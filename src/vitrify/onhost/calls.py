@@ -42,6 +42,7 @@ MODULES: Dict[str, Tuple[str, ...]] = {
     "taking": ("image.lacking", "image.take"),
     "testimony": ("ledger.held", "ledger.keep"),
     "tools": ("tool.ensure",),
+    "watching": ("watch",),
     "traffic": (
         "router.ensure",
         "router.release",

@@ -24,3 +24,5 @@ class Context:
     """Seconds since the epoch, UTC."""
     blobs: Optional[Callable[[Sequence[str]], Iterator[Tuple[str, Union[bytes, VitrifyError]]]]] = None
     """Asks for many contents at once; each comes with its digest, or the error that stands for it."""
+    channel: int = -1
+    """The descriptor that can be read once the other side has gone or says something: for a call that lasts until then. -1: none."""

@@ -7,6 +7,7 @@ import select
 import sys
 import time
 from contextlib import suppress
+from dataclasses import replace
 from typing import Callable, Iterator, Optional, Sequence, Tuple, Union
 
 from vitrify.core.diagnostic import TargetFailed, UsageInvalid, VitrifyError, error_from_json
@@ -26,9 +27,10 @@ from vitrify.onhost.files import write
 class Channel:
     """Frames to and from the control machine."""
 
-    def __init__(self, read: Callable[[int], bytes], send: Callable[[bytes], object]) -> None:
+    def __init__(self, read: Callable[[int], bytes], send: Callable[[bytes], object], *, source: int = -1) -> None:
         self._read = read
         self._send = send
+        self.source = source
 
     def tell(self, message: Message) -> None:
         """Send one frame. A channel that broke does not stop a call that was started: it ends where it needs an answer."""
@@ -84,7 +86,8 @@ class Runner:
         def blobs(digests: Sequence[str]) -> Iterator[Tuple[str, Union[bytes, VitrifyError]]]:
             return self._ask(number, digests)
 
-        context = Context(emit=emit, blob=blob, reached=self._reached, kinds=self._kinds, clock=time.time, blobs=blobs)
+        surroundings = Context(emit=emit, blob=blob, reached=self._reached, kinds=self._kinds, clock=time.time)
+        context = replace(surroundings, blobs=blobs, channel=self._channel.source)
         return call(context, arguments)
 
     def _ask(self, number: JSON, digests: Sequence[str]) -> Iterator[Tuple[str, Union[bytes, VitrifyError]]]:
@@ -140,7 +143,7 @@ def main(kinds: Kinds) -> None:
     def meanwhile() -> None:
         get_ready(kinds, asked=lambda: bool(select.select([source], [], [], 0)[0]))
 
-    channel = Channel(read, lambda data: write(target, data))
+    channel = Channel(read, lambda data: write(target, data), source=source)
     Runner(channel, kinds, calls=find_call, reached=from_environment(os.environ)).serve(meanwhile)
     sys.stderr.flush()
     # Whoever closed the channel waits for the end of this process, and nothing that Python would still tidy up outlives it.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.unit.cli.fake_leases import FakeLeases
 
 from vitrify.core.served import Served
+from vitrify.core.watched import Seen, Tell
 
 UNIT = "/etc/systemd/system/vitrify-serve-shop-0123.service"
 
@@ -14,12 +15,20 @@ class FakeServe(FakeLeases):
 
     served_is = Served(())
     unit_is = UNIT
+    watched: tuple[Seen, ...] = ()
 
     def serve(self, *, listen: str, once: bool) -> Served:
         self.calls.append(("serve", {"listen": listen, "once": once}))
         if found := self.fails_in.get("serve"):
             raise found
         return self.served_is
+
+    def watch(self, names: tuple[str, ...], *, tell: Tell) -> None:
+        self.calls.append(("watch", {"names": names}))
+        if found := self.fails_in.get("watch"):
+            raise found
+        for seen in self.watched:
+            tell(seen)
 
     def install_serve(self, *, listen: str) -> str:
         self.calls.append(("install_serve", {"listen": listen}))

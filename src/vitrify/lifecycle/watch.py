@@ -1,0 +1,162 @@
+"""The story of `vitrify watch`: a listener on each host says that something was touched and by whom; an audit says what that is.
+
+So a finding is classed as every audit classes it, and what the listener missed is found all the same:
+
+| what happened                               | who finds it                                                             |
+|---------------------------------------------|--------------------------------------------------------------------------|
+| before the watch, or between two            | the look that begins a watch; nobody is named                            |
+| while it listens                            | a look at once, with the name that the kernel gave                       |
+| while the kernel or the channel lost events | a look at once: a gap is told, and whoever wrote in it is not named      |
+| an apply of vitrify's own                   | nobody: while a lease stands nothing is judged, then the new baseline is |
+| nothing was heard for a minute              | the look that is due anyway                                              |
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import replace
+from functools import partial
+
+from vitrify.core.declaration import Host, Lifecycle, Server
+from vitrify.core.diagnostic import UsageInvalid, VitrifyError
+from vitrify.core.digest import JSONObject, digest_of
+from vitrify.core.drift import Audit, Class, Finding
+from vitrify.core.event import Event, Stage
+from vitrify.core.watched import Seen, Tell
+from vitrify.lifecycle import holders
+from vitrify.lifecycle.audit import audit_host, audited_folders, record_new, unauthorised
+from vitrify.lifecycle.mutable import scope
+from vitrify.lifecycle.side_by_side import side_by_side
+from vitrify.lifecycle.touches import Touches
+from vitrify.lifecycle.world import World
+from vitrify.onhost.watching import AUDIT, GAP, INOTIFY, POLLING, RUNG, TOUCHED
+
+GATHER = 0.1
+"""Seconds between a touch and the look at it: what comes together is looked at together."""
+IDLE = 60.0
+"""Seconds after which one looks although nothing was heard: a process older than the kernel's auditing writes unheard."""
+_SHARE = 10.0
+"""So many times as long as a look took nobody looks again, where nothing tells that something was touched."""
+_RETRY = 0.2
+
+
+async def watch(servers: Sequence[Server], world: World, *, tell: Tell) -> None:
+    """Listen on every host of these servers until this is cancelled; a host that is lost is told, and the others go on.
+
+    Raises the first host's error once none is left; UsageInvalid where none of the servers is changed in place.
+    """
+    places = [(server, host) for server in servers if server.lifecycle is Lifecycle.MUTABLE for host in server.hosts]
+    for server in servers:
+        if server.lifecycle is not Lifecycle.MUTABLE:
+            world.say("watch", server.name, "its instances cannot be written to: `vitrify serve` audits them on schedule")
+    if not places:
+        raise UsageInvalid("there is nothing to watch", why="no server of these is mutable", hint="`vitrify audit` looks at instances")
+    posts = [Post(server, host, world.named(server.name, host.name), tell) for server, host in places]
+    ended = await side_by_side([partial(_kept, post) for post in posts], at_most=len(posts))
+    raise next(error for error in ended if isinstance(error, VitrifyError))
+
+
+async def _kept(post: Post) -> None:
+    try:
+        await post.stand()
+    except VitrifyError as error:
+        post.world.say("watch", post.host.name, f"is watched no more: {error.diagnostics[0].summary}", stage=Stage.FAILED)
+        raise
+
+
+class Post:
+    """One server on one host, and what was heard of it since the last look."""
+
+    def __init__(self, server: Server, host: Host, world: World, tell: Tell) -> None:
+        self.server, self.host, self.world = server, host, world
+        self._tell = tell
+        self._touches = Touches()
+        self._heard = asyncio.Event()
+        self._rung = ""
+        self._told: set[str] = set()
+        self._before = True
+
+    async def stand(self) -> None:
+        """Listen, look, and look again whenever there is a reason; ends by an error, or by being cancelled."""
+        loop = asyncio.get_running_loop()
+        async with self.world.session(self.host) as session, self.world.session(self.host) as looking:
+            # A look follows a touch within the second: no process is started for it.
+            self.world = replace(self.world, session=lambda _: nullcontext(looking))
+
+            def emit(event: Event) -> None:
+                loop.call_soon_threadsafe(self._hear, event)
+
+            listening = asyncio.create_task(session.call("watch", self._asked(), emit=emit))
+            try:
+                await self._listen(listening)
+            finally:
+                # Closed, not cancelled: the listener takes its rules away before it ends.
+                await asyncio.shield(session.close())
+                await asyncio.gather(listening, return_exceptions=True)
+
+    async def _listen(self, listening: asyncio.Task[JSONObject]) -> None:
+        await self._woken(listening, at_most=IDLE)  # it says on which rung it stands before anything else
+        while not listening.done():
+            self._heard.clear()
+            took = await self._look()
+            await self._woken(listening, at_most=max(1.0, took * _SHARE) if self._rung == POLLING else IDLE)
+            await self.world.clock.sleep(GATHER)
+        listening.result()
+
+    async def _woken(self, listening: asyncio.Task[JSONObject], *, at_most: float) -> None:
+        waiting = asyncio.create_task(self._heard.wait())
+        try:
+            await asyncio.wait({waiting, listening}, timeout=at_most, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            waiting.cancel()
+
+    def _asked(self) -> JSONObject:
+        wishes = [wish for wish in self.server.wishes(self.host) if not wish.absent]
+        folders = audited_folders(self.server, self.host)
+        within = tuple(f"{folder.rstrip('/')}/" for folder in folders)
+        named = {wish.address.name for wish in wishes} | {str(wish.fields.get("path", "")) for wish in wishes}
+        files = sorted(name for name in named if name.startswith("/") and name not in folders and not name.startswith(within))
+        return {"scope": scope(self.server.name, self.host, self.world), "folders": list(folders), "files": list(files)}
+
+    def _hear(self, event: Event) -> None:
+        if event.what == TOUCHED:
+            self._touches.take(event.data)
+        elif event.what == RUNG:
+            self._rung = event.subject
+            needs = "" if event.subject == AUDIT else " (audit needs root, outside of any container, and rules that are not locked)"
+            self.world.say("watch", self.host.name, f"stands on {event.subject}: {event.detail}{needs}")
+        elif event.what == GAP:
+            self.world.say("watch", self.host.name, f"a gap, and so a look: {event.detail}")
+        self._heard.set()
+
+    async def _look(self) -> float:
+        """Look, judge, tell; seconds that it took. While somebody changes the server by its lease, wait until that has ended."""
+        begun = self.world.clock.monotonic()
+        while True:
+            lease = await self._lease()
+            found = await audit_host(self.server, self.host, self.world, full=False, reread=0) if lease is not None else None
+            if found is not None and lease == await self._lease():
+                break
+            await self.world.clock.sleep(_RETRY)
+        self._judge(found)
+        return self.world.clock.monotonic() - begun
+
+    async def _lease(self) -> int | None:
+        """The token of the last lease, which moves on with every change; None while one stands."""
+        (view,) = await holders.held([replace(self.server, hosts=(self.host,))], self.world, parallel=1)
+        return None if view.standing else view.token
+
+    def _judge(self, found: Audit) -> None:
+        plain = {digest_of(finding.identity): finding for finding in found.findings}
+        new = {identity: finding for identity, finding in plain.items() if identity not in self._told}
+        self._told = set(plain)
+        record_new(unauthorised(new.values()), self.world, told_as=self._attributed)
+        for finding in new.values():
+            if finding.classed is not Class.AUTHORISED:
+                self._tell(Seen(self._attributed(finding), before=self._before))
+        self._before = False
+
+    def _attributed(self, finding: Finding) -> Finding:
+        return finding if self._before else self._touches.attributed(finding, evidence=self._rung or INOTIFY)
