@@ -21,7 +21,8 @@ from vitrify.onhost.layout import read_manifest
 from vitrify.onhost.unpack import unpack
 from vitrify.project.binaries import bubblewrap_if_any
 
-pytestmark = [pytest.mark.e2e, pytest.mark.root]
+# Two at once would share what libfaketime shares by the numbers of processes.
+pytestmark = [pytest.mark.e2e, pytest.mark.root, pytest.mark.xdist_group("faketime")]
 
 FAKETIME = Path("/usr/lib") / f"{os.uname().machine}-linux-gnu" / "faketime/libfaketime.so.1"
 SHIFT = "+3000d"

@@ -83,12 +83,11 @@ def test_a_host_that_goes_down_in_mid_apply_is_finished_by_the_same_command(flee
     assert not machine.machine.path("/srv/app/first").exists()
 
 
-def test_a_second_control_machine_follows_what_is_under_way_and_nothing_is_done_twice(
-    fleet: Fleet, control: Control, tmp_path: Path
-) -> None:
+def test_a_second_command_follows_what_is_under_way_and_nothing_is_done_twice(fleet: Fleet, control: Control, tmp_path: Path) -> None:
     machine = fleet.boot()
     declare(control, fleet, machine, seconds=10)
-    other = Control(tmp_path / "elsewhere", tmp_path / "other home", fleet.runtime)
+    # Somebody else's folder of the project; its ledger has one home, and both work there.
+    other = Control(tmp_path / "elsewhere", control.home, fleet.runtime)
     control.run("plan")  # makes the project's key, which everybody who works on it has
     shutil.copytree(control.folder, other.folder)
     running = begun(control, machine)
