@@ -182,6 +182,17 @@ def held_and_let_go(shop: Shop, _: int) -> None:
     assert shop.get() == (200, "one")
 
 
+def strange(shop: Shop, turn: int) -> None:
+    if turn == 0:
+        shop.run("apply")
+    (shop.folder / "machine/srv/app/strange").write_text(f"turn {turn}\n")
+
+
+def nothing_strange(shop: Shop, _: int) -> None:
+    assert json.loads(shop.looked("audit", "-o", "json"))["unauthorised"] == 0
+    shop.looked("ledger", "verify")
+
+
 def planned(shop: Shop, turn: int) -> None:
     newer(shop, turn)
     shop.run("plan")
@@ -238,6 +249,13 @@ STORIES = {
     ),
     "apply in place": Story(HOOKED, tampered, ("apply",), converged, daily=("hook", "batch", "apply", "run", "enact", "each")),
     "looking after": Story({}, router_lost, ("serve", "--once"), serves_one, daily=("router-revive",)),
+    "acceptance": Story(
+        {"lifecycle": "mutable"},
+        strange,
+        ("audit", "accept", "/srv/app/strange", "--reason", "it belongs here"),
+        nothing_strange,
+        daily=("accept",),
+    ),
     "batch that is ill": Story(TWO_HOSTS, ill_in_place, ("apply",), taken_back, ends=3, daily=("batch",)),
     "rotated key": Story({"lifecycle": "mutable"}, planned, ("key", "rotate"), hands_over, daily=("key-rotate",)),
     "revoked key": Story(
