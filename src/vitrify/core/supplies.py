@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import List, Sequence, Tuple
 
-from vitrify.core.diagnostic import DeclarationInvalid, Diagnostic
+from vitrify.core.diagnostic import DeclarationInvalid, Diagnostic, TargetFailed
 from vitrify.core.place import ancestors
 from vitrify.core.simulation import Step
 from vitrify.core.system import Attributes, System, Target
@@ -32,12 +32,20 @@ PREFERRED = f"{FOLDER}/preferred.txt"
 
 def pinned(system: System) -> bool:
     """Whether only what is in the lock can be installed."""
-    return system.target is Target.IMAGE and system.stat(SOURCES) is not None
+    return system.target is Target.IMAGE and _there(SOURCES, system)
 
 
 def choosing(system: System) -> bool:
     """Whether what is installed now is what the lock will hold."""
-    return system.target is Target.IMAGE and system.stat(CHOSEN) is not None
+    return system.target is Target.IMAGE and _there(CHOSEN, system)
+
+
+def _there(path: str, system: System) -> bool:
+    try:
+        return system.stat(path) is not None
+    except TargetFailed:
+        # The base is a running system that root keeps with vitrify as well: whoever may not look in there put nothing there.
+        return False
 
 
 def apt_options(system: System) -> Tuple[str, ...]:

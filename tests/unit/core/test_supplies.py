@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from vitrify.core import apt, supplies
-from vitrify.core.diagnostic import DeclarationInvalid
+from vitrify.core.diagnostic import DeclarationInvalid, TargetFailed
 from vitrify.core.packaging import Effect, Options
 from vitrify.core.simulation import Step
-from vitrify.core.system import Command, Completed, Target
+from vitrify.core.system import Command, Completed, Stat, Target
 from vitrify.testing.memory_system import MemorySystem, Node
 
 
@@ -85,3 +85,19 @@ def test_a_live_host_knows_nothing_of_a_lock() -> None:
     system = MemorySystem(target=Target.HOST)
     system.put(supplies.SOURCES, Node("file"))
     assert supplies.apt_options(system) == ()
+
+
+class Closed(MemorySystem):
+    """An image over a running system whose memory of vitrify is root's alone."""
+
+    def stat(self, path: str) -> Stat | None:
+        """Nobody may look below it."""
+        if path.startswith("/var/lib/vitrify/"):
+            raise TargetFailed(f"{path} cannot be looked at", why="Permission denied")
+        return super().stat(path)
+
+
+def test_a_base_that_root_keeps_with_vitrify_is_neither_pinned_nor_chosen_from_to_whoever_may_not_look() -> None:
+    system = Closed(target=Target.IMAGE)
+
+    assert (supplies.pinned(system), supplies.choosing(system)) == (False, False)
