@@ -189,8 +189,7 @@ def strange(shop: Shop, turn: int) -> None:
 
 
 def nothing_strange(shop: Shop, _: int) -> None:
-    assert json.loads(shop.looked("audit", "-o", "json"))["unauthorised"] == 0
-    shop.looked("ledger", "verify")
+    assert_settled(shop)
 
 
 def planned(shop: Shop, turn: int) -> None:
@@ -250,11 +249,7 @@ STORIES = {
     "apply in place": Story(HOOKED, tampered, ("apply",), converged, daily=("hook", "batch", "apply", "run", "enact", "each")),
     "looking after": Story({}, router_lost, ("serve", "--once"), serves_one, daily=("router-revive",)),
     "acceptance": Story(
-        {"lifecycle": "mutable"},
-        strange,
-        ("audit", "accept", "/srv/app/strange", "--reason", "it belongs here"),
-        nothing_strange,
-        daily=("accept",),
+        {"lifecycle": "mutable"}, strange, ("audit", "accept", "/srv/app/strange", "--reason", "ours"), nothing_strange, daily=("accept",)
     ),
     "batch that is ill": Story(TWO_HOSTS, ill_in_place, ("apply",), taken_back, ends=3, daily=("batch",)),
     "rotated key": Story({"lifecycle": "mutable"}, planned, ("key", "rotate"), hands_over, daily=("key-rotate",)),
