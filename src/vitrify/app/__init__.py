@@ -24,7 +24,6 @@ if TYPE_CHECKING:  # a command brings along what it needs and no more
     from vitrify.core.migrated import Contracted, Owed
     from vitrify.core.plan import Plan
     from vitrify.core.served import Served
-    from vitrify.lifecycle.settings import SecretValue
 
 __all__ = ("App",)
 
@@ -160,15 +159,6 @@ class App(ImageVerbs, HostVerbs, TrafficVerbs, WatchVerb):
 
         names = (server,) if server else self._wiring.world.state.servers()
         return self._run(releases(names, self._wiring.world))
-
-    def _secret_of(self, server: str) -> SecretValue:
-        """The secrets of a server. Few ask, and the declaration is not read for the others: a release that runs no more, or a hook."""
-        from vitrify.lifecycle.settings import known_secrets
-
-        def secret(name: str) -> str:
-            return known_secrets(self._server(server).secrets)(name)
-
-        return secret
 
     def owed(self, server: str) -> Owed:
         """The contract that the live release of a server has not carried out yet; `UsageInvalid` where there is none."""

@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine, Mapping
 from functools import cached_property, partial
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from vitrify.app.wiring import Ask, Wiring
 from vitrify.core.asked import Scope
 from vitrify.core.declaration import Host, Server
 from vitrify.core.event import Emit
+
+if TYPE_CHECKING:  # a command brings along what it needs and no more
+    from vitrify.lifecycle.settings import SecretValue
 
 Result = TypeVar("Result")
 
@@ -58,3 +61,12 @@ class Command:
         from vitrify.project.choose import named
 
         return named(self._wiring.declaration, name)
+
+    def _secret_of(self, server: str) -> SecretValue:
+        """The secrets of a server. Few ask, and the declaration is not read for the others: a release that runs no more, or a hook."""
+        from vitrify.lifecycle.settings import known_secrets
+
+        def secret(name: str) -> str:
+            return known_secrets(self._server(server).secrets)(name)
+
+        return secret

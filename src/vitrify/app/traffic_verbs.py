@@ -24,7 +24,7 @@ class TrafficVerbs(Command):
         """Make a former release live again on all hosts."""
         from vitrify.lifecycle.fleet import rollback
 
-        secret = lambda name: self._secret(server, name)  # noqa: E731  as a value, to be asked later
+        secret = self._secret_of(server)
         return self._run(rollback(server, self._wiring.world, to=to, secret=secret, parallel=self._options.parallel))
 
     def promotion(self, server: str) -> str:
@@ -37,7 +37,7 @@ class TrafficVerbs(Command):
         """Let a rollout that waits go on."""
         from vitrify.lifecycle.promoting import promote
 
-        secret = lambda name: self._secret(server, name)  # noqa: E731  as a value, to be asked later
+        secret = self._secret_of(server)
         return self._run(promote(server, self._wiring.world, secret=secret, everything=everything))
 
     def abortion(self, server: str) -> tuple[int, int | None]:
@@ -50,7 +50,7 @@ class TrafficVerbs(Command):
         """Take back an open rollout."""
         from vitrify.lifecycle.promoting import abandon
 
-        return self._run(abandon(server, self._wiring.world, secret=lambda name: self._secret(server, name)))
+        return self._run(abandon(server, self._wiring.world, secret=self._secret_of(server)))
 
     def pause(self, server: str, *, at_most: float) -> None:
         """Hold new requests."""
@@ -63,9 +63,3 @@ class TrafficVerbs(Command):
         from vitrify.lifecycle.pausing import resume
 
         return self._run(resume(server, self._wiring.world))
-
-    def _secret(self, server: str, name: str) -> str:
-        """Only what is started asks for one: the declaration is not read for anything else."""
-        from vitrify.lifecycle.settings import known_secrets
-
-        return known_secrets(self._server(server).secrets)(name)

@@ -261,15 +261,7 @@ def _server(server: ServerStatus) -> JSONObject:
         "last_run": server.last_run,
         "last_by": server.last_by,
         "last_at": server.last_at,
-        "unfinished": server.unfinished,
-        "live": server.live,
-        "previous": server.previous,
-        "url": server.url,
-        "instances": [_instance(instance) for instance in server.instances],
-        "problem": server.problem,
-        "rollout": asdict(server.rollout) if server.rollout else None,
-        "paused": server.paused,
-        "preview": server.preview,
+        **_standing(server),
         "places": [_place(place) for place in server.places],
     }
 
@@ -278,15 +270,22 @@ def _place(place: PlaceStatus) -> JSONObject:
     return {
         "host": place.host,
         "declared": place.declared,
-        "live": place.live,
-        "previous": place.previous,
-        "url": place.url,
-        "unfinished": place.unfinished,
-        "rollout": asdict(place.rollout) if place.rollout else None,
-        "paused": place.paused,
-        "preview": place.preview,
-        "instances": [_instance(instance) for instance in place.instances],
-        "problem": place.problem,
+        **_standing(place),
+    }
+
+
+def _standing(found: ServerStatus | PlaceStatus) -> JSONObject:
+    """How it stands: a server, or one of its hosts."""
+    return {
+        "unfinished": found.unfinished,
+        "live": found.live,
+        "previous": found.previous,
+        "url": found.url,
+        "instances": [_instance(instance) for instance in found.instances],
+        "problem": found.problem,
+        "rollout": asdict(found.rollout) if found.rollout else None,
+        "paused": found.paused,
+        "preview": found.preview,
     }
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,7 @@ from vitrify.cli.text import BLANK, Line, Span, Style, ago, faint, lasted, line,
 from vitrify.core.audit_report.grouped import Group, Place, Same, places
 from vitrify.core.audit_report.report import row
 from vitrify.core.drift import UNKNOWN, Accepted, Actor, Audit, Class, Finding, Known
-from vitrify.core.readable import neutral
+from vitrify.core.readable import neutral, shortened
 
 if TYPE_CHECKING:
     from vitrify.cli.render import Look
@@ -26,7 +25,6 @@ _CLASSES = {
     Class.NOISE: (".", Style.FAINT),
 }
 _CHANGE_WIDTH = 9
-_DIGEST = re.compile(r"(sha256:[0-9a-f]{12})[0-9a-f]{52}")
 _SHOWN = 10
 """So many paths to which the same happened are named; all of them with -v."""
 _MARGIN = " " * (4 + _CHANGE_WIDTH)
@@ -183,5 +181,5 @@ def _print(entry: Mapping[str, JSON] | None) -> str:
     if entry is None:
         return ""
     shown = {name: value for name, value in entry.items() if name not in ("type", "mtime_ns", "nlink", "xattrs")}
-    told = (" ".join((name, _DIGEST.sub(r"\1", str(value)))) for name, value in shown.items())
+    told = (" ".join((name, shortened(str(value)))) for name, value in shown.items())
     return ", ".join((str(entry.get("type", "")), *told))

@@ -11,6 +11,13 @@ _HOSTILE = re.compile(
     "[\x00-\x08\x0a-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ufffe\uffff\ud800-\udfff\U000e0000-\U000e007f]"
 )
 
+_DIGEST = re.compile(r"(sha256:[0-9a-f]{12})[0-9a-f]{52}")
+
+
+def shortened(text: str) -> str:
+    """The text with each digest cut to what can be told apart by eye."""
+    return _DIGEST.sub(r"\1", text)
+
 
 def neutral(text: str) -> str:
     """The text with everything that a screen would obey or hide written out as its number in hex."""

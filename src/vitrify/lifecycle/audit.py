@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -15,6 +14,7 @@ from vitrify.core.drift import REREAD, Audit, Class, Finding
 from vitrify.core.instance import Instance
 from vitrify.core.noise import Difference
 from vitrify.core.plan import Owned, Seen
+from vitrify.core.readable import shortened, whole
 from vitrify.core.resource import MISSING, Address, Kinds, Resource
 from vitrify.core.severity import rated
 from vitrify.lifecycle import out_of_line, record, sealed, upkeep
@@ -39,7 +39,6 @@ _KNOWN_WINDOW = 2000
 _CHANGES = frozenset(
     {"apply.done", "undo.done", "accept.done", "release.done", "replace.done", "rollback.done", "join.done", "retire.done"}
 )
-_SHORTENED = re.compile(r"(sha256:[0-9a-f]{12})[0-9a-f]{52}")
 
 
 async def audit(servers: Sequence[Server], world: World, *, full: bool, reread: float = REREAD) -> Audit:
@@ -253,7 +252,7 @@ def _altered(server: str, instance: str, found: JSONObject) -> Finding:
         where=instance,
         path=str(found["path"]),
         change=str(found["change"]),
-        details=tuple(_SHORTENED.sub(r"\1", str(detail)) for detail in details) if isinstance(details, list) else (),
+        details=tuple(shortened(str(detail)) for detail in details) if isinstance(details, list) else (),
         classed=Class.AUTHORISED if entered else Class.UNAUTHORISED,
         evidence="ledger" if entered else "overlay",
         entry=entry if isinstance(entry, int) else None,
@@ -300,7 +299,8 @@ def record_new(findings: Sequence[Finding], world: World, *, told_as: Callable[[
         if identity not in told.get(finding.server, set()):
             told_of = told_as(finding)
             body = {**replace(told_of, diff="", paths=()).to_json(), "paths": len(told_of.paths), **_recorded(told_of)}
-            world.ledger.append("finding", {**body, "path": _readable(finding.path), "finding": identity})
+            # The ledger holds text alone, and a hostile name must not keep it silent.
+            world.ledger.append("finding", {**body, "path": whole(finding.path), "finding": identity})
 
 
 def _recorded(finding: Finding) -> JSONObject:
@@ -309,10 +309,5 @@ def _recorded(finding: Finding) -> JSONObject:
         return {}
     known = {name: value for name, value in finding.actor.to_json().items() if name != "command" and value is not None}
     at = finding.actor.at
-    exe, who = _readable(finding.actor.exe), _readable(finding.who)
+    exe, who = whole(finding.actor.exe), whole(finding.who)
     return {"who": who, "actor": {**known, "exe": exe, "at": None if at is None else round(at)}}
-
-
-def _readable(path: str) -> str:
-    """A path that is not UTF-8 with its odd bytes spelt out: the ledger holds text alone, and a hostile name must not keep it silent."""
-    return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

@@ -32,9 +32,9 @@ from vitrify.lifecycle.settling import finish, let_go
 from vitrify.lifecycle.strategy import blue_green, canary, recreate, rolling
 from vitrify.lifecycle.strategy.forward import Forward
 from vitrify.lifecycle.switching import NOT_SWITCHED
-from vitrify.lifecycle.taking_back import abort, still_serving, switch_back, take_back
+from vitrify.lifecycle.taking_back import still_serving, take_back
 
-__all__ = ("Forward", "abort", "carry_out", "forward", "settle", "switch_back", "take_back")
+__all__ = ("Forward", "carry_out", "forward", "settle", "take_back")
 
 _STRATEGIES: Final[Mapping[str, Callable[[Rollout], Awaitable[Forward]]]] = {
     BLUE_GREEN: blue_green.bring,

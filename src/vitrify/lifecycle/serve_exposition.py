@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from vitrify.core.readable import whole
 from vitrify.lifecycle.serve_metrics import Labels, Metric
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -30,8 +31,7 @@ def _labels(labels: Labels) -> str:
 
 def _escaped(text: str) -> str:
     # A path that is not UTF-8 must not keep everything else from being read.
-    whole = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    return whole.replace("\\", "\\\\").replace("\n", "\\n")
+    return whole(text).replace("\\", "\\\\").replace("\n", "\\n")
 
 
 def _number(value: float) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from bench import Bench, do, in_place
 from debian_root import DebianRoot
+from looking import converge, look
 
 from vitrify.core.audit_policy import DECLARED, UPGRADES, AuditPolicy
 from vitrify.core.declaration import Server
@@ -17,9 +18,7 @@ from vitrify.core.diagnostic import UsageInvalid
 from vitrify.core.drift import Audit, Class, Finding
 from vitrify.core.noise import Extent, Noise
 from vitrify.core.severity import Severity
-from vitrify.lifecycle import mutable
 from vitrify.lifecycle.accepting import Acceptance, accept_all
-from vitrify.lifecycle.audit import audit
 from vitrify.lifecycle.known import known
 from vitrify.testing.engine import quick_folder
 
@@ -47,14 +46,6 @@ def debian() -> Iterator[DebianRoot]:
 def a_host(debian: DebianRoot, **policy: object) -> Server:
     folders = ("/etc", "/usr", "/var/log", "/var/cache")
     return replace(in_place(debian.root, MOTD), audit=replace(AuditPolicy(folders), **policy))  # type: ignore[arg-type]
-
-
-def look(bench: Bench, server: Server) -> Audit:
-    return do(audit([server], bench.world, full=False))
-
-
-def converge(bench: Bench, server: Server) -> None:
-    do(mutable.apply(server, server.hosts[0], do(mutable.plan(server, server.hosts[0], bench.world)), bench.world))
 
 
 def by_path(found: Audit) -> dict[str, Finding]:

@@ -9,12 +9,9 @@ from pathlib import Path
 
 import pytest
 from bench import Bench, do, in_place
+from looking import converge, folder_of, look
 
-from vitrify.core.declaration import Server
-from vitrify.core.drift import Audit
-from vitrify.core.resource import Address, Resource
 from vitrify.lifecycle import mutable
-from vitrify.lifecycle.audit import audit
 from vitrify.lifecycle.sealed import sealed
 from vitrify.onhost.fingerprint import Taken, seen
 from vitrify.onhost.records import Record, read_records, split, with_digests
@@ -31,19 +28,6 @@ def root() -> Iterator[Path]:
     with quick_folder() as folder:
         (folder / "etc").mkdir()
         yield folder
-
-
-def look(bench: Bench, *servers: Server, full: bool = False) -> Audit:
-    return do(audit(servers, bench.world, full=full))
-
-
-def converge(bench: Bench, server: Server) -> None:
-    do(mutable.apply(server, server.hosts[0], do(mutable.plan(server, server.hosts[0], bench.world)), bench.world))
-
-
-def folder_of(server: Server, path: str) -> Server:
-    """The server with a folder of its own, in which everything is a finding that nobody declared."""
-    return replace(server, resources=(Resource(Address("directory", path), {"path": path}), *server.resources))
 
 
 def rewrite(root: Path) -> None:

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 from bench import Bench, do, in_place
+from looking import converge, look
 
 from vitrify.core.declaration import Content, Server
 from vitrify.core.digest import JSON, digest_bytes
-from vitrify.core.drift import Audit, Class
+from vitrify.core.drift import Class
 from vitrify.core.resource import Address, Resource
 from vitrify.lifecycle import mutable
-from vitrify.lifecycle.audit import audit
 from vitrify.testing.engine import quick_folder
 
 
@@ -30,17 +30,9 @@ def root() -> Iterator[Path]:
         yield folder
 
 
-def look(bench: Bench, server: Server) -> Audit:
-    return do(audit([server], bench.world, full=False))
-
-
 def in_folder(server: Server) -> Server:
     """The server with the folder as its own: whatever nobody allowed in it is a finding."""
     return replace(server, resources=(Resource(Address("directory", "/etc"), {"path": "/etc"}), *server.resources))
-
-
-def converge(bench: Bench, server: Server) -> None:
-    do(mutable.apply(server, server.hosts[0], do(mutable.plan(server, server.hosts[0], bench.world)), bench.world))
 
 
 PARTS: Mapping[str, tuple[str, str, Mapping[str, JSON]]] = {

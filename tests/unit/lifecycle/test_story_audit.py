@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 from bench import LOCAL, Bench, a_server, do, in_place
+from looking import converge, folder_of, look
 
 from vitrify.core.declaration import Host, Server
-from vitrify.core.drift import Audit, Class
+from vitrify.core.drift import Class
 from vitrify.core.resource import Address, Resource
-from vitrify.lifecycle import mutable
-from vitrify.lifecycle.audit import audit, declared_folders
+from vitrify.lifecycle.audit import declared_folders
 from vitrify.lifecycle.status import status
 from vitrify.testing.engine import quick_folder
 
@@ -31,19 +31,6 @@ def root() -> Iterator[Path]:
     with quick_folder() as folder:
         (folder / "etc").mkdir()
         yield folder
-
-
-def look(bench: Bench, *servers: Server, full: bool = False) -> Audit:
-    return do(audit(servers, bench.world, full=full))
-
-
-def converge(bench: Bench, server: Server) -> None:
-    do(mutable.apply(server, server.hosts[0], do(mutable.plan(server, server.hosts[0], bench.world)), bench.world))
-
-
-def folder_of(server: Server, path: str) -> Server:
-    """The server with a folder of its own, in which everything is a finding that nobody declared."""
-    return replace(server, resources=(Resource(Address("directory", path), {"path": path}), *server.resources))
 
 
 # -- hosts -----------------------------------------------------------------------------------------------------------

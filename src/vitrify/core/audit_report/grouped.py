@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
 from vitrify.core.audit_report.report import SEVERITIES, Row, graded
 from vitrify.core.drift import Class
+from vitrify.core.readable import shortened
 
 _ORDER = (Class.UNAUTHORISED, Class.AUTHORISED, Class.PACKAGE_MANAGER, Class.NOISE)
 _URGENT = ("critical", "high")
-_DIGEST = re.compile(r"(sha256:[0-9a-f]{12})[0-9a-f]{52}")
 
 
 @dataclass(frozen=True)
@@ -88,7 +87,7 @@ def _groups(rows: Sequence[Row], *, whole_digests: bool) -> Iterator[Group]:
 
 def _told(found: Row, *, whole_digests: bool) -> str:
     details = ", ".join(found.details)
-    details = details if whole_digests else _DIGEST.sub(r"\1", details)
+    details = details if whole_digests else shortened(details)
     return "; ".join(part for part in (details, found.when, f"by {found.who}" if found.who else "", found.why) if part)
 
 
