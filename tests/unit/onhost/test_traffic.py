@@ -59,6 +59,16 @@ def test_a_switch_is_one_rename_of_one_link(home: Path) -> None:
     assert (home / "traffic/web/current").is_symlink()
 
 
+def test_what_a_killed_switch_left_ready_is_never_put_in_place_by_another(home: Path) -> None:
+    switch(home, "r1", "127.0.0.1:1")
+    (home / "traffic/web/.current").symlink_to("sets/none")
+
+    switch(home, "r1", "127.0.0.1:1")
+
+    assert set(slots(home)) == {"127.0.0.1:1"}
+    assert not (home / "traffic/web/.current").is_symlink()
+
+
 def test_going_back_writes_no_file(home: Path) -> None:
     switch(home, "r1", "127.0.0.1:1")
     switch(home, "r2", "127.0.0.1:2")
