@@ -129,40 +129,34 @@ def make_set(folder: str, leading: Leading) -> None:
         making = f"{place}.making"
         remove_tree(making)
         Path(making).mkdir(parents=True)
-        _fill(making, leading, _twin(folder, leading))
+        _fill(making, leading, _known(folder, leading))
         remove_tree(place)  # of a version that wrote less: what the router reads now, it reads again within the request
         Path(making).rename(place)
         sync_folder(str(Path(place).parent))
 
 
-def _twin(folder: str, leading: Leading) -> str:
-    """A set of the same addresses under another name, as a rollback finds it; empty where there is none."""
+def _known(folder: str, leading: Leading) -> Dict[str, str]:
+    """Contents that are on the disk already, and their files: of a set of the same addresses, as a rollback finds it, or the current."""
     same = f"*{leading.place[leading.place.rfind('.') :]}" if leading.name and not leading.hold else ""
-    found = Path(folder, "sets").glob(same) if same else ()
-    return next((str(place) for place in found if (place / "hold").is_file()), "")
+    sets = [*(Path(folder, "sets").glob(same) if same else ()), Path(folder, current(folder) or "none")]
+    found = next((place for place in sets if (place / "hold").is_file()), None)
+    return {file.read_text(encoding="utf-8"): str(file) for file in found.iterdir()} if found else {}
 
 
-def _fill(making: str, leading: Leading, twin: str) -> None:
+def _fill(making: str, leading: Leading, known: Dict[str, str]) -> None:
+    """`known` grows by what is written."""
     said = {"set.json": json.dumps(leading.to_json(), sort_keys=True), "gate": SHUT if leading.hold or not leading.name else GATE}
     said["hold"] = leading.hold or ("0" if leading.name else _NONE)
     for slot, address in enumerate(leading.slots):
         said[str(slot)], said[f"w{slot}"] = address, streaming(address)
     # One file for each content and links to it: a sync for each of forty files takes longer than the switch.
-    known: Dict[str, str] = {}
     for name, content in said.items():
-        if content not in known and twin and _holds(f"{twin}/{name}", content):
-            known[content] = f"{twin}/{name}"  # which is on the disk already
         if content in known:
             os.link(known[content], f"{making}/{name}")
         else:
             known[content] = f"{making}/{name}"
             _write(known[content], content)
     sync_folder(making)
-
-
-def _holds(path: str, content: str) -> bool:
-    file = Path(path)
-    return file.is_file() and file.read_text(encoding="utf-8") == content
 
 
 def _write(path: str, content: str) -> None:

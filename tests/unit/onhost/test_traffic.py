@@ -93,6 +93,17 @@ def test_going_back_by_another_operation_writes_what_is_its_own_and_links_to_the
     assert call("live", home)["set"] == "r1-again"
 
 
+def test_another_share_of_the_same_sets_writes_what_is_its_own_and_links_to_the_rest(home: Path) -> None:
+    green: JSONObject = {"set": "green", "addresses": ["127.0.0.1:2"]}
+    call("switch", home, set="blue", addresses=["127.0.0.1:1"], beside={**green, "percent": 5})
+    before = {path.stat().st_ino for path in written(home)}
+
+    call("switch", home, set="blue", addresses=["127.0.0.1:1"], beside={**green, "percent": 25})
+
+    assert {path.name for path in written(home) if path.stat().st_ino not in before} == {"set.json"}
+    assert slots(home).count("127.0.0.1:2") == 5
+
+
 def written(home: Path) -> dict[Path, int]:
     return {file: file.stat().st_mtime_ns for file in (home / "traffic/web/sets").rglob("*") if file.is_file()}
 
