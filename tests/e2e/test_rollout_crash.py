@@ -343,7 +343,7 @@ def kill_at(where: str, shop: Shop, story: Story) -> bool:
     log.unlink(missing_ok=True)
     killed = shop.run(*story.words, expect=None, VITRIFY_FAILPOINT=where, VITRIFY_FAILPOINT_LOG=str(log))
     reached = log.read_text().split().count(point)
-    assert reached, f"{point} was not reached"
+    assert reached, f"{point} was not reached: {killed.returncode}\n{killed.stdout}\n{killed.stderr}"
     if reached < int(times or 1):
         return False
     if point.startswith("lease."):
