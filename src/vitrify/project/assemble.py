@@ -21,6 +21,7 @@ from vitrify.project.compile import Compiled, compile_wish
 from vitrify.project.envelope import REFUSE, ServerPart
 from vitrify.project.expand import PROCESS, Expansion, Profile
 from vitrify.project.fitting import fitted
+from vitrify.project.healing import healing
 from vitrify.project.layers import Layer, Layers, scope_of
 from vitrify.project.merge import fights, merged
 from vitrify.project.node import Entry, Node, walk
@@ -90,6 +91,7 @@ def assemble(name: str, entry: Entry, project: Project) -> Server | None:
         pace=Pace(tuple(part.batch), part.max_fail),
         hooks=found,
         schedule=supervision.schedule(part.schedule, over=project.schedule),
+        healing=healing(part.heal),
         contents=_contents(sound.values(), project),
         secrets={**secrets, **{name: value for wished in sound.values() for name, value in wished.secrets.items()}},
         apart=apart,

@@ -2,83 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from shutil import rmtree
 
 import pytest
-from bench import ROLLOUT, Bench, Killed, a_server, do, in_place
+from bench import Bench, Killed, a_server, do, in_place
+from watched import PAIR, Watched, pair, turns
 
-from vitrify.core.declaration import Content, Health, Host, Server
+from vitrify.core.declaration import Health, Host, Server
 from vitrify.core.diagnostic import PreviousStillServing
-from vitrify.core.digest import JSONObject
-from vitrify.core.event import Emit, silence
 from vitrify.core.report import LeaseView
 from vitrify.core.schedule import Schedule
-from vitrify.core.served import BUSY, DONE, FAILED, UNREACHABLE, Turn
+from vitrify.core.served import BUSY, DONE, FAILED, UNREACHABLE
 from vitrify.lifecycle import fleet
 from vitrify.lifecycle.duties import audit, health, keep, retention
 from vitrify.lifecycle.duty import Charge, Duty
 from vitrify.lifecycle.serve import once, turn
 from vitrify.lifecycle.serve_board import Board
-from vitrify.lifecycle.world import Site
 from vitrify.onhost.lease import Wish
 
 KEEP, HEALTH, RETENTION, AUDIT = keep.Keep(), health.Health(), retention.Retention(), audit.Audits()
-PAIR = replace(ROLLOUT, probation=0.0)
-
-
-class Answers:
-    """A session that answers at once, with what a router's home knows."""
-
-    def __init__(self, lost: list[str]) -> None:
-        self._lost = lost
-
-    async def call(
-        self, name: str, arguments: JSONObject, *, contents: Mapping[str, Content] | None = None, emit: Emit = silence
-    ) -> JSONObject:
-        """Routers that are gone, and those that came back."""
-        if name == "lease.show":
-            return {"last": None, "standing": False}
-        found = list(self._lost)
-        if name == "router.revive":
-            self._lost.clear()
-        return {"routers": [*found]}
-
-    async def close(self) -> None:
-        """Nothing to end."""
-
-
-class Watched(Bench):
-    """A bench whose routers may be gone."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.lost: list[str] = []
-
-    @asynccontextmanager
-    async def _site(self, host: Host) -> AsyncIterator[Site]:
-        async with super()._site(host) as site:
-            yield replace(site, session=Answers(self.lost))
 
 
 @pytest.fixture
 def bench() -> Watched:
     return Watched()
-
-
-def pair(bench: Bench) -> Server:
-    server = a_server("one", replicas=2, rollout=PAIR)
-    bench.apply(server)
-    return server
-
-
-def turns(bench: Bench, server: Server, *duties: Duty) -> tuple[Turn, ...]:
-    """One turn of each, by a process that has just begun."""
-    board = Board(bench.clock.now())
-    return do(once(duties, Charge((server,), Schedule(), bench.world, board), parallel=2)).turns
 
 
 def outcomes(bench: Bench, server: Server, *duties: Duty) -> list[str]:
