@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+from vitrify.core import readable
 from vitrify.core.readable import neutral
 
 
@@ -32,6 +33,9 @@ class Span:
 
 
 Line = tuple[Span, ...]
+
+many = readable.many
+"""A count and its noun."""
 
 BLANK: Line = ()
 
@@ -147,10 +151,3 @@ def size(count: int) -> str:
             return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
         amount /= 1024
     return f"{amount:.1f} TiB"
-
-
-def many(count: int, noun: str) -> str:
-    """A count and its noun: `1 host`, `2 hosts`, `3 entries`."""
-    if count == 1:
-        return f"1 {noun}"
-    return f"{count:,} {noun[:-1]}ies" if noun.endswith("y") else f"{count:,} {noun}s"

@@ -16,6 +16,7 @@ from vitrify.core.schedule import NEVER, Schedule
 from vitrify.core.served import BUSY, DONE, FAILED
 from vitrify.lifecycle.duties import contract
 from vitrify.lifecycle.duty import Charge
+from vitrify.lifecycle.serve import turn
 from vitrify.lifecycle.serve_board import Board
 from vitrify.lifecycle.serve_turns import Timetable
 from vitrify.onhost.lease import Wish
@@ -108,8 +109,10 @@ def test_killed_behind_any_change_the_next_process_carries_out_the_rest_and_noth
     for number in range(1, count + 1):
         bench, server = prepared()
         bench.die_behind = number
+        charge = Charge((server,), Schedule(), bench.world, Board(0.0))
+        (job,) = DUTY.jobs(charge)
         with pytest.raises(Killed):
-            turns(bench, server, DUTY)
+            do(turn(job, charge))
         for _ in range(3):
             bench.clock.let_pass(400.0)
             with suppress(VitrifyError):

@@ -8,6 +8,7 @@ from dataclasses import replace
 from bench import ROLLOUT, Bench, a_server, do
 from prometheus_client.parser import text_string_to_metric_families
 
+from vitrify.core.digest import JSONObject
 from vitrify.core.report import LeaseView
 from vitrify.core.schedule import Schedule
 from vitrify.core.served import DONE, Turn
@@ -103,7 +104,8 @@ def test_what_was_seen_is_told_by_state_health_and_lease() -> None:
 
 
 def test_what_became_of_the_ill_is_counted_out_of_the_ledger() -> None:
-    bench, about = Bench(), {"server": "web", "host": "local", "release": 1}
+    bench = Bench()
+    about: JSONObject = {"server": "web", "host": "local", "release": 1}
     for kind in ("replace.done", "health.failed", "replace.done", "health.failed", "replace.failed", "health.left", "replace.failed"):
         bench.ledger.append(kind, {**about})
 
