@@ -36,9 +36,9 @@ EXAMPLES = {
 @flag("--uninstall", is_flag=True, help="Take that back; what runs goes on running.")
 @shared("project", "limit", "exclude", "var", "parallel")
 def serve(invocation: Invocation, listen: str, once: bool, install: bool, uninstall: bool) -> Exit:  # noqa: FBT001  flags of the command line
-    """Look after the servers, each at the intervals of its `schedule`: replace instances that ended, watch health, take away what is over,
-    audit. It keeps nothing to itself and no lease for longer than one act: kill it, and start it again, at any moment. Exit 6
-    where another process looks after this project already.
+    """Look after the servers, each at the intervals of its `schedule`: replace instances that ended or do not pass their health check,
+    carry out contracts that are due, take away what is over, audit. It keeps nothing to itself and no lease for longer than one act:
+    kill it, and start it again, at any moment. Exit 6 where another process looks after this project already.
     """  # noqa: D205  the whole paragraph is the help
     if once + install + uninstall > 1:
         raise UsageInvalid("--once, --install and --uninstall are three different things", hint="give one of them")
