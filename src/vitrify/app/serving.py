@@ -88,7 +88,7 @@ class Readings:
         except VitrifyError as error:
             self.board.valid = False
             first = error.diagnostics[0]
-            told = f"{first}; until it is mended, what was declared before counts"
+            told = f"until it is mended, what was declared before counts: {first}"
             last.world.say("serve.declaration", first.where.file if first.where else "", told, stage=Stage.FAILED)
             return last
         self._former.append(self.wiring)

@@ -49,6 +49,8 @@ def serve(invocation: Invocation, listen: str, once: bool, install: bool, uninst
         gone = invocation.app.uninstall_serve()
         invocation.screen.say(line(f"Ended and taken away: {gone}" if gone else "There is no unit of this project."))
         return Exit.DONE
+    if not once:
+        invocation.screen.date()
     served = invocation.app.serve(listen=listen, once=once)
     invocation.screen.show(served.to_json, lambda look: turn_lines(served, look))
     return ended(served.turns)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -151,3 +152,8 @@ def size(count: int) -> str:
             return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
         amount /= 1024
     return f"{amount:.1f} TiB"
+
+
+def moment(seconds: float) -> str:
+    """A time (seconds since the epoch) to the second, the same everywhere: `2026-11-25 18:15:09Z`."""
+    return time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime(seconds))
