@@ -29,6 +29,8 @@ class Board:
     instances: dict[Place, tuple[Instance, ...]] = field(default_factory=dict)
     ill: dict[Place, dict[str, str]] = field(default_factory=dict)
     """Place -> instance or host -> why it does not pass its health check, "" where it does."""
+    changed: dict[tuple[Place, str], tuple[float, ...]] = field(default_factory=dict)
+    """Place and instance or host -> when, of late, it began to fail or to pass."""
     leases: dict[str, tuple[LeaseView, ...]] = field(default_factory=dict)
     turns: Counter[tuple[str, Place, str]] = field(default_factory=Counter)
     """(duty, place, outcome) -> how often."""
@@ -58,6 +60,8 @@ class Board:
     def keep_to(self, known: AbstractSet[tuple[str, Place]]) -> None:
         """Forget what no job (its duty and place) is about any more: it left the declaration, or its host."""
         places = {place for _, place in known}
+        for key in [key for key in self.changed if key[0] not in places]:
+            del self.changed[key]
         for seen in (self.instances, self.ill):
             for place in set(seen) - places:
                 del seen[place]

@@ -14,6 +14,7 @@ from watched import PAIR, Watched, pair, turns
 
 from vitrify.core.declaration import Health, Host, Server
 from vitrify.core.diagnostic import PreviousStillServing
+from vitrify.core.healing import Healing
 from vitrify.core.report import LeaseView
 from vitrify.core.schedule import Schedule
 from vitrify.core.served import BUSY, DONE, FAILED, UNREACHABLE
@@ -288,3 +289,23 @@ def test_a_host_that_cannot_be_asked_is_ill_and_the_others_are_asked(three: Serv
 
     assert board.ill["web", "two"]["two"]
     assert set(board.ill) == {("web", "one"), ("web", "two"), ("web", "three")}
+
+
+def test_of_one_whose_health_comes_and_goes_that_is_told_once_until_it_stays_as_it_is(bench: Watched) -> None:
+    server = replace(pair(bench), healing=Healing(limit=0))
+    ill = bench.running()[0]
+    charge = Charge((server,), Schedule(), bench.world, Board(0.0))
+    bench.events.clear()
+
+    def looks(*reasons: str) -> list[str]:
+        bench.events.clear()
+        for reason in reasons:
+            bench.clock.let_pass(30.0)
+            bench.runtime.fall_ill(ill, reason=reason)
+            do(once([HEALTH], charge, parallel=1))
+        return [event.detail for event in bench.events if event.what == "health"]
+
+    told = looks(*["says 500", ""] * 50)
+    assert told[:5] == ["says 500", "passes again"] * 2 + ["says 500"]
+    assert [one.partition(",")[0] for one in told[5:]] == ["comes and goes"]
+    assert looks("says 500", *["says 500"] * 40, "") == ["passes again"]

@@ -14,7 +14,11 @@ from vitrify.lifecycle.duty import Charge, Job
 from vitrify.lifecycle.healing import Ward
 from vitrify.lifecycle.lodging import lodged
 from vitrify.lifecycle.mutable import scope
+from vitrify.lifecycle.serve_board import Place
 from vitrify.lifecycle.world import World
+
+OFTEN, OF_LATE = 6, 900.0
+"""So many changes within so many seconds are no news any more."""
 
 
 class Health:
@@ -40,12 +44,20 @@ def _noted(server: Server, host: Host, now: Mapping[str, str], charge: Charge) -
     place = (server.name, host.name)
     before, charge.board.ill[place] = charge.board.ill.get(place), {**now}
     for name, reason in now.items():
-        was = (before or {}).get(name)
-        if reason and not was:
-            charge.world.say("health", name, reason, stage=Stage.FAILED)
-        elif was and not reason:
-            charge.world.say("health", name, "passes again", stage=Stage.DONE)
+        if bool(reason) is not bool((before or {}).get(name)):
+            _told(name, reason, place, charge)
     return before is not None and not any(before.values())
+
+
+def _told(name: str, reason: str, place: Place, charge: Charge) -> None:
+    """Each time, but of one that comes and goes once: whoever reads that line knows the rest."""
+    at, key = charge.world.clock.now(), (place, name)
+    of_late = charge.board.changed[key] = (*(one for one in charge.board.changed.get(key, ()) if at - one < OF_LATE), at)
+    if len(of_late) == OFTEN:
+        told = f"comes and goes, {OFTEN} times within {OF_LATE / 60:.0f} minutes: not told again before it stays as it is"
+        charge.world.say("health", name, f"{told}{f'; now {reason}' if reason else ''}", stage=Stage.FAILED)
+    elif len(of_late) < OFTEN:
+        charge.world.say("health", name, reason or "passes again", stage=Stage.FAILED if reason else Stage.DONE)
 
 
 async def _instances(server: Server, host: Host, charge: Charge) -> str:
