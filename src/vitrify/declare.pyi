@@ -24,6 +24,12 @@ def secret(name: str) -> str:
 def use(profile: str, *, with_: Mapping[str, object] = ...) -> Resource:
     """The resources of a profile."""
 
+class _Heal(TypedDict, total=False):
+    """After how many looks that fail in a row, how far apart, and how often within an hour at most."""
+    after: int
+    pause: str
+    limit: int
+
 class _NoiseNeeded(TypedDict):
     """Differences that are to be expected."""
     path: str
@@ -148,6 +154,7 @@ class _Schedule(TypedDict, total=False):
     """How often `vitrify serve` does each duty."""
     keep: str
     health: str
+    contract: str
     retention: str
     audit: str
 
@@ -289,6 +296,7 @@ def server(
     capabilities: Sequence[str] = ...,
     limits: _Limits = ...,
     health: _Health = ...,
+    heal: _Heal = ...,
     route: _Route = ...,
     rollout: _Rollout = ...,
     batch: Sequence[int | str] = ...,

@@ -243,7 +243,7 @@ class App(ImageVerbs, HostVerbs, TrafficVerbs, WatchVerb):
         """Look after the chosen servers until it is ended, or (`once`) for one turn of each duty; `Busy` where another process does."""
         from vitrify.app import serving
 
-        readings = serving.Readings(self._options, self._begin)
+        readings = serving.Readings(self._options, self._begin, environ=self._environ)
         story = serving.once(readings) if once else serving.forever(readings, listen=listen)
         return self._run(story)
 

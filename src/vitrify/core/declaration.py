@@ -10,6 +10,7 @@ from vitrify.core.audit_policy import AuditPolicy
 from vitrify.core.batch import Pace
 from vitrify.core.diagnostic import Location
 from vitrify.core.digest import JSONObject, digest_of
+from vitrify.core.healing import Healing
 from vitrify.core.hook import Hook
 from vitrify.core.notice import Notice
 from vitrify.core.policy import Approvals
@@ -254,6 +255,7 @@ class Server:
     pace: Pace = field(default_factory=Pace)
     hooks: tuple[Hook, ...] = ()
     schedule: Schedule = field(default_factory=Schedule)
+    healing: Healing = field(default_factory=Healing)
     contents: Mapping[str, Content] = field(default_factory=dict)
     """Digest -> content, for every digest that a resource names."""
     audit: AuditPolicy = field(default_factory=AuditPolicy)

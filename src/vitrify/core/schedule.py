@@ -15,7 +15,9 @@ class Schedule:
     keep: float = 10.0
     """Whether all instances are there: those that ended are replaced."""
     health: float = 30.0
-    """Whether what runs serves; only told."""
+    """Whether what runs serves: an instance that does not is replaced."""
+    contract: float = 60.0
+    """Whether the rollback window of a release is over that owes a contract: it is carried out."""
     retention: float = 600.0
     """What was kept warm and is over leaves, and what no release needs with it."""
     audit: float = 3600.0

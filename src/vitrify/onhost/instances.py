@@ -47,7 +47,6 @@ def launch(context: Context, arguments: JSONObject) -> JSONObject:
     wish = Wish.read(spec)
     Path(instances(home)).mkdir(mode=0o711, parents=True, exist_ok=True)
     fill = _filled(home, wish, arguments)
-    context.emit(Event("instance.launch", Stage.STARTED, wish.id))
     folder = f"{instances(home)}/{wish.id}"
     with keeping.lock(f"{instances(home)}/.lock"):
         known = read_record(f"{folder}/spec.json")
@@ -55,6 +54,9 @@ def launch(context: Context, arguments: JSONObject) -> JSONObject:
             raise Denied(
                 f"there is an instance {wish.id} with another spec", hint="an instance is never edited: give the new one its own id"
             )
+        runs = known is not None and keeping.state(folder).kept  # what is only adopted is not told as if it had been started
+        if not runs:
+            context.emit(Event("instance.launch", Stage.STARTED, wish.id))
         if known is None:
             make(home, wish, fill, at=context.clock())
     context.reached("instance-start.intent")
@@ -63,7 +65,8 @@ def launch(context: Context, arguments: JSONObject) -> JSONObject:
     if arguments.get("lasting") is True:
         reviving.arrange(home)
     context.reached("instance-start.act")
-    context.emit(Event("instance.launch", Stage.DONE, wish.id))
+    if not runs:
+        context.emit(Event("instance.launch", Stage.DONE, wish.id))
     return _shown(folder)
 
 

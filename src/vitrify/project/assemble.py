@@ -21,6 +21,7 @@ from vitrify.project.compile import Compiled, compile_wish
 from vitrify.project.envelope import REFUSE, ServerPart
 from vitrify.project.expand import PROCESS, Expansion, Profile
 from vitrify.project.fitting import fitted
+from vitrify.project.healing import healing
 from vitrify.project.layers import Layer, Layers, scope_of
 from vitrify.project.merge import fights, merged
 from vitrify.project.node import Entry, Node, walk
@@ -117,6 +118,7 @@ def _confined(server: Server, part: ServerPart, noise: tuple[Noise, ...]) -> Ser
         server,
         audit=watching.policy(part.audit, over=(*ignored(part.policy), *noise)),
         runtime=part.runtime,
+        healing=healing(part.heal),
         replicas=part.replicas,
         writable=tuple(part.writable),
         allowed_secrets=tuple(AllowedSecret(one.path, one.rule, one.reason) for one in part.allow_secrets),

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from vitrify.core.batch import ALL, Share
+from vitrify.project.healing import HealPart
 from vitrify.project.part import Part
 from vitrify.project.policy import PolicyPart
 from vitrify.project.secrets import reference
@@ -227,6 +228,7 @@ class ServerPart(Part):
     capabilities: list[Capability] = Field(default_factory=list)
     limits: LimitsPart = Field(default_factory=LimitsPart)
     health: Annotated[HealthPart | None, Given] = None
+    heal: HealPart = Field(default_factory=HealPart)
     route: Annotated[RoutePart | None, Given] = None
     rollout: RolloutPart = Field(default_factory=RolloutPart)
     batch: list[HostShare] = Field(default_factory=lambda: [ALL], min_length=1)

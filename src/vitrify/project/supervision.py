@@ -46,6 +46,7 @@ class SchedulePart(Part):
 
     keep: Annotated[Interval | None, Given] = None
     health: Annotated[Interval | None, Given] = None
+    contract: Annotated[Interval | None, Given] = None
     retention: Annotated[Interval | None, Given] = None
     audit: Annotated[Interval | None, Given] = None
 
