@@ -68,7 +68,7 @@ def find_call(name: str) -> Optional[Call]:
     return calls[name] if module in _OWN else partial(_fenced, calls[name])
 
 
-_OWN = ("accepting", "converge", "dead_man", "detached", "leasing")
+_OWN = ("accepting", "converge", "detached", "leasing")
 """Whose calls see to their leases themselves; any other that presents one is made by it."""
 
 
