@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import io
 import zipfile
 from collections.abc import Callable
@@ -9,7 +10,7 @@ from pathlib import Path
 
 from tools.travels import PACKAGE, travelling_files
 
-from vitrify.payload import LARGEST, pack, placed, unpacked
+from vitrify.payload import LARGEST, lean, pack, placed, unpacked
 
 
 def members() -> dict[str, bytes]:
@@ -61,3 +62,28 @@ def test_a_folder_of_it_is_made_once(tmp_path: Path) -> None:
     assert first == second
     assert (first / "__main__.py").is_file()
     assert [found.name for found in first.parent.iterdir()] == [first.name]
+
+
+def meaning(source: str) -> str:
+    """What Python makes of a file, and on which lines, but for the values that stand alone in it."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list):
+            alone = [one for one in body if isinstance(one, ast.Expr) and isinstance(one.value, ast.Constant)]
+            node.body = [one for one in body if one not in alone]  # type: ignore[attr-defined]
+        if hasattr(node, "end_lineno"):
+            node.end_lineno = node.end_col_offset = None  # type: ignore[attr-defined]  # of a body that ends with its docstring
+    return ast.dump(tree, include_attributes=True)
+
+
+def test_what_is_left_out_for_the_way_is_nothing_that_a_host_runs() -> None:
+    for path in travelling_files():
+        source = path.read_text(encoding="utf-8")
+        assert meaning(lean(source)) == meaning(source), path
+
+
+def test_a_text_that_is_a_value_travels_as_it_is() -> None:
+    source = 'def one() -> str:\n    """Say it."""\n    # why\n    return """\\\n# a line\n    x"""\n'
+
+    assert lean(source) == 'def one() -> str:\n    0\n\n    return """\\\n# a line\n    x"""\n'
