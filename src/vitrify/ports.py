@@ -315,7 +315,10 @@ class Leases(Protocol):
         """A lease with a token greater than any before; `Busy`, which names the holder, where somebody else's stands."""
 
     def held(self, wish: Wish) -> AbstractContextManager[Lease]:
-        """The same for as long as this lasts, and no longer than this process."""
+        """The same for as long as this lasts, and no longer than this process.
+
+        By the token of the wish it goes on by that lease instead. What is to be `kept` stands when this has ended well.
+        """
 
     def presented(self, token: int) -> AbstractContextManager[Lease]:
         """Act by a lease that was acquired before, which renews it; `Busy`, and no act, where it ended or a newer one was given."""
