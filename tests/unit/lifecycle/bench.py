@@ -231,10 +231,11 @@ class Bench(Hooking):
         return do(immutable.rollback("web", self.world, to=to, secret=known_secrets(secrets or {})))
 
     def promote(self, *, everything: bool = False, secrets: Mapping[str, str] | None = None) -> Released:
-        return do(promote("web", self.world, secret=known_secrets(secrets or {}), everything=everything))
+        (released,) = do(promote("web", self.world, secret=known_secrets(secrets or {}), everything=everything)).releases
+        return released
 
-    def abort(self, *, secrets: Mapping[str, str] | None = None) -> int:
-        return do(abandon("web", self.world, secret=known_secrets(secrets or {})))
+    def abort(self, *, secrets: Mapping[str, str] | None = None) -> None:
+        do(abandon("web", self.world, secret=known_secrets(secrets or {})))
 
     def retire(self) -> int:
         return do(retire("web", self.world)).instances

@@ -13,7 +13,8 @@ from vitrify.core.diagnostic import TargetUnreachable, UsageInvalid
 from vitrify.lifecycle import holders, left_over
 from vitrify.lifecycle.audit import audit
 from vitrify.lifecycle.entering import Wish, into_instance
-from vitrify.lifecycle.status import logs, releases, status
+from vitrify.lifecycle.listing import logs, releases
+from vitrify.lifecycle.status import status
 
 ALL = (A, B, C)
 
@@ -61,7 +62,7 @@ def test_a_host_that_is_declared_no_more_is_shown_as_abandoned(many: Many) -> No
 
 
 def test_releases_say_on_which_hosts_they_are_live(many: Many) -> None:
-    found = many.tell(releases(["web"], many.world))
+    found = many.tell(releases(["web"], many.world)).rows
 
     assert [(one.number, one.state, one.slot, one.running, one.live_on) for one in found] == [
         (2, "live", "live", 2, ("a", "b")),
@@ -93,7 +94,7 @@ def test_an_audit_goes_on_without_a_host_that_is_away_and_says_so(many: Many) ->
 
 
 def test_logs_are_those_of_every_host(many: Many) -> None:
-    assert many.tell(logs("web", many.world, lines=5)).count("==>") == 5
+    assert many.tell(logs("web", many.world, lines=5)).text.count("==>") == 5
 
 
 def test_a_command_is_run_in_the_named_instance_on_whichever_host_that_is(many: Many) -> None:

@@ -13,7 +13,8 @@ from vitrify.core.declaration import Server
 from vitrify.core.diagnostic import UsageInvalid
 from vitrify.core.report import ReleaseStatus, ServerStatus
 from vitrify.lifecycle import mutable
-from vitrify.lifecycle.status import logs, releases, status
+from vitrify.lifecycle.listing import logs, releases
+from vitrify.lifecycle.status import status
 from vitrify.testing.engine import quick_folder
 
 
@@ -35,11 +36,11 @@ def row(bench: Bench, server: Server) -> ServerStatus:
 
 
 def rows(bench: Bench) -> tuple[ReleaseStatus, ...]:
-    return do(releases(["web"], bench.world))
+    return do(releases(["web"], bench.world)).rows
 
 
 def read(bench: Bench, name: str) -> str:
-    return do(logs(name, bench.world, lines=10))
+    return do(logs(name, bench.world, lines=10)).text
 
 
 def converge(bench: Bench, server: Server) -> str:
