@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from functools import partial
@@ -23,7 +23,7 @@ from vitrify.lifecycle.strategy.forward import let_go_on
 from vitrify.lifecycle.traffic import waits
 from vitrify.lifecycle.verdict import FAILED, INTENDED, PASSED, promoted, unended, verdict, waits_on
 from vitrify.lifecycle.waves import Asked, Move
-from vitrify.lifecycle.world import World
+from vitrify.lifecycle.world import Site, World
 from vitrify.ports import Operation, Release
 
 
@@ -41,6 +41,8 @@ def promotion(server: str, world: World) -> str:
     """What a promotion would let go on, in words; `UsageInvalid` where nothing waits."""
     operations, release = _promotable(server, world)
     where = f" on {', '.join(one.host.name for one in operations)}" if operations[1:] else ""
+    if verdict(operations[0], world) == FAILED:
+        return f"release {release.number} of {server} failed on another host or was aborted, and is taken back{where}"
     told = next(filter(None, (waits(one, from_json(release.settings)) for one in operations)), "").partition(":")[0]
     if operations[1:] and _front(operations, world) is None and any(_goes_on(one, world) for one in operations):
         return f"release {release.number} of {server} is not equally far on all hosts, and comes to the same place{where}"
@@ -54,7 +56,9 @@ def promotion(server: str, world: World) -> str:
 
 
 def _promotable(server: str, world: World) -> tuple[tuple[Operation, ...], Release]:
-    """The open rollout, but for hosts on which it is to be taken back; `UsageInvalid` where they are of several releases."""
+    """The open rollout, but for hosts on which it is to be taken back, unless that is all that is left to do; `UsageInvalid` where they
+    are of several releases, or nothing is left of it but hosts that were away.
+    """  # noqa: D205  one thought
     operations, release = begun(server, world)
     found = tuple(one for one in operations if verdict(one, world) != FAILED)
     if len({one.release for one in found}) > 1:
@@ -63,9 +67,10 @@ def _promotable(server: str, world: World) -> tuple[tuple[Operation, ...], Relea
             why="; ".join(f"release {one.release} on {one.host.name}" for one in found),
             hint=f"`vitrify apply` brings all of them to what is declared, `vitrify abort {server}` takes all of it back",
         )
-    if not found:
+    left = unended(server, world)
+    if not found and (left is None or left.kind != FAILED):
         raise _for_nobody(operations, release)
-    return found, release
+    return found or operations, release
 
 
 def _for_nobody(operations: Sequence[Operation], release: Release) -> UsageInvalid:
@@ -111,6 +116,8 @@ async def promote(server: str, world: World, *, secret: SecretValue, everything:
         left = unended(server, world)
         if left and left.kind != INTENDED:
             return applied.joined(await waves.finish(move, sites))
+        if move.enough(0, of=len(operations)):
+            return applied.joined(await _given_up(move, operations, sites, applied))
         move = replace(move, missing=move.missing + len(applied.problems))
         if applied.stopped or move.enough(0, of=len(sites)):
             return left_alone(server, sites, applied)
@@ -139,10 +146,23 @@ def _move(server: str, operations: Sequence[Operation], world: World, *, secret:
     if left is None:
         return Move(server, str(release.settings.get("declared", "")) if release else "", world, secret, parallel=parallel)
     began = record.last(world.ledger, server=server, kinds=(INTENDED,)) or left
-    hosts, missing = began.body.get("hosts"), began.body.get("missing")
-    known = (len(hosts) if isinstance(hosts, list) else 0) + (missing if isinstance(missing, int) else 0)
-    pace = Pace.from_json({**began.body})
-    return Move(server, str(left.body.get("aim", "")), world, secret, pace, parallel, missing=max(0, known - len(operations)))
+    told, missing = began.body.get("hosts"), began.body.get("missing")
+    hosts, unseen = (list(map(str, told)) if isinstance(told, list) else []), (missing if isinstance(missing, int) else 0)
+    there = [world.state.release(server, operations[0].release, host=host) for host in hosts]
+    failed = sum(one is not None and one.state == "aborted" for one in there)
+    missing = min(unseen + failed, max(0, len(hosts) + unseen - len(operations)))  # who was not seen then may have come since
+    return Move(server, str(left.body.get("aim", "")), world, secret, Pace.from_json({**began.body}), parallel, missing)
+
+
+async def _given_up(move: Move, operations: Sequence[Operation], sites: Mapping[str, Site], applied: Applied) -> Applied:
+    """More failed than may before anybody could judge that: the others go back."""
+    now = [one for one in operations if one.host.name in sites]
+    rollouts = {one.host.name: reopened(one, sites[one.host.name], move.world, secret=move.secret) for one in now}
+    away = tuple(one.host for one in applied.problems)
+    back = await waves.call_off(move, rollouts, reason="it failed on another host", away=away)
+    if applied.problems or back.problems:
+        return replace(back, stopped=True)
+    raise waves.still_serving(move, "it failed on another host, and was interrupted then", hosts=tuple(sites))
 
 
 def abortion(server: str, world: World) -> tuple[int, int | None]:

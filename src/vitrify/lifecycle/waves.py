@@ -209,7 +209,7 @@ async def _gone_back(wave: Wave, there: Mapping[str, Rollout], failed: Mapping[s
     wave.note(ENDED, verdict=FAILED, left=[*left])
     why = "; ".join(f"{host}: {_cause(error)}" for host, error in failed.items())
     if not left:
-        raise _still_serving(move, why, hosts=(*there, *failed, *held))
+        raise still_serving(move, why, hosts=(*there, *failed, *held))
     back = tuple(host for host in (*there, *failed) if host not in left)
     returned = tuple(Released(move.server, "returned", _live(move, host), None, "", (), host=host) for host in back)
     return Applied(
@@ -244,7 +244,7 @@ async def finish(move: Move, sites: Mapping[str, Site]) -> Applied:
     _, lost = await move.on_each({host: partial(take_back, one, reason="it did not pass on all hosts") for host, one in rollouts.items()})
     wave.note(ENDED, verdict=FAILED, left=[*lost])
     if left.kind == FAILED and wave.move.aim == move.aim and not lost and "reason" not in left.body:
-        raise _still_serving(move, _told(left.body.get("failed")), hosts=tuple(sites))
+        raise still_serving(move, _told(left.body.get("failed")), hosts=tuple(sites))
     return Applied(problems=_problems(move, lost))
 
 
@@ -275,7 +275,8 @@ async def to_its_end(rollout: Rollout) -> Released:
     return await _settled(rollout, await _as_far(rollout))
 
 
-def _still_serving(move: Move, why: str, *, hosts: Sequence[str]) -> PreviousStillServing:
+def still_serving(move: Move, why: str, *, hosts: Sequence[str]) -> PreviousStillServing:
+    """What is told once every host is back."""
     live = sorted({_live(move, host) for host in hosts} - {0})
     serving = f"release {' and '.join(map(str, live))} still serves" if live else "nothing served before, and nothing does now"
     return PreviousStillServing(
