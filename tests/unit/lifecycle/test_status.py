@@ -171,6 +171,18 @@ def test_a_host_that_cannot_be_asked_is_a_problem_of_its_row_alone(bench: Bench,
     assert ["is no" in one.problem or "no folder" in one.problem for one in found] == [True, False]
 
 
+def test_of_a_mutable_server_one_host_that_is_ill_keeps_no_other_from_telling(bench: Bench, root: Path) -> None:
+    server = in_place(root, ("/etc/motd", "one\n"))
+    run = converge(bench, server)
+    other = in_place(root / "nowhere").hosts[0]
+
+    found = row(bench, replace(server, hosts=(replace(other, name="gone"), server.hosts[0])))
+
+    assert (found.owned, found.last_run) == (1, run)
+    assert [(one.host, one.unreachable) for one in found.problems] == [("gone", False)]
+    assert found.problem
+
+
 def test_releases_are_listed_newest_first_with_what_runs_of_them(bench: Bench) -> None:
     for greeting in ("one", "two", "three"):
         bench.apply(a_server(greeting))
