@@ -128,7 +128,7 @@ class ReleasePlan:
     @property
     def empty(self) -> bool:
         """Whether an apply would change nothing."""
-        return self.kind in ("none", WAITING) and not self.contract
+        return self.kind in ("none", WAITING) and not (self.contract or self.launch)
 
     def to_json(self) -> JSONObject:
         """The document."""
