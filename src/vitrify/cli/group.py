@@ -43,6 +43,7 @@ VERBS: Mapping[str, str] = {
     "audit": "Find every difference from what was declared and authorised.",
     "audit explain": "Tell all that is known of a path, and why it is a finding or none.",
     "audit accept": "Compare with what is there now, from now on.",
+    "quarantine": "List what was taken out of the way as evidence; put it back, discard it.",
     "watch": "Tell every such difference as it comes to be, and who made it.",
     "ledger": "Read, search, prove and verify the tamper-evident record.",
     "approve": "Sign a saved plan, where policy wants it approved.",

@@ -40,6 +40,8 @@ class Intended:
     """The lease by which it is carried out; of whoever goes on with it, once somebody does."""
     wave: str = ""
     """The rollout over several hosts that it is part of: it is settled once all of them passed, and taken back where one did not."""
+    evidence: int = 0
+    """The ledger's entry about why those of `out` are kept in quarantine; 0 where they are discarded."""
 
     def to_json(self) -> JSONObject:
         """The form of `Operation.data`."""
@@ -53,12 +55,14 @@ class Intended:
             "back_set": self.back_set,
             "token": self.token,
             "wave": self.wave,
+            **({"evidence": self.evidence} if self.evidence else {}),
         }
 
     @classmethod
     def from_json(cls, data: JSONObject) -> Intended:
         """Read what `to_json` wrote."""
         live, previous, since, token = data["live"], data["previous"], data["since"], data.get("token")
+        evidence = data.get("evidence")
         return cls(
             keep=_texts(data["keep"]),
             out=_texts(data["out"]),
@@ -69,6 +73,7 @@ class Intended:
             back_set=str(data["back_set"]),
             token=token if isinstance(token, int) else 0,
             wave=str(data.get("wave", "")),
+            evidence=evidence if isinstance(evidence, int) else 0,
         )
 
 
@@ -247,6 +252,7 @@ class Rollout:
             "image": self.release.image,
             "token": self.intended.token,
             **({"plan": self.world.plan} if self.world.plan else {}),
+            **self.world.answering,
             **more,
         }
         record.once(self.world.ledger, kind, body, since=self.intended.since)

@@ -1,0 +1,21 @@
+"""What the command line asks about answers to findings, so that a test can answer in its place."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from vitrify.core.quarantined import Quarantined
+
+
+class AnswersApplication(Protocol):
+    """The verbs that follow a finding."""
+
+    def quarantined(self) -> tuple[Quarantined, ...]:
+        """What is kept out of the way."""
+
+    def put_back(self, name: str) -> Quarantined:
+        """Move a path back to where it was."""
+
+    def discard_evidence(self, name: str) -> Quarantined:
+        """Remove a thing in quarantine for good."""
