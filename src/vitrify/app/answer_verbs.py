@@ -7,11 +7,24 @@ from typing import TYPE_CHECKING
 from vitrify.app.command import Command
 
 if TYPE_CHECKING:
+    from vitrify.core.adoption import Adoption
     from vitrify.core.quarantined import Quarantined
 
 
 class AnswerVerbs(Command):
     """A method for each of them."""
+
+    def adoption(self, path: str, *, server: str, host: str) -> Adoption:
+        """What would make the declaration say what is at a path now. Changes nothing."""
+        from vitrify.lifecycle.adopting import adoption
+
+        return self._run(adoption(self._named(server), path, self._wiring.world, host=host))
+
+    def adopt(self, found: Adoption) -> int:
+        """Write that; the entry of the ledger that says so."""
+        from vitrify.lifecycle.adopting import adopt
+
+        return adopt(found, self._wiring.world)
 
     def quarantined(self) -> tuple[Quarantined, ...]:
         """What of the chosen servers is kept out of the way. Changes nothing."""

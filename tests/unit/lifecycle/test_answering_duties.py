@@ -74,7 +74,7 @@ def test_a_watch_ends_once_its_server_is_declared_otherwise(bench: Bench, server
     async def story() -> str:
         begun = asyncio.Event()
         (job,) = duty.jobs(replace(charge(bench, server), world=listened(bench, begun, [])))
-        listening = asyncio.create_task(job.act())
+        listening = asyncio.ensure_future(job.act())
         await asyncio.wait_for(begun.wait(), 10)
         assert not listening.done()
         list(duty.jobs(charge(bench, replace(server, replicas=2))))
