@@ -43,15 +43,15 @@ def list_(invocation: Invocation) -> Exit:
     "put-back",
     examples={
         "vitrify quarantine put-back 5f1c20-118": "It was ours after all: where it was, as it was.",
-        "vitrify quarantine put-back 5f1c20-118 -y": "Without asking.",
+        "vitrify quarantine put-back /srv/app/new -y": "What was there last, without asking.",
     },
     exits=_EXITS,
 )
 @click.argument("name")
 @shared("project", "limit", "exclude", "var", "wait", "yes")
 def put_back(invocation: Invocation, name: str) -> Exit:
-    """Move NAME back to where it was, with all that it had; refused where something else is there by now, and for an instance, which never
-    runs again. The next audit finds it again: `audit accept` lets it stay.
+    """Move NAME, or what was at the path NAME, back to where it was, with all that it had; refused where something else is there by now,
+    and for an instance, which never runs again. The next audit finds it again: `audit accept` lets it stay.
     """  # noqa: D205  the whole paragraph is the help
     invocation.screen.say(line(f"Put back what is in quarantine as {name}."))
     confirm(invocation, "Put it back?")
@@ -72,7 +72,7 @@ def put_back(invocation: Invocation, name: str) -> Exit:
 @click.argument("name")
 @shared("project", "limit", "exclude", "var", "wait", "yes")
 def discard(invocation: Invocation, name: str) -> Exit:
-    """Remove NAME for good. What it was stays in the ledger."""
+    """Remove NAME, or what was at the path NAME last, for good. What it was stays in the ledger."""
     invocation.screen.say(line(f"Remove for good what is in quarantine as {name}."))
     confirm(invocation, "Remove it?")
     found = invocation.app.discard_evidence(name)

@@ -88,6 +88,10 @@ class Docket:
         recent = (entry for entry in self._here() if entry.kind == INTENDED and moment(entry.at) > now - FORGOTTEN)
         return sum(entry.body.get("rule") == rule.to_json() for entry in recent)
 
+    def failed_within_the_hour(self, *, now: float) -> tuple[float, ...]:
+        """When responses failed here: seconds since the epoch."""
+        return tuple(at for entry in self._here() if entry.kind == FAILED and (at := moment(entry.at)) > now - FORGOTTEN)
+
     def mended_today(self, case: Case, *, now: float) -> int:
         """How often what is at this path was put right within a day: in place here, or in any instance of the server."""
         done = (entry for entry in self.entries if entry.kind == DONE and moment(entry.at) > now - DAY)

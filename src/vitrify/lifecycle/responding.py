@@ -27,7 +27,7 @@ from vitrify.lifecycle.audit import audit_host, audit_instances, record_new, una
 from vitrify.lifecycle.cases import DONE, FAILED, HELD, INTENDED, LEFT, Case, Docket, body_of, grouped, numbers, rule_of
 from vitrify.lifecycle.immutable import reopened, replacement
 from vitrify.lifecycle.lease import holding
-from vitrify.lifecycle.mending import mends
+from vitrify.lifecycle.mending import replaces
 from vitrify.lifecycle.reconverging import about, reconverge
 from vitrify.lifecycle.rollout import carry_out
 from vitrify.lifecycle.setting_aside import set_aside
@@ -58,11 +58,9 @@ async def respond(server: Server, host: Host, world: World) -> str:
 
 
 def _pausing(docket: Docket, world: World) -> bool:
-    """Whether the last response here is so short ago that the next one waits; each within the hour doubles that."""
-    return (
-        attempts.recent(world.ledger, "respond", (docket.server.name, docket.host.name), now=world.clock.now()).pause(now=world.clock.now())
-        > 0
-    )
+    """Whether one failed so short ago that the next one waits: each that failed within the hour doubles that."""
+    failed = docket.failed_within_the_hour(now=world.clock.now())
+    return attempts.Attempts(len(failed), max(failed, default=0.0)).pause(now=world.clock.now()) > 0
 
 
 async def _standing(docket: Docket, cases: Sequence[Case], world: World) -> dict[str, Finding]:
@@ -109,7 +107,6 @@ def _hopeless(case: Case, finding: Finding, docket: Docket) -> str:
 
 def _leave(docket: Docket, case: Case, why: str, world: World, *, stage: Stage = Stage.FAILED) -> None:
     world.ledger.append(LEFT, body_of(docket.server.name, docket.host.name, [case], why=why))
-    world.reached("respond-left.outcome")
     world.say("serve.respond", case.where, f"{case.path} is left: {why}", stage=stage)
 
 
@@ -172,7 +169,7 @@ class Answer:
         """New instances for these, by the way that every replacement goes; one that was begun is ended first."""
         async with holding(self.server.name, self.host, world, reason="respond") as site:
             open_one = world.state.open_operation(self.server.name, self.host.name)
-            if open_one is not None and not mends(open_one):
+            if open_one is not None and not replaces(open_one):
                 raise Busy(f"{self.server.name} is in the middle of a {open_one.kind}", hint="its findings are answered after that")
             if open_one is not None:
                 secret = known_secrets(self.server.secrets)

@@ -10,6 +10,7 @@ from vitrify.core.declaration import Host, Lifecycle, Server
 from vitrify.core.diagnostic import UsageInvalid
 from vitrify.core.digest import JSONObject
 from vitrify.core.quarantined import Quarantined
+from vitrify.ledger.entry import Entry
 from vitrify.lifecycle import lodging, record
 from vitrify.lifecycle.cases import Case
 from vitrify.lifecycle.lease import asked_for, holding, when_free
@@ -134,18 +135,25 @@ async def _end(found: _Found, kind: str, world: World) -> Quarantined:
 
 
 async def _found(servers: Sequence[Server], name: str, world: World) -> _Found:
-    """What is there under this name, or what a killed command began to end; UsageInvalid where that is nothing."""
-    since = max(0, world.ledger.size - _LOOKED_BACK)
-    newest = next(
-        (one for one in reversed([*world.ledger.entries(since)]) if one.body.get("operation") == name and one.kind in _KINDS), None
-    )
-    begun = newest if newest is not None and newest.kind == INTENDED else None
+    """What is there under this name or of this path, or what a killed command began to end; UsageInvalid where that is nothing."""
+    begun = _begun(name, world)
     for server in servers:
         for host in _hosts(server, world):
             if begun is not None and (begun.body.get("server"), begun.body.get("host")) == (server.name, host.name):
-                what = begun.body.get("what")
-                return _Found(server, host, _kept(server, host, what if isinstance(what, dict) else {}), begun.sequence)
-            for found in await _on(server, host, world):
-                if found.id == name:
+                return _Found(server, host, _kept(server, host, _what(begun)), begun.sequence)
+            for found in reversed(await _on(server, host, world)):
+                if name in (found.id, found.path):
                     return _Found(server, host, found, world.ledger.size)
     raise UsageInvalid(f"there is nothing in quarantine as {name!r}", hint="`vitrify quarantine list` tells what there is")
+
+
+def _begun(name: str, world: World) -> Entry | None:
+    """What was intended about it and has no end."""
+    known = [one for one in world.ledger.entries(max(0, world.ledger.size - _LOOKED_BACK)) if one.kind in _KINDS]
+    newest = next((one for one in reversed(known) if name in (_what(one).get("id"), _what(one).get("path"))), None)
+    return newest if newest is not None and newest.kind == INTENDED else None
+
+
+def _what(entry: Entry) -> JSONObject:
+    what = entry.body.get("what")
+    return what if isinstance(what, dict) else {}

@@ -146,9 +146,7 @@ def discard(context: Context, arguments: JSONObject) -> JSONObject:
         place = _place(here, str(arguments["id"]))
         with told(f"{place} cannot be removed"):
             if _known(here, place):
-                here.context.reached("quarantine-discard.intent")
                 remove_tree(place)
-                here.context.reached("quarantine-discard.act")
         return {"id": arguments["id"]}
 
 

@@ -126,7 +126,7 @@ def test_what_was_added_goes_to_quarantine_with_all_that_it_was_and_back(bench: 
     assert [path.stat().st_mode & 0o777 for path in (place, place / kept.id)] == [0o700, 0o700]
     assert (place / kept.id / "content").read_text() == "x"
 
-    do(put_back([server], kept.id, bench.world))
+    do(put_back([server], "/srv/intruder", bench.world))
 
     assert (intruder.read_text(), intruder.stat().st_mode & 0o777) == ("x", 0o755)
     assert do(listed([server], bench.world)) == ()
@@ -209,26 +209,18 @@ def test_a_rule_has_so_many_responses_an_hour_and_the_rest_waits(bench: Bench, r
     assert (root / "etc/motd").read_text() == "hello\n"
 
 
-def test_the_next_response_waits_longer_each_time(bench: Bench, root: Path) -> None:
-    server = mutable_with(root, bench, Response(Do.RECONVERGE, at_most=60, give_up=100))
-    drifts(bench, root, server, 0)
-
-    assert drifts(bench, root, server, 1, pause=4.0) == ""
-    bench.clock.let_pass(2.0)
-    assert answer(bench, server) != ""
-
-
-def test_one_that_fails_is_noted_and_is_tried_no_more_often_than_the_rule_allows(bench: Bench, root: Path) -> None:
+def test_one_that_fails_waits_longer_each_time_and_is_tried_no_more_often_than_the_rule_allows(bench: Bench, root: Path) -> None:
     server = mutable_with(root, bench, Response(Do.QUARANTINE, at_most=2))
     (root / "srv/intruder").write_text("x")
     look(bench, server)
     (root / "var/lib/vitrify/quarantine").write_text("in the way")
 
-    for _ in range(2):
-        bench.clock.let_pass(400.0)
+    for pause in (5.0, 10.0):
         with pytest.raises(TargetFailed, match="cannot be taken out of the way"):
             answer(bench, server)
-    bench.clock.let_pass(400.0)
+        bench.clock.let_pass(pause - 1.0)
+        assert answer(bench, server) == "", "the next one waits, twice as long each time"
+        bench.clock.let_pass(2.0)
 
     assert answer(bench, server) == ""
     assert len(bench.bodies("respond.failed")) == len(bench.bodies("respond.intended")) == 2
