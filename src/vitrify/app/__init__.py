@@ -7,6 +7,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from vitrify.app.answer_verbs import AnswerVerbs
 from vitrify.app.host_verbs import HostVerbs
 from vitrify.app.image_verbs import ImageVerbs
 from vitrify.app.traffic_verbs import TrafficVerbs
@@ -29,7 +30,7 @@ if TYPE_CHECKING:  # a command brings along what it needs and no more
 __all__ = ("App",)
 
 
-class App(ImageVerbs, HostVerbs, TrafficVerbs, WatchVerb):
+class App(ImageVerbs, HostVerbs, TrafficVerbs, WatchVerb, AnswerVerbs):
     """A method for each verb; those about images, the ledger, keys, and where requests go have files of their own."""
 
     def plan(self) -> Plan:
