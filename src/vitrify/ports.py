@@ -132,8 +132,14 @@ class Runtime(Protocol):
     async def stop_later(self, instance: str, *, at: float | None) -> None:
         """Let its own keeper stop it at this time (seconds since the epoch, target's clock), or never."""
 
-    async def discard(self, instance: str) -> None:
-        """Remove a stopped instance and its files; repeating it is harmless."""
+    async def discard(self, instance: str, *, evidence: bool = False) -> None:
+        """Remove a stopped instance and its files; repeating it is harmless. One in quarantine stays, unless `evidence` is meant."""
+
+    async def quarantine(self, instance: str, *, by: str, why: str, entry: int) -> None:
+        """Keep a stopped instance as evidence: `instances` has it no more, and it never runs again; repeating it is harmless."""
+
+    async def quarantined(self, labels: Mapping[str, str]) -> tuple[JSONObject, ...]:
+        """Those of these labels in quarantine, oldest first: id, image, labels, at, by, why, and the ledger's `entry` about it."""
 
     async def logs(self, instance: str, *, lines: int) -> str:
         """The last lines it wrote."""

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from vitrify.core.resource import Kinds
     from vitrify.evidence.oci import OciEvidence
     from vitrify.ledger.checkpoint import Signer, Verifier
+    from vitrify.ledger.log import Log
+    from vitrify.lifecycle.notices import Telling
     from vitrify.lifecycle.world import Site, World
     from vitrify.ports import Session
     from vitrify.project.identity import Identity
@@ -130,7 +132,7 @@ class Wiring:
     @cached_property
     def world(self) -> World:
         """What the stories are given."""
-        from vitrify.app import remembering
+        from vitrify.app.remembering import desk
         from vitrify.lifecycle.world import World
         from vitrify.onhost.tenant import Tenant
         from vitrify.project import keyring
@@ -140,11 +142,11 @@ class Wiring:
 
         known = self.ledgers.identity
         home = self._project_home(known)
-        clock, reached, at = SystemClock(), from_environment(self._environ), remembering.desk(self.folder, self._environ)
+        clock, reached, at = SystemClock(), from_environment(self._environ), desk(self.folder, self._environ)
         return World(
             project_id=known.project_id,
             author=self._author,
-            ledger=remembering.telling(self.ledgers.log, at, lambda: self.declaration, emit=self._emit),
+            ledger=self.telling(self.ledgers.log),
             state=SqliteStateStore(home / "state.db"),
             clock=clock,
             kinds=self._kinds,
@@ -168,6 +170,12 @@ class Wiring:
             wait=self._options.wait,
             desk=at,
         )
+
+    def telling(self, log: Log) -> Telling:
+        """This ledger, which tells whoever is declared to be told."""
+        from vitrify.app.remembering import desk, telling
+
+        return telling(log, desk(self.folder, self._environ), lambda: self.declaration, emit=self._emit)
 
     def see_told(self) -> None:
         """Wait a little for notices that are still on their way."""

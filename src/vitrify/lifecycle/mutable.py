@@ -141,7 +141,7 @@ async def _applied(server: Server, host: Host, planned: HostPlan, world: World) 
     restart.refuse_here(planned.changes, host, world)
     since, run = await _run_of(server, host, planned, world)
     fresh = since == world.ledger.size
-    intent: JSONObject = {**_intent(server, host, planned, run), **({"plan": world.plan} if world.plan else {})}
+    intent: JSONObject = {**_intent(server, host, planned, run), **({"plan": world.plan} if world.plan else {}), **world.answering}
     world.state.manage(server.name, host.name)
     since = record.once(world.ledger, INTENDED, intent, since=since)
     world.reached("apply.intent")

@@ -183,6 +183,13 @@ class World:
 
     plan: str = ""
     """The digest of the plan that is being carried out, for the ledger; "" where none is."""
+    answers: tuple[int, ...] = ()
+    """The findings, by their entries in the ledger, that are being answered; none where somebody asked for what is done."""
+
+    @property
+    def answering(self) -> JSONObject:
+        """What an intent says of them."""
+        return {"answers": [*self.answers]} if self.answers else {}
 
     @property
     def storage(self) -> Storage:

@@ -32,11 +32,13 @@ MODULES: Dict[str, Tuple[str, ...]] = {
         "instance.logs",
         "instance.altered",
         "instance.mark",
+        "instance.quarantine",
         "instance.entrance",
         "instance.healthy",
     ),
     "leasing": ("lease.acquire", "lease.renew", "lease.release", "lease.show"),
     "outdated": ("outdated",),
+    "quarantine": ("quarantine.take", "quarantine.put_back", "quarantine.discard", "quarantine.list"),
     "reviving": ("router.lost", "router.revive"),
     "sameness": ("even",),
     "taking": ("image.lacking", "image.take"),
@@ -73,7 +75,7 @@ def find_call(name: str) -> Optional[Call]:
     return calls[name] if module in _OWN else partial(_fenced, calls[name])
 
 
-_OWN = ("accepting", "converge", "detached", "leasing")
+_OWN = ("accepting", "converge", "detached", "leasing", "quarantine")
 """Whose calls see to their leases themselves; any other that presents one is made by it."""
 
 
