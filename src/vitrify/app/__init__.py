@@ -7,6 +7,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from vitrify.app.answer_verbs import AnswerVerbs
 from vitrify.app.host_verbs import HostVerbs
 from vitrify.app.image_verbs import ImageVerbs
 from vitrify.app.traffic_verbs import TrafficVerbs
@@ -29,7 +30,7 @@ if TYPE_CHECKING:  # a command brings along what it needs and no more
 __all__ = ("App",)
 
 
-class App(ImageVerbs, HostVerbs, TrafficVerbs, WatchVerb):
+class App(ImageVerbs, HostVerbs, TrafficVerbs, WatchVerb, AnswerVerbs):
     """A method for each verb; those about images, the ledger, keys, and where requests go have files of their own."""
 
     def plan(self) -> Plan:
@@ -244,7 +245,7 @@ class App(ImageVerbs, HostVerbs, TrafficVerbs, WatchVerb):
         """Look after the chosen servers until it is ended, or (`once`) for one turn of each duty; `Busy` where another process does."""
         from vitrify.app import serving
 
-        readings = serving.Readings(self._options, self._begin)
+        readings = serving.Readings(self._options, self._begin, environ=self._environ)
         story = serving.once(readings) if once else serving.forever(readings, listen=listen)
         return self._run(story)
 

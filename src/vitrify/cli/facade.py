@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
+from vitrify.cli.facade_answers import AnswersApplication
 from vitrify.cli.facade_ledger import LedgerApplication
 from vitrify.core.asked import Scope
 
@@ -34,7 +35,7 @@ if TYPE_CHECKING:  # help and usage errors are told before any of these is neede
     from vitrify.core.watched import Tell
 
 
-class Application(LedgerApplication, Protocol):
+class Application(LedgerApplication, AnswersApplication, Protocol):
     """Every verb's story. Each method raises a `VitrifyError` where it cannot keep its promise."""
 
     def plan(self) -> Plan:

@@ -168,7 +168,7 @@ async def replacement(server: Server, due: ReleasePlan, site: Site, world: World
     number, secret = str(live.number), known_secrets(server.secrets)
     stay = [instance for instance in known if not instance.gone and instance.id not in due.replace]
     keep = tuple(instance.id for instance in stay if instance.labels.get("release") == number)
-    return await opened(live, "replace", site, world, secret=secret, keep=keep, out=due.replace, wave=wave)
+    return await opened(live, "replace", site, world, secret=secret, keep=keep, out=due.replace, wave=wave, evidence=due.evidence)
 
 
 async def rollback(server: str, world: World, *, to: int | None, secret: SecretValue) -> Released:
@@ -248,6 +248,7 @@ async def opened(  # noqa: PLR0913  one value for each thing that an operation i
     out: tuple[str, ...] = (),
     wave: str = "",
     untried: bool = False,
+    evidence: int = 0,
 ) -> Rollout:
     """Begin an operation: durable before anything is done."""
     slots, settings = world.state.slots(release.server, site.host.name), from_json(release.settings)
@@ -263,6 +264,7 @@ async def opened(  # noqa: PLR0913  one value for each thing that an operation i
         token=site.token,
         wave=wave,
         untried=untried,
+        evidence=evidence,
     )
     operation = Operation(world.identify(), release.server, site.host, kind, release.number, "begin", intended.to_json())
     release, operation = world.state.begin(release, operation)

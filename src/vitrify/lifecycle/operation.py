@@ -42,6 +42,8 @@ class Intended:
     """The rollout over several hosts that it is part of: it is settled once all of them passed, and taken back where one did not."""
     untried: bool = False
     """Whether a release that it joins was live on no host when it began."""
+    evidence: int = 0
+    """The ledger's entry about why those of `out` are kept in quarantine; 0 where they are discarded."""
 
     def to_json(self) -> JSONObject:
         """The form of `Operation.data`."""
@@ -56,12 +58,14 @@ class Intended:
             "token": self.token,
             "wave": self.wave,
             "untried": self.untried,
+            **({"evidence": self.evidence} if self.evidence else {}),
         }
 
     @classmethod
     def from_json(cls, data: JSONObject) -> Intended:
         """Read what `to_json` wrote."""
         live, previous, since, token = data["live"], data["previous"], data["since"], data.get("token")
+        evidence = data.get("evidence")
         return cls(
             keep=_texts(data["keep"]),
             out=_texts(data["out"]),
@@ -73,6 +77,7 @@ class Intended:
             token=token if isinstance(token, int) else 0,
             wave=str(data.get("wave", "")),
             untried=data.get("untried") is True,
+            evidence=evidence if isinstance(evidence, int) else 0,
         )
 
 
@@ -262,6 +267,7 @@ class Rollout:
             "image": self.release.image,
             "token": self.intended.token,
             **({"plan": self.world.plan} if self.world.plan else {}),
+            **self.world.answering,
             **more,
         }
         record.once(self.world.ledger, kind, body, since=self.intended.since)

@@ -72,8 +72,8 @@ def _needs_one_replica(part: ServerPart, node: Node, problems: Problems) -> None
         problems.add(f"{part.replicas} replicas are not one at a time", walk(node, ("replicas",)), hint=hint)
 
 
-def previews_apart(servers: Iterable[Server], problems: Problems) -> None:
-    """Note a preview that would get requests which are somebody else's."""
+def previews_apart(servers: Iterable[Server], root: Node, problems: Problems) -> None:
+    """Note a preview, where it is written, that would get requests which are somebody else's."""
     taken: dict[tuple[str, str], str] = {}
     for server in servers:
         if server.route:
@@ -84,5 +84,7 @@ def previews_apart(servers: Iterable[Server], problems: Problems) -> None:
         if server.route and shown.preview:
             place = ("" if shown.previewed_on_its_own else server.route.router.name, shown.preview)
             if place in taken:
-                problems.add(f"{shown.preview} cannot be the preview of {server.name}", server.where, why=taken[place])
+                at = walk(root, ("servers", server.name, "rollout", "preview"), owner=server.where)
+                hint = "a host name, or an address to listen on, that leads nowhere else"
+                problems.add(f"{shown.preview} cannot be the preview of {server.name}", at, why=taken[place], hint=hint)
             taken[place] = f"it is the preview of {server.name}"

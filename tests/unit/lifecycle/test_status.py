@@ -12,7 +12,7 @@ from bench import Bench, a_server, do, in_place
 from vitrify.core.declaration import Server
 from vitrify.core.diagnostic import UsageInvalid
 from vitrify.core.report import ReleaseStatus, ServerStatus
-from vitrify.lifecycle import mutable
+from vitrify.lifecycle import mutable, undoing
 from vitrify.lifecycle.listing import logs, releases
 from vitrify.lifecycle.status import status
 from vitrify.testing.engine import quick_folder
@@ -61,7 +61,7 @@ def test_a_mutable_server_tells_what_it_owns_and_its_newest_run_that_stands(benc
     found = row(bench, in_place(root))
     assert (found.owned, found.last_run, found.last_by, found.last_at) == (2, second, "ada@laptop", bench.clock.now())
 
-    do(mutable.undo(in_place(root), in_place(root).hosts[0], bench.world))
+    do(undoing.undo(in_place(root), in_place(root).hosts[0], bench.world))
     assert row(bench, in_place(root)).last_run == first
 
 

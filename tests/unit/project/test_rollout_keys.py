@@ -68,8 +68,11 @@ def test_each_strategy_has_its_own_keys(project: Project, keys: str, manner: Man
         ("strategy: rolling, max_surge: some", "12:45 this is not a number of instances", "as in 1 or 25%"),
         ("preview: 'next shop'", "12:24 'next shop' is not a host name", ""),
         ("preview: ':99999'", "12:24 ':99999' is not an address to listen on", ""),
-        ("preview: shop.example", "6:3 shop.example cannot be the preview of web", "requests of web come there"),
-        ("preview: ':8080'", "6:3 :8080 cannot be the preview of web", "the router edge listens there"),
+        ("preview: 10.0.0.1", "12:24 '10.0.0.1' is an address without a port", ""),
+        ("preview: '::1'", "12:24 '::1' is an address without a port", ""),
+        ("expand: [echo]", "12:24 expected a map, not text", "with a list of words, as in `command: [python3"),
+        ("preview: shop.example", "12:24 shop.example cannot be the preview of web", "requests of web come there"),
+        ("preview: ':8080'", "12:24 :8080 cannot be the preview of web", "the router edge listens there"),
     ],
 )
 def test_what_is_wrong_is_told_where_it_stands(project: Project, keys: str, expected: str, rest: str) -> None:
