@@ -22,7 +22,9 @@ from vitrify.lifecycle.confirmation import allowed, confirmed, cutting
 from vitrify.lifecycle.hooked import InPlace
 from vitrify.lifecycle.lease import asked_for, when_free
 from vitrify.lifecycle.sealed import said, with_seals
+from vitrify.lifecycle.sent import Sent
 from vitrify.lifecycle.strangers import Along, along, packed
+from vitrify.lifecycle.swept import texts
 from vitrify.lifecycle.world import World
 
 INTENDED, DONE, FAILED = "apply.intended", "apply.done", "apply.failed"
@@ -139,7 +141,8 @@ async def apply(server: Server, host: Host, planned: HostPlan, world: World) -> 
     around = InPlace(server, host, world, intent, since, idle=not planned.changes and since == known)
     await around.before("apply")
     with world.working_on(host.name, f"{len(planned.changes)} changes"):
-        answer, lost = await _acted(server, host, planned, _Run(run, fresh=fresh), world)
+        sent = Sent({**server.contents, **along(_meant(planned, server.wishes(host)), world).contents})
+        answer, lost = await _acted(server, host, planned, _Run(run, sent, fresh=fresh), world)
     world.reached("apply.act")
     outcomes = tuple(_outcome(item) for item in _objects(answer, "results"))
     failed = [outcome for outcome in outcomes if outcome.outcome == "failed"]
@@ -151,6 +154,7 @@ async def apply(server: Server, host: Host, planned: HostPlan, world: World) -> 
         "results": _pairs((outcome.address, outcome.outcome) for outcome in outcomes),
         **said(answer),
         "token": answer.get("token"),
+        "bytes": sent.bytes,
         **({"unconfirmed": str(lost.diagnostics[0].why)} if lost else {}),
     }
     record.once(world.ledger, FAILED if failed or lost else DONE, body, since=since)
@@ -170,9 +174,10 @@ def _intent(server: Server, host: Host, planned: HostPlan, run: str) -> JSONObje
 
 
 class _Run(NamedTuple):
-    """The run that an apply carries out; fresh where nobody has begun it before."""
+    """The run that an apply carries out, and what its host may ask for; fresh where nobody has begun it before."""
 
     name: str
+    contents: Sent
     fresh: bool
 
 
@@ -210,9 +215,8 @@ async def _enact(server: Server, host: Host, planned: HostPlan, run: _Run, world
         **world.mirror.news(host.name, since=planned.witnessed),
         **guests.arguments,
     }
-    contents = {**server.contents, **guests.contents}
     async with world.session(host) as session:
-        act = Act("enact", run.name, arguments, contents)
+        act = Act("enact", run.name, arguments, run.contents)
         answer = await when_free(lambda: with_seals(act, host, session, world, fresh=run.fresh), server.name, world)
     # Of an apply that was cut short as well: whoever comes back finds it done, and the host would still take it back.
     waiting = answer.get("armed")
@@ -302,7 +306,7 @@ async def undo(server: Server, host: Host, world: World, *, run: str = "", force
     world.reached("undo-story.outcome")
     if objection:
         raise objection
-    not_undone, stays = (_texts(answer.get(name)) for name in ("skipped", "stays"))
+    not_undone, stays = (texts(answer.get(name)) for name in ("skipped", "stays"))
     return Converged(server.name, host.name, wanted, outcomes, not_undone, stays, seconds=world.clock.monotonic() - started)
 
 
@@ -384,11 +388,7 @@ def _intended(planned: HostPlan) -> list[JSON]:
 
 
 def _outcome(data: JSONObject) -> Outcome:
-    return Outcome(str(data["address"]), str(data["outcome"]), str(data.get("error") or ""), _texts(data.get("besides")))
-
-
-def _texts(value: JSON) -> tuple[str, ...]:
-    return tuple(str(item) for item in value) if isinstance(value, list) else ()
+    return Outcome(str(data["address"]), str(data["outcome"]), str(data.get("error") or ""), texts(data.get("besides")))
 
 
 def _objects(answer: JSONObject, name: str) -> list[JSONObject]:

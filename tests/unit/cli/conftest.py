@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from tests.unit.cli.assess_answers import AssessAnswers
 from tests.unit.cli.audit_answers import AuditAnswers
 from tests.unit.cli.fake_migrations import FakeMigrations
 from tests.unit.cli.fake_reports import FakeReports
@@ -57,7 +58,7 @@ class Terminal(io.StringIO):
         return self._tty
 
 
-class FakeApplication(AuditAnswers, ImageAnswers, LedgerAnswers, FakeReports, FakeMigrations, FakeTraffic):
+class FakeApplication(AssessAnswers, AuditAnswers, ImageAnswers, LedgerAnswers, FakeReports, FakeMigrations, FakeTraffic):
     """Answers with what it holds, notes what it was asked, and tells its events before it answers."""
 
     def __init__(self) -> None:

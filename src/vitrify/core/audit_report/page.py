@@ -6,43 +6,20 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from itertools import groupby
 
+from vitrify.core.audit_report.alone import alone
 from vitrify.core.audit_report.grouped import Group, Same, places
-from vitrify.core.audit_report.look import STYLE
 from vitrify.core.audit_report.report import Report, Row
 from vitrify.core.drift import Class
 from vitrify.core.trend import ServerTrend, Spread
 
 _MARKS = {Class.UNAUTHORISED: "!", Class.AUTHORISED: "=", Class.PACKAGE_MANAGER: "*", Class.NOISE: "."}
-_NOTHING_FETCHED = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
-"""Whatever a hostile name might smuggle in, the browser runs none of it and asks nobody for anything."""
 
 
 def page(report: Report) -> str:
     """The page. Findings are grouped by server, then by place; what they share is said once, and what is allowed is folded away."""
     title = f"Audit of {report.project}"
-    return "\n".join(
-        (
-            "<!DOCTYPE html>",
-            '<html lang="en">',
-            "<head>",
-            '<meta charset="utf-8">',
-            f'<meta http-equiv="Content-Security-Policy" content="{_NOTHING_FETCHED}">',
-            '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            '<meta name="color-scheme" content="light dark">',
-            f"<title>{escape(title)}</title>",
-            f"<style>{STYLE}</style>",
-            "</head>",
-            "<body>",
-            *_head(title, report),
-            *_unseen(report),
-            *_servers(report.rows),
-            *_trend(report.trend.servers, report.trend.days),
-            f"<footer>vitrify {escape(report.version)}</footer>",
-            "</body>",
-            "</html>",
-            "",
-        )
-    )
+    trend = _trend(report.trend.servers, report.trend.days)
+    return alone(title, report.version, (*_head(title, report), *_unseen(report), *_servers(report.rows), *trend))
 
 
 def _head(title: str, report: Report) -> Iterator[str]:
