@@ -25,7 +25,7 @@ def page(found: Assessment, *, version: str) -> str:
 def section(found: Assessment) -> Iterator[str]:
     """The figures, what lacks, and what follows."""
     heads = "".join(f'<th scope="col" title="{escape(LONG[name])}">{escape(heading)}</th>' for name, heading in HEADINGS.items())
-    yield f'<section><table><thead><tr><th scope="col">server</th><th scope="col">lifecycle</th>{heads}</tr></thead><tbody>'
+    yield f'<section><table class="found"><thead><tr><th scope="col">server</th><th scope="col">lifecycle</th>{heads}</tr></thead><tbody>'
     yield from map(_row, found.servers)
     yield "</tbody></table>"
     yield from (f'<p class="quiet">? {escape(reason)}</p>' for reason in reasons(found.servers))
@@ -39,17 +39,19 @@ def _row(server: Measured) -> str:
     for name, figure in server.figures.items():
         more = beside(name, figure) if isinstance(figure, Known) else ""
         small = f'<br><span class="quiet">{escape(more)}</span>' if more else ""
-        cells.append(f"<td>{escape(spoken(name, figure))}{small}</td>")
-    return f"<tr><td><code>{escape(server.server)}</code></td><td>{server.lifecycle.value}</td>{''.join(cells)}</tr>"
+        cells.append(f'<td data-name="{escape(LONG[name])}">{escape(spoken(name, figure))}{small}</td>')
+    name = f"<code>{escape(server.server)}</code>"
+    return f'<tr><td class="word">{name}</td><td class="word">{server.lifecycle.value}</td>{"".join(cells)}</tr>'
 
 
 def _following(advice: Sequence[Advice]) -> Iterator[str]:
     if not advice:
         return
-    yield "<section><h2>What follows</h2><table><tbody>"
+    yield '<section><h2>What follows</h2><table class="found"><tbody>'
     for one in advice:
         told = "<br>".join(escape(reason) for reason in one.because)
         told += "".join(f'<br><span class="bad">in the way:</span> {escape(obstacle)}' for obstacle in one.obstacles)
         by = f"<code>{escape(one.command)}</code>" if one.command else ""
-        yield f"<tr><td>{escape(one.spoken)}</td><td><code>{escape(one.server)}</code></td><td>{told}</td><td>{by}</td></tr>"
+        name = f"<code>{escape(one.server)}</code>"
+        yield f'<tr><td class="word">{escape(one.spoken)}</td><td class="word">{name}</td><td>{told}</td><td>{by}</td></tr>'
     yield "</tbody></table></section>"

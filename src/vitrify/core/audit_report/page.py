@@ -45,13 +45,13 @@ def _servers(rows: Sequence[Row]) -> Iterator[str]:
         for place in here:
             yield f"<h3>on {escape(', '.join(place.wheres))}</h3>"
             yield from (_group(group) for group in place.groups if not group.allowed)
-            yield from _folded([group for group in place.groups if group.allowed])
+            yield from _folded([group for group in place.groups if group.allowed], len(place.wheres))
         yield "</section>"
 
 
-def _folded(groups: Sequence[Group]) -> Iterator[str]:
+def _folded(groups: Sequence[Group], wheres: int) -> Iterator[str]:
     if groups:
-        yield f"<details><summary>{sum(group.count for group in groups)} allowed</summary>"
+        yield f"<details><summary>{wheres * sum(group.count for group in groups)} allowed</summary>"
         yield from map(_group, groups)
         yield "</details>"
 
@@ -60,7 +60,7 @@ def _group(group: Group) -> str:
     kind = "quiet" if group.allowed else "bad"
     grounds = "; ".join(part for part in (group.grounds, group.answer) if part)
     head = f'<p class="group"><span class="{kind}">{_MARKS[group.classed]} {escape(group.name)}</span> {escape(grounds)}</p>'
-    return "\n".join((head, "<table><tbody>", *map(_same, group.same), "</tbody></table>"))
+    return "\n".join((head, '<table class="found"><tbody>', *map(_same, group.same), "</tbody></table>"))
 
 
 def _same(same: Same) -> str:
@@ -104,7 +104,9 @@ def _bars(server: ServerTrend) -> str:
         return "none"
     bars = "".join(_bar(at, day, count, round(24 * count / highest)) for at, (day, count) in enumerate(server.days) if count)
     label = f"{server.per_day:.1f} a day, at most {highest}"
-    return f'<svg role="img" aria-label="{label}" width="{4 * len(server.days)}" height="24">{bars}</svg><br>{label}'
+    wide = 4 * len(server.days)
+    ground = f'<rect class="ground" x="0" y="24" width="{wide}" height="1"/>'  # so that days without any are seen as well
+    return f'<svg role="img" aria-label="{label}" width="{wide}" height="25">{ground}{bars}</svg><br>{label}'
 
 
 def _bar(at: int, day: str, count: int, height: int) -> str:
