@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+import copying_up
 import pytest
 
 from vitrify.core.declaration import Limits
@@ -110,6 +111,10 @@ class PodmanBench:
 
     def alter(self, identity: str, path: str) -> None:
         Path(f"{self.built.storage.upper(identity)}{path}").write_text("not in the image")
+
+    def copy_up(self, identity: str, path: str) -> None:
+        driver = json.loads(json.dumps(self.built.storage.inspect(identity)))["GraphDriver"]["Data"]
+        copying_up.copy_up(Path(driver["UpperDir"]), str(driver["LowerDir"]).split(":"), path)
 
     def end(self) -> None:
         for folder in Path(self.home).glob("instances/*"):

@@ -66,7 +66,7 @@ def _advisories(system: System) -> Mapping[Tuple[str, str], _Advisories]:
 
 
 def _seconds(date: str) -> Optional[float]:
-    """dnf tells times in UTC, with or without seconds."""
+    """Dnf tells times in UTC, with or without seconds."""
     for form in ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M"):
         with suppress(ValueError):
             return float(timegm(time.strptime(date.strip(), form)))
