@@ -138,6 +138,20 @@ def test_an_upgrade_by_other_hands_is_explained_by_rpm_and_what_somebody_altered
     assert "tool 2.0-1: as its checksum says" in told
 
 
+def test_packages_that_an_apply_brought_and_an_undo_took_are_no_findings(site: DnfSite) -> None:
+    folders = ["/etc", "/usr/share/tool"]
+    site.declare({"package": ["libfoo"]}, audited=folders)
+    site.host.vitrify("apply")
+    site.declare({"package": ["libfoo", "foo", "tool"]}, audited=folders)
+    site.host.vitrify("apply")
+    assert site.host.document("audit")["findings"] == []
+
+    site.host.vitrify("undo", "web")
+
+    assert site.versions("foo", "tool") == ["", ""]
+    assert site.host.document("audit")["findings"] == []
+
+
 def test_what_is_behind_is_told_with_its_advisory_and_its_age(site: DnfSite) -> None:
     site.declare({"package": ["libfoo"]})
     site.host.run("dnf", "-y", "install", "tool-1.0", "slow-1.0")

@@ -290,6 +290,7 @@ async def undo(server: Server, host: Host, world: World, *, run: str = "", force
             guests = _guests_of(wanted, known, world)
             arguments: JSONObject = {"scope": scope(server.name, host, world), "run": wanted, "force": force, "by": world.author}
             arguments |= {
+                "audited": list(server.audit.folders),
                 "lease": asked_for("undo", world, operation=wanted),
                 **guests.arguments,
                 **world.mirror.news(host.name, since=world.mirror.judged(known.get("ledger"), host.name)),
