@@ -290,12 +290,11 @@ async def undo(server: Server, host: Host, world: World, *, run: str = "", force
             guests = _guests_of(wanted, known, world)
             arguments: JSONObject = {"scope": scope(server.name, host, world), "run": wanted, "force": force, "by": world.author}
             arguments |= {
-                "audited": list(server.audit.folders),
                 "lease": asked_for("undo", world, operation=wanted),
                 **guests.arguments,
                 **world.mirror.news(host.name, since=world.mirror.judged(known.get("ledger"), host.name)),
             }
-            act = Act("undo", operation, arguments, guests.contents)
+            act = Act("undo", operation, {**arguments, "audited": list(server.audit.folders)}, guests.contents)
             answer = await when_free(lambda: with_seals(act, host, session, world, fresh=fresh), server.name, world)
         world.reached("undo-story.act")
     outcomes = tuple(_outcome(item) for item in _objects(answer, "results"))
