@@ -85,39 +85,24 @@ INSTANCES = (
     "core/shares",
     "core/timing",
     "onhost/admin",
-    "onhost/altered",
     "onhost/answering",
-    "onhost/assemble",
     "onhost/bake",
     "onhost/caddy",
     "onhost/caddy_engine",
     "onhost/collecting",
-    "onhost/confining",
     "onhost/console",
-    "onhost/container",
-    "onhost/containers",
     "onhost/debfile",
     "onhost/dropping",
     "onhost/engine",
-    "onhost/foreign",
     "onhost/freezing",
     "onhost/haproxy",
     "onhost/haproxy_engine",
     "onhost/instances",
-    "onhost/launching",
-    "onhost/layer",
-    "onhost/layout",
     "onhost/measuring",
-    "onhost/mounts",
-    "onhost/ports",
-    "onhost/removal",
     "onhost/reviving",
-    "onhost/rootview",
     "onhost/routes",
     "onhost/routing",
     "onhost/sameness",
-    "onhost/sandbox",
-    "onhost/sharing",
     "onhost/shelving",
     "onhost/slots",
     "onhost/stage",
@@ -125,9 +110,6 @@ INSTANCES = (
     "onhost/taking",
     "onhost/tools",
     "onhost/traffic",
-    "onhost/unpack",
-    "onhost/untar",
-    "onhost/volumes",
     "onhost/whereabouts",
 )
 """What only a host of instances needs, of images, routers and bakes: whoever is changed in place does without. See `in_place`."""
@@ -163,7 +145,7 @@ class Payload:
 
 
 def in_place() -> Payload:
-    """What a host is sent that is changed in place, or only looked at: a quarter less at the first contact."""
+    """What a host is sent that is changed in place, or only looked at."""
     return pack(without=INSTANCES)
 
 
