@@ -57,6 +57,17 @@ class _Policy(TypedDict, total=False):
     approvals: _Approvals
     ignore: Sequence[_Noise]
 
+class _ResponseNeeded(TypedDict):
+    """What is done about findings of one sort; of several rules that fit, the first counts."""
+    do: Literal['report', 're-converge', 'replace', 'quarantine']
+
+class _Response(_ResponseNeeded, total=False):
+    """What is done about findings of one sort; of several rules that fit, the first counts."""
+    path: str
+    severity: Literal['critical', 'high', 'medium', 'low']
+    at_most: int
+    give_up: int
+
 class _HookNeeded(TypedDict):
     """A command that is run before or after a phase."""
     command: Sequence[str]
@@ -157,6 +168,8 @@ class _Schedule(TypedDict, total=False):
     contract: str
     retention: str
     audit: str
+    respond: str
+    watch: str
 
 class _Ssh(TypedDict, total=False):
     """How hosts are reached by SSH."""
@@ -287,6 +300,7 @@ def server(
     base: str = ...,
     mirror: _Mirror = ...,
     audit: _Audit = ...,
+    respond: Sequence[_Response] = ...,
     on_image: Literal['drop', 'refuse'] = ...,
     runtime: Literal['bubblewrap', 'podman'] = ...,
     replicas: int = ...,

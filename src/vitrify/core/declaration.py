@@ -15,6 +15,7 @@ from vitrify.core.hook import Hook
 from vitrify.core.notice import Notice
 from vitrify.core.policy import Approvals
 from vitrify.core.resource import Address, Resource
+from vitrify.core.response import Response
 from vitrify.core.schedule import Schedule
 from vitrify.core.strategy import Manner
 
@@ -259,6 +260,8 @@ class Server:
     contents: Mapping[str, Content] = field(default_factory=dict)
     """Digest -> content, for every digest that a resource names."""
     audit: AuditPolicy = field(default_factory=AuditPolicy)
+    responses: tuple[Response, ...] = ()
+    """What is done about a finding by itself; where none fits it is told."""
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Secret name -> value, for process environments alone; never printed, stored or hashed without a key."""
     apart: Mapping[str, tuple[Resource, ...]] = field(default_factory=dict)

@@ -22,3 +22,7 @@ class Schedule:
     """What was kept warm and is over leaves, and what no release needs with it."""
     audit: float = 3600.0
     """What differs from what was declared and authorised; only told."""
+    respond: float = 15.0
+    """What was found, by whomever, is answered as the rules of the server say."""
+    watch: float = NEVER
+    """Who changes what, as it happens: a watch that ended begins again after this time."""

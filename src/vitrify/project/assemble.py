@@ -16,7 +16,7 @@ from vitrify.core.order import order
 from vitrify.core.resource import Address, Resource
 from vitrify.core.schedule import Schedule
 from vitrify.core.schema import near
-from vitrify.project import hooks, settings, suited, supervision, watching
+from vitrify.project import hooks, responding, settings, suited, supervision, watching
 from vitrify.project.compile import Compiled, compile_wish
 from vitrify.project.envelope import REFUSE, ServerPart
 from vitrify.project.expand import PROCESS, Expansion, Profile
@@ -117,6 +117,7 @@ def _confined(server: Server, part: ServerPart, noise: tuple[Noise, ...]) -> Ser
     return replace(
         server,
         audit=watching.policy(part.audit, over=(*ignored(part.policy), *noise)),
+        responses=responding.responses(part.respond),
         runtime=part.runtime,
         healing=healing(part.heal),
         replicas=part.replicas,

@@ -43,7 +43,6 @@ def suits(part: ServerPart, node: Node, problems: Problems) -> None:
     _of_one_strategy(part, node, problems)
     _needs_route(part, node, problems)
     _needs_one_replica(part, node, problems)
-    _waits_on_one_host(part, node, problems)
 
 
 def _of_one_strategy(part: ServerPart, node: Node, problems: Problems) -> None:
@@ -71,20 +70,6 @@ def _needs_one_replica(part: ServerPart, node: Node, problems: Problems) -> None
     if part.rollout.strategy == RECREATE and part.replicas > 1:
         hint = "`recreate` is for what must never run twice: `replicas: 1`, or another strategy"
         problems.add(f"{part.replicas} replicas are not one at a time", walk(node, ("replicas",)), hint=hint)
-
-
-def _waits_on_one_host(part: ServerPart, node: Node, problems: Problems) -> None:
-    """Several hosts are judged together, and nobody judges what waits for a person on each of them."""
-    if len(part.hosts) == 1:
-        return
-    hint = "give each step a time, as in `5% for 10m`, or declare the hosts as servers of their own"
-    if part.rollout.promote == "manual":
-        problems.add("`promote: manual` needs a server on one host", walk(node, ("rollout", "promote")), hint=hint)
-    for index, step in enumerate(part.rollout.steps or ()):
-        if step.hold is None:
-            problems.add(
-                f"the step `{step}` has no end, which needs a server on one host", walk(node, ("rollout", "steps", index)), hint=hint
-            )
 
 
 def previews_apart(servers: Iterable[Server], root: Node, problems: Problems) -> None:

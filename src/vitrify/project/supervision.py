@@ -49,6 +49,8 @@ class SchedulePart(Part):
     contract: Annotated[Interval | None, Given] = None
     retention: Annotated[Interval | None, Given] = None
     audit: Annotated[Interval | None, Given] = None
+    respond: Annotated[Interval | None, Given] = None
+    watch: Annotated[Interval | None, Given] = None
 
 
 def of_all(root: Node, scope: Scope, problems: Problems) -> Schedule:
