@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from vitrify.core.resource import Kinds
     from vitrify.evidence.oci import OciEvidence
     from vitrify.ledger.checkpoint import Signer, Verifier
-    from vitrify.ledger.log import Log
-    from vitrify.lifecycle.notices import Telling
     from vitrify.lifecycle.world import Site, World
     from vitrify.ports import Session
     from vitrify.project.identity import Identity
@@ -146,7 +144,7 @@ class Wiring:
         return World(
             project_id=known.project_id,
             author=self._author,
-            ledger=self.telling(self.ledgers.log),
+            ledger=self.ledgers.telling(self.ledgers.log, lambda: self.declaration),
             state=SqliteStateStore(home / "state.db"),
             clock=clock,
             kinds=self._kinds,
@@ -170,12 +168,6 @@ class Wiring:
             wait=self._options.wait,
             desk=at,
         )
-
-    def telling(self, log: Log) -> Telling:
-        """This ledger, which tells whoever is declared to be told."""
-        from vitrify.app.remembering import desk, telling
-
-        return telling(log, desk(self.folder, self._environ), lambda: self.declaration, emit=self._emit)
 
     def see_told(self) -> None:
         """Wait a little for notices that are still on their way."""
