@@ -41,14 +41,20 @@ class Proof:
 
 PROOFS: Final[Mapping[str, Proof]] = {
     "attacks": Proof(
-        claim="each way to stay on a host or to hide there is found, rated, repaired where it is declared, and leaves nothing behind",
-        tests=("tests/unit/lifecycle/test_attacks.py",),
+        claim="each way to stay on a booted host or to hide there is found, rated, named, put back, and leaves nothing behind",
+        tests=("tests/unit/lifecycle/test_attacks.py", "tests/e2e/test_attacks_on_a_host.py"),
         n=98,
         covers=(
             "src/vitrify/core/noise.py",
             "src/vitrify/core/severity.py",
             "src/vitrify/lifecycle/swept.py",
-            "tests/unit/lifecycle/attacks.py",
+            "src/vitrify/lifecycle/touches.py",
+            "src/vitrify/lifecycle/watch.py",
+            "src/vitrify/onhost/audit_*.py",
+            "src/vitrify/onhost/inotify.py",
+            "src/vitrify/onhost/watching.py",
+            "tests/attacks.py",
+            "tests/e2e/*attack*.py",
         ),
     ),
     "bake": Proof(

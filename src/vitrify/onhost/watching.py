@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import select
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
 
@@ -42,7 +43,8 @@ def watch(context: Context, arguments: JSONObject) -> JSONObject:
     """Tell on which rung we stand and why, then every touch; returns once the channel says that nobody listens any more."""
     root = Scope.of(arguments).root.rstrip("/")
     folders, files = ([root + path for path in _paths(arguments, name)] for name in ("folders", "files"))
-    rung, why = _highest([path for path in folders if Path(path).is_dir()], [path for path in files if Path(path).parent.is_dir()])
+    there = [path for path in folders if Path(path).is_dir()], [path for path in files if Path(path).parent.is_dir()]
+    rung, why = _highest(*there, root=root)
     try:
         context.emit(Event(RUNG, Stage.NOTICE, rung.name, why))
         for heard in _heard(rung, context.channel):
@@ -57,9 +59,9 @@ def _paths(arguments: JSONObject, name: str) -> List[str]:
     return [str(path) for path in given] if isinstance(given, list) else []
 
 
-def _highest(folders: Sequence[str], files: Sequence[str]) -> Tuple[_Rung, str]:
+def _highest(folders: Sequence[str], files: Sequence[str], *, root: str) -> Tuple[_Rung, str]:
     try:
-        return _Audit(folders, files), "the kernel names who changes a file"
+        return _Audit(folders, files, root=root), "the kernel names who changes a file"
     except OSError as error:
         why = f"audit: {error.strerror}"
     try:
@@ -91,7 +93,7 @@ class _Audit(_Rung):
 
     name = AUDIT
 
-    def __init__(self, folders: Sequence[str], files: Sequence[str]) -> None:
+    def __init__(self, folders: Sequence[str], files: Sequence[str], *, root: str = "") -> None:
         self._link = AuditLink()
         try:
             self._link.watch(folders, files)
@@ -104,6 +106,8 @@ class _Audit(_Rung):
         self._below = tuple(f"{folder.rstrip('/')}/" for folder in folders)
         self._exactly = frozenset((*folders, *files))
         self._places: Dict[Place, str] = dict(_folders_below(folders))
+        self._root = root
+        self._devices = {device for device, _ in self._places} - {_device(Path("/").stat())}
         self._looked = time.monotonic()
 
     def hear(self) -> Sequence[JSONObject]:
@@ -141,12 +145,28 @@ class _Audit(_Rung):
             yield {**by, "path": path, "what": item.spoken}
 
     def _path(self, record: Record, item: Item, parent: Optional[Item]) -> Optional[str]:
-        """Where it is. A name may be relative to a folder that only the caller had open: then that folder's inode tells."""
+        """Where it is. A name may be relative to a folder that only the caller had open: then that folder's inode tells.
+
+        Or the caller lives in a folder that we take for a host: then the name begins there, and the file's own inode tells.
+        """
         known = self._places.get(parent.place) if parent else self._places.get(item.place) if item.folder else None
         if known is not None:
             return f"{known.rstrip('/')}/{item.name.rstrip('/').rpartition('/')[2]}" if parent else known
         path = os.path.normpath(item.name if item.name.startswith("/") else f"{record.cwd}/{item.name}")
-        return path if path in self._exactly or path.startswith(self._below) else None
+        if path in self._exactly or path.startswith(self._below):
+            return path
+        within = f"{self._root}{path}"
+        watched = self._root and (within in self._exactly or within.startswith(self._below))
+        return within if watched and self._is(item, within) else None
+
+    def _is(self, item: Item, path: str) -> bool:
+        """Whether a record can be about what is at this path: only the host has that file system, or it is the very inode."""
+        if item.place[0] in self._devices:
+            return True
+        with suppress(OSError):
+            found = Path(path).lstat()
+            return item.place == (_device(found), found.st_ino)
+        return False
 
     def close(self) -> None:
         self._link.close()
@@ -156,7 +176,11 @@ def _folders_below(folders: Iterable[str]) -> Iterator[Tuple[Place, str]]:
     for folder in folders:
         for above, _, _ in os.walk(folder):
             found = Path(above).stat()
-            yield (f"{os.major(found.st_dev):02x}:{os.minor(found.st_dev):02x}", found.st_ino), above
+            yield (_device(found), found.st_ino), above
+
+
+def _device(status: os.stat_result) -> str:
+    return f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}"
 
 
 class _Names(_Rung):
