@@ -150,8 +150,8 @@ PROOFS: Final[Mapping[str, Proof]] = {
         ),
     ),
     "sweep": Proof(
-        claim="each single change of a tree is found, as an overlay and AIDE tell it; a tree that is left alone never has a finding",
-        tests=("tests/property/test_sweep_changes.py",),
+        claim="each single change of a tree is found, as an overlay and AIDE tell it; what is left alone or authorised is never a finding",
+        tests=("tests/property/test_sweep_changes.py", "tests/e2e/test_quiet_audits.py"),
         n=1_100,
         covers=(
             "src/vitrify/onhost/copies.py",
@@ -159,6 +159,9 @@ PROOFS: Final[Mapping[str, Proof]] = {
             "src/vitrify/onhost/records.py",
             "src/vitrify/onhost/sweep.py",
             "src/vitrify/onhost/walk.py",
+            "src/vitrify/onhost/explaining.py",
+            "src/vitrify/lifecycle/swept.py",
+            "tests/e2e/test_quiet_audits.py",
             "tests/property/sweep_changes.py",
         ),
     ),
@@ -214,7 +217,12 @@ def prove(name: str, *, seed: int) -> bool:
 
 
 def _pytest(name: str, proof: Proof, *, seed: int) -> tuple[Results, int]:
-    environment = {**os.environ, "VITRIFY_PROVE": "1", "VITRIFY_REQUIRE_ALL": "1", f"VITRIFY_N_{name.upper()}": str(proof.n)}
+    environment = {
+        **os.environ,
+        "VITRIFY_PROVE": "1",
+        "VITRIFY_REQUIRE_ALL": "1",
+        f"VITRIFY_N_{name.upper().replace('-', '_')}": str(proof.n),
+    }
     seeds = [f"--randomly-seed={seed}", f"--hypothesis-seed={seed}"]
     with tempfile.TemporaryDirectory(prefix="vitrify-proof-") as scratch:
         junit = Path(scratch) / "results.xml"
