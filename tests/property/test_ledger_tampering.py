@@ -147,6 +147,14 @@ def test_only_a_held_checkpoint_tells_a_rollback_and_a_fork_by_the_true_key(tamp
         assert look(tampered, held=files["checkpoint"]).problems
 
 
+def test_witnesses_who_are_all_in_it_are_told_by_a_held_checkpoint_alone() -> None:
+    for size in SIZES:
+        files = honest(size)
+        rewritten = cosigned(fork(files), W1, W2)
+        assert look(rewritten, quorum=2).problems == ()
+        assert look(rewritten, quorum=2, held=files["checkpoint"]).problems
+
+
 def test_every_single_byte_of_a_small_ledger_counts() -> None:
     store = MemoryLedgerStore()
     log = Log(store, origin=ORIGIN, signer=ADA, clock=Noon())
