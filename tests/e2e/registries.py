@@ -11,6 +11,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from vitrify.testing.this_machine import free_port
+
 PROGRAM = "docker-registry"
 
 
@@ -77,9 +79,7 @@ class Served:
 @contextmanager
 def registry(folder: Path, *, auth: str = "") -> Iterator[Served]:
     """A registry that ends with this block."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     served = Served(folder, port, auth)
     try:
         served.start()
