@@ -57,6 +57,12 @@ PROOFS: Final[Mapping[str, Proof]] = {
             "tests/e2e/*attack*.py",
         ),
     ),
+    "audit-fuzz": Proof(
+        claim="no record of the kernel, whatever an intruder put into it, makes the listener of a watch fail, hang or tell what has no name",
+        tests=("tests/property/test_audit_fuzz.py",),
+        n=1_000_000,
+        covers=("src/vitrify/onhost/audit_records.py",),
+    ),
     "bake": Proof(
         claim="the same wishes are bit for bit the same image, whatever the umask, time, folder, user or Python; and strangers can read it",
         tests=("tests/property/test_bake_reproducible.py", "tests/e2e/test_same_digest.py", "tests/e2e/test_image_readers.py"),
