@@ -58,7 +58,7 @@ PROOFS: Final[Mapping[str, Proof]] = {
         ),
     ),
     "audit-fuzz": Proof(
-        claim="no record of the kernel, whatever an intruder put into it, makes the listener of a watch fail, hang or tell what has no name",
+        claim="no record of the kernel, whatever an intruder put into it, makes a watch fail, hang or tell what has no name",
         tests=("tests/property/test_audit_fuzz.py",),
         n=1_000_000,
         covers=("src/vitrify/onhost/audit_records.py",),

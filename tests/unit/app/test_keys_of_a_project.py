@@ -188,7 +188,7 @@ def test_a_key_that_was_planted_counts_and_only_the_file_under_version_control_t
         def now(self) -> float:
             return 1_770_091_506.0
 
-    authors = [line.split()[1] for line in before.splitlines() if line.startswith("author ")]
+    authors = tuple(line.split()[1] for line in before.splitlines() if line.startswith("author "))
     Log(store, origin=origin, signer=eve, clock=Noon(), trusted=authors).append("note", {})
 
     with opened(worked) as app:
