@@ -82,7 +82,7 @@ class Seat:
     place: str
     """The project, as the command names it."""
     rung: str
-    """Where a watch stands here, at best."""
+    """Where a watch has to stand here; "" where it says so itself."""
     numbers: Callable[[int], int]
     """The number that a watch here knows a process of the host by."""
 
@@ -116,7 +116,7 @@ def inside(machine: LiveHost) -> Seat:
     """From within, as its administrator: a host that is a container may set no rules of audit, and says so."""
     machine.path("/srv/project").mkdir()
     prefix = ("nsenter", f"--target={machine.init}", "--mount", "--uts", "--ipc", "--net", "--pid", "--")
-    return Seat(machine, machine.path("/srv/project"), "local", prefix, "/srv/home", "/srv/project", "inotify", numbers=int)
+    return Seat(machine, machine.path("/srv/project"), "local", prefix, "/srv/home", "/srv/project", "", numbers=int)
 
 
 class Watch:

@@ -104,7 +104,7 @@ def defend(wave: Sequence[Attack], own: Seat, watch: Watch, intruder: Intruder, 
         intruder.attack(attack, own.numbers)
     told = watch.tells(lambda found: all(_is(attack, found.get(attack.path)) for attack in wave))
     for attack in wave:
-        tally.judge(attack, told.get(attack.path), pid=intruder.did[attack.name], rung=own.rung)
+        tally.judge(attack, told.get(attack.path), pid=intruder.did[attack.name], rung=own.rung or watch.rung)
     own.run("apply")
     for attack in wave:
         if not put_back_by_apply(attack):

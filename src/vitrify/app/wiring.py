@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from vitrify.core.resource import Kinds
     from vitrify.evidence.oci import OciEvidence
     from vitrify.ledger.checkpoint import Signer, Verifier
+    from vitrify.ledger.log import Log
+    from vitrify.lifecycle.notices import Telling
     from vitrify.lifecycle.world import Site, World
     from vitrify.ports import Session
     from vitrify.project.identity import Identity
@@ -130,7 +132,7 @@ class Wiring:
     @cached_property
     def world(self) -> World:
         """What the stories are given."""
-        from vitrify.app import remembering
+        from vitrify.app.remembering import desk
         from vitrify.lifecycle.world import World
         from vitrify.onhost.tenant import Tenant
         from vitrify.project import keyring
@@ -140,11 +142,11 @@ class Wiring:
 
         known = self.ledgers.identity
         home = self._project_home(known)
-        clock, reached, at = SystemClock(), from_environment(self._environ), remembering.desk(self.folder, self._environ)
+        clock, reached, at = SystemClock(), from_environment(self._environ), desk(self.folder, self._environ)
         return World(
             project_id=known.project_id,
             author=self._author,
-            ledger=remembering.telling(self.ledgers.log, at, lambda: self.declaration, emit=self._emit),
+            ledger=self.telling(self.ledgers.log),
             state=SqliteStateStore(home / "state.db"),
             clock=clock,
             kinds=self._kinds,
@@ -168,6 +170,12 @@ class Wiring:
             wait=self._options.wait,
             desk=at,
         )
+
+    def telling(self, log: Log) -> Telling:
+        """This ledger, which tells whoever is declared to be told."""
+        from vitrify.app.remembering import desk, telling
+
+        return telling(log, desk(self.folder, self._environ), lambda: self.declaration, emit=self._emit)
 
     def see_told(self) -> None:
         """Wait a little for notices that are still on their way."""
@@ -200,15 +208,28 @@ class Wiring:
 
     @cached_property
     def _ssh(self) -> SshTransport:
+        from vitrify.transports.ssh import SshTransport
+
+        return self._reaching(SshTransport)
+
+    @cached_property
+    def _ssh_whole(self) -> SshTransport:
+        """For hosts of instances, which need more of our programs."""
+        from vitrify.transports.ssh import SiteTransport
+
+        return self._reaching(SiteTransport)
+
+    def _reaching(self, way: type[SshTransport]) -> SshTransport:
         from vitrify.project.sudo import SudoPassword
-        from vitrify.transports.ssh import Client, SshTransport, sockets
+        from vitrify.transports.ssh import Client, sockets
 
         known = self._reach
         ssh = self.declaration.ssh if not known.servers else None
         config, asks = (ssh.config, bool(ssh.sudo_password)) if ssh else (known.config, known.asks)
         password = SudoPassword(lambda: self.declaration.ssh, self._environ, self._ask)
         client = Client(sockets(self.home, self._environ), config)
-        return SshTransport(client, environ=self._environ, password=password.answer if asks or password.answers else None)
+        answer = password.answer if asks or password.answers else None
+        return way(client, environ=self._environ, password=answer)
 
     @cached_property
     def _reach(self) -> Reach:
@@ -225,21 +246,22 @@ class Wiring:
         known = self._reach.hosts(self._options.limit, ()) if not self._options.exclude else ()
         hosts = known[: self._options.parallel]
         for host in hosts:
-            await self._ssh.begin(host)
+            await (self._ssh_whole if host.name in self._reach.bearing else self._ssh).begin(host)
         try:
             yield
         finally:
             if hosts:
                 await self._ssh.give_up()
+                await self._ssh_whole.give_up()
 
     def on_host(self, host: Host, argv: tuple[str, ...], *, terminal: bool) -> tuple[str, ...]:
         """What runs these words on a host, from here; on another machine as whoever logs in there."""
         return self._ssh.running(host, argv, terminal=terminal) if host.is_remote else argv
 
     @asynccontextmanager
-    async def _session(self, host: Host, *, anew: bool = False, bringing: bool = False) -> AsyncIterator[Session]:
+    async def _session(self, host: Host, *, anew: bool = False, bringing: bool = False, whole: bool = False) -> AsyncIterator[Session]:
         if host.is_remote and not (anew or bringing):
-            async with self._waiting.session(host) as session:
+            async with (self._waiting_whole if whole else self._waiting).session(host) as session:
                 yield session
             return
         connect = partial(self._ssh.connect, anew=anew, bringing=bringing) if host.is_remote else self._transport.connect
@@ -255,10 +277,17 @@ class Wiring:
 
         return Waiting(self._ssh.connect, at_most=self._options.parallel, clock=time.monotonic)
 
+    @cached_property
+    def _waiting_whole(self) -> Waiting:
+        from vitrify.transports.waiting import Waiting
+
+        return Waiting(self._ssh_whole.connect, at_most=self._options.parallel, clock=time.monotonic)
+
     async def hang_up(self) -> None:
         """End the sessions that were kept for what might come after."""
-        if "_waiting" in vars(self):
-            await self._waiting.close()
+        for name in ("_waiting", "_waiting_whole"):
+            if name in vars(self):
+                await getattr(self, name).close()
 
     @asynccontextmanager
     async def _site(self, host: Host, *lease: JSONObject) -> AsyncIterator[Site]:
@@ -267,7 +296,7 @@ class Wiring:
         from vitrify.transports.leased import leased
 
         # What finds everything done starts no program.
-        async with LazySession(lambda: self._session(LOCAL)) as here, LazySession(lambda: self._session(host)) as there:
+        async with LazySession(lambda: self._session(LOCAL)) as here, LazySession(lambda: self._session(host, whole=True)) as there:
             session = there if host.is_remote else here
             over = partial(self._elsewhere, host, here=here) if host.is_remote else partial(self._nearby, host)
             if not lease:

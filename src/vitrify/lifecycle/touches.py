@@ -7,29 +7,31 @@ from dataclasses import replace
 
 from vitrify.core.digest import JSON, JSONObject
 from vitrify.core.drift import Actor, Finding
+from vitrify.onhost.watching import AUDIT
 
 UNHEARD = "not known, because the watch heard nothing of it"
+UNAUDITED = "not known, because the kernel does not audit whoever it was"
 NAMELESS = "not known, because the watch stood on {evidence}, which tells paths and nobody's name"
 KEPT = 50_000
 """So many paths: beyond them the oldest is forgotten, and its finding says that nobody is known."""
 
 
 class Touches:
-    """Path -> who touched it last."""
+    """Instance ("" for the host itself) and path -> who touched it last."""
 
     def __init__(self) -> None:
-        self._last: dict[str, Actor] = {}
+        self._last: dict[tuple[str, str], Actor] = {}
 
     def take(self, data: Mapping[str, JSON]) -> None:
         """Keep what one event of the listener says."""
         told = data.get("touches")
         for touch in told if isinstance(told, list) else ():
             if isinstance(touch, dict):
-                path = str(touch["path"])
-                self._last.pop(path, None)  # the newest is the last to be forgotten
-                self._last[path] = _actor(touch)
-        for path in list(self._last)[: max(0, len(self._last) - KEPT)]:
-            del self._last[path]
+                place = (str(touch.get("where") or ""), str(touch["path"]))
+                self._last.pop(place, None)  # the newest is the last to be forgotten
+                self._last[place] = _actor(touch)
+        for place in list(self._last)[: max(0, len(self._last) - KEPT)]:
+            del self._last[place]
 
     def knows(self, finding: Finding) -> bool:
         """Whether anything was heard of its paths."""
@@ -41,11 +43,12 @@ class Touches:
         if actor is None:
             return replace(finding, who=UNHEARD)
         if actor.pid is None:
-            return replace(finding, evidence=evidence, who=NAMELESS.format(evidence=evidence))
+            return replace(finding, evidence=evidence, who=UNAUDITED if evidence == AUDIT else NAMELESS.format(evidence=evidence))
         return replace(finding, evidence=evidence, who=str(actor), actor=actor)
 
     def _of(self, finding: Finding) -> Actor | None:
-        return next((self._last[path] for path in (finding.path, *finding.paths) if path in self._last), None)
+        places = [(where, path) for path in (finding.path, *finding.paths) for where in (finding.where, "")]
+        return next((self._last[place] for place in places if place in self._last), None)
 
 
 def _actor(touch: JSONObject) -> Actor:
@@ -57,6 +60,7 @@ def _actor(touch: JSONObject) -> Actor:
         uid=_number(touch.get("uid")),
         login=_number(touch.get("login")),
         at=float(at) if isinstance(at, (int, float)) else None,
+        inside=str(touch["inside"]) if touch.get("inside") else None,
     )
 
 
