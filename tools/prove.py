@@ -26,6 +26,8 @@ from tools.results import Results, read
 
 ROOT = Path(__file__).resolve().parent.parent
 SCHEMA = "vitrify.dev/proof/v1"
+INTERRUPTED = 2
+"""How pytest ends that somebody interrupted."""
 GIT = ("git", "-c", f"safe.directory={ROOT}")
 
 
@@ -207,7 +209,9 @@ def prove(name: str, *, seed: int | None) -> bool:
     results, seconds, holds = Results(), 0.0, True
     for number in range(1, proof.parts + 1):
         part, took, held = _part(name, parts, number)
-        results, seconds, holds = results + part, seconds + took, holds and held
+        results, seconds, holds = results + part, seconds + took, held
+        if not holds:
+            break  # what comes behind it would not mend it
     document = {
         "schema": SCHEMA,
         "name": name,
@@ -241,6 +245,8 @@ def _part(name: str, parts: Parts, number: int) -> tuple[Results, float, bool]:
         return *kept, True
     begun, proof = time.monotonic(), PROOFS[name]
     results, code = _pytest(name, seed=parts.seed + number - 1, part=number)
+    if code == INTERRUPTED:
+        sys.exit(130)
     if proof.parts > 1:
         results = replace(results, figures={f"part {number}: {what}": figure for what, figure in results.figures.items()})
     seconds, holds = time.monotonic() - begun, code == 0 and results.tests > 0 and not results.skipped

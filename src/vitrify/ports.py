@@ -191,12 +191,16 @@ class Router(Protocol):
     async def ensure(self, route: Route, *, server: str) -> None:
         """The router runs and knows this server's route; changes nothing where it does already."""
 
+    async def prepare(self, server: str, *, to: Backends) -> None:
+        """Write down all that a switch to these needs, and send nobody there: the switch, which does not need it, is quick then."""
+
     async def switch(self, server: str, *, to: Backends, beside: Beside | None = None) -> JSONObject:
         """Send all new requests to `to`, but for the named part of them, which goes to what is beside it; a pause is over.
 
         Atomic: each request goes wholly to the old or the new sets; of two switches at once one is the last, and wholly holds.
         Repeating it is harmless. Where the route is sticky, a visitor who was sent beside stays there while that part grows.
-        Returns `intended_at` and `switched_at` in seconds by the target's clock.
+        Returns in seconds by the target's clock when it was asked (`intended_at`), when all was durable that it needs (`prepared_at`),
+        and when new requests went there (`switched_at`).
         """
 
     async def pause(self, server: str, *, at_most: float) -> None:

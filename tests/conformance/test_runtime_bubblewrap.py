@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import copying_up
 import pytest
 
 from vitrify.core.declaration import Limits
@@ -91,6 +92,11 @@ class BubblewrapBench:
 
     def alter(self, identity: str, path: str) -> None:
         Path(f"{self.machine.instance(identity)}/layer0/upper{path}").write_text("not in the image")
+
+    def copy_up(self, identity: str, path: str) -> None:
+        layers = json.loads((self.machine.instance(identity) / "spec.json").read_text())["layers"]
+        layer = next(layer for layer in layers if path.startswith(f"{layer['at'].rstrip('/')}/"))
+        copying_up.copy_up(Path(layer["upper"]), layer["lowers"], path.removeprefix(layer["at"].rstrip("/")))
 
 
 class TestBubblewrap(RuntimeSuite):

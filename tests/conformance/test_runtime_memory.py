@@ -68,6 +68,9 @@ class MemoryBench:
     def alter(self, identity: str, path: str) -> None:
         self.runtime.alter(identity, path)
 
+    def copy_up(self, identity: str, path: str) -> None:
+        """In memory nothing is copied."""
+
 
 class TestMemoryRuntime(RuntimeSuite):
     @pytest.fixture

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+import copying_up
 import pytest
 from listener import listening
 
@@ -116,6 +117,10 @@ class PodmanBench:
 
     def alter(self, identity: str, path: str) -> None:
         Path(f"{self.built.storage.upper(identity)}{path}").write_text("not in the image")
+
+    def copy_up(self, identity: str, path: str) -> None:
+        driver = json.loads(json.dumps(self.built.storage.inspect(identity)))["GraphDriver"]["Data"]
+        copying_up.copy_up(Path(driver["UpperDir"]), str(driver["LowerDir"]).split(":"), path)
 
     def end(self) -> None:
         for folder in Path(self.home).glob("instances/*"):

@@ -57,7 +57,7 @@ servers:
     replicas: {replicas}
     health: {{http: /, interval: 100ms, passes: 2, grace: {grace}}}
     route: {{router: edge}}
-    rollout: {{drain: 1s, probation: 0s, keep_warm: 1m{rollout}}}
+    rollout: {{drain: 1s, probation: 0s, keep_warm: 10m{rollout}}}
     volumes: {{/flag: /srv/flag}}
     resources:
       - directory: /srv
@@ -80,7 +80,7 @@ class Elsewhere:
         """The machines as the declaration names them."""
         return [one.url("admin") for one in self.machines]
 
-    def declare(self, *, hosts: Sequence[str] = (), rollout: str = "", more: str = "", grace: str = "10s") -> None:
+    def declare(self, *, hosts: Sequence[str] = (), rollout: str = "", more: str = "", grace: str = "60s") -> None:
         """Write the declaration; `rollout` are other keys of it, each behind a comma, `more` other lines."""
         listed = json.dumps([*(hosts or self.hosts)])
         # All machines share one loopback: of several each router listens at the address that its own machine calls by this name.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,9 +30,10 @@ class Packaged(ABC):
 
     host: LiveHost
 
-    def declare(self, *resources: object, **top: object) -> None:
+    def declare(self, *resources: object, audited: Sequence[str] = (), **top: object) -> None:
         """The declaration: these resources, on this machine; `top` has more keys of the declaration."""
-        server = {"lifecycle": "mutable", "hosts": ["local"], "resources": [*resources]}
+        audit = {"audit": {"folders": [*audited]}} if audited else {}
+        server = {"lifecycle": "mutable", "hosts": ["local"], "resources": [*resources], **audit}
         declaration = {"version": 1, "project": "shop", **top, "servers": {"web": server}}
         (self.host.path(PROJECT) / "vitrify.yaml").write_text(json.dumps(declaration))
 

@@ -87,8 +87,18 @@ FOUND = (
     Rpm("lone", fields={"Epoch": "2"}),
     Rpm("slow", "1.0", fields=SHELL, post=SLOW),
     Rpm("slow", "2.0", fields=SHELL, post=SLOW),
+    Rpm("tool", "1.0", files={"/usr/share/tool/data": "one", "/usr/share/tool/kept": "kept"}),
+    Rpm("tool", "2.0", files={"/usr/share/tool/data": "two", "/usr/share/tool/kept": "kept"}),
     Rpm("broken", fields={"Requires": "what-nobody-has"}),
 )
+
+ADVISORIES = """<?xml version="1.0"?>
+<updates><update from="test@shop.example" status="final" type="security" version="1"><id>SHOP-2026:1</id><title>tiny</title>
+<severity>Important</severity><issued date="2026-01-02 03:04:05"/><description>tiny</description><pkglist><collection><name>shop</name>
+<package name="tool" version="2.0" release="1" epoch="0" arch="noarch" src="tool-2.0-1.src.rpm"><filename>tool-2.0.rpm</filename></package>
+</collection></pkglist></update></updates>
+"""
+"""What a distribution says of its patches."""
 
 
 @dataclass(frozen=True)
@@ -120,6 +130,8 @@ class Offer:
         signer = {"_gpg_name": "test@shop.example", "_gpg_path": home, "__gpg": shutil.which("gpg")}
         _run("rpmsign", *_defines(signer), "--addsign", *paths)
         _run("createrepo_c", "--quiet", str(offered))
+        (folder / "updateinfo.xml").write_text(ADVISORIES)
+        _run("modifyrepo_c", "--mdtype=updateinfo", str(folder / "updateinfo.xml"), str(offered / "repodata"))
         key = _run(*gpg, "--armor", "--export")
         _run("gpgconf", "--homedir", str(home), "--kill", "all")
         return cls(offered, key)

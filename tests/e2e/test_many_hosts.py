@@ -51,6 +51,7 @@ def test_two_machines_go_forward_together_or_not_at_all_and_no_request_is_lost_m
         failed = pair.control.run("apply", expect=7)
         after_failure = [pair.says(0), pair.says(1)]
         pair.machines[1].machine.run("rm", "/srv/flag/ill")
+        pair.declare()
         pair.control.run("apply", expect=-signal.SIGKILL, VITRIFY_FAILPOINT="switch.outcome#2")
         pair.control.run("apply")
         after_kill = [pair.says(0), pair.says(1)]

@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -115,3 +116,56 @@ def test_a_repository_and_its_key_come_before_the_packages_that_it_signs(tmp_pat
         assert "gpgcheck=1" in site.host.path("/etc/yum.repos.d/shop.repo").read_text()
         assert "gpg-pubkey" in site.host.run("rpm", "-qa").stdout
         assert site.settled
+
+
+def test_an_upgrade_by_other_hands_is_explained_by_rpm_and_what_somebody_altered_is_not(site: DnfSite) -> None:
+    site.declare({"package": ["tool", "foo"]}, audited=["/etc", "/usr/share/tool"])
+    site.host.run("dnf", "-y", "install", "tool-1.0", "foo-1.0")
+    site.host.vitrify("apply")
+    site.host.run("dnf", "-y", "upgrade", "tool", "foo")
+    site.host.path("/etc/foo.conf").chmod(0o666)
+
+    found = {one["path"]: one for one in site.host.document("audit")["findings"]}
+
+    tool = found["package:tool"]
+    assert (tool["class"], tool["details"][0]) == ("package manager", "1.0-1 -> 2.0-1")
+    assert tool["details"][1] == "1 path, each as rpm's own checksums say"
+    assert tool["paths"] == ["/usr/share/tool/data"]
+    altered = found["/etc/foo.conf"]
+    assert altered["class"] == "unauthorised"
+    assert altered["details"][-1] == "foo: belongs to it, and rpm verifies it otherwise: .M......."
+    told = site.host.vitrify("audit", "explain", "/usr/share/tool/kept").stdout
+    assert "tool 2.0-1: as its checksum says" in told
+
+
+def test_packages_that_an_apply_brought_and_an_undo_took_are_no_findings(site: DnfSite) -> None:
+    folders = ["/etc", "/usr/share/tool"]
+    site.declare({"package": ["libfoo"]}, audited=folders)
+    site.host.vitrify("apply")
+    site.declare({"package": ["libfoo", "foo", "tool"]}, audited=folders)
+    site.host.vitrify("apply")
+    assert site.host.document("audit")["findings"] == []
+
+    site.host.vitrify("undo", "web")
+
+    assert site.versions("foo", "tool") == ["", ""]
+    assert site.host.document("audit")["findings"] == []
+
+
+def test_what_is_behind_is_told_with_its_advisory_and_its_age(site: DnfSite) -> None:
+    site.declare({"package": ["libfoo"]})
+    site.host.run("dnf", "-y", "install", "tool-1.0", "slow-1.0")
+    site.host.run("dnf", "-y", "versionlock", "add", "slow")
+
+    (row,) = site.host.document("outdated")["hosts"]
+
+    packages = {one["name"]: one for one in row["packages"]}
+    assert set(packages) == {"tool", "slow"}
+    patch, held = packages["tool"], packages["slow"]
+    assert (patch["installed"], patch["candidate"], patch["origins"]) == ("1.0-1", "2.0-1", ["shop"])
+    assert (patch["security"], patch["held"], held["security"], held["held"]) == (True, False, False, True)
+    assert patch["published_at"] == datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC).timestamp()
+    now = float(site.host.run("date", "+%s").stdout)
+    assert 0 <= now - held["published_at"] < 3600
+    assert 0 <= now - row["lists_at"] < 600
+    assert 0 <= now - row["patched_at"] < 600

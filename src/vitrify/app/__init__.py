@@ -18,6 +18,7 @@ from vitrify.core.drift import REREAD
 if TYPE_CHECKING:  # a command brings along what it needs and no more
     from vitrify.app.serve_unit import Unit
     from vitrify.core import report
+    from vitrify.core.assess.assessment import Assessment
     from vitrify.core.audit_report.report import Report
     from vitrify.core.digest import JSONObject
     from vitrify.core.drift import Accepted, Audit, Known
@@ -142,6 +143,13 @@ class App(ImageVerbs, HostVerbs, TrafficVerbs, WatchVerb, AnswerVerbs):
         from vitrify.lifecycle.outdated import outdated
 
         return self._run(outdated(self._chosen(), self._wiring.world, parallel=self._options.parallel))
+
+    def assess(self, *, days: int) -> Assessment:
+        """What each server cost over so many days, and what follows; changes nothing."""
+        from vitrify.lifecycle.assess import assess
+
+        found = self._run(assess(self._chosen(), self._wiring.world, days=days, parallel=self._options.parallel))
+        return replace(found, project=self._wiring.declaration.project)
 
     def bare(self, server: str = "") -> tuple[report.Bootstrapped, ...]:
         """Which hosts lack a Python, and how they would get one; changes nothing."""

@@ -10,6 +10,7 @@ from vitrify.cli.facade_ledger import LedgerApplication
 from vitrify.core.asked import Scope
 
 if TYPE_CHECKING:  # help and usage errors are told before any of these is needed
+    from vitrify.core.assess.assessment import Assessment
     from vitrify.core.audit_report.report import Report
     from vitrify.core.drift import Accepted, Audit, Known
     from vitrify.core.entered import Entered
@@ -73,6 +74,9 @@ class Application(LedgerApplication, AnswersApplication, Protocol):
 
     def outdated(self) -> tuple[Outdated, ...]:
         """How far every host is behind what its package lists offer."""
+
+    def assess(self, *, days: int) -> Assessment:
+        """What each server cost over so many days, and what follows."""
 
     def bare(self, server: str) -> tuple[Bootstrapped, ...]:
         """Which hosts lack a Python, of one server or of all, and how they would get one."""

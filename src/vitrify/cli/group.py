@@ -40,6 +40,7 @@ VERBS: Mapping[str, str] = {
     "logs": "Show what instances wrote.",
     "outdated": "Show which packages are behind, and which patches are for security.",
     "update": "Choose anew what images are made of, and pin that.",
+    "assess": "Measure what mutable and immutable cost here, and what to flip next.",
     "audit": "Find every difference from what was declared and authorised.",
     "audit explain": "Tell all that is known of a path, and why it is a finding or none.",
     "audit accept": "Compare with what is there now, from now on.",

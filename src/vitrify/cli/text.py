@@ -8,8 +8,30 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from vitrify.core import readable
+from vitrify.core.amounts import ago, lasted, many, size
 from vitrify.core.readable import neutral
+
+__all__ = (
+    "BLANK",
+    "NARROWEST",
+    "Line",
+    "Span",
+    "Style",
+    "ago",
+    "begun",
+    "columns",
+    "faint",
+    "lasted",
+    "line",
+    "many",
+    "moment",
+    "painted",
+    "prose",
+    "shortened",
+    "size",
+    "strong",
+    "table",
+)
 
 
 class Style(Enum):
@@ -34,9 +56,6 @@ class Span:
 
 
 Line = tuple[Span, ...]
-
-many = readable.many
-"""A count and its noun."""
 
 BLANK: Line = ()
 
@@ -127,31 +146,6 @@ def _row(cells: Sequence[Span], widths: Sequence[int]) -> Line:
         text = shortened(cell.text, to=wide)
         spans += [Span(text, cell.style), Span(" " * (wide - columns(text) + 2))]
     return tuple(spans[:-1])
-
-
-def ago(seconds: float) -> str:
-    """An age for a person: one number, one unit."""
-    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
-        if seconds >= size:
-            return f"{seconds // size:.0f} {unit}"
-    return f"{max(seconds, 0):.0f} s"
-
-
-def lasted(seconds: float) -> str:
-    """A measured time, with as many digits as matter."""
-    if seconds < 1:
-        return f"{seconds * 1000:.0f} ms" if seconds >= 0.01 else f"{seconds * 1000:.1f} ms"
-    return f"{seconds:.1f} s" if seconds < 120 else ago(seconds)
-
-
-def size(count: int) -> str:
-    """A number of bytes, in binary units."""
-    amount = float(count)
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if amount < 1024:
-            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
-        amount /= 1024
-    return f"{amount:.1f} TiB"
 
 
 def moment(seconds: float) -> str:

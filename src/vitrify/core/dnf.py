@@ -109,6 +109,14 @@ def records(names: Sequence[str], system: System, *, installed: bool) -> List[Re
     return [*transaction.records(offered, to_be_had=True), *transaction.records(there, to_be_had=False)]
 
 
+def asked(argv: Sequence[str], system: System) -> str:
+    """What dnf prints of the metadata that it has, held packages and all; TargetFailed where it cannot."""
+    done = _waited(("--quiet", "--cacheonly", "--disableplugin=versionlock", *argv), Options().lock_timeout, system)
+    if done.code != 0:
+        raise failed(argv, done)
+    return done.stdout
+
+
 def lock(name: str, system: System, *, held: bool) -> None:
     """Hold a package in the version that it has, or let it go, by the plugin `versionlock`."""
     if system.stat(PLUGIN) is None:

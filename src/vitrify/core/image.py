@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from vitrify.core.declaration import AllowedSecret, Content, Mirror
 from vitrify.core.digest import JSON, JSONObject
@@ -19,6 +19,8 @@ class Image:
     size: int
     base: str
     config: JSONObject
+    layers: Mapping[str, int] = field(default_factory=dict)
+    """Digest -> bytes, lowest first."""
 
 
 @dataclass(frozen=True)

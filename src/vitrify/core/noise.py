@@ -141,6 +141,8 @@ DEBIAN: Tuple[Noise, ...] = (
         "/var/lib/dpkg/alternatives/*",
         "/var/lib/dpkg/triggers/*",
     ),
+    *_shipped("notes of rpm on what is installed", Extent.CONTENT, "/var/lib/rpm", "/var/lib/rpm/*", "/usr/lib/sysimage/rpm"),
+    *_shipped("notes of rpm and dnf on what is installed", Extent.CONTENT, "/usr/lib/sysimage/rpm/*", "/var/lib/dnf", "/var/lib/dnf/**"),
     *_shipped(
         "states of systemd", Extent.CONTENT, "/var/lib/systemd/random-seed", "/var/lib/systemd/timesync/*", "/var/lib/systemd/timers/*"
     ),

@@ -63,6 +63,11 @@ def versions(system: System) -> Mapping[str, str]:
     return {named(row.name, row.architecture, native=mine): row.version for row in found}
 
 
+def changed_at(system: System) -> int:
+    """When a package last came, in seconds since the epoch; 0 where there is none."""
+    return max((row.installed_at for row in _all(system)), default=0)
+
+
 def locked(system: System) -> FrozenSet[str]:
     """The names in the list of the plugin `versionlock`; without the plugin nothing is held."""
     stat = system.stat(LOCKS)

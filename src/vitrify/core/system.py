@@ -56,7 +56,8 @@ Content = Union[bytes, IO[bytes]]
 class Command:
     """A program to run: a list, never a shell string. `timeout` in seconds, `umask` in octal digits.
 
-    It reads `stdin`, or nothing. What is `attached` it can read at a path that stands for the word `ATTACHED`; it is on no disk.
+    It reads `stdin`, or nothing; of what it says the last `kept` bytes are told. What is `attached` it can read at a path that stands for
+    the word `ATTACHED`; it is on no disk.
     """
 
     argv: Tuple[str, ...]
@@ -67,6 +68,7 @@ class Command:
     umask: str = ""
     stdin: bytes = field(default=b"", repr=False)
     attached: Optional[bytes] = field(default=None, repr=False)
+    kept: int = 64 * 1024
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ class Fetch:
 
 @dataclass(frozen=True)
 class Completed:
-    """How a program ended. Output is decoded with replacement and cut to the last 64 KiB."""
+    """How a program ended. Output is decoded with replacement and cut to what its command says is kept."""
 
     code: int
     stdout: str

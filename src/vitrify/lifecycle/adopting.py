@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
@@ -45,8 +45,12 @@ async def adoption(servers: Sequence[Server], path: str, world: World, *, host: 
     server, at = places[0]
     probe = Resource(Address("file", path), {"path": path, "content": digest_bytes(b"")})
     wish = next((one for one in server.wishes(at) if about(one, path)), None)
-    looked = replace(server, apart={}, resources=(*server.wishes(at), *([probe] if wish is None and path.startswith("/") else [])))
+    copied = wish is not None and wish.address.kind == "tree" and path != wish.fields.get("to")
+    beside = [probe] if path.startswith("/") and (wish is None or copied) else []
+    looked = replace(server, apart={}, resources=(*server.wishes(at), *beside))
     seen = (await mutable.look(looked, at, world)).observations
+    if wish is not None and copied:
+        return _in_tree(server, at, wish, seen[probe.address], world)
     if wish is None:
         return _new(server, at, path, seen.get(probe.address), world)
     fields = _drifted(wish, path, seen[wish.address], world)
@@ -104,6 +108,37 @@ def _new(server: Server, host: Host, path: str, seen: Observation | None, world:
     return Adoption(server.name, host.name, path, f"{kind}:{path}", (), (patch,))
 
 
+def _in_tree(server: Server, host: Host, wish: Resource, seen: Observation, world: World) -> Adoption:
+    """The file of the project that is copied there is another one, or a new one."""
+    path, top = seen.address.name, _copied_from(server, wish)
+    relative = path.removeprefix(f"{wish.fields['to']}/")
+    if top is None or seen.properties.get("type") != "file" or seen.body is None:
+        _refuse(path, "it belongs to a folder that is copied, and is no text that everybody may read")
+    entry = _entries(wish).get(relative)
+    mode = entry.get("mode") if isinstance(entry, dict) else "0644"
+    if seen.properties.get("mode") != mode:
+        _refuse(path, f"its mode is {seen.properties.get('mode')}, and what is copied has {mode}: chmod the file in the project")
+    before = _read_or_nothing(f"{top}/{relative}")
+    patches = () if before == seen.body else (Patch(_short(f"{top}/{relative}", world), before, seen.body),)
+    return Adoption(server.name, host.name, path, str(wish.address), ("content",) if patches else (), patches)
+
+
+def _copied_from(server: Server, wish: Resource) -> str | None:
+    """The folder of the project that a tree is copied from; None where nothing in it tells."""
+    digests = {name: one["content"] for name, one in _entries(wish).items() if isinstance(one, dict) and "content" in one}
+    sources = ((name, server.contents[str(digest)].path or "") for name, digest in digests.items())
+    return next((source.removesuffix(f"/{name}") for name, source in sources if source.endswith(f"/{name}")), None)
+
+
+def _entries(wish: Resource) -> Mapping[str, JSON]:
+    found = wish.fields.get("entries")
+    return found if isinstance(found, dict) else {}
+
+
+def _read_or_nothing(path: str) -> str:
+    return _read(path) if Path(path).is_file() else ""
+
+
 def _escaped(fields: Wished) -> Wished:
     return {name: value.replace("${", "$${") if isinstance(value, str) else value for name, value in fields.items()}
 
@@ -127,7 +162,7 @@ def adopt(found: Adoption, world: World) -> int:
     record.once(world.ledger, INTENDED, {**about, "files": files}, since=since)
     world.reached("adopt.intent")
     for patch in found.patches:
-        if _read(_whole(patch.file, world)) != patch.before:
+        if _read_or_nothing(_whole(patch.file, world)) != patch.before:
             raise PlanStale(f"{patch.file} changed while you looked at the patch", hint="run the same command again")
         whole_file.write(patch.after, _whole(patch.file, world))
     world.reached("adopt.act")

@@ -78,7 +78,7 @@ async def bake(server: Server, host: Host, world: World) -> Image:
 
 async def baked(wanted: Wanted, site: Site, world: World) -> Image:
     """The image of what is wanted, recorded in the ledger when it is new. Each bake runs its hooks: a bake is never gone on with."""
-    around = _course(wanted.server, site, world)
+    around, started = _course(wanted.server, site, world), world.clock.monotonic()
     await hooks.run(around, ("bake",), before=True)
     try:
         image = await site.builder.bake(wanted.request, emit=world.emit)
@@ -92,6 +92,8 @@ async def baked(wanted: Wanted, site: Site, world: World) -> Image:
             "server": wanted.server.name,
             "image": image.digest,
             "bytes": image.size,
+            "layers": {**image.layers},
+            "ms": round((world.clock.monotonic() - started) * 1000),
             "base": image.base,
             "declaration": wanted.server.digest,
         }

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
 
+from vitrify.core.amounts import many
 from vitrify.core.declaration import Host
 from vitrify.core.diagnostic import Denied, UsageInvalid, VitrifyError
 from vitrify.core.digest import JSON, JSONObject
 from vitrify.core.event import Stage
-from vitrify.core.readable import many
 from vitrify.core.retention import Collected, Pin
 from vitrify.core.store_report import StoreChecked
 from vitrify.ledger.entry import timestamp

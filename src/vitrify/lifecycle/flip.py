@@ -56,7 +56,7 @@ def _hosts_own(owned: Iterable[Owned], host: Host, kinds: Kinds) -> Iterator[str
     bare = [str(wish.address) for wish in known if Phase.BAKE not in kinds[wish.address.kind].phases]
     if bare:
         instead = f"write them instead in a server of its own for {host.name}, `lifecycle: mutable`"
-        yield f"has no meaning in an image, and stays the host's: {_few(bare)}; {instead}"
+        yield f"has no meaning in an image, and stays the host's: {few(bare)}; {instead}"
     for wish in known:
         if names := [name for name in wish.fields if name in kinds[wish.address.kind].live_only]:
             instead = "the one `process` is what runs in an instance, and a change to it is a new release"
@@ -75,7 +75,7 @@ def _state(server: Server, host: Host, undeclared: Sequence[str]) -> Iterator[st
     for folder in own_folders(server.resources):
         if inside := [path for path in lost if _within(path, folder)]:
             instead = f"state that is to go on belongs to `volumes: {{{folder}: {folder}}}`, what may be lost to `writable`"
-            yield f"is on {host.name} and not in the image: {_few(inside)}; {instead}"
+            yield f"is on {host.name} and not in the image: {few(inside)}; {instead}"
     user = _user(server)
     for wish in server.resources if user else ():
         path = str(wish.fields.get("path", wish.fields.get("home", "")))
@@ -154,6 +154,7 @@ def _within(path: str, folder: str) -> bool:
     return path.startswith(f"{folder.rstrip('/')}/")
 
 
-def _few(names: Sequence[str]) -> str:
+def few(names: Sequence[str]) -> str:
+    """The first of these, and how many more there are."""
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return f"{', '.join(names[:_SHOWN])}{more}"

@@ -24,14 +24,15 @@ async def notices(server: Server, host: Host, world: World) -> tuple[str, ...]:
     entry = f" entry {converged.sequence}" if converged else ""
     first = f"flips from mutable to immutable: what{entry} converged in place goes on until it is taken away"
     try:
-        found = await _in_place(server, host, world)
+        found = await in_place(server, host, world)
     except VitrifyError as error:
         unseen = f"assumed: {host.name} holds no state of its own; it could not be looked at: {error.diagnostics[0].summary}"
         return (first, unseen, *to_image(server, host, InPlace(), kinds=world.kinds))
     return (first, *to_image(server, host, found, kinds=world.kinds))
 
 
-async def _in_place(server: Server, host: Host, world: World) -> InPlace:
+async def in_place(server: Server, host: Host, world: World) -> InPlace:
+    """What the host holds of the server: one look, which changes nothing."""
     folders, guests = own_folders(server.resources), along(server.resources, world)
     arguments: JSONObject = {
         "scope": scope(server.name, host, world),

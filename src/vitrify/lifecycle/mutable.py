@@ -23,6 +23,7 @@ from vitrify.lifecycle.confirmation import allowed, confirmed, cutting
 from vitrify.lifecycle.hooked import InPlace, there
 from vitrify.lifecycle.lease import asked_for, ended_here
 from vitrify.lifecycle.sealed import said
+from vitrify.lifecycle.sent import Sent
 from vitrify.lifecycle.strangers import along
 from vitrify.lifecycle.tenure import by_lease, keeping
 from vitrify.lifecycle.world import World
@@ -148,7 +149,8 @@ async def _applied(server: Server, host: Host, planned: HostPlan, world: World) 
     around = InPlace(server, host, world, intent, since, idle=not planned.changes and since == known)
     await around.before("apply")
     with world.working_on(host.name, f"{len(planned.changes)} changes"):
-        answer, lost = await _acted(server, host, planned, _Run(run, fresh=fresh), world)
+        sent = Sent({**server.contents, **along(_meant(planned, server.wishes(host)), world).contents})
+        answer, lost = await _acted(server, host, planned, _Run(run, sent, fresh=fresh), world)
     world.reached("apply.act")
     outcomes = tuple(ended(item) for item in objects(answer, "results"))
     failed = [outcome for outcome in outcomes if outcome.outcome == "failed"]
@@ -160,6 +162,7 @@ async def _applied(server: Server, host: Host, planned: HostPlan, world: World) 
         "results": pairs((outcome.address, outcome.outcome) for outcome in outcomes),
         **said(answer),
         "token": answer.get("token"),
+        "bytes": sent.bytes,
         **({"unconfirmed": str(lost.diagnostics[0].why)} if lost else {}),
     }
     record.once(world.ledger, FAILED if failed or lost else DONE, body, since=since)
@@ -179,9 +182,10 @@ def _intent(server: Server, host: Host, planned: HostPlan, run: str) -> JSONObje
 
 
 class _Run(NamedTuple):
-    """The run that an apply carries out; fresh where nobody has begun it before."""
+    """The run that an apply carries out, and what its host may ask for; fresh where nobody has begun it before."""
 
     name: str
+    contents: Sent
     fresh: bool
 
 
@@ -219,9 +223,8 @@ async def _enact(server: Server, host: Host, planned: HostPlan, run: _Run, world
         **world.mirror.news(host.name, since=planned.witnessed),
         **guests.arguments,
     }
-    contents = {**server.contents, **guests.contents}
     async with world.session(host) as session:
-        act = Act("enact", run.name, arguments, contents)
+        act = Act("enact", run.name, arguments, run.contents)
         answer = await by_lease(act, host, session, world, fresh=run.fresh)
     # Of an apply that was cut short as well: whoever comes back finds it done, and the host would still take it back.
     waiting = answer.get("armed")

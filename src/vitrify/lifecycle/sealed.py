@@ -70,7 +70,7 @@ class Sealed:
 
     def beside(self, contents: Mapping[str, Content]) -> Mapping[str, Content]:
         """These contents, and the copies."""
-        return ChainMap({**contents}, self.contents)  # type: ignore[arg-type]  # which is only read
+        return ChainMap(contents, self.contents)  # type: ignore[arg-type]  # which are only read
 
 
 def sealed(host: Host, world: World, *, but: str = "") -> Sealed:

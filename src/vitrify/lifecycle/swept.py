@@ -42,6 +42,7 @@ class Classing:
         self._before, self._now = (fingerprints(answer, name) for name in ("baseline", "sweep"))
         self._verdicts = {path: verdict for path, row in _map(answer, "explained").items() if (verdict := _verdict(row))}
         self._packages = {name: PackageChange(name, *texts(versions)) for name, versions in _map(answer, "packages").items()}
+        self._manager = str(answer.get("manager", ""))
         self._changed_at = {path: at for path, at in _map(answer, "changed_at").items() if isinstance(at, int)}
         self._grown = frozenset(texts(answer.get("grown")))
         self._texts = {path: str(text) for path, text in _map(answer, "texts").items()}
@@ -69,7 +70,7 @@ class Classing:
                 continue
             mine = [each for each in self._differences if self._explains(each.path, change.name)]
             allowed = self._server.audit.allows(change, declared)
-            how = "each as dpkg's own checksums say" if change.now else "gone with it"
+            how = f"each as {self._manager}'s own checksums say" if change.now else "gone with it"
             checked = f"{_paths(len(mine))}, {how}" if mine else "nothing of it is in a folder that is audited"
             yield Finding(
                 server=self._server.name,

@@ -27,13 +27,16 @@ NOT_SWITCHED = SwitchTimes(0.0, None)
 async def switch(rollout: Rollout, instances: tuple[Instance, ...]) -> SwitchTimes:
     """Move all new requests to these instances, in one rename; requests that were held until now go to them as well."""
     world, route = rollout.world, rollout.settings.route
+    to = Backends(rollout.set, addresses(instances))
+    if route:
+        await rollout.site.router.prepare(rollout.server, to=to)
     rollout.note("switch.intended")
     intended_at = world.clock.monotonic()
     answered: float | None = None
     moved: JSONObject = {}
     async with rollout.step("switch"):
         if route:
-            moved = await rollout.site.router.switch(rollout.server, to=Backends(rollout.set, addresses(instances)))
+            moved = await rollout.site.router.switch(rollout.server, to=to)
         switched = world.clock.monotonic() - intended_at
         if route and rollout.operation.kind == "rollback":
             await _answered(rollout)

@@ -48,7 +48,7 @@ async def undo(server: Server, host: Host, world: World, *, run: str = "", force
                 **guests.arguments,
                 **world.mirror.news(host.name, since=world.mirror.judged(known.get("ledger"), host.name)),
             }
-            act = Act("undo", operation, arguments, guests.contents)
+            act = Act("undo", operation, {**arguments, "audited": list(server.audit.folders)}, guests.contents)
             answer = await by_lease(act, host, session, world, fresh=fresh)
         world.reached("undo-story.act")
     outcomes = tuple(ended(item) for item in objects(answer, "results"))

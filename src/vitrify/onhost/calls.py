@@ -48,6 +48,7 @@ MODULES: Dict[str, Tuple[str, ...]] = {
     "traffic": (
         "router.ensure",
         "router.release",
+        "router.prepare",
         "router.switch",
         "router.pause",
         "router.resume",

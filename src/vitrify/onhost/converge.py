@@ -19,7 +19,7 @@ from vitrify.onhost.copied import sealed_in
 from vitrify.onhost.dead_man import arm, armed, need_timer, seconds_of
 from vitrify.onhost.images import Images
 from vitrify.onhost.journal import Journal, Keep, all_runs, forget_old
-from vitrify.onhost.keeper import Keeper, folders_of, told_of
+from vitrify.onhost.keeper import Keeper, folders_of, told_of, untold
 from vitrify.onhost.memory import Holder
 from vitrify.onhost.observe import Look, holds, look, observe, observed
 from vitrify.onhost.ownership import Holding, Ownership
@@ -158,7 +158,7 @@ class _Enactment:
             self._journal.append({"record": "kinds", "kinds": [reference.to_json() for reference in kinds]})
         self._here.context.reached("run.intent")
         if self._request.dead_man:
-            arm(self._here, self._run.id, self._request.dead_man)
+            arm(self._here, self._run.id, self._request.dead_man, audited=self._request.audited)
         ownership = self._seen.ownership
         self._hold(ownership)
         results: List[JSONObject] = []
@@ -276,14 +276,11 @@ class _Enactment:
 
     def _act(self, planned: Sequence[Change], ownership: Ownership) -> Tuple[Step, ...]:
         changes = [self._from_its_beginning(change) for change in planned]
-        opaque = changes[0].sureness is Sureness.OPAQUE and bool(self._folders)
-        before = self._keeper.sweep(self._folders, Baseline.remembered(self._here).tree) if opaque else {}
         steps = tuple(self._step(change, ownership) for change in changes)
         work = Work(self._begin_one, leaving=changes[0].resource.address not in self._wished)
-        steps = carry_out(self._here, self._journal, self._images, steps, work=work)
-        if opaque:
-            self._keeper.compare(before, self._keeper.sweep(self._folders, before))
-        return steps
+        blind = any(untold(change, self._here.context.kinds) for change in changes)
+        with self._keeper.watching(self._folders if blind else ()):
+            return carry_out(self._here, self._journal, self._images, steps, work=work)
 
     def _begin_one(self, change: Change) -> None:
         self._say(change, Stage.STARTED)

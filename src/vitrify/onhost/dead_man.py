@@ -10,7 +10,7 @@ import json
 import os
 import sys
 import time
-from typing import Dict, List
+from typing import Dict, Iterable, List
 
 from vitrify.core import systemctl, unit
 from vitrify.core.diagnostic import Busy, Denied, TargetFailed, UsageInvalid, VitrifyError
@@ -73,14 +73,14 @@ def need_timer(here: Here) -> None:
         )
 
 
-def arm(here: Here, run: str, seconds: float, *, running: str = "") -> None:
+def arm(here: Here, run: str, seconds: float, *, running: str = "", audited: Iterable[str] = ()) -> None:
     """From now on the host takes this run back after so many seconds; repeating it begins the time anew.
 
-    `running` is the program that does so: where it is not given, this very one.
+    `running` is the program that does so: where it is not given, this very one. `audited` are folders beside those of resources.
     """
     need_timer(here)
     words = (sys.executable, "-I", "-S", _program(here, run, running or sys.argv[0]), ALONE, here.memory.path(f"{_name(run)}.json"))
-    here.memory.write(f"{_name(run)}.json", {"call": "undo", "arguments": _arguments(here, run)})
+    here.memory.write(f"{_name(run)}.json", {"call": "undo", "arguments": _arguments(here, run, audited)})
     texts = {
         f"{UNITS}/{_name(run)}.service": _SERVICE.format(run=run, words=" ".join(map(unit.argument, words)), again=AGAIN),
         f"{UNITS}/{_name(run)}.timer": _TIMER.format(run=run, elapses="\n".join(f"OnActiveSec={after:.3f}" for after in _elapses(seconds))),
@@ -104,7 +104,7 @@ def _name(run: str) -> str:
     return f"vitrify-dead-man-{run}"
 
 
-def _arguments(here: Here, run: str) -> JSONObject:
+def _arguments(here: Here, run: str, audited: Iterable[str] = ()) -> JSONObject:
     scope = here.scope
     told: Dict[str, JSON] = {
         "target": scope.target.value,
@@ -118,7 +118,15 @@ def _arguments(here: Here, run: str) -> JSONObject:
     }
     # Whoever made the run may hold its lease still, and be shut out: nobody else could take it back.
     over: JSONObject = {"over": True}
-    return {"scope": told, "run": run, "force": True, "by": BY, "while_kept": f"{_name(run)}.json", "lease": over}
+    return {
+        "scope": told,
+        "run": run,
+        "force": True,
+        "by": BY,
+        "while_kept": f"{_name(run)}.json",
+        "audited": [*audited],
+        "lease": over,
+    }
 
 
 def _program(here: Here, run: str, running: str) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import replace
-from typing import Dict, Iterable, Mapping, Optional, Sequence, Set, Tuple
+from typing import Dict, Iterable, Iterator, Mapping, Optional, Sequence, Set, Tuple
 
 from vitrify.core import place
+from vitrify.core.difference import Change
 from vitrify.core.digest import JSONObject
-from vitrify.core.resource import Resource
+from vitrify.core.resource import Kinds, Resource, Sureness
 from vitrify.onhost.baseline import Baseline, managed_folders, outer, sweeper
 from vitrify.onhost.copied import believed, copies
 from vitrify.onhost.editing import Editing
@@ -53,9 +55,13 @@ class Keeper:
         kept = tuple(name for name, field_ in _RIGHTS.items() if "type" in wished and field_ not in wished)
         self._taken_over.update((path, kept) for path in kind.owned_paths(resource))
 
-    def compare(self, before: Tree, after: Tree) -> None:
-        """Whatever differs was changed by a command of ours, which cannot tell us what it does."""
-        self.touched(differing(before, after))
+    @contextmanager
+    def watching(self, folders: Sequence[str]) -> Iterator[None]:
+        """Whatever comes to differ in these folders meanwhile was changed by an act of ours that cannot tell us what it does."""
+        before = self.sweep(folders, Baseline.remembered(self._here).tree) if folders else {}
+        yield
+        if folders:
+            self.touched(differing(before, self.sweep(folders, before)))
 
     def move_on(self, folders: Iterable[str], held: Iterable[Resource] = (), *, of: Iterable[str]) -> JSONObject:
         """What is told of the baseline after this run, durable once this returns; folders that are new to it are recorded whole.
@@ -96,6 +102,11 @@ class Keeper:
     def _differs(self, path: str, before: Optional[Taken]) -> bool:
         now = sweeper(self._here).at([path]).get(path)
         return now is None or before is None or not now.print.same(before.print)
+
+
+def untold(change: Change, kinds: Kinds) -> bool:
+    """Whether nobody can say beforehand which paths an act will write: a command's, and those of what others choose."""
+    return change.sureness is Sureness.OPAQUE or kinds[change.resource.address.kind].chooses
 
 
 def told_of(now: Baseline, before: Baseline, sealed: Mapping[str, str], *, of: Iterable[str]) -> JSONObject:

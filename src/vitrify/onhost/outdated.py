@@ -9,7 +9,9 @@ from typing import Dict, List, Optional
 from vitrify.core import apt, dpkg, simulation
 from vitrify.core.digest import JSON, JSONObject
 from vitrify.core.packaging import Options
+from vitrify.core.redhat import Dnf
 from vitrify.core.system import System
+from vitrify.onhost import outdated_dnf
 from vitrify.onhost.context import Context
 from vitrify.onhost.scope import Here
 
@@ -22,6 +24,8 @@ _LARGEST = 1 << 24
 def outdated(context: Context, arguments: JSONObject) -> JSONObject:
     """Each package that an upgrade would change, held ones too: from which version to which, whence, and whether for security."""
     system = Here.at(context, arguments).system
+    if Dnf().present(system):
+        return outdated_dnf.behind(system)
     if system.stat(apt.PROGRAM) is None:
         return {"manager": "", "packages": [], "lists_at": None, "patched_at": None}
     done = apt.simulate(("--ignore-hold", "dist-upgrade"), Options(), system)

@@ -1,15 +1,16 @@
-"""What dpkg says of the files of packages: which there are, and how their contents sum up. Read from its own files."""
+"""What a package manager says of the files of packages: which there are, and whether they are as they came."""
 
 from __future__ import annotations
 
 import hashlib
-from typing import Dict, FrozenSet, Iterable, Mapping, NamedTuple, Tuple
+import os
+from typing import Container, FrozenSet, Iterable, Mapping, NamedTuple, Optional, Protocol, Set, Tuple
 
-from vitrify.core import dpkg, place
+from vitrify.core import place
 from vitrify.core.diagnostic import VitrifyError
+from vitrify.core.lent import Entry, lent, mode
 from vitrify.core.system import System
 
-INFO = f"{dpkg.FOLDER}/info"
 _MERGED = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 _CHUNK = 1 << 20
 
@@ -21,73 +22,126 @@ class Held(NamedTuple):
     paths: Tuple[str, ...]
 
 
-class Packages:
-    """The packages of one target, each by the name that dpkg's files have: `libc6:amd64` where several architectures may be."""
+class Different(NamedTuple):
+    """What was and what is at a path of a package, and who has other paths."""
 
-    def __init__(self, system: System) -> None:
-        self._system = system
-        folder = system.stat(INFO)
-        self._info: FrozenSet[str] = frozenset(system.names(INFO) if folder is not None and folder.type == "directory" else ())
-        self._fields: Dict[str, Mapping[str, str]] = {}
-        for fields in dpkg.stanzas(dpkg.database(system)) if self._info else ():
-            name = f"{fields.get('Package', '')}:{fields.get('Architecture', '')}"
-            self._fields[name if f"{name}.list" in self._info else fields.get("Package", "")] = fields
-        self._merged = {top: f"{link}/" for top in _MERGED if (link := self._linked(top))}
+    path: str
+    before: Optional[Entry]
+    now: Entry
+    owned: Container[str]
+    """All paths that packages have."""
+    allowed: FrozenSet[str] = frozenset()
+    """Of `overrides`, those that were there when the baseline was taken."""
 
-    def _linked(self, top: str) -> str:
-        found = self._system.stat(top)
-        return f"/{found.link.strip('/')}" if found is not None and found.type == "link" else ""
+
+class Judged(NamedTuple):
+    """Whether a package explains what is there, and why it does or does not."""
+
+    same: bool
+    why: str
+
+
+class Packages(Protocol):
+    """The packages of one target. Names are those that the package manager's own programs and files know."""
+
+    @property
+    def manager(self) -> str:
+        """Dpkg or rpm."""
 
     @property
     def versions(self) -> Mapping[str, str]:
         """Every installed package and its version."""
-        return {name: fields.get("Version", "") for name, fields in self._fields.items() if fields.get("Status", "").endswith(" installed")}
+
+    @property
+    def overrides(self) -> FrozenSet[str]:
+        """Rights that the administrator gave to files of packages, each a line: owner, group, mode, path."""
 
     def paths(self, name: str) -> Tuple[str, ...]:
-        """Every path of a package, where it really is on a system whose /bin is /usr/bin."""
-        lines = self._read(f"{name}.list").splitlines()
-        return tuple(self._real(line) for line in lines if line and line != "/.")
+        """Every path of a package, where it really is."""
 
     def sums(self, name: str) -> Mapping[str, str]:
-        """Path -> MD5 of its content, as the package came; its settings included."""
-        found = {self._real(f"/{path}"): md5 for md5, path in _pairs(self._read(f"{name}.md5sums"))}
-        settings = (line.split() for line in self._fields.get(name, {}).get("Conffiles", "").splitlines())
-        found.update({self._real(words[0]): words[1] for words in settings if len(words) >= 2})
-        return found
+        """Path -> digest of its content, as the package came; its settings included."""
 
-    def held(self, folders: Iterable[str]) -> Dict[str, Held]:
-        """Every installed package with those of its paths that are in these folders."""
-        tops = tuple(folders)
-        return {name: Held(version, within(self.paths(name), tops)) for name, version in self.versions.items()}
+    def judged(self, name: str, different: Different) -> Judged:
+        """Whether a path of this package is as it came, its rights as well."""
 
-    def sum_of(self, path: str) -> str:
-        """The MD5 of what a file holds now; empty where it cannot be read."""
-        running = hashlib.new("md5", usedforsecurity=False)
-        try:
-            with self._system.open(path) as file:
-                for chunk in iter(lambda: file.read(_CHUNK), b""):
-                    running.update(chunk)
-        except (VitrifyError, OSError):  # gone since it was swept: then nothing vouches for it
-            return ""
-        return running.hexdigest()
+    def keeps(self, path: str) -> str:
+        """The package of which the package manager itself keeps this file; "" where it is none of its own."""
 
-    def _read(self, name: str) -> str:
-        return self._system.read(f"{INFO}/{name}").decode("utf-8", "surrogateescape") if name in self._info else ""
+    def aside(self, path: str) -> Tuple[str, str]:
+        """Where a file of this path was put aside, and for which package; twice "" where it was not."""
 
-    def _real(self, path: str) -> str:
+
+def held(packages: Packages, folders: Iterable[str]) -> Mapping[str, Held]:
+    """Every installed package with those of its paths that are in these folders."""
+    tops = tuple(folders)
+    return {name: Held(version, within(packages.paths(name), tops)) for name, version in packages.versions.items()}
+
+
+def within(paths: Iterable[str], folders: Tuple[str, ...]) -> Tuple[str, ...]:
+    """Those of the paths that are in one of these folders."""
+    return tuple(path for path in paths if any(path == folder or place.inside(path, folder) for folder in folders))
+
+
+_BY_LENGTH = {32: "md5", 40: "sha1", 64: "sha256", 96: "sha384", 128: "sha512"}
+
+
+def holds(system: System, path: str, digest: str) -> bool:
+    """Whether a file holds what this digest (hex, of any usual kind) is of; False where it cannot be read."""
+    return bool(digest) and sum_of(system, path, like=digest) == digest
+
+
+def sum_of(system: System, path: str, *, like: str) -> str:
+    """The digest of what a file holds now, of the same kind as another one; empty where it cannot be read, or the kind is unknown."""
+    kind = _BY_LENGTH.get(len(like))
+    if kind is None:
+        return ""
+    running = hashlib.new(kind, usedforsecurity=False)
+    try:
+        with system.open(path) as file:
+            for chunk in iter(lambda: file.read(_CHUNK), b""):
+                running.update(chunk)
+    except (VitrifyError, OSError):  # gone since it was swept: then nothing vouches for it
+        return ""
+    return running.hexdigest()
+
+
+class Merged:
+    """Where paths really are on a system whose /bin is /usr/bin."""
+
+    def __init__(self, system: System) -> None:
+        self._merged = {top: f"{link}/" for top in _MERGED if (link := _linked(system, top))}
+
+    def real(self, path: str) -> str:
+        """The path, as a sweep finds it."""
         for top, instead in self._merged.items():
             if place.inside(path, top):
                 return f"{instead}{path[len(top) + 1 :]}"
         return path
 
 
-def _pairs(text: str) -> Iterable[Tuple[str, str]]:
-    for line in text.splitlines():
-        md5, _, path = line.partition("  ")
-        if path:
-            yield md5, path
+def _linked(system: System, top: str) -> str:
+    found = system.stat(top)
+    return f"/{found.link.strip('/')}" if found is not None and found.type == "link" else ""
 
 
-def within(paths: Iterable[str], folders: Tuple[str, ...]) -> Tuple[str, ...]:
-    """Those of the paths that are in one of these folders."""
-    return tuple(path for path in paths if any(path == folder or place.inside(path, folder) for folder in folders))
+def target(path: str, entry: Entry) -> str:
+    """Where a link leads to, as a path from the root."""
+    to = str(entry.get("link", ""))
+    return os.path.normpath(to if to.startswith("/") else f"{place.parent(path)}/{to}")
+
+
+def strange_rights(before: Optional[Entry], now: Entry) -> str:
+    """What of its rights no package explains; empty where there is nothing."""
+    if now.get("type") == "link":
+        return ""
+    more: Set[str] = set(lent(now) - lent(before))
+    if more:
+        return f"became {' and '.join(sorted(more))}"
+    kept = before is not None and mode(before) == mode(now)
+    if mode(now) & 0o002 and not mode(now) & 0o1000 and not kept:
+        return "everybody may write to it"
+    owner = now.get("uid")
+    if before is not None and before.get("uid") == owner:
+        return ""
+    return "it is not root's" if now.get("type") == "file" and owner not in (0, os.geteuid()) else ""

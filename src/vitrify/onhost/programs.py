@@ -20,7 +20,6 @@ from vitrify.onhost.faults import failed
 from vitrify.onhost.files import write
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-KEPT = 64 * 1024
 _SET_DEATH_SIGNAL = 1
 
 
@@ -110,13 +109,15 @@ def finish(
             code = _ended(process, command.timeout)
         except subprocess.TimeoutExpired:
             raise TargetFailed(
-                f"{command.argv[0]} did not end within {command.timeout:g} seconds", why=_end_of(err).strip()[-500:], hint="it was stopped"
+                f"{command.argv[0]} did not end within {command.timeout:g} seconds",
+                why=_end_of(err, command.kept).strip()[-500:],
+                hint="it was stopped",
             ) from None
         finally:
             if process.returncode is None:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
-        return Completed(code, _end_of(out), _end_of(err))
+        return Completed(code, _end_of(out, command.kept), _end_of(err, command.kept))
 
 
 def _ended(process: subprocess.Popen[bytes], seconds: Optional[float]) -> int:
@@ -174,7 +175,7 @@ def dying_with_parent() -> Optional[Callable[[], None]]:
     return lambda: prctl(_SET_DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)
 
 
-def _end_of(stream: IO[bytes]) -> str:
+def _end_of(stream: IO[bytes], kept: int) -> str:
     size = stream.seek(0, os.SEEK_END)
-    stream.seek(max(0, size - KEPT))
+    stream.seek(max(0, size - kept))
     return stream.read().decode("utf-8", "replace")

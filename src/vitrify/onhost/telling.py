@@ -9,7 +9,8 @@ from vitrify.onhost.baseline import Baseline, sweeper
 from vitrify.onhost.context import Context
 from vitrify.onhost.copied import believed, sealed_in
 from vitrify.onhost.editing import Editing
-from vitrify.onhost.packaged import Packages
+from vitrify.onhost.packaged import sum_of
+from vitrify.onhost.packagers import packages_of
 from vitrify.onhost.records import below
 from vitrify.onhost.scope import Here
 
@@ -31,10 +32,14 @@ def tell(context: Context, arguments: JSONObject) -> JSONObject:
 
 
 def _owners(here: Here, path: str) -> Dict[str, JSON]:
-    packages = Packages(here.system)
-    versions = packages.versions
-    mine: List[str] = [name for name in versions if path in packages.paths(name)]
-    return {name: {"version": versions[name], "sum": packages.sums(name).get(path, ""), "is": packages.sum_of(path)} for name in mine}
+    packages = packages_of(here.system)
+    if packages is None:
+        return {}
+    mine: List[str] = [name for name in packages.versions if path in packages.paths(name)]
+    sums = {name: packages.sums(name).get(path, "") for name in mine}
+    return {
+        name: {"version": packages.versions[name], "sum": sums[name], "is": sum_of(here.system, path, like=sums[name])} for name in mine
+    }
 
 
 CALLS = {"audit.path": tell}

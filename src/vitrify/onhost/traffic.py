@@ -25,6 +25,16 @@ Led = Tuple[str, Engine]
 """The folder of a router, and the program that it is."""
 
 
+def prepare(_: Context, arguments: JSONObject) -> JSONObject:
+    """Have all there that a switch to these addresses needs; harmless where it does not come."""
+    folder = _known(arguments)
+    wished = Leading.wished(arguments)
+    with keeping.lock(_lock(folder)):
+        make_set(folder, wished)
+        with _ready(folder, list(_leading(arguments)), wished):
+            return {}
+
+
 def switch(context: Context, arguments: JSONObject) -> JSONObject:
     """Send all new requests to these addresses, in one step; repeating it is harmless."""
     intended = context.clock()
@@ -164,6 +174,7 @@ def _measured(context: Context, arguments: JSONObject) -> JSONObject:
 CALLS: Mapping[str, Callable[[Context, JSONObject], JSONObject]] = {
     "router.ensure": routing.ensure,
     "router.release": routing.release,
+    "router.prepare": prepare,
     "router.switch": switch,
     "router.pause": pause,
     "router.resume": resume,

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Dict, Iterator, List, Mapping, Optional, Sequence, Set, Tuple
+from typing import Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Set, Tuple
 
 from vitrify.core.diagnostic import Denied, UsageInvalid
 from vitrify.core.digest import JSON, JSONObject
 from vitrify.core.event import Event, Stage
+from vitrify.onhost.baseline import outer
 from vitrify.onhost.change import attempt, left_open, listeners, outcome_record
 from vitrify.onhost.context import Context
 from vitrify.onhost.copied import sealed_in
 from vitrify.onhost.images import Image, Images
 from vitrify.onhost.journal import Journal, all_runs
-from vitrify.onhost.keeper import Keeper, folders_of
+from vitrify.onhost.keeper import Keeper, folders_of, untold
 from vitrify.onhost.memory import Holder
 from vitrify.onhost.observe import holds, observed
-from vitrify.onhost.ownership import Ownership
+from vitrify.onhost.ownership import Holding, Ownership
+from vitrify.onhost.packages_kept import Followed
 from vitrify.onhost.runs import DONE, FAILED, INTERRUPTED, WHOLE, Run, Step, last_left
-from vitrify.onhost.scope import Here
+from vitrify.onhost.scope import Here, texts
 from vitrify.onhost.testimony import keep
 
 SHOWN = 5
@@ -47,7 +49,8 @@ def _undone(here: Here, wanted: str, arguments: JSONObject, *, force: bool) -> J
         chosen = _chosen(here, wanted)
         here = here.again(chosen.kinds)
         run = _end(here, chosen)
-        return _Undoing(here, run, force=force).go(by=by, sealed=sealed_in(arguments))
+        undoing = _Undoing(here, run, sealed=sealed_in(arguments), audited=texts(arguments.get("audited")))
+        return undoing.go(by=by, force=force)
 
 
 def _nothing(here: Here, wanted: str) -> UsageInvalid:
@@ -105,10 +108,11 @@ class _Conflict:
 class _Undoing:
     """The way back of one run: its steps in reverse, each with intent, act and outcome."""
 
-    def __init__(self, here: Here, run: Run, *, force: bool) -> None:
+    def __init__(self, here: Here, run: Run, *, sealed: Mapping[str, str], audited: Tuple[str, ...]) -> None:
         self._here = here
         self._run = run
-        self._force = force
+        self._audited = audited
+        self._keeper = Keeper(here, sealed)
         self._images = Images(here.system, here.memory)
         self._journal = Journal(here.memory, run.id, here.context.reached)
         kinds = here.context.kinds
@@ -117,13 +121,14 @@ class _Undoing:
         self._steps = tuple(step for step in reversed(run.made) if undoable[step.number] and not step.undone)
         self._skipped = tuple(str(step.change.resource.address) for step in run.made if not undoable[step.number])
 
-    def go(self, *, by: str, sealed: Mapping[str, str]) -> JSONObject:
-        """Refuse, or put everything back."""
-        self._refuse_foreign()
+    def go(self, *, by: str, force: bool) -> JSONObject:
+        """Refuse, unless it is forced, or put everything back."""
+        if not force:
+            self._refuse_foreign()
         if not self._run.undoing:
-            self._journal.append({"record": "undo.begin", "by": by, "at": round(self._here.context.clock(), 3), "force": self._force})
+            self._journal.append({"record": "undo.begin", "by": by, "at": round(self._here.context.clock(), 3), "force": force})
         self._here.context.reached("undo-run.intent")
-        keeper = Keeper(self._here, sealed)
+        packages = Followed(self._here, self._audited)
         ended = self._each(self._steps)
         kinds = self._here.context.kinds
         failed = [step for step in self._steps if ended[step.number] and kinds[step.change.resource.address.kind].inverse(step.change)]
@@ -136,9 +141,10 @@ class _Undoing:
         ]
         whole = self._tell() and not any(ended.values())
         for step in self._run.steps:
-            keeper.touched(image.path for image in step.before)
+            self._keeper.touched(image.path for image in step.before)
         held = Ownership.remembered(self._here.memory, all_runs(self._here.memory))
-        baseline = keeper.move_on((), of=folders_of(self._run.project, held))
+        baseline = self._keeper.move_on((), of=self._folders(held))
+        packages.move_on()
         self._give_back(whole=whole)
         self._here.context.reached("undo-run.act")
         if whole:
@@ -210,11 +216,18 @@ class _Undoing:
         kind, system = self._here.context.kinds[step.change.resource.address.kind], self._here.system
         inverse = kind.inverse(step.change)
         if inverse is not None:
-            kind.enact(inverse, system)
+            blind = untold(step.change, self._here.context.kinds)
+            held = Ownership.remembered(self._here.memory, all_runs(self._here.memory)) if blind else ()
+            with self._keeper.watching(outer(self._folders(held)) if blind else ()):
+                kind.enact(inverse, system)
         kind.settle(step.change.resource, system)
 
+    def _folders(self, held: Iterable[Holding]) -> Tuple[str, ...]:
+        """Those that the project makes its own, and those that are only audited."""
+        return (*folders_of(self._run.project, held), *self._audited)
+
     def _refuse_foreign(self) -> None:
-        conflicts = [] if self._force else list(self._conflicts())
+        conflicts = list(self._conflicts())
         if not conflicts:
             return
         shown = "; ".join(f"{conflict.path} {conflict.why}" for conflict in conflicts[:SHOWN])

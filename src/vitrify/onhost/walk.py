@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Dict, Iterable, List, Mapping, NamedTuple, Optional, Set, Tuple
 
 from vitrify.onhost.beneath import OPEN_FOLDER
-from vitrify.onhost.fingerprint import NEVER, SEEN, Fingerprinter, Taken, all_seen, seen
+from vitrify.onhost.fingerprint import NEVER, SEEN, Fingerprinter, Print, Taken, all_seen, seen
 from vitrify.onhost.records import Record, Tree, below, join, split
 
 DEEPEST = 512
@@ -58,6 +58,10 @@ class _Inside(NamedTuple):
     folders: Tuple[bytes, ...]
 
 
+_SILENT = Print("directory", 0, 0, 0, 0, 0, 0)
+"""A folder of which nothing can be known."""
+
+
 class Walk:
     """Goes where it is told, and on into what nobody knew of. `changed`, `gone`, `entries` and `taken.read` say what it found."""
 
@@ -82,9 +86,9 @@ class Walk:
         for _ in range(levels):
             inner = []
             for path in new:
-                level = self._reach(path)
-                if level is not None:
-                    inner += [join(path, name) for name in self._list(level).folders]
+                with suppress(OSError):  # one that cannot be entered or listed is told when it is gone over
+                    level = self._reach(path)
+                    inner += [join(path, name) for name in self._list(level).folders] if level is not None else []
             found, new = found + inner, inner
         self._expected.update(found)
         self.close()  # a copy of this process would share each open folder, and how far it was listed
@@ -183,9 +187,17 @@ class Walk:
                     return self._absent(path)
                 holder = level.descriptor
             self._keep(path, Record.of(path, self.taken.closed(holder, name, self._real(path), note=note), {}, ()))
-        except OSError:
+        except (FileNotFoundError, NotADirectoryError):
             return self._absent(path)
+        except OSError as error:  # what is mounted there does not answer: it is no more than that, and not gone
+            self._keep(path, Record.of(path, self._silent(path, os.strerror(error.errno or 0)), {}, ()))
         return []
+
+    def _silent(self, path: str, note: str) -> Taken:
+        """What is told of a folder that nobody can look at: all that was known, and why."""
+        old = self._known.get(path)
+        known = old.taken()[0].print if old is not None else _SILENT
+        return Taken(known._replace(note=note), NEVER)
 
     def _absent(self, path: str) -> List[str]:
         self.gone.append(path)

@@ -49,6 +49,10 @@ class OnHostRouter:
         known |= {name: value for name, value in (("authority", router.authority), ("roots", router.roots)) if value}
         await self._call("ensure", router=known, route=_wish(route, server), program=await self.programs[router.kind]())
 
+    async def prepare(self, server: str, *, to: Backends) -> None:
+        """Write the set of addresses on the target, and tell it to a router that has to be told."""
+        await self._call("prepare", server=server, set=to.name, addresses=list(to.addresses))
+
     async def switch(self, server: str, *, to: Backends, beside: Beside | None = None) -> JSONObject:
         """Send all new requests to `to`, and the named part of them beside it, in one step on the target."""
         second: JSON = None

@@ -65,7 +65,7 @@ class LayoutStore:
         base = str(labels.get(LABEL_BASE, "")) if isinstance(labels, dict) else ""
         blobs = (*manifest.layers, manifest.config)
         size = sum(blob.size for blob in blobs) + blob_path(str(self._oci), digest).stat().st_size
-        return Image(digest, size, base, own)
+        return Image(digest, size, base, own, {layer.digest: layer.size for layer in manifest.layers})
 
     def holds(self, blob: Descriptor) -> bool:
         """Whether this blob is here with its full size."""

@@ -57,7 +57,7 @@ class MemoryImages:
             "config": config,
             "resources": [resource.to_json() for resource in resources],
         }
-        image = Image(digest_of(named), 1, request.base.partition(":")[0], config)
+        image = Image(digest_of(named), 1, request.base.partition(":")[0], config, {digest_of(named): 1})
         cached = self.has(image.digest)
         self._images[image.digest] = image
         emit(Event("bake.done", Stage.DONE, request.server, data={"image": image.digest, "bytes": 1, "cached": cached}))

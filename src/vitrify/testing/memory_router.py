@@ -64,6 +64,12 @@ class MemoryRouter:
             self._routes[server] = route
             self.ensured += 1
 
+    async def prepare(self, server: str, *, to: Backends) -> None:
+        """Nothing is slow here."""
+        self._known(server)
+        if not to.addresses:
+            raise TargetFailed("traffic cannot be sent to nobody")
+
     async def switch(self, server: str, *, to: Backends, beside: Beside | None = None) -> JSONObject:
         """Send all new requests to `to`, and the named part of them beside it."""
         self._known(server)

@@ -36,6 +36,19 @@ class RouterSuite(RouterShares, RouterPauses):
             assert do(bench.router.live("web")) == to(bench, name)
             assert times["intended_at"] <= times["prepared_at"] <= times["switched_at"]  # type: ignore[operator]
 
+    def test_what_is_only_prepared_gets_no_request_until_it_is_switched_to(self, bench: RouterBench) -> None:
+        route, green = bench.route(), to(bench, "green")
+        do(bench.router.ensure(route, server="web"))
+        do(bench.router.switch("web", to=to(bench, "blue")))
+
+        for _ in range(2):
+            do(bench.router.prepare("web", to=green))
+
+        assert ask(bench, route) == (200, "blue")
+        assert do(bench.router.live("web")) == to(bench, "blue")
+        do(bench.router.switch("web", to=green))
+        assert ask(bench, route) == (200, "green")
+
     def test_switching_to_what_is_live_and_ensuring_what_is_there_are_harmless(self, bench: RouterBench) -> None:
         route = bench.route()
         for _ in range(3):

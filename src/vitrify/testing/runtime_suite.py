@@ -42,6 +42,9 @@ class RuntimeBench(Protocol):
     def alter(self, identity: str, path: str) -> None:
         """Add a file to its sealed root."""
 
+    def copy_up(self, identity: str, path: str) -> None:
+        """Open a file of its image for writing, past its seal, and leave it as it is: the kernel makes a copy of it, where there is one."""
+
     def searcher(self, identity: str) -> InstanceSpec:
         """An instance that may write to `/srv/count` and tries every path there is; see `SEARCH`."""
 
@@ -262,6 +265,13 @@ class RuntimeSuite:
         found = do(bench.runtime.altered("web-1"))
 
         assert [(finding["path"], finding["change"]) for finding in found] == [("/intruder", "added")]
+
+    def test_a_file_that_was_opened_for_writing_and_left_as_it_is_is_no_finding(self, bench: RuntimeBench) -> None:
+        do(bench.runtime.launch(bench.spec("web-1")))
+        do(bench.runtime.stop("web-1", grace=1))  # its layers are mounted a second time
+        bench.copy_up("web-1", "/etc/vitrify-test")
+
+        assert do(bench.runtime.altered("web-1")) == ()
 
     def test_a_launch_that_was_cut_short_is_ended_by_the_next_one(self, bench: RuntimeBench) -> None:
         with pytest.raises(Died):

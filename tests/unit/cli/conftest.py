@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from tests.unit.cli.answers_given import AnswersGiven
+from tests.unit.cli.assess_answers import AssessAnswers
 from tests.unit.cli.audit_answers import AuditAnswers
 from tests.unit.cli.fake_migrations import FakeMigrations
 from tests.unit.cli.fake_reports import FakeReports
@@ -59,7 +60,7 @@ class Terminal(io.StringIO):
         return self._tty
 
 
-class FakeApplication(AuditAnswers, AnswersGiven, ImageAnswers, LedgerAnswers, FakeReports, FakeMigrations, FakeTraffic):
+class FakeApplication(AssessAnswers, AuditAnswers, AnswersGiven, ImageAnswers, LedgerAnswers, FakeReports, FakeMigrations, FakeTraffic):
     """Answers with what it holds, notes what it was asked, and tells its events before it answers."""
 
     def __init__(self) -> None:

@@ -45,3 +45,9 @@ def test_an_apply_ends_once_more_failed_than_may(most: str, may: int) -> None:
     pace = Pace(max_fail=share)
     assert not pace.enough(may, of=10)
     assert pace.enough(may + 1, of=10)
+
+
+@pytest.mark.parametrize("pace", [Pace(), Pace((Share(1), Share(25, percent=True)), max_fail=Share(10, percent=True))])
+def test_a_pace_is_read_as_it_was_written_and_what_is_not_said_is_as_usual(pace: Pace) -> None:
+    assert Pace.from_json(pace.to_json()) == pace
+    assert Pace.from_json({}) == Pace()

@@ -31,6 +31,7 @@ servers:
       - directory: {path: /srv, mode: "0755"}
       - file: {path: /etc/motd, content: "hello\\n", mode: "0644"}  # what they see
       - file: {path: /etc/long, source: ./long}
+      - tree: {from: ./app, to: /srv/app}
       - file: {path: /etc/key, content: "k\\n", mode: "0600"}
 """
 
@@ -43,6 +44,8 @@ class Project:
         for made in ("machine/etc", "machine/srv"):
             (folder / made).mkdir(parents=True)
         (folder / "long").write_text("one\n")
+        (folder / "app/inner").mkdir(parents=True)
+        (folder / "app/inner/page").write_text("page\n")
         self.file = folder / "vitrify.yaml"
         self.file.write_text(TEXT)
         converge(self.bench, self.server)
@@ -96,6 +99,22 @@ def test_a_content_that_is_taken_from_a_file_goes_to_that_file(project: Project)
     assert [patch.file for patch in found.patches] == ["long"]
     assert (project.folder / "long").read_text() == "one\ntwo\n"
     assert project.file.read_text() == TEXT
+
+
+def test_what_lies_in_a_folder_that_is_copied_goes_to_the_project_changed_or_new(project: Project) -> None:
+    (project.machine / "srv/app/inner/page").write_text("another\n")
+    (project.machine / "srv/app/added").write_text("new\n")
+    (project.machine / "srv/app/added").chmod(0o644)
+
+    for path in ("/srv/app/inner/page", "/srv/app/added"):
+        project.adopt(path)
+
+    assert (project.folder / "app/inner/page").read_text() == "another\n"
+    assert (project.folder / "app/added").read_text() == "new\n"
+    assert project.file.read_text() == TEXT
+    (project.machine / "srv/app/added").chmod(0o755)
+    with pytest.raises(UsageInvalid, match="chmod the file in the project"):
+        project.adopt("/srv/app/added")
 
 
 def test_what_nobody_declared_is_a_resource_from_then_on(project: Project) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import os
 import shutil
 import socket
@@ -74,14 +75,14 @@ def test_pipes_sockets_and_strange_names_do_not_stop_it(root: Path) -> None:
     os.mkfifo(root / "pipe")
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(os.path.relpath(root / "socket"))
-    for name in ("two\nlines", "\udcff", "x" * 255, " ", "-n"):
+    for name in ("two\nlines", "\udcff", "x" * 255, " ", "-n", "\x1b[2J\x1b]0;title\x07", "\r", "\u202e"):
         (root / name).write_text("")
 
     seen = sweep(root)
 
     assert seen["/pipe"]["type"] == "pipe"
     assert seen["/socket"]["type"] == "socket"
-    assert {"/two\nlines", "/\udcff", "/" + "x" * 255, "/ ", "/-n"} <= set(seen)
+    assert {"/two\nlines", "/\udcff", "/" + "x" * 255, "/ ", "/-n", "/\x1b[2J\x1b]0;title\x07", "/\r", "/\u202e"} <= set(seen)
 
 
 def test_a_file_of_holes_is_read_by_what_is_written_in_it(root: Path) -> None:
@@ -286,6 +287,39 @@ print(*sorted(found(swept(root).tree)))
 
     assert set(found(before)) == {"/", "/mounted", "/bound", "/bound/mine", "/other", "/other/theirs"}
     assert done == ["/", "/bound", "/bound/theirs", "/mounted", "/other", "/other/theirs"]
+
+
+@pytest.mark.root
+def test_a_mount_that_does_not_answer_hides_nothing_else_and_a_folder_bound_into_itself_has_an_end(root: Path) -> None:
+    for name in ("gone", "self", "other"):
+        (root / name).mkdir()
+    (root / "other/file").write_text("")
+    script = """
+import ctypes, json, os, subprocess, sys
+sys.path.insert(0, "tests/unit/onhost")
+from pathlib import Path
+from test_sweep import found, swept
+root = Path(sys.argv[1])
+before = swept(root).tree
+served = os.open("/dev/fuse", os.O_RDWR)
+options = f"fd={served},rootmode=40000,user_id=0,group_id=0".encode()
+if ctypes.CDLL(None).mount(b"server", os.fsencode(root / "gone"), b"fuse", 0, options):
+    sys.exit("cannot be mounted")
+os.close(served)  # whoever served it is dead: everything that is asked of it fails
+subprocess.run(["mount", "--bind", root, root / "self"], check=True)
+looks = swept(root).tree, swept(root, known=before).tree
+print(json.dumps([{path: entry.to_json() for path, entry in found(tree).items()} for tree in looks]))
+"""
+    done = subprocess.run(["unshare", "--mount", sys.executable, "-c", script, str(root)], check=False, capture_output=True, text=True)
+    if done.stderr.strip() == "cannot be mounted" or "/dev/fuse" in done.stderr:
+        pytest.skip("there is no FUSE")
+    assert done.returncode == 0, done.stderr
+    first, again = json.loads(done.stdout)
+
+    inside = {"/self/gone", "/self/other", "/self/other/file", "/self/self"}
+    assert set(first) == {"/", "/gone", "/other", "/other/file", "/self", *inside}
+    assert first["/gone"]["note"] == "Transport endpoint is not connected"
+    assert (again["/gone"]["note"], again["/gone"]["mode"]) == (first["/gone"]["note"], f"{(root / 'gone').stat().st_mode & 0o7777:04o}")
 
 
 ALONE_AND_TOGETHER = """

@@ -15,12 +15,17 @@ h1 { font-size: 1.5rem; } h2 { font-size: 1.2rem; margin: 2rem 0 0; } h3 { font-
 table { border-collapse: collapse; width: 100%; font-size: .9rem; }
 th { text-align: left; white-space: nowrap; font-weight: 600; color: var(--quiet); }
 th, td { border-bottom: 1px solid var(--line); padding: .35rem .8rem .35rem 0; vertical-align: top; overflow-wrap: anywhere; }
-td.change { width: 5rem; color: var(--quiet); } td.told { width: 40%; }
+td.word { white-space: nowrap; } td.change { width: 5rem; color: var(--quiet); } td.told { width: 40%; }
 .group { margin: .6rem 0 0; font-size: .9rem; }
 code { font-family: ui-monospace, monospace; unicode-bidi: isolate; }
-rect { fill: var(--bad); }
+rect { fill: var(--bad); } rect.ground { fill: var(--line); }
 summary { cursor: pointer; color: var(--quiet); }
 footer { margin-top: 3rem; font-size: .85rem; }
+@media (max-width: 40rem) {
+  table.found tr { display: block; border-bottom: 1px solid var(--line); padding: .4rem 0; }
+  table.found td { display: block; width: auto; border: 0; padding: 0; } table.found thead { display: none; }
+  td[data-name]::before { content: attr(data-name) ": "; color: var(--quiet); }
+}
 @media print {
   :root { color-scheme: light; --ink: #000000; --quiet: #444444; --ground: #ffffff; --line: #999999; --bad: #000000; --good: #000000; }
   body { margin: 0; max-width: none; } tr { break-inside: avoid; } thead { display: table-header-group; }

@@ -1,4 +1,4 @@
-"""OCSF 1.3.0: a Detection Finding (class 2004) for each finding, one on a line, as collectors of security events take them."""
+"""OCSF 1.4.0: a Detection Finding (class 2004) for each finding, one on a line, as collectors of security events take them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 from vitrify.core.audit_report.report import Report, Row, graded
 from vitrify.core.digest import JSON, JSONObject
 
-VERSION = "1.3.0"
+VERSION = "1.4.0"
 CATEGORY, CLASS, CREATE = 2, 2004, 1
 _SEVERITIES = {"low": (2, "Low"), "medium": (3, "Medium"), "high": (4, "High"), "critical": (5, "Critical")}
 _INFORMATIONAL = (1, "Informational")

@@ -6,43 +6,20 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from itertools import groupby
 
+from vitrify.core.audit_report.alone import alone
 from vitrify.core.audit_report.grouped import Group, Same, places
-from vitrify.core.audit_report.look import STYLE
 from vitrify.core.audit_report.report import Report, Row
 from vitrify.core.drift import Class
 from vitrify.core.trend import ServerTrend, Spread
 
 _MARKS = {Class.UNAUTHORISED: "!", Class.AUTHORISED: "=", Class.PACKAGE_MANAGER: "*", Class.NOISE: "."}
-_NOTHING_FETCHED = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
-"""Whatever a hostile name might smuggle in, the browser runs none of it and asks nobody for anything."""
 
 
 def page(report: Report) -> str:
     """The page. Findings are grouped by server, then by place; what they share is said once, and what is allowed is folded away."""
     title = f"Audit of {report.project}"
-    return "\n".join(
-        (
-            "<!DOCTYPE html>",
-            '<html lang="en">',
-            "<head>",
-            '<meta charset="utf-8">',
-            f'<meta http-equiv="Content-Security-Policy" content="{_NOTHING_FETCHED}">',
-            '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            '<meta name="color-scheme" content="light dark">',
-            f"<title>{escape(title)}</title>",
-            f"<style>{STYLE}</style>",
-            "</head>",
-            "<body>",
-            *_head(title, report),
-            *_unseen(report),
-            *_servers(report.rows),
-            *_trend(report.trend.servers, report.trend.days),
-            f"<footer>vitrify {escape(report.version)}</footer>",
-            "</body>",
-            "</html>",
-            "",
-        )
-    )
+    trend = _trend(report.trend.servers, report.trend.days)
+    return alone(title, report.version, (*_head(title, report), *_unseen(report), *_servers(report.rows), *trend))
 
 
 def _head(title: str, report: Report) -> Iterator[str]:
@@ -68,13 +45,13 @@ def _servers(rows: Sequence[Row]) -> Iterator[str]:
         for place in here:
             yield f"<h3>on {escape(', '.join(place.wheres))}</h3>"
             yield from (_group(group) for group in place.groups if not group.allowed)
-            yield from _folded([group for group in place.groups if group.allowed])
+            yield from _folded([group for group in place.groups if group.allowed], len(place.wheres))
         yield "</section>"
 
 
-def _folded(groups: Sequence[Group]) -> Iterator[str]:
+def _folded(groups: Sequence[Group], wheres: int) -> Iterator[str]:
     if groups:
-        yield f"<details><summary>{sum(group.count for group in groups)} allowed</summary>"
+        yield f"<details><summary>{wheres * sum(group.count for group in groups)} allowed</summary>"
         yield from map(_group, groups)
         yield "</details>"
 
@@ -83,7 +60,7 @@ def _group(group: Group) -> str:
     kind = "quiet" if group.allowed else "bad"
     grounds = "; ".join(part for part in (group.grounds, group.answer) if part)
     head = f'<p class="group"><span class="{kind}">{_MARKS[group.classed]} {escape(group.name)}</span> {escape(grounds)}</p>'
-    return "\n".join((head, "<table><tbody>", *map(_same, group.same), "</tbody></table>"))
+    return "\n".join((head, '<table class="found"><tbody>', *map(_same, group.same), "</tbody></table>"))
 
 
 def _same(same: Same) -> str:
@@ -127,7 +104,9 @@ def _bars(server: ServerTrend) -> str:
         return "none"
     bars = "".join(_bar(at, day, count, round(24 * count / highest)) for at, (day, count) in enumerate(server.days) if count)
     label = f"{server.per_day:.1f} a day, at most {highest}"
-    return f'<svg role="img" aria-label="{label}" width="{4 * len(server.days)}" height="24">{bars}</svg><br>{label}'
+    wide = 4 * len(server.days)
+    ground = f'<rect class="ground" x="0" y="24" width="{wide}" height="1"/>'  # so that days without any are seen as well
+    return f'<svg role="img" aria-label="{label}" width="{wide}" height="25">{ground}{bars}</svg><br>{label}'
 
 
 def _bar(at: int, day: str, count: int, height: int) -> str:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
+from vitrify.core.amounts import many
 from vitrify.core.declaration import Host
 from vitrify.core.diagnostic import TargetFailed
 from vitrify.core.instance import Instance
-from vitrify.core.readable import many
 from vitrify.lifecycle.audit import altered_findings, record_new, unauthorised
 from vitrify.lifecycle.collection import collect
 from vitrify.lifecycle.duty import Charge, Job

@@ -162,7 +162,7 @@ def test_an_event_of_ocsf_has_what_its_class_requires() -> None:
     assert len(events) == len(FINDINGS)
     for event in events:
         assert (event["category_uid"], event["class_uid"], event["activity_id"], event["type_uid"]) == (2, 2004, 1, 200401)
-        assert event["metadata"]["version"] == "1.3.0"
+        assert event["metadata"]["version"] == "1.4.0"
         assert event["metadata"]["product"]["vendor_name"]
         assert event["finding_info"]["uid"]
         assert event["finding_info"]["title"]
