@@ -49,7 +49,7 @@ class Record(NamedTuple):
 
     def touched(self) -> List[Tuple[Item, Optional[Item]]]:
         """What was done to paths, each with the record of its folder where the kernel wrote one."""
-        # What has no name was not asked for: an overlay writes to the file system beneath it.
+        # What has no name is an overlay's own.
         named = [item for item in self.items if item.name]
         parents = [item for item in named if item.what == "PARENT"]
         others = [item for item in named if item.what in _WHAT]

@@ -133,24 +133,18 @@ class Audit(Rung):
             yield {**by, "path": path, "what": item.spoken, **({"inside": inside} if inside else {})}
 
     def _path(self, record: Record, item: Item, parent: Optional[Item]) -> Optional[str]:
-        """Where it is. A name may be relative to a folder that only the caller had open: then that folder's inode tells.
-
-        Or the caller lives in a folder that we take for a host: then the name begins there, and the file's own inode tells.
-        """
+        """Where it is: by its folder's inode, for only the caller may have that open; or by the name it has for who lives there."""
         known = self._places.get(parent.place) if parent else self._places.get(item.place) if item.folder else None
         if known is not None:
             return f"{known.rstrip('/')}/{item.name.rstrip('/').rpartition('/')[2]}" if parent else known
         path = _named(record, item)
-        if self._watches(path):
-            return path
-        within = f"{self._root}{path}"
-        return within if self._root and self._watches(within) and self._is(item, within) else None
-
-    def _watches(self, path: str) -> bool:
-        return path in self._exactly or path.startswith(self._below)
+        for place in (path, self._root + path):
+            if place in self._exactly or place.startswith(self._below):
+                return place if place == path or self._is(item, place) else None
+        return None
 
     def _is(self, item: Item, path: str) -> bool:
-        """Whether a record can be about what is at this path: only the host has that file system, or it is the very inode."""
+        """Whether a record can be about this path: only the host has that file system, or it is the very inode."""
         if item.place[0] in self._own:
             return True
         with suppress(OSError):
@@ -212,10 +206,7 @@ class Names(Rung):
 
 
 def highest(folders: Sequence[str], files: Sequence[str], devices: Mapping[str, str], *, root: str = "") -> Tuple[Rung, str]:
-    """The best that this host allows, and why it is not a better one.
-
-    `devices`: file system -> the instance whose it is. `root`: the folder that is taken for a host, where it is not this one.
-    """
+    """The best that this host allows, and why it is not a better one. `devices`: file system -> the instance whose it is."""
     try:
         found = Audit(folders, files, devices, root=root)
     except OSError as error:
