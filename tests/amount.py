@@ -6,8 +6,8 @@ import os
 
 
 def amount(name: str, *, daily: int) -> int:
-    """N for the proof `name`: `daily`, unless `./run prove` (or a person) sets VITRIFY_N_<NAME>."""
-    return int(os.environ.get(f"VITRIFY_N_{name.upper()}", daily))
+    """N for the proof `name`: `daily`, unless `./run prove` (or a person) sets VITRIFY_N_<NAME>, with `_` for `-`."""
+    return int(os.environ.get(f"VITRIFY_N_{name.upper().replace('-', '_')}", daily))
 
 
 def part() -> int:

@@ -48,15 +48,29 @@ class Proof:
 
 PROOFS: Final[Mapping[str, Proof]] = {
     "attacks": Proof(
-        claim="each way to stay on a host or to hide there is found, rated, repaired where it is declared, and leaves nothing behind",
-        tests=("tests/unit/lifecycle/test_attacks.py",),
+        claim="each way to stay on a booted host or to hide there is found, rated, named, put back, and leaves nothing behind",
+        tests=("tests/unit/lifecycle/test_attacks.py", "tests/e2e/test_attacks_on_a_host.py"),
         n=98,
         covers=(
             "src/vitrify/core/noise.py",
             "src/vitrify/core/severity.py",
             "src/vitrify/lifecycle/swept.py",
-            "tests/unit/lifecycle/attacks.py",
+            "src/vitrify/lifecycle/touches.py",
+            "src/vitrify/lifecycle/watch.py",
+            "src/vitrify/onhost/audit_*.py",
+            "src/vitrify/onhost/inotify.py",
+            "src/vitrify/onhost/fanotify.py",
+            "src/vitrify/onhost/rungs.py",
+            "src/vitrify/onhost/watching.py",
+            "tests/attacks.py",
+            "tests/e2e/*attack*.py",
         ),
+    ),
+    "audit-fuzz": Proof(
+        claim="no record of the kernel, whatever an intruder put into it, makes a watch fail, hang or tell what has no name",
+        tests=("tests/property/test_audit_fuzz.py",),
+        n=1_000_000,
+        covers=("src/vitrify/onhost/audit_records.py",),
     ),
     "bake": Proof(
         claim="the same wishes are bit for bit the same image, whatever the umask, time, folder, user or Python; and strangers can read it",
@@ -154,8 +168,8 @@ PROOFS: Final[Mapping[str, Proof]] = {
         ),
     ),
     "sweep": Proof(
-        claim="each single change of a tree is found, as an overlay and AIDE tell it; a tree that is left alone never has a finding",
-        tests=("tests/property/test_sweep_changes.py",),
+        claim="each single change of a tree is found, as an overlay and AIDE tell it; what is left alone or authorised is never a finding",
+        tests=("tests/property/test_sweep_changes.py", "tests/e2e/test_quiet_audits.py"),
         n=1_100,
         covers=(
             "src/vitrify/onhost/copies.py",
@@ -163,6 +177,9 @@ PROOFS: Final[Mapping[str, Proof]] = {
             "src/vitrify/onhost/records.py",
             "src/vitrify/onhost/sweep.py",
             "src/vitrify/onhost/walk.py",
+            "src/vitrify/onhost/explaining.py",
+            "src/vitrify/lifecycle/swept.py",
+            "tests/e2e/test_quiet_audits.py",
             "tests/property/sweep_changes.py",
         ),
     ),
@@ -240,7 +257,8 @@ def _part(name: str, parts: Parts, number: int) -> tuple[Results, float, bool]:
 
 def _pytest(name: str, *, seed: int, part: int) -> tuple[Results, int]:
     proof = PROOFS[name]
-    asked = {"VITRIFY_PROVE": "1", "VITRIFY_REQUIRE_ALL": "1", f"VITRIFY_N_{name.upper()}": str(proof.n), "VITRIFY_PART": str(part)}
+    size = {f"VITRIFY_N_{name.upper().replace('-', '_')}": str(proof.n)}
+    asked = {"VITRIFY_PROVE": "1", "VITRIFY_REQUIRE_ALL": "1", **size, "VITRIFY_PART": str(part)}
     seeds = [f"--randomly-seed={seed % 2**32}", f"--hypothesis-seed={seed}"]
     memory = "/dev/shm" if proof.in_memory and os.access("/dev/shm", os.W_OK) else None  # noqa: S108  a folder of its own is made there
     with tempfile.TemporaryDirectory(prefix="vitrify-proof-", dir=memory, ignore_cleanup_errors=True) as scratch:

@@ -42,12 +42,14 @@ def main(arguments: list[str]) -> int:
 
 def pages() -> dict[Path, str]:
     """Every generated page and what it should hold."""
+    from tools.attacks_page import attacks_page
     from tools.stub import stub
     from vitrify.cli.group import vitrify
     from vitrify.resources.registry import all_kinds
 
     kinds = all_kinds()
-    return {FOLDER / "kinds.md": kinds_page(kinds), FOLDER / "commands.md": commands_page(vitrify), STUB: stub(kinds)}
+    written = {"kinds.md": kinds_page(kinds), "commands.md": commands_page(vitrify), "attacks.md": attacks_page(MARK)}
+    return {**{FOLDER / name: text for name, text in written.items()}, STUB: stub(kinds)}
 
 
 def kinds_page(kinds: Kinds) -> str:

@@ -6,6 +6,7 @@ import ast
 
 from source import Module, package
 from steps import MOMENTS, is_reached, is_step, steps_in_source
+from test_ledger_crash import STEPS
 
 
 def test_every_crash_point_is_a_moment_of_a_step_or_a_write_of_the_ledger() -> None:
@@ -13,6 +14,10 @@ def test_every_crash_point_is_a_moment_of_a_step_or_a_write_of_the_ledger() -> N
 
     assert points
     assert not {point for point in points if point.rpartition(".")[2] not in MOMENTS and not point.startswith("ledger.")}
+
+
+def test_the_writer_of_the_ledger_is_killed_at_every_step_of_its_own() -> None:
+    assert {*STEPS} == {point for point in steps_in_source() if point.startswith("ledger.")}
 
 
 def test_every_crash_point_is_written_out_where_it_is_reached() -> None:

@@ -10,6 +10,7 @@ from vitrify.ledger.log import Log
 from vitrify.ledger.verify import Policy, verify
 from vitrify.testing.memory_ledger import MemoryLedgerStore
 
+TESTS = Path(__file__).parents[1]
 PAGE = Path(__file__).parents[2].joinpath("docs", "formats", "ledger.md").read_text(encoding="utf-8")
 
 
@@ -56,3 +57,15 @@ def test_the_worked_example_verifies_out_of_the_page_alone() -> None:
     }
     seen = verify(files.get, trust=Policy(tuple(keys.splitlines()[1:])), paths=files)
     assert (seen.problems, seen.size, seen.signed_by) == ((), 2, ("ada@laptop",))
+
+
+def test_every_row_of_the_threat_table_names_a_test_that_is_there() -> None:
+    table = PAGE[PAGE.index("| who | what they can do | seen | shown by |") :].partition("\n\n")[0].splitlines()[2:]
+    named = [re.search(r"\| `(test_\w+)` \|$", row) for row in table]
+    written = {
+        name for path in TESTS.rglob("test_*.py") for name in re.findall(r"^def (test_\w+)", path.read_text(encoding="utf-8"), re.MULTILINE)
+    }
+
+    assert len(table) >= 17
+    assert all(named)
+    assert {found[1] for found in named if found} <= written

@@ -10,6 +10,8 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from tests.unit.app.signing import Team
+
 import debs
 import packaged
 from disks import Disks, apart
@@ -108,3 +110,9 @@ def control(tmp_path: Path, fleet: Fleet) -> Control:
     folder = tmp_path / "project"
     folder.mkdir()
     return Control(folder, tmp_path / "home", fleet.runtime)
+
+
+@pytest.fixture
+def team(tmp_path: Path) -> Team:
+    """Several people of their own keys, who work on one project."""
+    return Team(tmp_path)

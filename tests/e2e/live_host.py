@@ -127,12 +127,13 @@ class LiveHost:
 
     @contextmanager
     def started(self, *words: str, cwd: str = "/") -> Iterator[subprocess.Popen[str]]:
-        """A program inside that runs while the test goes on; what it writes can be read. At the end of the block it is killed."""
-        with subprocess.Popen([*self._enter(cwd), *words], env={**CLEAN, **VITRIFY}, stdout=subprocess.PIPE, text=True) as entered:
+        """A program inside that runs while the test goes on; it can be written to, and read. At the end of the block it is killed."""
+        pipe, known = subprocess.PIPE, {**CLEAN, **VITRIFY}
+        with subprocess.Popen([*self._enter(cwd), *words], env=known, stdin=pipe, stdout=pipe, text=True) as entered:
             try:
                 yield entered
             finally:
-                for pid in reversed([*_family(entered.pid)]):
+                for pid in reversed([*family(entered.pid)]):
                     with suppress(ProcessLookupError):
                         os.kill(pid, signal.SIGKILL)
 
@@ -146,6 +147,10 @@ class LiveHost:
         """The JSON document that a command prints."""
         document: dict[str, Any] = json.loads(self.vitrify(*words, "-o", "json", expect=expect, **environment).stdout)
         return document
+
+    def counted_here(self, inside: int) -> int:
+        """The number by which this machine knows a process that the other one knows by that number."""
+        return next(pid for pid in family(self.keeper.pid) if _pids(pid)[2:] == [str(inside)])
 
     def unit(self, name: str, *properties: str) -> dict[str, str]:
         """What the machine's systemd says of a unit."""
@@ -164,7 +169,7 @@ class LiveHost:
     @contextmanager
     def held_down(self) -> Iterator[None]:
         """Once it has gone down it stays down until the end of the block: who starts it again sleeps."""
-        starter = next(pid for pid in _family(self.keeper.pid) if _words(pid)[:1] == ["sh"])
+        starter = next(pid for pid in family(self.keeper.pid) if _words(pid)[:1] == ["sh"])
         os.kill(starter, signal.SIGSTOP)
         try:
             yield
@@ -210,14 +215,14 @@ def _wait(keeper: subprocess.Popen[bytes], console: Path, *, instead_of: int = 0
 
 def _init(keeper: int) -> int:
     """The descendant that is PID 1 where it lives, two namespaces down."""
-    for pid in _family(keeper):
+    for pid in family(keeper):
         with suppress(OSError):
             if _pids(pid)[2:] == ["1"]:
                 return pid
     return 0
 
 
-def _family(pid: int) -> Iterator[int]:
+def family(pid: int) -> Iterator[int]:
     """A process and all its descendants, as this machine counts."""
     waiting = [pid]
     while waiting:

@@ -32,7 +32,7 @@ from vitrify.testing.memory_ledger import MemoryLedgerStore
 
 N = amount("ledger-fuzz", daily=3_000)
 LONGEST = 1.0
-"""Seconds that one input may take."""
+"""Seconds of a processor that one input may take."""
 ORIGIN = "vitrify.dev/ledger/0123456789abcdef"
 ADA, EVE = generate("ada@laptop"), generate("eve@cellar")
 W1 = Cosigner(generate("w1.example"))
@@ -171,9 +171,9 @@ def test_no_input_makes_a_parser_of_the_ledger_fail_hang_or_believe(name: str, r
         tried(parse, seed_input)
     for _ in range(N):
         data = spoiled(seeds, chance)
-        begun = time.perf_counter()
+        begun = time.process_time()
         refused += tried(parse, data, told=f"seed {seed}")
-        longest = max(longest, time.perf_counter() - begun)
+        longest = max(longest, time.process_time() - begun)
     assert longest < LONGEST
     record_property("note", f"ledger-fuzz: {name}: {N} inputs, {refused} refused by an error of ours, none failed, seed {seed}")
 

@@ -9,10 +9,9 @@ from collections.abc import Callable
 import pytest
 from tests.amount import amount
 
-from tampering import ADA, MALLORY, ORIGIN, SIZES, TAMPERS, W1, W2, Files, Noon, cosigned, entries_of, honest, large, look, size_of
+from altered_entries import ALL_WAYS, EVERYWHERE
+from tampering import ADA, MALLORY, ORIGIN, SIZES, TAMPERS, W1, W2, Files, Noon, cosigned, honest, large, look, size_of
 from vitrify.ledger.log import Log
-from vitrify.ledger.stored import join_bundle
-from vitrify.ledger.tree import Tile
 from vitrify.testing.memory_ledger import MemoryLedgerStore
 
 
@@ -35,43 +34,18 @@ def test_tampering_chosen_at_random_is_seen_without_exception(record_property: C
     record_property("note", f"ledger: {tries} of {tries} random alterations seen, {len(TAMPERS)} classes, seed {seed}")
 
 
-EVERYWHERE: dict[str, Callable[[list[bytes], int], list[bytes]]] = {
-    "edit": lambda parts, at: [*parts[:at], parts[at].replace(b"ada@laptop", b"bob@laptop"), *parts[at + 1 :]],
-    "flip": lambda parts, at: [*parts[:at], parts[at][:-1] + bytes([parts[at][-1] ^ 1]), *parts[at + 1 :]],
-    "delete": lambda parts, at: [*parts[:at], *parts[at + 1 :]],
-    "insert": lambda parts, at: [*parts[:at], b"{}", *parts[at:]],
-    "double": lambda parts, at: [*parts[: at + 1], *parts[at:]],
-    "swap with the next": lambda parts, at: [*parts[:at], *reversed(parts[at : at + 2]), *parts[at + 2 :]],
-    "replay of another": lambda parts, at: [*parts[:at], parts[at - 1], *parts[at + 1 :]],
-    "cut": lambda parts, at: [*parts[:at], parts[at][:-1], *parts[at + 1 :]],
-    "empty": lambda parts, at: [*parts[:at], b"", *parts[at + 1 :]],
-}
-"""What can be done to the entry at any position, and is not the same ledger afterwards."""
-AT_EVERY_POSITION = (*range(1, 41), 64, 127, 128, 129, 255, 256, 257, 299, 300)
-"""Sizes at which each of them is done at every position; at all others up to 300, one of them is, at every position."""
-
-
-def entry_altered(files: Files, entries: list[bytes], how: str, at: int) -> Files | None:
-    """The files with one entry altered in its bundle; None where that leaves them as they are."""
-    first = at - at % 256
-    changed = EVERYWHERE[how](entries[first : first + 256], at - first)
-    path = Tile(None, first // 256, min(256, len(entries) - first)).path
-    return None if join_bundle(changed) == files[path] else files | {path: join_bundle(changed)}
-
-
 def test_an_entry_altered_at_any_position_is_seen(record_property: Callable[[str, object], None]) -> None:
     whole, done = amount("ledger", daily=0) > 0, 0
     names = sorted(EVERYWHERE)
     for size in range(1, 301) if whole else (1, 2, 3, 20, 256, 257):
         files = honest(size)
-        entries = entries_of(files)
         for at in range(size) if whole or size < 100 else (0, 127, 254, size - 1):
-            for how in names if size in AT_EVERY_POSITION else (names[(at + size) % len(names)],):
-                tampered = entry_altered(files, entries, how, at)
-                if tampered is not None:
+            for how in names if size in ALL_WAYS or not whole else (names[(at + size) % len(names)],):
+                tampered = EVERYWHERE[how](files, at)
+                if tampered != files:
                     assert look(tampered).problems, f"{how} of entry {at} of {size} was not seen"
                     done += 1
-    record_property("note", f"ledger: {done} of {done} altered entries seen, {len(names)} ways, at every position")
+    record_property("note", f"ledger: {done} of {done} alterations of an entry or of its hash seen, {len(names)} ways, at every position")
 
 
 def test_every_tile_and_bundle_of_a_ledger_counts() -> None:
@@ -96,7 +70,12 @@ def test_tampering_is_seen_in_a_ledger_of_70_000_entries(record_property: Callab
     above = above if amount("ledger", daily=0) else above[:1]
     for path in above:
         assert look(files | {path: bytes([files[path][0] ^ 1]) + files[path][1:]}).problems, path
-    record_property("note", f"ledger: {done + len(above)} of {done + len(above)} alterations of 70,000 entries seen")
+    ways = sorted(EVERYWHERE)
+    for number, first in enumerate(range(0, 70_000, 256 if amount("ledger", daily=0) else 70_000)):
+        tampered = EVERYWHERE[ways[number % len(ways)]](files, min(first + chance.randrange(256), 69_999))
+        assert look(tampered).problems, f"{ways[number % len(ways)]} in the bundle of entry {first}"
+        done += 1
+    record_property("note", f"ledger: {done + len(above)} of {done + len(above)} alterations of 70,000 entries seen, one in each bundle")
 
 
 def test_no_honest_ledger_is_accused_whatever_its_size_portions_witnesses_and_former_looks() -> None:
@@ -166,6 +145,14 @@ def test_only_a_held_checkpoint_tells_a_rollback_and_a_fork_by_the_true_key(tamp
         tampered = tamper(files)
         assert look(tampered).problems == ()
         assert look(tampered, held=files["checkpoint"]).problems
+
+
+def test_witnesses_who_are_all_in_it_are_told_by_a_held_checkpoint_alone() -> None:
+    for size in SIZES:
+        files = honest(size)
+        rewritten = cosigned(fork(files), W1, W2)
+        assert look(rewritten, quorum=2).problems == ()
+        assert look(rewritten, quorum=2, held=files["checkpoint"]).problems
 
 
 def test_every_single_byte_of_a_small_ledger_counts() -> None:

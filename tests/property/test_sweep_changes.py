@@ -22,6 +22,8 @@ from vitrify.onhost.sweep import Sweep
 from vitrify.onhost.walk import Manner
 
 N = amount("sweep", daily=22)
+ASKED = N if N >= 1_000 else N // 4
+"""About so many of the changes AIDE is asked as well."""
 PROGRAM = Path(__file__).with_name("sweep_changes.py")
 
 
@@ -32,7 +34,7 @@ def test_each_single_change_is_found_and_all_that_aide_finds_is(record_property:
     seed = random.getrandbits(32)
     # On a disk: in memory a folder has another size for each name in it, which is a difference to AIDE.
     with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
-        command = ["unshare", "--mount", sys.executable, str(PROGRAM), folder, str(seed), str(N), str(max(N // 4, 1))]
+        command = ["unshare", "--mount", sys.executable, str(PROGRAM), folder, str(seed), str(N), str(ASKED)]
         done = subprocess.run(command, check=False, capture_output=True, text=True)
 
     assert done.returncode == 0, done.stderr

@@ -123,6 +123,8 @@ def _shipped(reason: str, extent: Extent, *paths: str) -> Tuple[Noise, ...]:
 
 DEBIAN: Tuple[Noise, ...] = (
     *_shipped("logs grow and rotate", Extent.GROWTH, "/var/log", "/var/log/**"),
+    *_shipped("a journal, written in place", Extent.CONTENT, "/var/log/journal/**"),
+    *_shipped("who logged in last, written in place", Extent.CONTENT, "/var/log/lastlog", "/var/log/faillog"),
     *_shipped("what is made anew whenever it is missing", Extent.CONTENT, "/var/cache", "/var/cache/**"),
     *_shipped("what programs have under way", Extent.CONTENT, "/run", "/run/**"),
     *_shipped("what the dynamic linker found", Extent.CONTENT, "/etc/ld.so.cache"),

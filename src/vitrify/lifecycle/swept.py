@@ -19,6 +19,8 @@ from vitrify.core.severity import Severity, rated
 
 _MOVING = frozenset({"mtime_ns", "ctime_ns", "dev", "ino", "nlink"})
 """What tells that a file was touched but is no difference by itself."""
+_BESIDE = frozenset({"xattrs", "flags"})
+"""What no resource declares, but for access control lists."""
 _SECOND = 1_000_000_000
 
 
@@ -108,7 +110,7 @@ class Classing:
             modified_at=_modified(now),
             changed_at=self._changed_at.get(difference.path),
             owner=str((now or {}).get("uid", "")),
-            answer="" if classed is Class.NOISE else "re-converge" if self._declared(difference.path) else "report",
+            answer="" if classed is Class.NOISE else "re-converge" if self._put_back(difference) else "report",
             severity=severity,
             about=about,
             why=why,
@@ -124,11 +126,24 @@ class Classing:
         until = f", until {rule.until.isoformat()}" if rule.until else ""
         return Class.NOISE, f"{rule.path}: {rule.reason}{until}"
 
+    def _put_back(self, difference: Difference) -> bool:
+        """Whether an apply puts it back: not what no resource declares of a path that is declared."""
+        before, now = difference.before, difference.now
+        names = _differing(before, now) if before is not None and now is not None else []
+        beyond = names and set(names) <= _BESIDE and ("flags" in names or not self._listed(difference.path))
+        return not beyond and self._declared(difference.path)
+
+    def _listed(self, path: str) -> bool:
+        """Whether its extended attributes are declared."""
+        return any(wish.address.kind == "acl" and wish.fields.get("path") == path for wish in self._server.wishes(self._host))
+
     def _declared(self, path: str) -> bool:
-        """Whether an apply puts it back: what lies in a folder of the host that is only audited, nobody declared."""
+        """Whether it is declared: what lies in a folder of the host that is only audited, nobody declared."""
+        wishes = self._server.wishes(self._host)
+        if any(path == wish.address.name for wish in wishes if wish.absent):
+            return True
         if path in self._before and not any(path == folder or place.inside(path, folder) for folder in self._server.audit.folders):
             return True
-        wishes = self._server.wishes(self._host)
         named = {str(value) for wish in wishes for value in (wish.fields.get("path"), wish.fields.get("to"), wish.address.name) if value}
         trees = [str(wish.fields["to"]) for wish in wishes if wish.address.kind == "tree" and not wish.absent]
         return path in self._before and (path in named or any(place.inside(path, tree) for tree in trees))
@@ -190,10 +205,12 @@ def details(before: Mapping[str, JSON] | None, now: Mapping[str, JSON] | None) -
     if before is None or now is None:
         entry = now or before or {}
         return (str(entry.get("type", "")),) if entry.get("type") else ()
+    return tuple(spoken(name, before.get(name), now.get(name)) for name in _differing(before, now))
+
+
+def _differing(before: Mapping[str, JSON], now: Mapping[str, JSON]) -> list[str]:
     names = sorted({*before, *now} - _MOVING)
-    return tuple(
-        spoken(name, before.get(name), now.get(name)) for name in names if before.get(name) != now.get(name) and not _folder_size(name, now)
-    )
+    return [name for name in names if before.get(name) != now.get(name) and not _folder_size(name, now)]
 
 
 def _folder_size(name: str, entry: Mapping[str, JSON]) -> bool:

@@ -7,7 +7,11 @@ from dataclasses import replace
 
 from vitrify.core.digest import JSON, JSONObject
 from vitrify.core.drift import Actor, Finding
+from vitrify.onhost.watching import AUDIT
 
+UNHEARD = "not known, because the watch heard nothing of it"
+UNAUDITED = "not known, because the kernel does not audit whoever it was"
+NAMELESS = "not known, because the watch stood on {evidence}, which tells paths and nobody's name"
 KEPT = 50_000
 """So many paths: beyond them the oldest is forgotten, and its finding says that nobody is known."""
 
@@ -29,14 +33,22 @@ class Touches:
         for place in list(self._last)[: max(0, len(self._last) - KEPT)]:
             del self._last[place]
 
+    def knows(self, finding: Finding) -> bool:
+        """Whether anything was heard of its paths."""
+        return self._of(finding) is not None
+
     def attributed(self, finding: Finding, *, evidence: str) -> Finding:
-        """The finding with who it was, where that was heard; as it is where it was not."""
-        places = [(where, path) for path in (finding.path, *finding.paths) for where in (finding.where, "")]
-        actor = next((self._last[place] for place in places if place in self._last), None)
+        """The finding with who it was, where that was heard; where it was not, with why."""
+        actor = self._of(finding)
         if actor is None:
-            return finding
-        named = replace(finding, evidence=evidence)
-        return named if actor.pid is None else replace(named, who=str(actor), actor=actor)
+            return replace(finding, who=UNHEARD)
+        if actor.pid is None:
+            return replace(finding, evidence=evidence, who=UNAUDITED if evidence == AUDIT else NAMELESS.format(evidence=evidence))
+        return replace(finding, evidence=evidence, who=str(actor), actor=actor)
+
+    def _of(self, finding: Finding) -> Actor | None:
+        places = [(where, path) for path in (finding.path, *finding.paths) for where in (finding.where, "")]
+        return next((self._last[place] for place in places if place in self._last), None)
 
 
 def _actor(touch: JSONObject) -> Actor:

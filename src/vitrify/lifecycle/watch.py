@@ -36,6 +36,8 @@ from vitrify.onhost.watching import AUDIT, GAP, INOTIFY, POLLING, RUNG, TOUCHED
 
 GATHER = 0.1
 """Seconds between a touch and the look at it: what comes together is looked at together."""
+HEARD = 0.5
+"""Seconds that what a look found waits for its name: on a busy host the look may end before the listener told all that it knows."""
 IDLE = 60.0
 """Seconds after which one looks although nothing was heard: a process older than the kernel's auditing writes unheard."""
 _SHARE = 10.0
@@ -153,8 +155,21 @@ class Post:
             if found is not None and lease == await self._lease():
                 break
             await self.world.clock.sleep(_RETRY)
+        took = self.world.clock.monotonic() - begun
+        await self._named(found)
         self._judge(found)
-        return self.world.clock.monotonic() - begun
+        return took
+
+    async def _named(self, found: Audit) -> None:
+        until = self.world.clock.monotonic() + HEARD
+        nameless = list(self._new(found).values()) if self._rung != POLLING and not self._before else []
+        while self.world.clock.monotonic() < until and not all(self._touches.knows(finding) for finding in nameless):
+            await self.world.clock.sleep(GATHER)
+
+    def _new(self, found: Audit) -> dict[str, Finding]:
+        """What was not told yet, by its identity."""
+        plain = {digest_of(finding.identity): finding for finding in found.findings}
+        return {identity: finding for identity, finding in plain.items() if identity not in self._told}
 
     async def _audited(self) -> Audit:
         if self._immutable:
@@ -167,9 +182,8 @@ class Post:
         return None if view.standing else view.token
 
     def _judge(self, found: Audit) -> None:
-        plain = {digest_of(finding.identity): finding for finding in found.findings}
-        new = {identity: finding for identity, finding in plain.items() if identity not in self._told}
-        self._told = set(plain)
+        new = self._new(found)
+        self._told = {digest_of(finding.identity) for finding in found.findings}
         record_new(unauthorised(new.values()), self.world, told_as=self._attributed)
         for finding in new.values():
             if finding.classed is not Class.AUTHORISED:

@@ -49,8 +49,10 @@ class Record(NamedTuple):
 
     def touched(self) -> List[Tuple[Item, Optional[Item]]]:
         """What was done to paths, each with the record of its folder where the kernel wrote one."""
-        parents = [item for item in self.items if item.what == "PARENT"]
-        others = [item for item in self.items if item.what in _WHAT]
+        # What has no name is an overlay's own.
+        named = [item for item in self.items if item.name]
+        parents = [item for item in named if item.what == "PARENT"]
+        others = [item for item in named if item.what in _WHAT]
         # The kernel writes the folders of a call before what is in them; a rename has two, in the order of its names.
         return [(item, parents[min(order, len(parents) - 1)] if parents else None) for order, item in enumerate(others)]
 

@@ -69,9 +69,10 @@ class Inotify:
             return
         yield path, next((word for bits, word in _WHAT if mask & bits), "written")
         if mask & _ISDIR and mask & (_CREATE | _MOVED_TO):
-            # What came into it before we listened there is told by whoever compares: the folder itself was told.
+            # What came into it before we listened is told by nobody else.
             with suppress(OSError):
                 self._below(path)
+            yield from ((f"{above}/{name}", "created") for above, folders, files in os.walk(path) for name in (*folders, *files))
 
     def _below(self, folder: str) -> None:
         self._add(folder)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple
 
@@ -44,7 +45,7 @@ class Audit(Rung):
 
     name = AUDIT
 
-    def __init__(self, folders: Sequence[str], files: Sequence[str], devices: Mapping[str, str]) -> None:
+    def __init__(self, folders: Sequence[str], files: Sequence[str], devices: Mapping[str, str], *, root: str = "") -> None:
         self._link = AuditLink()
         try:
             self._link.watch(folders, files, devices)
@@ -59,6 +60,8 @@ class Audit(Rung):
         self._exactly = frozenset((*folders, *files))
         self._devices = devices
         self._places: Dict[Place, str] = dict(_folders_below(folders))
+        self._root = root
+        self._own = {device for device, _ in self._places} - {_device(Path("/").stat())}
         self._looked = self._heard_at = time.monotonic()
         self._unnamed: Dict[str, float] = {}
         self._named: Dict[str, float] = {}
@@ -130,12 +133,24 @@ class Audit(Rung):
             yield {**by, "path": path, "what": item.spoken, **({"inside": inside} if inside else {})}
 
     def _path(self, record: Record, item: Item, parent: Optional[Item]) -> Optional[str]:
-        """Where it is. A name may be relative to a folder that only the caller had open: then that folder's inode tells."""
+        """Where it is: by its folder's inode, for only the caller may have that open; or by the name it has for who lives there."""
         known = self._places.get(parent.place) if parent else self._places.get(item.place) if item.folder else None
         if known is not None:
             return f"{known.rstrip('/')}/{item.name.rstrip('/').rpartition('/')[2]}" if parent else known
         path = _named(record, item)
-        return path if path in self._exactly or path.startswith(self._below) else None
+        for place in (path, self._root + path):
+            if place in self._exactly or place.startswith(self._below):
+                return place if place == path or self._is(item, place) else None
+        return None
+
+    def _is(self, item: Item, path: str) -> bool:
+        """Whether a record can be about this path: only the host has that file system, or it is the very inode."""
+        if item.place[0] in self._own:
+            return True
+        with suppress(OSError):
+            found = Path(path).lstat()
+            return item.place == (_device(found), found.st_ino)
+        return False
 
     def close(self) -> None:
         """Our rules are taken away."""
@@ -164,7 +179,11 @@ def _folders_below(folders: Iterable[str]) -> Iterator[Tuple[Place, str]]:
     for folder in folders:
         for above, _, _ in os.walk(folder):
             found = Path(above).stat()
-            yield (f"{os.major(found.st_dev):02x}:{os.minor(found.st_dev):02x}", found.st_ino), above
+            yield (_device(found), found.st_ino), above
+
+
+def _device(status: os.stat_result) -> str:
+    return f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}"
 
 
 class Names(Rung):
@@ -186,10 +205,10 @@ class Names(Rung):
         self._listener.close()
 
 
-def highest(folders: Sequence[str], files: Sequence[str], devices: Mapping[str, str]) -> Tuple[Rung, str]:
+def highest(folders: Sequence[str], files: Sequence[str], devices: Mapping[str, str], *, root: str = "") -> Tuple[Rung, str]:
     """The best that this host allows, and why it is not a better one. `devices`: file system -> the instance whose it is."""
     try:
-        found = Audit(folders, files, devices)
+        found = Audit(folders, files, devices, root=root)
     except OSError as error:
         why = f"audit: {error.strerror}"
     else:

@@ -59,7 +59,7 @@ def watch(context: Context, arguments: JSONObject) -> JSONObject:
     while not ended:
         mark = insides.mark() if insides else ()
         watched = _inside(insides) if insides else _on_host(arguments)
-        rung, why = highest(watched.folders, watched.files, watched.devices)
+        rung, why = highest(watched.folders, watched.files, watched.devices, root=watched.root)
         try:
             if rung.name != name:
                 context.emit(Event(RUNG, Stage.NOTICE, rung.name, why))

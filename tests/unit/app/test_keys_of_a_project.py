@@ -177,6 +177,27 @@ def test_an_entry_says_who_was_at_the_keyboard_and_in_which_pipeline(worked: Tea
     assert found.actor["ci"] == {"system": "github-actions", "repository": "shop/shop", "run": "42", "by": "carla"}
 
 
+def test_a_key_that_was_planted_counts_and_only_the_file_under_version_control_tells(worked: Team) -> None:
+    before = worked.keys.read_text()
+    eve = keys.create(worked.home("eve") / "eve.key", name="eve@cellar")
+    worked.keys.write_text(before + f"author {eve.verifier}\n")
+    store = DirectoryLedgerStore(the_log(worked))
+    origin = (store.read("checkpoint") or b"").split(b"\n")[0].decode()
+
+    class Noon:
+        def now(self) -> float:
+            return 1_770_091_506.0
+
+    authors = tuple(line.split()[1] for line in before.splitlines() if line.startswith("author "))
+    Log(store, origin=origin, signer=eve, clock=Noon(), trusted=authors).append("note", {})
+
+    with opened(worked) as app:
+        assert app.verify().problems == ()
+    worked.keys.write_text(before)
+    with opened(worked) as app:
+        assert app.verify().problems
+
+
 def test_a_receipt_convinces_whoever_has_the_keys_alone(worked: Team, tmp_path: Path) -> None:
     with opened(worked) as app:
         (tmp_path / "0.tlog-proof").write_text(app.prove(0))

@@ -10,9 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from attacks import ATTACKS, DECLARED, LINKS, LOGS, THERE, Attack
 from bench import Bench, do, in_place
 from tests.amount import amount
+from tests.attacks import ATTACKS, DECLARED, LINKS, LOGS, THERE, Attack
 from tools.prove import PROOFS
 
 from vitrify.core.audit_policy import AuditPolicy

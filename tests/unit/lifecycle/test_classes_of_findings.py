@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
@@ -17,6 +18,7 @@ from vitrify.core.declaration import Server
 from vitrify.core.diagnostic import UsageInvalid
 from vitrify.core.drift import Audit, Class, Finding
 from vitrify.core.noise import Extent, Noise
+from vitrify.core.resource import Address, Resource
 from vitrify.core.severity import Severity
 from vitrify.lifecycle.accepting import Acceptance, accept_all
 from vitrify.lifecycle.known import known
@@ -187,6 +189,38 @@ def test_a_log_that_grows_and_rotates_is_noise_and_one_that_was_cut_is_not(bench
         "/var/log/edited": Class.UNAUTHORISED,
         "/var/log/gone": Class.UNAUTHORISED,
     }
+
+
+def test_what_a_host_writes_in_place_in_its_journal_is_noise_and_a_program_there_is_not(bench: Bench, debian: DebianRoot) -> None:
+    journal = debian.root / "var/log/journal/0123"
+    journal.mkdir(parents=True)
+    for path in (journal / "system.journal", debian.root / "var/log/lastlog"):
+        path.write_text("as it was\n")
+    converge(bench, a_host(debian))
+    for path in (journal / "system.journal", debian.root / "var/log/lastlog"):
+        path.write_text("otherwise\n")
+    (journal / "x").write_text("#!/bin/sh\n")
+    (journal / "x").chmod(0o755)
+
+    found = by_path(look(bench, a_host(debian)))
+
+    assert {path for path, one in found.items() if one.classed is not Class.NOISE} == {"/var/log/journal/0123/x"}
+
+
+@pytest.mark.root
+def test_an_apply_promises_to_put_back_only_what_a_resource_declares(bench: Bench, debian: DebianRoot) -> None:
+    wish = Resource(Address("file", "/etc/evil.conf"), {"path": "/etc/evil.conf"}, absent=True)
+    declared = a_host(debian)
+    server = replace(declared, resources=(*declared.resources, wish))
+    converge(bench, server)
+    os.setxattr(debian.root / "etc/motd", "security.capability", bytes.fromhex("0100000280000000000000000000000000000000"))
+    (debian.root / "etc/evil.conf").write_text("evil\n")
+
+    answers = {path: one.answer for path, one in by_path(look(bench, server)).items()}
+    assert (answers["/etc/motd"], answers["/etc/evil.conf"]) == ("report", "re-converge")
+
+    (debian.root / "etc/motd").write_text("evil\n")
+    assert by_path(look(bench, server))["/etc/motd"].answer == "re-converge"
 
 
 def test_a_program_that_hides_among_caches_is_no_noise(bench: Bench, debian: DebianRoot) -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from bench import Bench, Killed, a_server, do, in_place
+from bench import Bench, Killed, SteppingClock, a_server, do, in_place
 from watching import watching
 
 from vitrify.core.declaration import Server
@@ -21,7 +21,7 @@ from vitrify.core.watched import Seen
 from vitrify.lifecycle import mutable
 from vitrify.lifecycle.audit import audit
 from vitrify.lifecycle.watch import watch
-from vitrify.onhost.watching import AUDIT, GAP
+from vitrify.onhost.watching import AUDIT, GAP, RUNG, TOUCHED
 from vitrify.testing.engine import quick_folder
 
 
@@ -59,6 +59,50 @@ def test_a_touch_is_looked_at_and_the_finding_says_who(server: Server, root: Pat
     assert (finding.path, finding.classed, finding.evidence, seen.before) == ("/srv/intruder", Class.UNAUTHORISED, AUDIT, False)
     assert finding.actor is not None
     assert (finding.actor.exe, finding.actor.uid, finding.actor.login) == ("/usr/bin/dash", 0, 1000)
+
+
+class Turning(SteppingClock):
+    """Whoever sleeps lets the others go on."""
+
+    async def sleep(self, seconds: float) -> None:
+        await super().sleep(seconds)
+        await asyncio.sleep(0)
+
+
+def test_a_name_that_is_heard_after_the_look_is_waited_for(server: Server, root: Path, bench: Bench) -> None:
+    bench.clock = Turning()
+
+    async def story() -> list[Seen]:
+        async with watching(server, bench) as now:
+            await asyncio.sleep(0.2)
+            (root / "srv" / "intruder").write_text("x")
+            now.listener.touched("/srv")  # wakes it, and names nobody
+            bench.clock.after(0.2, lambda: now.listener.touched("/srv/intruder"))
+            return await now.findings(1)
+
+    ((seen),) = do(story())
+
+    assert seen.finding.actor is not None
+
+
+def test_who_is_not_known_is_told_with_why(server: Server, root: Path, bench: Bench) -> None:
+    async def story() -> list[Seen]:
+        async with watching(server, bench) as now:
+            await asyncio.sleep(0.2)
+            (root / "srv" / "intruder").write_text("x")
+            now.listener.emits[0](Event(RUNG, Stage.NOTICE, "inotify", "as told"))
+            now.listener.emits[0](Event(TOUCHED, Stage.PROGRESS, data={"touches": [{"path": "/srv/intruder", "what": "created"}]}))
+            await now.findings(1)
+            (root / "srv" / "unheard").write_text("x")
+            now.listener.touched("/srv")
+            return await now.findings(2)
+
+    told = {seen.finding.path: (seen.finding.evidence, seen.finding.who) for seen in do(story())}
+
+    assert told == {
+        "/srv/intruder": ("inotify", "not known, because the watch stood on inotify, which tells paths and nobody's name"),
+        "/srv/unheard": ("sweep", "not known, because the watch heard nothing of it"),
+    }
 
 
 def test_what_was_there_before_is_told_as_that_and_names_nobody(server: Server, root: Path, bench: Bench) -> None:

@@ -122,6 +122,15 @@ def test_a_rename_between_two_folders_keeps_each_name_with_its_own_folder() -> N
     assert told == [("old/a", "removed", 2), ("new/b", "created", 3)]
 
 
+def test_what_an_overlay_writes_beneath_takes_no_name_and_no_folder_from_what_was_asked_for() -> None:
+    asked = [path(9, 0, '"/srv/app/a"', "NORMAL"), path(9, 3, '"/srv/app/"', "PARENT", inode=3)]
+    beneath = [path(9, 1, "(null)", "PARENT", inode=2), path(9, 2, "(null)", "CREATE")]
+
+    (found,) = heard(call(9), asked[0], *beneath, asked[1], end(9))
+
+    assert [(item.name, parent.place[1] if parent else 0) for item, parent in found.touched()] == [("/srv/app/a", 3)]
+
+
 def test_what_is_no_record_of_an_event_is_passed_over() -> None:
     assert heard((SYSCALL, "nonsense"), (1305, head(9) + "op=add_rule"), end(9), (PATH, "")) == []
 

@@ -45,6 +45,17 @@ def test_a_folder_that_comes_later_is_listened_to_as_well(folder: Path) -> None:
     listener.close()
 
 
+def test_what_is_in_a_folder_before_anybody_listened_there_is_told_with_it(folder: Path) -> None:
+    listener = listening(folder)
+
+    (folder / "app" / "late" / "deep").mkdir(parents=True)
+    (folder / "app" / "late" / "deep" / "new").write_text("x")
+
+    told = set(listener.hear())
+    assert {(f"{folder}/app/{path}", "created") for path in ("late", "late/deep", "late/deep/new")} <= told
+    listener.close()
+
+
 def test_of_a_single_file_nothing_else_in_its_folder_is_told(folder: Path) -> None:
     listener = listening(folder)
 

@@ -15,6 +15,8 @@ from tests.unit.app.signing import Team
 from vitrify.core.diagnostic import DeclarationInvalid, Denied, IntegrityFailed, PlanStale
 from vitrify.core.ledger_report import Asked
 
+pytestmark = pytest.mark.e2e
+
 TWO = "policy: {approvals: {required: 2, keys: [ann@desk, bob@desk, eve@desk]}}"
 
 

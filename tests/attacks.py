@@ -1,8 +1,13 @@
-"""Ways in which an intruder stays or hides, as data: what is done, where it must be found, and how severe that is."""
+"""Ways in which an intruder stays or hides, as data: what is done, where it must be found, and how severe that is.
+
+Of the standard library alone: on a host that is really attacked its own Python does them.
+"""
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +40,8 @@ THERE = (
     *("/root/.bashrc", "/root/.profile", "/home/ada/.bashrc", "/var/spool/cron/crontabs/root", "/boot/vmlinuz", "/etc/audit/audit.rules"),
 )
 """What else is on the host, of a line each."""
+FORBIDDEN = ("/etc/anacrontab", "/etc/hosts.equiv", "/etc/ld.so.preload", "/root/.rhosts", "/root/.ssh/authorized_keys2")
+"""What a hardened host declares absent."""
 LOGS = ("/var/log/auth.log", "/var/log/wtmp", "/var/log/audit/audit.log")
 LINKS = {"/etc/systemd/system/multi-user.target.wants/auditd.service": "/usr/lib/systemd/system/auditd.service"}
 
@@ -48,6 +55,8 @@ class Attack:
     act: Act
     severity: str
     change: str
+    declarable: bool = True
+    """Whether a kind of resource declares what is changed, so that an apply puts it back."""
 
 
 def _at(root: Path, path: str) -> Path:
@@ -78,10 +87,23 @@ def _stamped(path: str, text: str) -> Act:
     def act(root: Path) -> None:
         place = _at(root, path)
         status = place.stat()
-        place.write_bytes(text.encode().ljust(status.st_size, b" ")[: status.st_size])
+        content = text.encode().ljust(status.st_size, b" ")[: status.st_size]
+        try:
+            place.write_bytes(content)
+        except OSError as error:
+            if error.errno != errno.ETXTBSY:
+                raise
+            _in_place_of(place, content)  # a program that runs cannot be written to
         os.utime(place, ns=(status.st_atime_ns, status.st_mtime_ns))
 
     return act
+
+
+def _in_place_of(place: Path, content: bytes) -> None:
+    other = place.with_name(f"{place.name}~")
+    other.write_bytes(content)
+    shutil.copymode(place, other)
+    other.replace(place)
 
 
 def _linked(path: str, to: str) -> Act:
@@ -134,7 +156,7 @@ def gone(severity: str, path: str) -> Attack:
 
 def able(path: str) -> Attack:
     """A program with capabilities."""
-    return Attack(f"{path} has capabilities", path, _marked(path, "security.capability", CAPABLE), "critical", "changed")
+    return Attack(f"{path} has capabilities", path, _marked(path, "security.capability", CAPABLE), "critical", "changed", declarable=False)
 
 
 def led(severity: str, path: str, to: str, *, change: str) -> Attack:
@@ -155,14 +177,14 @@ _STARTED_ALREADY = (
     "/etc/systemd/system/app.service",
 )
 _READ_BY_SHELLS = ("/etc/profile", "/etc/bash.bashrc", "/root/.bashrc", "/root/.profile", "/home/ada/.bashrc", "/etc/shells")
-_MORE_OF_THAT = ("/etc/profile.d/x.sh", "/root/.bash_logout", "/home/ada/.zshrc", "/etc/update-motd.d/99-x", "/etc/skel/.bashrc")
+_MORE_OF_THAT = ("/etc/profile.d/x.sh", "/root/.bash_logout", "/home/ada/.zshrc", "/etc/update-motd.d/99-x", "/etc/skel/.zshrc")
 _LETS_IN = (
     *("/root/.ssh/authorized_keys", "/etc/ssh/sshd_config", "/etc/pam.d/sshd", "/etc/pam.d/common-auth", "/etc/sudoers"),
     *("/etc/passwd", "/etc/shadow", "/etc/group", "/etc/environment", "/etc/ld.so.conf", "/etc/modules"),
 )
 _LETS_IN_ANEW = (
     *("/home/ada/.ssh/authorized_keys", "/root/.ssh/authorized_keys2", "/etc/ssh/sshd_config.d/x.conf", "/etc/sudoers.d/x"),
-    *("/root/.rhosts", "/etc/hosts.equiv", "/etc/security/pam_env.conf", "/usr/lib/security/pam_x.so", "/etc/polkit-1/rules.d/x"),
+    *("/root/.rhosts", "/etc/hosts.equiv", "/etc/security/namespace.d/x.conf", "/usr/lib/security/pam_x.so", "/etc/polkit-1/rules.d/x"),
     *("/etc/ld.so.preload", "/etc/modprobe.d/x.conf", "/usr/lib/modules/6.1/x.ko"),
 )
 _PROGRAMS = ("/usr/bin/ls", "/usr/bin/ps", "/usr/sbin/sshd", "/usr/lib/python3/apt.py")
@@ -172,6 +194,12 @@ _NEW_PROGRAMS = (
 )
 _LED_ASTRAY = ("/etc/hosts", "/etc/nsswitch.conf", "/etc/apt/sources.list", "/etc/rsyslog.conf", "/etc/audit/audit.rules")
 _WANTS = "/etc/systemd/system/multi-user.target.wants"
+
+
+def put_back_by_apply(attack: Attack) -> bool:
+    """Whether a hardened host declares how the path is; otherwise whoever reads the finding puts it back by hand."""
+    return attack.declarable and attack.path in (*DECLARED, *THERE, *FORBIDDEN)
+
 
 ATTACKS: tuple[Attack, ...] = (
     *(added("high", path) for path in (*_STARTED, *_MORE_OF_THAT, *_NEW_PROGRAMS)),

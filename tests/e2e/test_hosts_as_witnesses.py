@@ -12,6 +12,8 @@ from tests.unit.app.signing import Team
 from vitrify.core.diagnostic import Busy, IntegrityFailed, UsageInvalid
 from vitrify.core.ledger_report import Asked
 
+pytestmark = pytest.mark.e2e
+
 
 def applied(team: Team, person: str = "ann") -> None:
     with team.app(person) as app:
