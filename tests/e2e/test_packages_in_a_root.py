@@ -123,3 +123,4 @@ def test_whoever_is_not_root_is_told_what_to_add(place: Place) -> None:
 
     assert "packages cannot be installed into this image" in said
     assert "run the same command as root" in said
+    assert ("usermod --add-subuids" if shutil.which("newuidmap") else "apt install uidmap") in said

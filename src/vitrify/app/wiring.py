@@ -249,6 +249,17 @@ class Wiring:
         finally:
             await session.close()
 
+    @asynccontextmanager
+    async def _wide(self) -> AsyncIterator[Session]:
+        """A payload on this machine that is root of a user namespace: asked for where there is one alone."""
+        from vitrify.project import subordinate
+
+        session = await self._transport.connect(LOCAL, within=subordinate.here().argv)
+        try:
+            yield session
+        finally:
+            await session.close()
+
     @cached_property
     def _waiting(self) -> Waiting:
         from vitrify.transports.waiting import Waiting
@@ -267,9 +278,13 @@ class Wiring:
         from vitrify.transports.leased import leased
 
         # What finds everything done starts no program.
-        async with LazySession(lambda: self._session(LOCAL)) as here, LazySession(lambda: self._session(host)) as there:
+        async with (
+            LazySession(lambda: self._session(LOCAL)) as here,
+            LazySession(lambda: self._session(host)) as there,
+            LazySession(self._wide) as wide,
+        ):
             session = there if host.is_remote else here
-            over = partial(self._elsewhere, host, here=here) if host.is_remote else partial(self._nearby, host)
+            over = partial(self._elsewhere, host, here=here, wide=wide) if host.is_remote else partial(self._nearby, host, wide=wide)
             if not lease:
                 yield over(session)
                 return
@@ -283,7 +298,7 @@ class Wiring:
         """The folder that holds the instances of this project there."""
         return f"{ELSEWHERE}/{self.world.project_id}" if host.is_remote else str(self.home / "projects" / self.world.project_id / "run")
 
-    def _nearby(self, host: Host, session: Session) -> Site:
+    def _nearby(self, host: Host, session: Session, wide: Session) -> Site:
         from vitrify.app.routers import Means, router
         from vitrify.app.runtimes import PODMAN_STORAGE, Programs, runtime
         from vitrify.lifecycle.world import Site
@@ -295,14 +310,14 @@ class Wiring:
         return Site(
             host=host,
             session=session,
-            builder=self._builder(session),
+            builder=self._builder(session, wide),
             runtime=runtime(session, programs, home=home, images=NearbyCarrier(self.warehouse.store), emit=self._emit),
             router=router(session, Means(), lambda: self.declaration, home=home, emit=self._emit),
             evidence=self.evidence,
             home=home,
         )
 
-    def _elsewhere(self, host: Host, session: Session, here: Session) -> Site:
+    def _elsewhere(self, host: Host, session: Session, here: Session, wide: Session) -> Site:
         """Images are baked on this machine, and brought to the host on which they run."""
         from vitrify.app.routers import Means, router
         from vitrify.app.runtimes import Programs, runtime
@@ -315,18 +330,19 @@ class Wiring:
         return Site(
             host=host,
             session=session,
-            builder=self._builder(here),
+            builder=self._builder(here, wide),
             runtime=runtime(session, Programs(tools.bubblewrap), home=home, images=carrier, emit=self._emit),
             router=router(session, Means.there(tools, host.address), lambda: self.declaration, home=home, emit=self._emit),
             evidence=self.evidence,
             home=home,
         )
 
-    def _builder(self, session: Session) -> OciBuilder:
+    def _builder(self, session: Session, wide: Session) -> OciBuilder:
+        from vitrify.builders.ids import Wide
         from vitrify.builders.oci import Means, OciBuilder
 
         means = Means(payload=self._transport.payload, bwrap=self._bubblewrap)
-        return OciBuilder(session, self.warehouse.store, means=means, sources=self.warehouse.sources())
+        return OciBuilder(session, self.warehouse.store, means=means, sources=self.warehouse.sources(), wide=Wide(wide))
 
     @property
     def emit(self) -> Emit:
