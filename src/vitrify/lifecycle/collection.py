@@ -10,7 +10,7 @@ from vitrify.core.diagnostic import Denied, UsageInvalid, VitrifyError
 from vitrify.core.digest import JSON, JSONObject
 from vitrify.core.event import Stage
 from vitrify.core.retention import Collected, Pin
-from vitrify.core.store_report import StoreChecked
+from vitrify.core.store_report import Bad, StoreChecked
 from vitrify.ledger.entry import timestamp
 from vitrify.lifecycle.lease import holding
 from vitrify.lifecycle.world import Site, World
@@ -153,6 +153,27 @@ def _lapse(world: World) -> None:
     for one in pins(world):
         if one.project == world.project_id and one.reason.startswith(WRITE_ONCE) and one.until <= now:
             unpin(one.image, world, reason=f"{one.reason}: over")
+
+
+async def check_hosts(world: World) -> StoreChecked:
+    """Read what other hosts keep of this project's images; nothing is changed. `TargetUnreachable` where one is not there."""
+    found = StoreChecked(0, 0, 0)
+    hosts = {host.name: host for server in world.state.servers() for host in world.state.hosts(server) if host.is_remote}
+    for host in hosts.values():
+        async with world.site(host) as site:
+            answer = await site.session.call("image.check", {"home": site.home}, emit=world.emit)
+        bad = tuple(_bad(row, host.name) for row in _rows(answer["bad"]))
+        found = found.and_also(StoreChecked(_number(answer["blobs"]), _number(answer["roots"]), _number(answer["bytes"]), bad))
+    return found
+
+
+def _bad(row: list[JSON], place: str) -> Bad:
+    what, why, uses = row
+    return Bad(f"{place}: {what}", str(why), _texts(uses))
+
+
+def _rows(value: JSON) -> list[list[JSON]]:
+    return [row for row in value if isinstance(row, list) and len(row) == 3] if isinstance(value, list) else []
 
 
 def _pinned(image: str, world: World) -> Pin | None:

@@ -37,6 +37,7 @@ MODULES: Dict[str, Tuple[str, ...]] = {
     ),
     "leasing": ("lease.acquire", "lease.renew", "lease.release", "lease.show"),
     "outdated": ("outdated",),
+    "rereading": ("image.check",),
     "reviving": ("router.lost", "router.revive"),
     "sameness": ("even",),
     "taking": ("image.lacking", "image.take"),
