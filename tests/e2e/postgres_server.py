@@ -6,7 +6,6 @@ import getpass
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -19,6 +18,7 @@ from vitrify.core.difference import Change
 from vitrify.core.digest import JSON
 from vitrify.core.resource import Resource
 from vitrify.testing.this_host import ThisHost
+from vitrify.testing.this_machine import free_port
 
 BIN = max(Path("/usr/lib/postgresql").glob("*/bin"), default=Path("/nowhere"))
 OWNER = "postgres" if os.geteuid() == 0 else getpass.getuser()
@@ -56,9 +56,7 @@ def started() -> Iterator[Server]:
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         shutil.chown(folder, OWNER)
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+        port = free_port()
         data = str(folder / "data")
         who = {"user": OWNER} if os.geteuid() == 0 else {}
         initdb = [str(BIN / "initdb"), "-D", data, "-U", OWNER, "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]

@@ -11,6 +11,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from vitrify.testing.this_machine import free_port
+
 PROGRAM = "docker-registry"
 
 
@@ -80,9 +82,7 @@ class Served:
 @contextmanager
 def registry(folder: Path, *, auth: str = "", tls: tuple[Path, Path] | None = None) -> Iterator[Served]:
     """A registry that ends with this block."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     served = Served(folder, port, auth, tls)
     try:
         served.start()

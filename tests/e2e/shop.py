@@ -6,7 +6,6 @@ import http.client
 import io
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -20,6 +19,7 @@ from vitrify.cli.facade import open_app
 from vitrify.cli.invocation import Surroundings
 from vitrify.cli.main import run
 from vitrify.cli.render import Streams
+from vitrify.testing.this_machine import free_port
 
 Document = dict[str, Any]
 
@@ -97,9 +97,7 @@ class Shop:
     @classmethod
     def build(cls, folder: Path, **more: str) -> Shop:
         """A new project; nothing of it runs yet."""
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        port = free_port()
         folder.mkdir(parents=True)
         (folder / "machine").mkdir()
         (folder / "serve.py").write_text(APPLICATION)

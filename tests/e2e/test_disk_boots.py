@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from vitrify.project.binaries import find_caddy
+from vitrify.testing.this_machine import free_port
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(420)]
 
@@ -95,9 +95,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @contextmanager
 def booted(disk: Path, console: Path) -> Iterator[int]:
     """A machine that starts from this disk; the port of this machine that leads to its 8000."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = int(free.getsockname()[1])
+    port = free_port()
     # Emulated: whether the processor's own virtualisation may be used differs from machine to machine.
     machine = ["qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max", "-m", "512", "-smp", "2", "-nographic", "-no-reboot"]
     firmware = ["-drive", f"if=pflash,format=raw,readonly=on,file={FIRMWARE}", "-drive", f"file={disk},format=qcow2,if=virtio,snapshot=on"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 import urllib.request
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from live_host import lacking
 from vitrify.testing.load import Load
 from vitrify.testing.load import run as keep_asking
 from vitrify.testing.python_root import python_root
+from vitrify.testing.this_machine import free_port
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
@@ -128,9 +128,7 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
         for folder in ("srv", "var/lib"):
             (root / folder).mkdir(parents=True)
         (project / "app/app.py").write_text(APPLICATION)
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        port = free_port()
         control = Control(project, home, fleet.runtime)
         control.declare(DECLARED.format(config=fleet.config, address=machine.address, host=machine.url("admin"), port=port))
         yield Stage(machine, control, port)

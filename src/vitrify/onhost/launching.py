@@ -123,8 +123,11 @@ def sandboxed(home: str, wish: Wish, arguments: JSONObject) -> Filled:
 
 
 def free_port(home: str, wish: Wish) -> Optional[int]:
-    """A port of its own, where it asks for one."""
-    return ports.free(_taken(home), seed=wish.id) if wish.port is not None else None
+    """A port of its own, where it asks for one.
+
+    Another home on the same host may launch one of the same name at this very moment, and would find the same port free.
+    """
+    return ports.free(_taken(home), seed=f"{home}/{wish.id}") if wish.port is not None else None
 
 
 def _image(home: str, layout: str, digest: str) -> Unpacked:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ from pathlib import Path
 from vitrify.core.digest import JSONObject
 from vitrify.core.resource import Kinds
 from vitrify.core.step import Reached, carry_on
-from vitrify.onhost import confining, instances, keeping, traffic
+from vitrify.onhost import confining, instances, keeping, ports, traffic
 from vitrify.onhost.identity import Identity, alive
 from vitrify.onhost.launching import limits_of
 from vitrify.testing.direct_session import DirectSession
@@ -130,7 +129,5 @@ def kill(process: Identity | None) -> None:
 
 
 def free_port() -> int:
-    """A port on the loopback that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port on the loopback that nobody listens on, that no outgoing connection is given, and that hardly any other caller is told."""
+    return ports.free((), seed=os.urandom(8).hex())
