@@ -50,7 +50,7 @@ LANES = (
     Lane("architecture"),
     Lane("docs", PARALLEL),
     # Real programs, which wait more than they compute. One test at a time to whoever is free: some take a hundred times as long as others.
-    Lane("e2e", ("-n", "3", "--dist", "loadgroup")),
+    Lane("e2e", ("-n", "3", "--dist", "loadgroup", "--durations", "20", "--durations-min", "8")),
 )
 QUICK = (Lane("unit", PARALLEL), Lane("architecture"), Lane("docs", (*PARALLEL, "-m", "not e2e")))
 

@@ -11,17 +11,17 @@ import hashlib
 import json
 import os
 import platform
-import secrets
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from tools.parts import Parts
 from tools.results import Results, read
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -37,6 +37,11 @@ class Proof:
     tests: tuple[str, ...]
     n: int
     covers: tuple[str, ...]
+    parts: int = 1
+    """So often are the tests run, each time with another seed (`tests.amount.part` tells which time it is); a finished part is kept."""
+    workers: int = 2
+    in_memory: bool = False
+    """Whether what the tests write may lie in memory: where processes are killed and machines are not, a sync proves nothing."""
 
 
 PROOFS: Final[Mapping[str, Proof]] = {
@@ -134,6 +139,9 @@ PROOFS: Final[Mapping[str, Proof]] = {
         claim="a rollout killed at any point, in any order, is finished by the same command: nothing lost, doubled or left over",
         tests=("tests/e2e/test_rollout_crash.py",),
         n=5,
+        parts=5,
+        workers=3,
+        in_memory=True,
         covers=(
             "src/vitrify/lifecycle/**/*.py",
             "src/vitrify/onhost/*.py",
@@ -171,29 +179,30 @@ def main(arguments: list[str]) -> int:
         parser.error(f"there is no proof {', '.join(unknown)}; there are {', '.join(PROOFS)}")
     if chosen.list:
         return show(chosen.names or list(PROOFS))
-    seed = secrets.randbelow(2**32) if chosen.seed is None else chosen.seed
-    return max([0 if prove(name, seed=seed) else 1 for name in chosen.names or PROOFS])
+    return max([0 if prove(name, seed=chosen.seed) else 1 for name in chosen.names or PROOFS])
 
 
-def prove(name: str, *, seed: int) -> bool:
-    """Run one proof and write its file, whether it held or not."""
+def prove(name: str, *, seed: int | None) -> bool:
+    """Run one proof and write its file, whether it held or not. Interrupted, it goes on behind the parts that it has finished."""
     proof = PROOFS[name]
-    print(f"--- {name}: {proof.claim} (N = {proof.n}, seed {seed})", flush=True)
-    begun = time.monotonic()
-    results, code = _pytest(name, proof, seed=seed)
-    holds = code == 0 and results.tests > 0 and not results.skipped
+    parts = Parts.begin(ROOT / ".proofs" / name, covers=digest(proof), seed=seed)
+    print(f"--- {name}: {proof.claim} (N = {proof.n}, seed {parts.seed})", flush=True)
+    results, seconds, holds = Results(), 0.0, True
+    for number in range(1, proof.parts + 1):
+        part, took, held = _part(name, parts, number)
+        results, seconds, holds = results + part, seconds + took, holds and held
     document = {
         "schema": SCHEMA,
         "name": name,
         "claim": proof.claim,
         "result": "holds" if holds else "fails",
         "n": proof.n,
-        "seed": seed,
+        "seed": parts.seed,
         "tests": results.tests,
         "failed": results.failed,
         "skipped": list(results.skipped),
         "figures": results.figures,
-        "seconds": round(time.monotonic() - begun, 1),
+        "seconds": round(seconds, 1),
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": commit(),
         "covers": digest(proof),
@@ -203,17 +212,36 @@ def prove(name: str, *, seed: int) -> bool:
     path = ROOT / "proofs" / f"{name}.json"
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+    parts.forget()
     print(f"{name}: {document['result']}, {results.tests} tests, {document['seconds']} s -> proofs/{name}.json", flush=True)
     return holds
 
 
-def _pytest(name: str, proof: Proof, *, seed: int) -> tuple[Results, int]:
-    environment = {**os.environ, "VITRIFY_PROVE": "1", "VITRIFY_REQUIRE_ALL": "1", f"VITRIFY_N_{name.upper()}": str(proof.n)}
-    seeds = [f"--randomly-seed={seed}", f"--hypothesis-seed={seed}"]
-    with tempfile.TemporaryDirectory(prefix="vitrify-proof-") as scratch:
+def _part(name: str, parts: Parts, number: int) -> tuple[Results, float, bool]:
+    """What came out of a part, the seconds that it took, and whether it held."""
+    if kept := parts.finished(number):
+        print(f"{name}: part {number} was finished before", flush=True)
+        return *kept, True
+    begun, proof = time.monotonic(), PROOFS[name]
+    results, code = _pytest(name, seed=parts.seed + number - 1, part=number)
+    if proof.parts > 1:
+        results = replace(results, figures={f"part {number}: {what}": figure for what, figure in results.figures.items()})
+    seconds, holds = time.monotonic() - begun, code == 0 and results.tests > 0 and not results.skipped
+    if holds:
+        parts.keep(number, results, seconds=seconds)
+    return results, seconds, holds
+
+
+def _pytest(name: str, *, seed: int, part: int) -> tuple[Results, int]:
+    proof = PROOFS[name]
+    asked = {"VITRIFY_PROVE": "1", "VITRIFY_REQUIRE_ALL": "1", f"VITRIFY_N_{name.upper()}": str(proof.n), "VITRIFY_PART": str(part)}
+    seeds = [f"--randomly-seed={seed % 2**32}", f"--hypothesis-seed={seed}"]
+    memory = "/dev/shm" if proof.in_memory and os.access("/dev/shm", os.W_OK) else None  # noqa: S108  a folder of its own is made there
+    with tempfile.TemporaryDirectory(prefix="vitrify-proof-", dir=memory, ignore_cleanup_errors=True) as scratch:
         junit = Path(scratch) / "results.xml"
-        command = [sys.executable, "-m", "pytest", "-q", "-n", "2", "-o", "timeout=0", *seeds, f"--junitxml={junit}", *proof.tests]
-        code = subprocess.run(command, check=False, cwd=ROOT, env=environment).returncode
+        where = [f"--junitxml={junit}", *([f"--basetemp={scratch}/at"] if memory else [])]
+        command = [sys.executable, "-m", "pytest", "-q", "-n", str(proof.workers), "-o", "timeout=0", *seeds, *where, *proof.tests]
+        code = subprocess.run(command, check=False, cwd=ROOT, env={**os.environ, **asked}).returncode
         return read(junit), code
 
 

@@ -1,11 +1,11 @@
 """What rollouts lose and how long they take, and what others lose with the same requests in the same run.
 
-    python benchmarks/rollout/compare.py [--switches 100] [--peer-switches 24] [--seed 1] [--only caddy,peers,haproxy]
+    python benchmarks/rollout/compare.py [--switches 100] [--requests 0] [--peer-switches 24] [--seed 1] [--only caddy,peers,haproxy]
 
 For each kind of router: so many switches of real releases, of which a fifth is killed in its middle and run again and a fifth is a
-rollback, and a fifth as many failing releases besides. Clients GET and POST all the while over connections that are kept alive, and
-never repeat a request. Then a few switches across answers of ten seconds and open WebSockets. Then the peers. Ends with 1 where
-a rollout lost a request, or the application counted others than the clients.
+rollback, and a fifth as many failing releases besides, spread over so many requests. Clients GET and POST all the while over
+connections that are kept alive, and never repeat a request. Then a few switches across answers of ten seconds and open WebSockets.
+Then the peers. Ends with 1 where a rollout lost a request, or the application counted others than the clients.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ def main(words: Sequence[str]) -> int:
     """Everything, or what was named; 1 where a rollout lost something."""
     parser = argparse.ArgumentParser(description="What rollouts lose, and what others do.")
     parser.add_argument("--switches", type=int, default=100)
+    parser.add_argument("--requests", type=int, default=0, help="so many at least, for each kind of router")
     parser.add_argument("--peer-switches", type=int, default=24)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--connections", type=int, default=8, help="half of them GET, half of them POST")
@@ -52,11 +53,11 @@ def main(words: Sequence[str]) -> int:
         elif part.startswith("long-"):
             whole.append(long_ones(part.removeprefix("long-")))
         else:
-            whole.append(rollouts(part, given.switches, given.seed, clients))
+            whole.append(rollouts(part, given, clients))
     return 0 if all(whole) else 1
 
 
-def rollouts(kind: str, switches: int, seed: int, clients: list[str]) -> bool:
+def rollouts(kind: str, given: argparse.Namespace, clients: list[str]) -> bool:
     """The rehearsal with one kind of router; whether nothing was lost."""
     with tempfile.TemporaryDirectory(prefix="vitrify-rollout-") as folder:
         project = Project.build(Path(folder) / "at", kind, free_port())
@@ -65,7 +66,7 @@ def rollouts(kind: str, switches: int, seed: int, clients: list[str]) -> bool:
             rehearsal.first()
             load = Load(project.url, Path(folder) / "report.json", *clients)
             time.sleep(2)
-            rehearsal.run(switches=switches, seed=seed)
+            rehearsal.run(switches=given.switches, seed=given.seed, requests=given.requests)
             report = load.ended()
             project.run("ledger", "verify")
             running = project.running()

@@ -13,7 +13,7 @@ POINTS = ("switch.intent", "router-switch.intent", "router-switch.act", "router-
 """The middle of a switch, on both of its sides: vitrify itself, and the payload that acts for it, are killed there by SIGKILL."""
 
 STEADY = 0.4
-"""Seconds between two commands in which nothing happens: the latency that the others are held against."""
+"""Seconds between two commands, or more, in which nothing happens: the latency that the others are held against."""
 
 
 @dataclass
@@ -26,8 +26,11 @@ class Rehearsal:
     killed: int = 0
     _turn: int = 0
 
-    def run(self, *, switches: int, seed: int) -> None:
-        """So many switches: a fifth is killed in its middle, a fifth is a rollback; and a fifth as many releases that fail."""
+    def run(self, *, switches: int, seed: int, requests: int = 0) -> None:
+        """So many switches: a fifth is killed in its middle, a fifth is a rollback; and a fifth as many releases that fail.
+
+        They are spread over so many requests, where those take longer.
+        """
         part = switches // 5
         acts = [self._killed, self._rolled_back, self._failed]
         turns = [act for act in acts for _ in range(part)] + [self._released] * (switches - 2 * part)
@@ -36,6 +39,8 @@ class Rehearsal:
             print(f"\r{self.project.kind} {number}/{len(turns)}", end="", file=sys.stderr, flush=True)
             began = time.time()
             time.sleep(STEADY)
+            while self.project.answered() < requests * number / len(turns):
+                time.sleep(STEADY / 8)
             self.steady.append((began, time.time()))
             act()
 

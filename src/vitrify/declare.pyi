@@ -24,6 +24,12 @@ def secret(name: str) -> str:
 def use(profile: str, *, with_: Mapping[str, object] = ...) -> Resource:
     """The resources of a profile."""
 
+class _Heal(TypedDict, total=False):
+    """After how many looks that fail in a row, how far apart, and how often within an hour at most."""
+    after: int
+    pause: str
+    limit: int
+
 class _NoiseNeeded(TypedDict):
     """Differences that are to be expected."""
     path: str
@@ -50,6 +56,17 @@ class _Policy(TypedDict, total=False):
     """What must be so before anything is done, and what is no finding wherever it is found."""
     approvals: _Approvals
     ignore: Sequence[_Noise]
+
+class _ResponseNeeded(TypedDict):
+    """What is done about findings of one sort; of several rules that fit, the first counts."""
+    do: Literal['report', 're-converge', 'replace', 'quarantine']
+
+class _Response(_ResponseNeeded, total=False):
+    """What is done about findings of one sort; of several rules that fit, the first counts."""
+    path: str
+    severity: Literal['critical', 'high', 'medium', 'low']
+    at_most: int
+    give_up: int
 
 class _HookNeeded(TypedDict):
     """A command that is run before or after a phase."""
@@ -148,8 +165,11 @@ class _Schedule(TypedDict, total=False):
     """How often `vitrify serve` does each duty."""
     keep: str
     health: str
+    contract: str
     retention: str
     audit: str
+    respond: str
+    watch: str
 
 class _Ssh(TypedDict, total=False):
     """How hosts are reached by SSH."""
@@ -280,6 +300,7 @@ def server(
     base: str = ...,
     mirror: _Mirror = ...,
     audit: _Audit = ...,
+    respond: Sequence[_Response] = ...,
     on_image: Literal['drop', 'refuse'] = ...,
     runtime: Literal['bubblewrap', 'podman'] = ...,
     replicas: int = ...,
@@ -290,6 +311,7 @@ def server(
     capabilities: Sequence[str] = ...,
     limits: _Limits = ...,
     health: _Health = ...,
+    heal: _Heal = ...,
     route: _Route = ...,
     rollout: _Rollout = ...,
     batch: Sequence[int | str] = ...,

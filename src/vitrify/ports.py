@@ -132,8 +132,14 @@ class Runtime(Protocol):
     async def stop_later(self, instance: str, *, at: float | None) -> None:
         """Let its own keeper stop it at this time (seconds since the epoch, target's clock), or never."""
 
-    async def discard(self, instance: str) -> None:
-        """Remove a stopped instance and its files; repeating it is harmless."""
+    async def discard(self, instance: str, *, evidence: bool = False) -> None:
+        """Remove a stopped instance and its files; repeating it is harmless. One in quarantine stays, unless `evidence` is meant."""
+
+    async def quarantine(self, instance: str, *, by: str, why: str, entry: int) -> None:
+        """Keep a stopped instance as evidence: `instances` has it no more, and it never runs again; repeating it is harmless."""
+
+    async def quarantined(self, labels: Mapping[str, str]) -> tuple[JSONObject, ...]:
+        """Those of these labels in quarantine, oldest first: id, image, labels, at, by, why, and the ledger's `entry` about it."""
 
     async def logs(self, instance: str, *, lines: int) -> str:
         """The last lines it wrote."""
@@ -315,7 +321,10 @@ class Leases(Protocol):
         """A lease with a token greater than any before; `Busy`, which names the holder, where somebody else's stands."""
 
     def held(self, wish: Wish) -> AbstractContextManager[Lease]:
-        """The same for as long as this lasts, and no longer than this process."""
+        """The same for as long as this lasts, and no longer than this process.
+
+        By the token of the wish it goes on by that lease instead. What is to be `kept` stands when this has ended well.
+        """
 
     def presented(self, token: int) -> AbstractContextManager[Lease]:
         """Act by a lease that was acquired before, which renews it; `Busy`, and no act, where it ended or a newer one was given."""

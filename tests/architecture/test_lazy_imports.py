@@ -59,6 +59,10 @@ def test_verbs_that_call_hosts_import_what_draws_their_answer_afterwards() -> No
     assert not {"vitrify.cli.render_plan", "vitrify.cli.render_report"} & _brought_along("vitrify.cli.plan", "vitrify.cli.apply")
 
 
+def test_the_library_that_spells_metrics_comes_with_serve_alone_and_there_only_to_tell_them() -> None:
+    assert "prometheus_client" not in _brought_along("vitrify.app", "vitrify.app.serving", "vitrify.cli.serve")
+
+
 def _brought_along(*modules: str) -> set[str]:
     program = f"import sys, {', '.join(modules)}; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

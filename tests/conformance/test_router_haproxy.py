@@ -10,6 +10,8 @@ from contextlib import ExitStack, closing
 import pytest
 from real_router import Kills, Logs, RealBench
 
+from vitrify.core.shares import SLOTS
+from vitrify.onhost.console import Console
 from vitrify.onhost.haproxy import PLACES
 from vitrify.project.binaries import HAPROXY, find, find_bubblewrap, find_caddy
 from vitrify.testing.router_bench import RouterBench, ask, do, to
@@ -66,6 +68,30 @@ def test_a_set_that_is_still_answering_is_never_overwritten_however_many_come_af
         assert do(haproxy.router.in_flight(blue.addresses)) == 1
 
     haproxy.clear()
+
+
+def test_a_set_that_was_noted_and_never_told_is_told_before_requests_are_led_to_it(haproxy: RealBench) -> None:
+    route, console = haproxy.route(), Console(str(haproxy.folder))
+    do(haproxy.router.ensure(route, server="web"))
+    for name in ("blue", "green"):
+        do(haproxy.router.switch("web", to=to(haproxy, name)))
+    console.ask(*(f"set server web.0/s{slot} addr 127.0.0.1 port 1" for slot in range(SLOTS)))
+    (haproxy.folder / "web.0.unsure").touch()  # as a call leaves it that was killed between the two
+
+    do(haproxy.router.switch("web", to=to(haproxy, "blue")))
+
+    assert ask(haproxy, route) == (200, "blue")
+    assert not list(haproxy.folder.glob("*.unsure"))
+    haproxy.clear()
+
+
+def test_what_a_killed_call_left_goes_with_the_route_of_its_server(haproxy: RealBench) -> None:
+    do(haproxy.router.ensure(haproxy.route(), server="web"))
+    (haproxy.folder / "web.0.unsure").touch()
+
+    haproxy.clear()
+
+    assert not list(haproxy.folder.glob("*.unsure"))
 
 
 def test_places_are_added_while_all_are_busy(haproxy: RealBench) -> None:

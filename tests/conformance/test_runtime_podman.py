@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import time
@@ -12,6 +13,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from listener import listening
 
 from vitrify.core.declaration import Limits
 from vitrify.core.instance import InstanceSpec
@@ -32,6 +34,10 @@ pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("podman")]
 
 PRINT = ("/usr/bin/python3", "-I", "-c", "import os, sys, time; print(eval(sys.argv[1]), flush=True); time.sleep(3600)")
 """Shows the value of an expression, once, and stays."""
+
+
+SEIZE = "import ctypes; m = ctypes.CDLL(None).mount(None, b'/', None, 4128, None); open('/inside', 'w').close()"
+"""Makes the root of its mount namespace writable (a bind remount, as root of the machine can), and writes to it."""
 
 
 @dataclass(frozen=True)
@@ -208,3 +214,23 @@ def test_a_volume_outlives_instances_and_belongs_to_the_process(bench: PodmanBen
         do(bench.runtime.discard(identity))
 
     assert told == "(1, 1000, 'xx')\n"
+
+
+def test_who_writes_into_a_container_is_heard_with_its_instance_and_whence(bench: PodmanBench) -> None:
+    do(bench.runtime.launch(bench.spec("web-1")))
+    pid = keeping.state(f"{bench.home}/instances/web-1").application
+    assert pid
+
+    with listening(home=bench.home, labels={"server": "web"}) as heard:
+        bench.alter("web-1", "/outside")
+        outside = heard.of("/outside")
+        seize = ["nsenter", "--target", str(pid.pid), "--mount", "/usr/bin/python3", "-Ic", SEIZE]
+        seized = subprocess.run(seize, capture_output=True, check=False)
+        inside = heard.of("/inside") if seized.returncode == 0 else {}
+        do(bench.runtime.launch(bench.spec("web-2")))
+        heard.until(lambda: bool(heard.gaps))
+
+    assert outside["where"] == "web-1"
+    if heard.rung == "audit":
+        assert (outside["inside"], outside["pid"]) == ("host", os.getpid())
+        assert (inside["where"], inside["inside"]) == ("web-1", "web-1"), seized.stderr

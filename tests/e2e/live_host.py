@@ -121,6 +121,10 @@ class LiveHost:
     def _enter(self, cwd: str) -> list[str]:
         return ["nsenter", "--target", str(self.init), "--mount", "--uts", "--ipc", "--net", "--pid", f"--wdns={cwd}", "--"]
 
+    def inside(self, *words: str) -> list[str]:
+        """What runs this program inside, for somebody else to run."""
+        return [*self._enter("/"), *words]
+
     @contextmanager
     def started(self, *words: str, cwd: str = "/") -> Iterator[subprocess.Popen[str]]:
         """A program inside that runs while the test goes on; what it writes can be read. At the end of the block it is killed."""

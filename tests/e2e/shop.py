@@ -174,10 +174,10 @@ class Shop:
         """Ids of the instances that have a folder, whether they run or not."""
         return sorted(path.parent.name for path in self.run_folder.glob("instances/*/spec.json"))
 
-    def break_into(self, instance: str) -> None:
+    def break_into(self, instance: str, *, name: str = "backdoor") -> None:
         """Write a file into the sealed root of an instance, past its sandbox."""
         layers = json.loads((self.run_folder / "instances" / instance / "spec.json").read_text())["layers"]
-        (Path(layers[0]["upper"]) / "backdoor").write_text("intruder")
+        (Path(layers[0]["upper"]) / name).write_text("intruder")
 
     def clear(self) -> None:
         """End everything that runs."""

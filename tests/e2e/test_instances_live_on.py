@@ -224,3 +224,19 @@ def test_a_user_who_cannot_reach_the_home_is_told_which_folder_is_closed(machine
         launch(machine, {**machine.wish("web-1"), "user": "nobody"})
 
     assert "is closed to it" in str(refused.value)
+
+
+def test_what_runs_already_is_not_told_as_if_it_had_been_launched(machine: ThisMachine) -> None:
+    told: list[str] = []
+
+    def launched() -> list[str]:
+        told.clear()
+        arguments = machine.launching(machine.wish("web-1"))
+        do(machine.session.call("instance.launch", arguments, emit=lambda event: told.append(f"{event.what} {event.stage.value}")))
+        return [*told]
+
+    both = ["instance.launch started", "instance.launch done"]
+    assert launched() == both
+    assert launched() == []
+    call(machine, "stop", grace=0.3)
+    assert launched() == both

@@ -245,8 +245,8 @@ def a_python(version: str) -> str | None:
     return None
 
 
-@pytest.mark.parametrize("version", ["3.9", "3.13"])
-def test_the_payload_runs_on_the_oldest_and_the_newest_python(version: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("version", ["3.9", "3.10", "3.12", "3.13"])
+def test_the_payload_runs_on_every_python_from_the_oldest_to_the_newest(version: str, tmp_path: Path) -> None:
     python = a_python(version)
     if python is None:
         pytest.skip(f"there is no Python {version} here")

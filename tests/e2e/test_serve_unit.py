@@ -35,8 +35,10 @@ def test_systemd_starts_it_again_and_stops_it_without_what_it_started(live_host:
 
     said = live_host.vitrify("serve", "--install", "--parallel", "2", VITRIFY_HOME=HOME).stderr
     name = said.split("/")[-1].strip()
-    unit = live_host.unit(name, "MainPID", "ActiveState", "UnitFileState")
+    unit = live_host.unit(name, "MainPID", "ActiveState", "UnitFileState", "StatusText", "WatchdogUSec")
     assert (unit["ActiveState"], unit["UnitFileState"]) == ("active", "enabled"), said
+    assert unit["StatusText"].startswith("looks after web; tells how they are at unix:"), "it is active once it looks after the servers"
+    assert unit["WatchdogUSec"] == "3min"
     (project,) = live_host.path(f"{HOME}/projects").iterdir()
     within(30, (project / "serve.sock").exists)
     assert "another `vitrify serve`" in live_host.vitrify("serve", "--once", expect=6, VITRIFY_HOME=HOME).stderr

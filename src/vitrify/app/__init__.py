@@ -7,6 +7,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from vitrify.app.answer_verbs import AnswerVerbs
 from vitrify.app.host_verbs import HostVerbs
 from vitrify.app.image_verbs import ImageVerbs
 from vitrify.app.traffic_verbs import TrafficVerbs
@@ -21,6 +22,7 @@ if TYPE_CHECKING:  # a command brings along what it needs and no more
     from vitrify.core.digest import JSONObject
     from vitrify.core.drift import Accepted, Audit, Known
     from vitrify.core.entered import Entered
+    from vitrify.core.host_report import LogsTold, ReleasesTold
     from vitrify.core.migrated import Contracted, Owed
     from vitrify.core.plan import Plan
     from vitrify.core.served import Served
@@ -28,7 +30,7 @@ if TYPE_CHECKING:  # a command brings along what it needs and no more
 __all__ = ("App",)
 
 
-class App(ImageVerbs, HostVerbs, TrafficVerbs, WatchVerb):
+class App(ImageVerbs, HostVerbs, TrafficVerbs, WatchVerb, AnswerVerbs):
     """A method for each verb; those about images, the ledger, keys, and where requests go have files of their own."""
 
     def plan(self) -> Plan:
@@ -153,9 +155,9 @@ class App(ImageVerbs, HostVerbs, TrafficVerbs, WatchVerb):
 
         return asyncio.run(bootstrap.install(found, self._named(server), self._wiring.world, parallel=self._options.parallel))
 
-    def releases(self, server: str = "") -> tuple[report.ReleaseStatus, ...]:
+    def releases(self, server: str = "") -> ReleasesTold:
         """The releases of one server, or of all, newest first."""
-        from vitrify.lifecycle.status import releases
+        from vitrify.lifecycle.listing import releases
 
         names = (server,) if server else self._wiring.world.state.servers()
         return self._run(releases(names, self._wiring.world))
@@ -196,9 +198,9 @@ class App(ImageVerbs, HostVerbs, TrafficVerbs, WatchVerb):
 
         return enter(self._server(server), Wish(command, reason, instance, terminal), self._wiring, run=self._run)
 
-    def logs(self, name: str, *, lines: int) -> str:
+    def logs(self, name: str, *, lines: int) -> LogsTold:
         """The last lines of an instance, or of each live instance of a server."""
-        from vitrify.lifecycle.status import logs
+        from vitrify.lifecycle.listing import logs
 
         return self._run(logs(name, self._wiring.world, lines=lines))
 
@@ -243,7 +245,7 @@ class App(ImageVerbs, HostVerbs, TrafficVerbs, WatchVerb):
         """Look after the chosen servers until it is ended, or (`once`) for one turn of each duty; `Busy` where another process does."""
         from vitrify.app import serving
 
-        readings = serving.Readings(self._options, self._begin)
+        readings = serving.Readings(self._options, self._begin, environ=self._environ)
         story = serving.once(readings) if once else serving.forever(readings, listen=listen)
         return self._run(story)
 

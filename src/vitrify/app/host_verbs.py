@@ -55,7 +55,9 @@ class HostVerbs(KeyVerbs):
             hint = f"ask {', '.join(silent)} as well, once they can be reached" if silent else "another copy of the ledger may have them"
             raise IntegrityFailed("the ledger cannot be rebuilt", why=why, hint=hint)
         rebuild(log.store, found)
-        log.append(RECOVERED, {"size": found.head.size, "before": before, "from": [*heard]})
+        ledger = self._wiring.telling(log)
+        ledger.append(RECOVERED, {"size": found.head.size, "before": before, "from": [*heard]})
+        ledger.settle()
         return Recovered(before, found.head.size, tuple(heard), silent)
 
     def _testimony(self, host: str) -> Testimony:

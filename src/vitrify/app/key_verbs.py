@@ -53,7 +53,8 @@ class KeyVerbs(LedgerVerbs):
         log = ledgers.opened(replace(known, authors=(*known.authors, replacement)), old)
         log.recover()
         body: JSONObject = {"operation": f"rotate {identity.short(key)}", "key": key, "new": replacement}
-        entry = record.once(log, ROTATED, body, since=0)
+        told = self._wiring.telling(log)
+        entry = record.once(told, ROTATED, body, since=0)
         reached("key-rotate.intent")
         size = known.former.get(key, log.size)
         authors = tuple(dict.fromkeys(replacement if one == key else one for one in (*known.authors, replacement)))
@@ -63,6 +64,7 @@ class KeyVerbs(LedgerVerbs):
         reached("key-rotate.act")
         keyring.promote(ledgers.keys_folder)
         reached("key-rotate.outcome")
+        told.settle()
         return KeyMoved(key, "retired", entry, size, replacement)
 
     def _pair(self) -> tuple[Signer, Signer]:
@@ -92,9 +94,9 @@ class KeyVerbs(LedgerVerbs):
         if found == str(ledgers.signer.verifier):
             hint = "`vitrify key rotate` first makes you a new one; then revoke the old one by its id"
             raise UsageInvalid("that is the key you sign with", hint=hint)
-        log = ledgers.log
+        told = self._wiring.telling(ledgers.log)
         body: JSONObject = {"operation": f"revoke {identity.short(found)} {why}", "key": found, "why": why, "since": since}
-        entry = record.once(log, REVOKED, body, since=0)
+        entry = record.once(told, REVOKED, body, since=0)
         reached("key-revoke.intent")
         size = min(known.former.get(found, entry), entry if since is None else since)
         gone = known.revoked | ({found} if why == STOLEN else frozenset())
@@ -102,6 +104,7 @@ class KeyVerbs(LedgerVerbs):
         dates = {one: day for one, day in known.until.items() if one != found}
         identity.write(ledgers.folder, replace(known, authors=authors, until=dates, former={**known.former, found: size}, revoked=gone))
         reached("key-revoke.act")
+        told.settle()
         return KeyMoved(found, "revoked" if found in gone else "retired", entry, size)
 
     # -- approvals --------------------------------------------------------------------------------------------------

@@ -34,6 +34,12 @@ def telling(log: Ledger, at: Desk, declaration: Callable[[], Declaration], *, em
     return Telling(log, receivers, project=lambda: declaration().project, ways=Ways(Sender(at.folder, at.environ), emit))
 
 
+def prepare(world: World) -> None:
+    """Look up who is told, for a process that goes on for long: each entry is told at once then."""
+    if isinstance(world.ledger, Telling):
+        world.ledger.prepare()
+
+
 def see_told(world: World) -> None:
     """Wait a little for notices that are still on their way, and tell what was not delivered."""
     if isinstance(world.ledger, Telling):

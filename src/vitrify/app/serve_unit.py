@@ -26,7 +26,10 @@ After=network-online.target
 StartLimitIntervalSec=0
 
 [Service]
-Type=exec
+Type=notify
+NotifyAccess=main
+# It says that it is alive with each look at what is due, every few seconds: one that hangs is ended and started again.
+WatchdogSec=180
 WorkingDirectory={folder}
 {environment}
 ExecStart={words}

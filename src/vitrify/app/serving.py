@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from http import HTTPStatus
 from pathlib import Path
 
-from vitrify import __version__
-from vitrify.app.endpoint import UNIX, Answer, Pages, answering
+from vitrify.app import started_by
+from vitrify.app.endpoint import UNIX, answering
+from vitrify.app.remembering import prepare
+from vitrify.app.serve_pages import pages
 from vitrify.app.wiring import Wiring
 from vitrify.core.asked import Scope
 from vitrify.core.diagnostic import Busy, VitrifyError
@@ -23,14 +23,9 @@ from vitrify.lifecycle import duties
 from vitrify.lifecycle import serve as story
 from vitrify.lifecycle.duty import Charge
 from vitrify.lifecycle.serve_board import Board
-from vitrify.lifecycle.serve_exposition import CONTENT_TYPE, exposition
-from vitrify.lifecycle.serve_metrics import metrics
-from vitrify.lifecycle.serve_tally import Tally
 from vitrify.project.choose import choose
 from vitrify.project.touched import signature
 
-STALLED = 60.0
-"""Seconds without a beat after which the process is ill: it looks at what is due every few."""
 _SHARE = 100.0
 """Whether something was touched is asked so seldom that it costs at most a hundredth of the time."""
 
@@ -38,8 +33,8 @@ _SHARE = 100.0
 class Readings:
     """The declaration as it is now. One that is invalid is told once, and the last valid one counts until it is mended."""
 
-    def __init__(self, scope: Scope, begin: Callable[[Scope], Wiring]) -> None:
-        self.scope, self._begin = scope, begin
+    def __init__(self, scope: Scope, begin: Callable[[Scope], Wiring], *, environ: Mapping[str, str]) -> None:
+        self.scope, self._begin, self._environ = scope, begin, environ
         self.wiring = begin(scope)
         self.board = Board(started_at=time.time())
         self._former: list[Wiring] = []
@@ -48,6 +43,7 @@ class Readings:
 
     async def __call__(self, *, idle: bool) -> Charge:
         """What is to be looked after; read anew where a file of the project was touched."""
+        self.say(started_by.ALIVE)
         if idle:
             await self._let_go()
         if not self._seen:
@@ -64,9 +60,15 @@ class Readings:
         return self._charge
 
     async def close(self) -> None:
-        """End what is held open."""
+        """End what is held open; wait a little for notices that are still on their way, and have witnesses cosign what was entered."""
         await self._let_go()
         await self.wiring.hang_up()
+        self.wiring.see_told()
+        self.wiring.witnessed()
+
+    def say(self, *states: str) -> None:
+        """Tell whoever started the process."""
+        started_by.tell(self._environ, *states)
 
     def _signature(self) -> str:
         # What vitrify itself writes is no change of the project, even if it is kept inside of it.
@@ -86,21 +88,29 @@ class Readings:
         except VitrifyError as error:
             self.board.valid = False
             first = error.diagnostics[0]
-            told = f"{first}; until it is mended, what was declared before counts"
+            told = f"until it is mended, what was declared before counts: {first}"
             last.world.say("serve.declaration", first.where.file if first.where else "", told, stage=Stage.FAILED)
             return last
         self._former.append(self.wiring)
         self.wiring, self.board.valid = wiring, True
+        found.world.say("serve.declaration", wiring.declaration.project, f"read again: looks after {named(found)}", stage=Stage.DONE)
+        self.say(started_by.status(f"looks after {named(found)}"))
         return found
 
     def _read(self, wiring: Wiring) -> Charge:
         declaration = wiring.declaration
         servers = choose(declaration, limit=self.scope.limit, exclude=self.scope.exclude)
+        prepare(wiring.world)
         return Charge(servers, declaration.schedule, wiring.world, self.board, self.scope.parallel)
 
     async def _let_go(self) -> None:
         while self._former:
             await self._former.pop().hang_up()
+
+
+def named(charge: Charge) -> str:
+    """Who is looked after, in words."""
+    return ", ".join(server.name for server in charge.servers)
 
 
 async def once(readings: Readings) -> Served:
@@ -119,11 +129,14 @@ async def forever(readings: Readings, *, listen: str) -> Served:
     home = _home(readings)
     with _alone(home):
         try:
-            async with answering(listen or f"{UNIX}{home / 'serve.sock'}", _pages(readings)) as address:
-                names = ", ".join(server.name for server in charge.servers)
-                charge.world.say("serve", readings.wiring.declaration.project, f"looks after {names}; tells how they are at {address}")
+            asked = pages(readings.board, lambda: readings.last)
+            async with answering(listen or f"{UNIX}{home / 'serve.sock'}", asked) as address:
+                told = f"looks after {named(charge)}; tells how they are at {address}"
+                charge.world.say("serve", readings.wiring.declaration.project, told)
+                readings.say(started_by.READY, started_by.status(told))
                 await story.serve(duties.ALL, readings, parallel=readings.scope.parallel)
         finally:
+            readings.say(started_by.ENDING)
             await readings.close()
     return Served(())
 
@@ -147,27 +160,3 @@ def _alone(home: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
-
-
-def _pages(readings: Readings) -> Pages:
-    tally = Tally()
-
-    def told() -> Answer:
-        charge = readings.last
-        tally.catch_up(charge.world.ledger)
-        return Answer(HTTPStatus.OK, CONTENT_TYPE, exposition(metrics(charge, tally)))
-
-    def health() -> Answer:
-        board = readings.board
-        stalled = time.time() - max(board.beat_at, board.started_at) > STALLED
-        document = {
-            "schema": "vitrify.dev/serve-health/v1",
-            "status": "stalled" if stalled else "ok",
-            "version": __version__,
-            "declaration_valid": board.valid,
-            "failing": {" ".join(filter(None, (duty, *place))): why for (duty, place), why in sorted(board.failing.items())},
-        }
-        status = HTTPStatus.SERVICE_UNAVAILABLE if stalled else HTTPStatus.OK
-        return Answer(status, "application/json", json.dumps(document) + "\n")
-
-    return {"/metrics": told, "/health": health}

@@ -33,12 +33,13 @@ class TrafficVerbs(Command):
 
         return promotion(server, self._wiring.world)
 
-    def promote(self, server: str, *, everything: bool = False) -> report.Released:
-        """Let a rollout that waits go on."""
+    def promote(self, server: str, *, everything: bool = False) -> report.Applied:
+        """Let a rollout that waits go on, on all its hosts."""
         from vitrify.lifecycle.promoting import promote
 
         secret = self._secret_of(server)
-        return self._run(promote(server, self._wiring.world, secret=secret, everything=everything))
+        parallel = self._options.parallel
+        return self._run(promote(server, self._wiring.world, secret=secret, everything=everything, parallel=parallel))
 
     def abortion(self, server: str) -> tuple[int, int | None]:
         """Which release would be taken back, and which serves on."""
@@ -46,20 +47,21 @@ class TrafficVerbs(Command):
 
         return abortion(server, self._wiring.world)
 
-    def abort(self, server: str) -> int:
-        """Take back an open rollout."""
+    def abort(self, server: str) -> report.Applied:
+        """Take back an open rollout, on all its hosts."""
         from vitrify.lifecycle.promoting import abandon
 
-        return self._run(abandon(server, self._wiring.world, secret=self._secret_of(server)))
+        secret = self._secret_of(server)
+        return self._run(abandon(server, self._wiring.world, secret=secret, parallel=self._options.parallel))
 
-    def pause(self, server: str, *, at_most: float) -> None:
-        """Hold new requests."""
+    def pause(self, server: str, *, at_most: float) -> report.Applied:
+        """Hold new requests, on all its hosts or on none."""
         from vitrify.lifecycle.pausing import pause
 
-        self._run(pause(server, self._wiring.world, at_most=at_most))
+        return self._run(pause(server, self._wiring.world, at_most=at_most, parallel=self._options.parallel))
 
-    def resume(self, server: str) -> bool:
+    def resume(self, server: str) -> tuple[bool, report.Applied]:
         """Let them through again."""
         from vitrify.lifecycle.pausing import resume
 
-        return self._run(resume(server, self._wiring.world))
+        return self._run(resume(server, self._wiring.world, parallel=self._options.parallel))

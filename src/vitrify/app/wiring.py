@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 from vitrify.core.asked import Scope
 from vitrify.core.declaration import Declaration, Host
-from vitrify.core.digest import PLAIN
 from vitrify.core.event import Emit
 from vitrify.onhost.failpoint import from_environment
 
@@ -23,10 +22,12 @@ if TYPE_CHECKING:
     from vitrify.app.warehouse import Warehouse
     from vitrify.builders.oci import OciBuilder
     from vitrify.core.digest import JSONObject
-    from vitrify.core.image_report import ImageVerified, Verdict
+    from vitrify.core.image_report import ImageVerified
     from vitrify.core.resource import Kinds
     from vitrify.evidence.oci import OciEvidence
     from vitrify.ledger.checkpoint import Signer, Verifier
+    from vitrify.ledger.log import Log
+    from vitrify.lifecycle.notices import Telling
     from vitrify.lifecycle.world import Site, World
     from vitrify.ports import Session
     from vitrify.project.identity import Identity
@@ -130,7 +131,7 @@ class Wiring:
     @cached_property
     def world(self) -> World:
         """What the stories are given."""
-        from vitrify.app import remembering
+        from vitrify.app.remembering import desk
         from vitrify.lifecycle.world import World
         from vitrify.onhost.tenant import Tenant
         from vitrify.project import keyring
@@ -140,11 +141,11 @@ class Wiring:
 
         known = self.ledgers.identity
         home = self._project_home(known)
-        clock, reached, at = SystemClock(), from_environment(self._environ), remembering.desk(self.folder, self._environ)
+        clock, reached, at = SystemClock(), from_environment(self._environ), desk(self.folder, self._environ)
         return World(
             project_id=known.project_id,
             author=self._author,
-            ledger=remembering.telling(self.ledgers.log, at, lambda: self.declaration, emit=self._emit),
+            ledger=self.telling(self.ledgers.log),
             state=SqliteStateStore(home / "state.db"),
             clock=clock,
             kinds=self._kinds,
@@ -168,6 +169,12 @@ class Wiring:
             wait=self._options.wait,
             desk=at,
         )
+
+    def telling(self, log: Log) -> Telling:
+        """This ledger, which tells whoever is declared to be told."""
+        from vitrify.app.remembering import desk, telling
+
+        return telling(log, desk(self.folder, self._environ), lambda: self.declaration, emit=self._emit)
 
     def see_told(self) -> None:
         """Wait a little for notices that are still on their way."""
@@ -200,15 +207,28 @@ class Wiring:
 
     @cached_property
     def _ssh(self) -> SshTransport:
+        from vitrify.transports.ssh import SshTransport
+
+        return self._reaching(SshTransport)
+
+    @cached_property
+    def _ssh_whole(self) -> SshTransport:
+        """For hosts of instances, which need more of our programs."""
+        from vitrify.transports.ssh import SiteTransport
+
+        return self._reaching(SiteTransport)
+
+    def _reaching(self, way: type[SshTransport]) -> SshTransport:
         from vitrify.project.sudo import SudoPassword
-        from vitrify.transports.ssh import Client, SshTransport, sockets
+        from vitrify.transports.ssh import Client, sockets
 
         known = self._reach
         ssh = self.declaration.ssh if not known.servers else None
         config, asks = (ssh.config, bool(ssh.sudo_password)) if ssh else (known.config, known.asks)
         password = SudoPassword(lambda: self.declaration.ssh, self._environ, self._ask)
         client = Client(sockets(self.home, self._environ), config)
-        return SshTransport(client, environ=self._environ, password=password.answer if asks or password.answers else None)
+        answer = password.answer if asks or password.answers else None
+        return way(client, environ=self._environ, password=answer)
 
     @cached_property
     def _reach(self) -> Reach:
@@ -225,36 +245,26 @@ class Wiring:
         known = self._reach.hosts(self._options.limit, ()) if not self._options.exclude else ()
         hosts = known[: self._options.parallel]
         for host in hosts:
-            await self._ssh.begin(host)
+            await (self._ssh_whole if host.name in self._reach.bearing else self._ssh).begin(host)
         try:
             yield
         finally:
             if hosts:
                 await self._ssh.give_up()
+                await self._ssh_whole.give_up()
 
     def on_host(self, host: Host, argv: tuple[str, ...], *, terminal: bool) -> tuple[str, ...]:
         """What runs these words on a host, from here; on another machine as whoever logs in there."""
         return self._ssh.running(host, argv, terminal=terminal) if host.is_remote else argv
 
     @asynccontextmanager
-    async def _session(self, host: Host, *, anew: bool = False, bringing: bool = False) -> AsyncIterator[Session]:
+    async def _session(self, host: Host, *, anew: bool = False, bringing: bool = False, whole: bool = False) -> AsyncIterator[Session]:
         if host.is_remote and not (anew or bringing):
-            async with self._waiting.session(host) as session:
+            async with (self._waiting_whole if whole else self._waiting).session(host) as session:
                 yield session
             return
         connect = partial(self._ssh.connect, anew=anew, bringing=bringing) if host.is_remote else self._transport.connect
         session = await connect(host)
-        try:
-            yield session
-        finally:
-            await session.close()
-
-    @asynccontextmanager
-    async def _wide(self) -> AsyncIterator[Session]:
-        """A payload on this machine that is root of a user namespace: asked for where there is one alone."""
-        from vitrify.project import subordinate
-
-        session = await self._transport.connect(LOCAL, within=subordinate.here().argv)
         try:
             yield session
         finally:
@@ -266,22 +276,30 @@ class Wiring:
 
         return Waiting(self._ssh.connect, at_most=self._options.parallel, clock=time.monotonic)
 
+    @cached_property
+    def _waiting_whole(self) -> Waiting:
+        from vitrify.transports.waiting import Waiting
+
+        return Waiting(self._ssh_whole.connect, at_most=self._options.parallel, clock=time.monotonic)
+
     async def hang_up(self) -> None:
         """End the sessions that were kept for what might come after."""
-        if "_waiting" in vars(self):
-            await self._waiting.close()
+        for name in ("_waiting", "_waiting_whole"):
+            if name in vars(self):
+                await getattr(self, name).close()
 
     @asynccontextmanager
     async def _site(self, host: Host, *lease: JSONObject) -> AsyncIterator[Site]:
         """Where instances run: only looked at, or with the lease of a server that is asked for (`Wiring._leased`)."""
+        from vitrify.app.spacious import spacious
         from vitrify.transports.lazy import LazySession
         from vitrify.transports.leased import leased
 
         # What finds everything done starts no program.
         async with (
             LazySession(lambda: self._session(LOCAL)) as here,
-            LazySession(lambda: self._session(host)) as there,
-            LazySession(self._wide) as wide,
+            LazySession(lambda: self._session(host, whole=True)) as there,
+            LazySession(lambda: spacious(self._transport)) as wide,
         ):
             session = there if host.is_remote else here
             over = partial(self._elsewhere, host, here=here, wide=wide) if host.is_remote else partial(self._nearby, host, wide=wide)
@@ -338,11 +356,9 @@ class Wiring:
         )
 
     def _builder(self, session: Session, wide: Session) -> OciBuilder:
-        from vitrify.builders.ids import Wide
-        from vitrify.builders.oci import Means, OciBuilder
+        from vitrify.app.spacious import builder
 
-        means = Means(payload=self._transport.payload, bwrap=self._bubblewrap)
-        return OciBuilder(session, self.warehouse.store, means=means, sources=self.warehouse.sources(), wide=Wide(wide))
+        return builder(session, wide, self.warehouse, payload=self._transport.payload, bwrap=self._bubblewrap)
 
     @property
     def emit(self) -> Emit:
@@ -370,24 +386,6 @@ class Wiring:
 
     def verify_image(self, name: str, *, keys: Sequence[str]) -> ImageVerified:
         """Check an image: of a server, by its digest, or in an OCI layout that came from elsewhere."""
-        from vitrify.core.image_report import ImageVerified
-        from vitrify.evidence.verify import only_image, verify
-        from vitrify.ledger.checkpoint import Verifier
-        from vitrify.lifecycle.lodging import live_image
+        from vitrify.app.verifying import verify_image
 
-        trusted = tuple(Verifier.parse(key) for key in keys)
-        if "/" in name or name in (".", ".."):
-            image = only_image(name)
-            return ImageVerified(image, verify(name, image, trusted=trusted or self._trusted()))
-        image = name if name.startswith(PLAIN) else live_image(name, self.world)
-        evidence = replace(self.evidence, trusted=lambda: trusted) if trusted else self.evidence
-        return ImageVerified(image, (*evidence.verify(image), self._entered(image)))
-
-    def _entered(self, image: str) -> Verdict:
-        """Whether the ledger says that this image was baked."""
-        from vitrify.core.image_report import Verdict
-
-        for entry in self.world.ledger.entries():
-            if entry.kind == "bake.done" and entry.body.get("image") == image:
-                return Verdict("ledger", holds=True, found=f"baked in entry {entry.sequence}, by {entry.author}")
-        return Verdict("ledger", holds=False, found="no entry of this project's ledger says that it was baked")
+        return verify_image(name, keys, evidence=self.evidence, world=lambda: self.world)

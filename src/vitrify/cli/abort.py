@@ -6,9 +6,10 @@ import click
 
 from vitrify.cli import documents
 from vitrify.cli.confirm import confirm
-from vitrify.cli.exits import Exit
+from vitrify.cli.exits import Exit, ended
 from vitrify.cli.invocation import Invocation
 from vitrify.cli.options import shared
+from vitrify.cli.render_report import problem_lines
 from vitrify.cli.text import line
 from vitrify.cli.verb import verb
 
@@ -20,16 +21,17 @@ EXAMPLES = {
 
 @verb("abort", examples=EXAMPLES, exits=(Exit.HOSTS_FAILED, Exit.UNREACHABLE, Exit.DENIED, Exit.BUSY, Exit.INTEGRITY, Exit.DECLARATION))
 @click.argument("server")
-@shared("project", "var", "wait", "yes")
+@shared("project", "var", "parallel", "wait", "yes")
 def abort(invocation: Invocation, server: str) -> Exit:
     """Take back the rollout of SERVER that waits or was interrupted: what served before gets all requests again, and the new
-    instances are stopped and discarded. Once a release is proved and the old instances leave, there is only `rollback`: exit 5.
+    instances are stopped and discarded, on every host. Once a release is proved and the old instances leave, there is only
+    `rollback`: exit 5. A host that cannot be reached is told (exit 4), and taken back by the same command later.
     """  # noqa: D205  the whole paragraph is the help
     release, live = invocation.app.abortion(server)
     serving = f"release {live} serves on" if live else "nothing served before, and nothing will"
     invocation.screen.say(line(f"Abort {server}: release {release} is taken back; {serving}."))
     confirm(invocation, "Take it back?")
-    invocation.app.abort(server)
-    told = line(f"Taken back: release {release} of {server}; {serving}.")
-    invocation.screen.show(lambda: documents.aborted(server, release, live), lambda _: [told])
-    return Exit.DONE
+    applied = invocation.app.abort(server)
+    told = (line(f"Taken back: release {release} of {server}; {serving}."),) if applied.releases else ()
+    invocation.screen.show(lambda: documents.aborted(server, release, live, applied), lambda _: (*told, *problem_lines(applied.problems)))
+    return ended(applied)

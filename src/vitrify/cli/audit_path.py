@@ -1,4 +1,4 @@
-"""`vitrify audit explain` and `vitrify audit accept`: one path, what is known of it, and that it may stay as it is."""
+"""`vitrify audit explain`, `accept` and `adopt`: one path, what is known of it, that it may stay, and that it is declared so."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from vitrify.cli.confirm import confirm
 from vitrify.cli.exits import Exit
 from vitrify.cli.invocation import Invocation
 from vitrify.cli.options import flag, shared
+from vitrify.cli.render_answers import adoption_lines
 from vitrify.cli.render_audit import accepted_lines, known_lines
 from vitrify.cli.text import line
 from vitrify.cli.verb import verb
@@ -65,4 +66,32 @@ def accept(invocation: Invocation, paths: tuple[str, ...], server: str, host: st
     confirm(invocation, "Accept it?")
     found = invocation.app.accept(paths, server=server, host=host, reason=reason.strip())
     invocation.screen.show(lambda: documents.document("accepted", hosts=[one.to_json() for one in found]), lambda _: accepted_lines(found))
+    return Exit.DONE
+
+
+@verb(
+    "audit adopt",
+    examples={
+        "vitrify audit adopt /etc/motd": "Shows the patch of the declaration, and asks.",
+        "vitrify audit adopt service:nginx --server db --host local -y": "Of one resource on one host, without asking.",
+    },
+    exits=_EXITS,
+)
+@click.argument("path")
+@flag("--server", metavar="SERVER", default="", help="Only this server.")
+@flag("--host", metavar="HOST", default="", help="Only this host, written as in the declaration.")
+@shared("project", "limit", "exclude", "var", "yes")
+def adopt(invocation: Invocation, path: str, server: str, host: str) -> Exit:
+    """Write what is at PATH now, or of the resource of this address, into the declaration: as a patch that is shown first, and in which
+    comments and order stay. What cannot be expressed is refused with why. Nothing on the host is changed: the next `plan` says so.
+    """  # noqa: D205  the whole paragraph is the help
+    found = invocation.app.adoption(path, server=server, host=host)
+    for each in adoption_lines(found):
+        invocation.screen.say(each)
+    if found.patches:
+        confirm(invocation, "Write that into the project?")
+    entry = invocation.app.adopt(found)
+    files = ", ".join(patch.file for patch in found.patches) or "nothing was left to write"
+    told = [line(f"Declared as it is there: {found.address} ({files}); ledger entry {entry}.")]
+    invocation.screen.show(lambda: documents.document("adopted", **found.to_json(), entry=entry), lambda _: told)
     return Exit.DONE

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from vitrify.core.digest import JSON, JSONObject
     from vitrify.core.entered import Entered
+    from vitrify.core.host_report import LogsTold, ReleasesTold
     from vitrify.core.image_report import ImageKept, ImageMoved, ImageVerified, Updated
     from vitrify.core.migrated import Contracted
     from vitrify.core.plan import Plan
@@ -48,7 +49,7 @@ def undone(result: Applied) -> JSONObject:
     return document("undone", hosts=[_converged(host) for host in result.hosts], problems=_problems(result))
 
 
-def _problems(result: Applied) -> list[JSON]:
+def _problems(result: Applied | ReleasesTold | LogsTold | ServerStatus) -> list[JSON]:
     return [problem.to_json() for problem in result.problems]
 
 
@@ -58,24 +59,29 @@ def _held(result: Applied) -> list[JSON]:
 
 def rolled_back(result: Applied) -> JSONObject:
     """The document of `rollback`: how it ended on the first host, and on each of them under `hosts`."""
+    return _by_host("rollback", result)
+
+
+def promoted(result: Applied) -> JSONObject:
+    """The document of `promote`, which has the same parts."""
+    return _by_host("promote", result)
+
+
+def _by_host(name: str, result: Applied) -> JSONObject:
     first = _released(result.releases[0]) if result.releases else {}
     hosts: list[JSON] = [_released(release) for release in result.releases]
-    return document("rollback", **{**first, "hosts": hosts, "problems": _problems(result), "held": _held(result)})
+    return document(name, **{**first, "hosts": hosts, "problems": _problems(result), "held": _held(result)})
 
 
-def promoted(release: Released) -> JSONObject:
-    """The document of `promote`."""
-    return document("promote", **_released(release))
+def aborted(server: str, release: int, live: int | None, result: Applied) -> JSONObject:
+    """The document of `abort`: which release serves now on each host under `hosts`."""
+    hosts: list[JSON] = [{"host": one.host, "live": one.release or None} for one in result.releases]
+    return document("abort", server=server, release=release, live=live, hosts=hosts, problems=_problems(result))
 
 
-def aborted(server: str, release: int, live: int | None) -> JSONObject:
-    """The document of `abort`."""
-    return document("abort", server=server, release=release, live=live)
-
-
-def paused(server: str, *, paused: bool) -> JSONObject:
+def paused(server: str, result: Applied, *, paused: bool) -> JSONObject:
     """The document of `pause` and `resume`."""
-    return document("pause", server=server, paused=paused)
+    return document("pause", server=server, paused=paused, problems=_problems(result), held=_held(result))
 
 
 def contracted(result: Contracted) -> JSONObject:
@@ -156,9 +162,14 @@ def bootstrapped(rows: Sequence[Bootstrapped]) -> JSONObject:
     return document("bootstrap", hosts=[asdict(row) for row in rows])
 
 
-def releases(found: Sequence[ReleaseStatus]) -> JSONObject:
+def releases(found: ReleasesTold) -> JSONObject:
     """The document of `releases`."""
-    return document("releases", releases=[_release(release) for release in found])
+    return document("releases", releases=[_release(release) for release in found.rows], problems=_problems(found))
+
+
+def logs(name: str, found: LogsTold) -> JSONObject:
+    """The document of `logs`."""
+    return document("logs", name=name, text=found.text, problems=_problems(found))
 
 
 def images(found: Sequence[ImageKept]) -> JSONObject:
@@ -262,6 +273,7 @@ def _server(server: ServerStatus) -> JSONObject:
         "last_by": server.last_by,
         "last_at": server.last_at,
         **_standing(server),
+        "problems": _problems(server),
         "places": [_place(place) for place in server.places],
     }
 
@@ -270,6 +282,7 @@ def _place(place: PlaceStatus) -> JSONObject:
     return {
         "host": place.host,
         "declared": place.declared,
+        "unreachable": place.unreachable,
         **_standing(place),
     }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
+from vitrify.cli.facade_answers import AnswersApplication
 from vitrify.cli.facade_ledger import LedgerApplication
 from vitrify.core.asked import Scope
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:  # help and usage errors are told before any of these is neede
     from vitrify.core.drift import Accepted, Audit, Known
     from vitrify.core.entered import Entered
     from vitrify.core.event import Emit
+    from vitrify.core.host_report import LogsTold, ReleasesTold
     from vitrify.core.image_report import ImageKept, ImageMoved, ImageVerified, Updated
     from vitrify.core.migrated import Contracted, Owed
     from vitrify.core.plan import Plan
@@ -22,8 +24,6 @@ if TYPE_CHECKING:  # help and usage errors are told before any of these is neede
         Check,
         LeaseView,
         Outdated,
-        Released,
-        ReleaseStatus,
         Retired,
         ServerStatus,
         Which,
@@ -35,7 +35,7 @@ if TYPE_CHECKING:  # help and usage errors are told before any of these is neede
     from vitrify.core.watched import Tell
 
 
-class Application(LedgerApplication, Protocol):
+class Application(LedgerApplication, AnswersApplication, Protocol):
     """Every verb's story. Each method raises a `VitrifyError` where it cannot keep its promise."""
 
     def plan(self) -> Plan:
@@ -89,7 +89,7 @@ class Application(LedgerApplication, Protocol):
     def bake_disk(self, server: str, *, form: str, into: str) -> tuple[str, int]:
         """Bake a server's image and write a bootable disk of it: the image's digest and the disk's size in bytes."""
 
-    def releases(self, server: str) -> tuple[ReleaseStatus, ...]:
+    def releases(self, server: str) -> ReleasesTold:
         """The releases of one server, or of all where `server` is empty; newest first."""
 
     def way_back(self, server: str, *, to: int | None, look: bool) -> WayBack:
@@ -101,20 +101,20 @@ class Application(LedgerApplication, Protocol):
     def promotion(self, server: str) -> str:
         """What a promotion would let go on, in words."""
 
-    def promote(self, server: str, *, everything: bool) -> Released:
-        """Let a rollout that waits go on; with `everything`, to its end without further steps."""
+    def promote(self, server: str, *, everything: bool) -> Applied:
+        """Let a rollout that waits go on, on all its hosts; with `everything`, to its end without further steps."""
 
     def abortion(self, server: str) -> tuple[int, int | None]:
         """Which release would be taken back, and which serves on."""
 
-    def abort(self, server: str) -> int:
-        """Take back an open rollout; the number of its release."""
+    def abort(self, server: str) -> Applied:
+        """Take back an open rollout, on every host that can be reached."""
 
-    def pause(self, server: str, *, at_most: float) -> None:
-        """Hold new requests, each for so many seconds at most."""
+    def pause(self, server: str, *, at_most: float) -> Applied:
+        """Hold new requests on all hosts or on none, each for so many seconds at most."""
 
-    def resume(self, server: str) -> bool:
-        """Let them through again; whether any were held."""
+    def resume(self, server: str) -> tuple[bool, Applied]:
+        """Let them through again; whether any were held, and which hosts could not be reached."""
 
     def owed(self, server: str) -> Owed:
         """The contract that the live release of a server has not carried out yet."""
@@ -131,7 +131,7 @@ class Application(LedgerApplication, Protocol):
     def enter(self, server: str, command: tuple[str, ...], *, instance: str, reason: str, terminal: bool) -> tuple[Entered, ...]:
         """Run a command on a server's hosts, or inside an instance where there is a reason."""
 
-    def logs(self, name: str, *, lines: int) -> str:
+    def logs(self, name: str, *, lines: int) -> LogsTold:
         """The last lines of an instance, or of each live instance of a server."""
 
     def leases(self, server: str) -> tuple[LeaseView, ...]:

@@ -43,6 +43,8 @@ VERBS: Mapping[str, str] = {
     "audit": "Find every difference from what was declared and authorised.",
     "audit explain": "Tell all that is known of a path, and why it is a finding or none.",
     "audit accept": "Compare with what is there now, from now on.",
+    "audit adopt": "Write what is there now into the declaration, as a patch.",
+    "quarantine": "List what was taken out of the way as evidence; put it back, discard it.",
     "watch": "Tell every such difference as it comes to be, and who made it.",
     "ledger": "Read, search, prove and verify the tamper-evident record.",
     "approve": "Sign a saved plan, where policy wants it approved.",
@@ -66,6 +68,7 @@ ELSEWHERE: Mapping[str, tuple[str, str]] = {
     "exec": ("executing", "exec_"),
     "audit explain": ("audit_path", "explain"),
     "audit accept": ("audit_path", "accept"),
+    "audit adopt": ("audit_path", "adopt"),
 }
 """Name -> module and command, where the name is a word of Python's, or two words."""
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import click
 
 from vitrify.cli import documents
-from vitrify.cli.exits import Exit
+from vitrify.cli.exits import Exit, unseen
 from vitrify.cli.invocation import Invocation
 from vitrify.cli.options import flag, shared
+from vitrify.cli.render_report import problem_lines
 from vitrify.cli.text import line
 from vitrify.cli.verb import verb
 from vitrify.core.diagnostic import UsageInvalid
@@ -24,16 +25,17 @@ EXAMPLES = {
 @shared("project")
 def logs(invocation: Invocation, name: str, lines: int) -> Exit:
     """Show the last lines that the running instances of an immutable server (or one instance, by its id) wrote. Escape sequences
-    are written out, so that a log cannot command the terminal; `-o json` holds the text as it was.
+    are written out, so that a log cannot command the terminal; `-o json` holds the text as it was. A host that cannot be reached
+    is told behind the others: exit 4.
     """  # noqa: D205  the whole paragraph is the help
     try:
-        text = invocation.app.logs(name, lines=lines)
+        found = invocation.app.logs(name, lines=lines)
     except UsageInvalid:
         _refuse_mutable(invocation, name)
         raise
-    shown = text.removesuffix("\n").split("\n") if text else []
-    invocation.screen.show(lambda: documents.document("logs", name=name, text=text), lambda _: [line(each) for each in shown])
-    return Exit.DONE
+    shown = found.text.removesuffix("\n").split("\n") if found.text else []
+    invocation.screen.show(lambda: documents.logs(name, found), lambda _: [*map(line, shown), *problem_lines(found.problems)])
+    return unseen(found.problems)
 
 
 def _refuse_mutable(invocation: Invocation, name: str) -> None:

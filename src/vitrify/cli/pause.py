@@ -6,9 +6,10 @@ import click
 
 from vitrify.cli import documents
 from vitrify.cli.confirm import confirm
-from vitrify.cli.exits import Exit
+from vitrify.cli.exits import Exit, ended
 from vitrify.cli.invocation import Invocation
 from vitrify.cli.options import Duration, flag, shared
+from vitrify.cli.render_report import applied_lines
 from vitrify.cli.text import line
 from vitrify.cli.verb import verb
 
@@ -28,15 +29,17 @@ LONGEST = 3600.0
 def pause(invocation: Invocation, server: str, at_most: float) -> Exit:
     """Hold new requests to SERVER and let those under way finish. `vitrify resume` lets through what was held; so does the next
     switch, of a release or a rollback. Who waited as long as --at-most allows is told to come again (503). The health path of the
-    route is answered all the while.
+    route is answered all the while. On several hosts requests are held on all of them, or on none.
     """  # noqa: D205  the whole paragraph is the help
     if at_most > LONGEST:
         raise click.UsageError("--at-most: nobody waits longer than an hour for an answer.")
     told = f"new requests are held for {at_most:g} s at most" if at_most else "new requests are turned away"
     invocation.screen.say(line(f"Pause {server}: {told}, until `vitrify resume {server}`."))
     confirm(invocation, "Pause it?")
-    invocation.app.pause(server, at_most=at_most)
+    applied = invocation.app.pause(server, at_most=at_most)
+    done = line(f"Paused: {told}. `vitrify resume {server}` lets them through.")
     invocation.screen.show(
-        lambda: documents.paused(server, paused=True), lambda _: [line(f"Paused: {told}. `vitrify resume {server}` lets them through.")]
+        lambda: documents.paused(server, applied, paused=not applied.failed),
+        lambda look: applied_lines(applied, look) if applied.failed else (done,),
     )
-    return Exit.DONE
+    return ended(applied)

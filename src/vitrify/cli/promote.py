@@ -6,10 +6,10 @@ import click
 
 from vitrify.cli import documents
 from vitrify.cli.confirm import confirm
-from vitrify.cli.exits import Exit
+from vitrify.cli.exits import Exit, ended
 from vitrify.cli.invocation import Invocation
 from vitrify.cli.options import flag, shared
-from vitrify.cli.render_report import released_lines
+from vitrify.cli.render_report import applied_lines
 from vitrify.cli.text import line
 from vitrify.cli.verb import verb
 
@@ -26,13 +26,14 @@ EXAMPLES = {
 )
 @click.argument("server")
 @flag("--everything", is_flag=True, help="Without the steps that are left.")
-@shared("project", "var", "wait", "yes")
+@shared("project", "var", "parallel", "wait", "yes")
 def promote(invocation: Invocation, server: str, everything: bool) -> Exit:  # noqa: FBT001  a flag of the command line
     """Let the rollout of SERVER that waits go on to where it waits next, or to its end. A canary's answers are judged first, and
-    what does not pass is taken back: exit 7. Where nothing waits, nothing is done: exit 64.
+    what does not pass is taken back: exit 7. Where nothing waits, nothing is done: exit 64. On several hosts it goes on on all
+    of them or on none.
     """  # noqa: D205  the whole paragraph is the help
     invocation.screen.say(line(f"Promote {server}: {invocation.app.promotion(server)}."))
     confirm(invocation, "Let it go on?")
-    released = invocation.app.promote(server, everything=everything)
-    invocation.screen.show(lambda: documents.promoted(released), lambda look: released_lines(released, look))
-    return Exit.DONE
+    applied = invocation.app.promote(server, everything=everything)
+    invocation.screen.show(lambda: documents.promoted(applied), lambda look: applied_lines(applied, look))
+    return ended(applied)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, TextIO
 
-from vitrify.cli.text import Line, painted
+from vitrify.cli.text import Line, faint, moment, painted
 from vitrify.core.event import Event, Stage
 
 if TYPE_CHECKING:
@@ -66,6 +66,11 @@ class Screen:
         self._clock = clock
         self._live: Live | None = None
         self._gone: set[TextIO] = set()
+        self._dated = False
+
+    def date(self) -> None:
+        """From now on an event's line begins with its time, for a log that somebody reads later; the journal dates lines itself."""
+        self._dated = not self._environ.get("JOURNAL_STREAM")
 
     # -- data ----------------------------------------------------------------------------------------------------
 
@@ -96,7 +101,7 @@ class Screen:
         if of_a_fleet:
             self._lively().host(event)
         if self._to_be_told(event) and not (of_a_fleet and event.stage is Stage.DONE):
-            self._permanent(event_line(event))
+            self._permanent((*self._date(), *event_line(event)))
             if self._live and event.stage is Stage.DONE:
                 self._live.turn(f"... after {event_name(event)}")
         elif of_a_fleet:
@@ -142,6 +147,9 @@ class Screen:
         if not answer.endswith("\n"):
             self._write(self._streams.stderr, "\n")
         return answer.strip().lower() in {"y", "yes"}
+
+    def _date(self) -> Line:
+        return (faint(f"{moment(self._clock())} "),) if self._dated else ()
 
     # -- the streams ---------------------------------------------------------------------------------------------
 

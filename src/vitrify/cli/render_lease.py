@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from vitrify.cli.text import Line, Span, Style, faint, line, strong, table
+from vitrify.cli.text import Line, Span, Style, faint, line, moment, strong, table
 
 if TYPE_CHECKING:
     from vitrify.cli.render import Look
@@ -41,8 +40,4 @@ def _what(one: LeaseView) -> str:
 def _when(one: LeaseView) -> str:
     if not one.token:
         return ""
-    return f"since {_time(one.since)}" + (f", until {_time(one.until)} unless renewed" if one.standing else "")
-
-
-def _time(seconds: float) -> str:
-    return time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime(seconds))
+    return f"since {moment(one.since)}" + (f", until {moment(one.until)} unless renewed" if one.standing else "")

@@ -115,6 +115,7 @@ def _release(plan: ReleasePlan, look: Look) -> Iterator[Line]:
     yield _header(plan, _told(plan))
     if plan.kind == WAITING:
         yield from (line(Span("  ~ ", Style.CHANGED), reason) for reason in plan.because)
+        yield from _instances(plan)
     if plan.contract:
         told = "what only older releases need is taken away first, and nothing can be rolled back behind it"
         yield line(Span("  - contract ", Style.REMOVED), " ", strong(str(plan.contract)), f"  {told}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from vitrify.cli.render_rollout import rollout_lines, waiting_lines
+from vitrify.cli.render_rollout import rollout_lines, waiting_lines, waiting_on_lines
 from vitrify.cli.text import BLANK, Line, Span, Style, ago, columns, faint, lasted, line, many, prose, strong, table
 from vitrify.core.entered import Entered
 from vitrify.core.image_report import ImageVerified
@@ -22,7 +22,10 @@ def applied_lines(applied: Applied, look: Look) -> Iterator[Line]:
         if host.outcomes:
             yield from converged_lines(host)
     several = {release.server for release in applied.releases if sum(one.server == release.server for one in applied.releases) > 1}
-    for release in applied.releases:
+    waiting = [release for release in applied.releases if release.waits and release.server in several]
+    for server in dict.fromkeys(release.server for release in waiting):
+        yield from waiting_on_lines([release for release in waiting if release.server == server])
+    for release in (one for one in applied.releases if one not in waiting):
         yield from host_lines(release) if release.server in several or release.kind == "returned" else released_lines(release, look)
     yield from problem_lines(applied.problems)
     for server, place in applied.held:
@@ -162,6 +165,9 @@ def status_lines(servers: Sequence[ServerStatus], look: Look) -> Iterator[Line]:
                 yield from _place(server.name, place, look)
             continue
         yield from _under_way(server.name, server)
+        yield from (line("  ", *each) for one in server.problems for each in _untold(one, several=bool(server.hosts[1:])))
+        if server.problem and not server.problems:
+            yield line("  ", Span("problem ", Style.ALARM), server.problem)
         yield from _instances(server.instances, look)
 
 
@@ -169,8 +175,14 @@ def _under_way(name: str, found: ServerStatus | PlaceStatus) -> Iterator[Line]:
     yield from (line("  ", *each) for each in rollout_lines(name, found))
     if found.unfinished and not (found.rollout and found.rollout.waits):
         yield line("  ", Span("unfinished ", Style.CHANGED), found.unfinished, faint("  (`vitrify apply` ends it)"))
-    if found.problem:
-        yield line("  ", Span("problem ", Style.ALARM), found.problem)
+
+
+def _untold(problem: HostProblem, *, several: bool) -> Iterator[Line]:
+    """Why a host could not tell; which one where there are several."""
+    first, *more = problem.why.split("\n")
+    where = f"{problem.host}: " if several else ""
+    yield line(Span("unreachable " if problem.unreachable else "problem ", Style.ALARM), where, first)
+    yield from (line("  ", each) for each in more)
 
 
 def _place(server: str, place: PlaceStatus, look: Look) -> Iterator[Line]:
@@ -182,6 +194,8 @@ def _place(server: str, place: PlaceStatus, look: Look) -> Iterator[Line]:
         told = f"declared there no more; `vitrify retire {server} --host {place.host}` takes it away"
         yield line("  ", Span("abandoned ", Style.CHANGED), told)
     yield from _under_way(server, place)
+    if place.problem:
+        yield from (line("  ", *each) for each in _untold(HostProblem(server, place.host, place.problem, place.unreachable), several=False))
     yield from _instances(place.instances, look)
 
 

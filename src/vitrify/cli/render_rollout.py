@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from vitrify.cli.text import Line, Span, Style, faint, lasted, line, many
 from vitrify.core.plan import WAITING, ReleasePlan
@@ -30,11 +30,22 @@ def waiting_lines(release: Released) -> Iterator[Line]:
         yield line("     ", faint("url       "), Span(release.url, Style.PLACE))
 
 
+def waiting_on_lines(releases: Sequence[Released]) -> Iterator[Line]:
+    """The same of several hosts of one server: for what, once, then each host."""
+    yield line(Span("... ", Style.CHANGED), " ", releases[0].waits)
+    for one in releases:
+        shown = f"  preview {one.preview}" if one.preview else f"  {one.url}" if one.url else ""
+        yield line("     ", faint("on        "), Span(one.host, Style.PLACE), faint(shown))
+
+
 def rollout_lines(name: str, server: ServerStatus | PlaceStatus) -> Iterator[Line]:
     """What is under way with a server, and what becomes of its requests meanwhile."""
     rollout = server.rollout
     if rollout is not None:
         yield line(Span("rollout ", Style.CHANGED), f"{rollout.strategy}, {_stands(rollout)}")
+        if rollout.lacking:
+            told = f"{many(rollout.lacking, 'instance')} of release {rollout.release} {'does' if rollout.lacking == 1 else 'do'} not run"
+            yield line(Span("lacking ", Style.ALARM), told, faint("  (`vitrify apply` starts what is lacking)"))
     if server.preview:
         yield line(Span("preview ", Style.CHANGED), Span(server.preview, Style.PLACE))
     if server.paused:

@@ -36,9 +36,9 @@ EXAMPLES = {
 @flag("--uninstall", is_flag=True, help="Take that back; what runs goes on running.")
 @shared("project", "limit", "exclude", "var", "parallel")
 def serve(invocation: Invocation, listen: str, once: bool, install: bool, uninstall: bool) -> Exit:  # noqa: FBT001  flags of the command line
-    """Look after the servers, each at the intervals of its `schedule`: replace instances that ended, watch health, take away what is over,
-    audit. It keeps nothing to itself and no lease for longer than one act: kill it, and start it again, at any moment. Exit 6
-    where another process looks after this project already.
+    """Look after the servers, each at the intervals of its `schedule`: replace instances that ended or do not pass their health check,
+    carry out contracts that are due, take away what is over, audit. It keeps nothing to itself and no lease for longer than one act:
+    kill it, and start it again, at any moment. Exit 6 where another process looks after this project already.
     """  # noqa: D205  the whole paragraph is the help
     if once + install + uninstall > 1:
         raise UsageInvalid("--once, --install and --uninstall are three different things", hint="give one of them")
@@ -49,6 +49,8 @@ def serve(invocation: Invocation, listen: str, once: bool, install: bool, uninst
         gone = invocation.app.uninstall_serve()
         invocation.screen.say(line(f"Ended and taken away: {gone}" if gone else "There is no unit of this project."))
         return Exit.DONE
+    if not once:
+        invocation.screen.date()
     served = invocation.app.serve(listen=listen, once=once)
     invocation.screen.show(served.to_json, lambda look: turn_lines(served, look))
     return ended(served.turns)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+from vitrify.core import readable
 from vitrify.core.readable import neutral
 
 
@@ -32,6 +34,9 @@ class Span:
 
 
 Line = tuple[Span, ...]
+
+many = readable.many
+"""A count and its noun."""
 
 BLANK: Line = ()
 
@@ -149,8 +154,6 @@ def size(count: int) -> str:
     return f"{amount:.1f} TiB"
 
 
-def many(count: int, noun: str) -> str:
-    """A count and its noun: `1 host`, `2 hosts`, `3 entries`."""
-    if count == 1:
-        return f"1 {noun}"
-    return f"{count:,} {noun[:-1]}ies" if noun.endswith("y") else f"{count:,} {noun}s"
+def moment(seconds: float) -> str:
+    """A time (seconds since the epoch) to the second, the same everywhere: `2026-11-25 18:15:09Z`."""
+    return time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime(seconds))

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from vitrify.core.digest import JSONObject
+
 Item = TypeVar("Item")
 
 _SHARE = re.compile(r"([0-9]{1,6})(%?)")
@@ -45,6 +47,17 @@ class Pace:
 
     batch: tuple[Share, ...] = (ALL,)
     max_fail: Share = Share(0)
+
+    def to_json(self) -> JSONObject:
+        """The form in the ledger, for whoever goes on where nobody declares it any more."""
+        return {"batch": [str(size) for size in self.batch], "max_fail": str(self.max_fail)}
+
+    @classmethod
+    def from_json(cls, data: JSONObject) -> Pace:
+        """Read what `to_json` wrote; whatever it does not say is as usual."""
+        batch, most = data.get("batch"), Share.parse(str(data.get("max_fail", "")))
+        sizes = tuple(filter(None, (Share.parse(str(size)) for size in batch))) if isinstance(batch, list) else ()
+        return cls(sizes or (ALL,), most or Share(0))
 
     def batches(self, hosts: Sequence[Item]) -> tuple[tuple[Item, ...], ...]:
         """The hosts in order, cut as the sizes say; the last size is used again until none is left. A batch is never empty."""

@@ -10,10 +10,12 @@ from vitrify.core.audit_policy import AuditPolicy
 from vitrify.core.batch import Pace
 from vitrify.core.diagnostic import Location
 from vitrify.core.digest import JSONObject, digest_of
+from vitrify.core.healing import Healing
 from vitrify.core.hook import Hook
 from vitrify.core.notice import Notice
 from vitrify.core.policy import Approvals
 from vitrify.core.resource import Address, Resource
+from vitrify.core.response import Response
 from vitrify.core.schedule import Schedule
 from vitrify.core.strategy import Manner
 
@@ -256,9 +258,12 @@ class Server:
     pace: Pace = field(default_factory=Pace)
     hooks: tuple[Hook, ...] = ()
     schedule: Schedule = field(default_factory=Schedule)
+    healing: Healing = field(default_factory=Healing)
     contents: Mapping[str, Content] = field(default_factory=dict)
     """Digest -> content, for every digest that a resource names."""
     audit: AuditPolicy = field(default_factory=AuditPolicy)
+    responses: tuple[Response, ...] = ()
+    """What is done about a finding by itself; where none fits it is told."""
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Secret name -> value, for process environments alone; never printed, stored or hashed without a key."""
     apart: Mapping[str, tuple[Resource, ...]] = field(default_factory=dict)

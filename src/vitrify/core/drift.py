@@ -45,15 +45,20 @@ class Actor:
     """As whom somebody logged in, whatever they became since."""
     at: float | None = None
     """Seconds since the epoch by the clock of the host."""
+    inside: str | None = None
+    """Of a finding in an instance: the instance where it was written through its own root, `host` where from outside of it."""
 
     def __str__(self) -> str:
         """In words, without the command line."""
         login = f", logged in as uid {self.login}" if self.login is not None and self.login != self.uid else ""
-        return f"{self.exe} (process {self.pid}, uid {self.uid}{login})"
+        inside = "" if self.inside is None else ", on the host" if self.inside == "host" else f", inside of {self.inside}"
+        return f"{self.exe} (process {self.pid}, uid {self.uid}{login}{inside})"
 
     def to_json(self) -> JSONObject:
         """The form of `-o json`."""
-        return {"pid": self.pid, "exe": self.exe, "command": self.command, "uid": self.uid, "login": self.login, "at": self.at}
+        known: JSONObject = {} if self.inside is None else {"inside": self.inside}
+        told: JSONObject = {"pid": self.pid, "exe": self.exe, "command": self.command, "uid": self.uid, "login": self.login, "at": self.at}
+        return {**told, **known}
 
 
 @dataclass(frozen=True)

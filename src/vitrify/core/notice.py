@@ -28,12 +28,20 @@ EVENTS: Final = (
     "expand.done",
     "contract.done",
     "contract.failed",
+    "contract.skipped",
     "hook.failed",
+    "health.failed",
+    "health.left",
+    "health.passed",
     "finding",
+    "accept.done",
     "exec.intended",
     "lease.released",
+    "key.rotated",
+    "key.revoked",
+    "ledger.recovered",
 )
-"""Kinds of entries of the ledger that somebody may want to be told of."""
+"""Kinds of entries of the ledger that are told where nobody says which: what a person may want to know."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +53,7 @@ class Notice:
     command: tuple[str, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
     on: tuple[str, ...] = ()
-    """Kinds of entries; `*` stands for any part of one."""
+    """Kinds of entries, of all that there are (`core.entry_kinds`); `*` stands for any part of one."""
     servers: tuple[str, ...] = ()
     timeout: float = 5.0
     retries: int = 2

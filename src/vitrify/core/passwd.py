@@ -74,6 +74,20 @@ class Table:
         place = next((index for index, other in enumerate(self.rows) if other[0][:1] in ("+", "-")), len(self.rows))
         return Table((*self.rows[:place], row, *self.rows[place:]))
 
+    def before(self, name: str) -> str:
+        """The name of the line before the first entry of this name; "" where it is the first line."""
+        place = self._places.get(name, 0)
+        return self.rows[place - 1][0] if place else ""
+
+    def behind(self, row: Row, other: str) -> Table:
+        """With this entry behind the line of another name, or first (""); where that is no more, where its name is, or at the end."""
+        place = next((index for index, known in enumerate(self.rows) if known[0] == other), None)
+        if other and (place is None or other == row[0]):
+            return self.put(row)
+        rest = Table(tuple(known for known in self.rows if known[0] != row[0])).rows
+        start = next((index + 1 for index, known in enumerate(rest) if known[0] == other), 0) if other else 0
+        return Table((*rest[:start], row, *rest[start:]))
+
     def drop(self, name: str) -> Table:
         """Without every entry of this name."""
         return Table(tuple(row for row in self.rows if row[0] != name or len(row) == 1))
@@ -186,7 +200,7 @@ def _settings(system: System, path: str, separator: Optional[str]) -> Dict[str, 
 
 
 def write(before: Accounts, after: Accounts, system: System) -> None:
-    """Replace the files that differ; modes and owners stay. Not for a host that lives: its own programs lock what they write."""
+    """Replace the files that differ; modes and owners stay. A host that lives has programs of its own that lock what they write."""
     for name in _WRITTEN:
         old: Optional[Table] = getattr(before, name)
         new: Optional[Table] = getattr(after, name)
@@ -247,6 +261,11 @@ def with_group(accounts: Accounts, name: str, number: int) -> Accounts:
     """With this new group, which nobody is in."""
     found = replace(accounts, group=accounts.group.put((name, "x" if accounts.gshadow is not None else "!", str(number), "")))
     return replace(found, gshadow=accounts.gshadow.put((name, "!", "", ""))) if accounts.gshadow is not None else found
+
+
+def placed_group(accounts: Accounts, line: str, behind: str) -> Accounts:
+    """With a group's line as it was, behind the line of another."""
+    return replace(accounts, group=accounts.group.behind(tuple(line.split(":")), behind))
 
 
 def without_group(accounts: Accounts, name: str) -> Accounts:

@@ -124,11 +124,13 @@ class ReleasePlan:
     course: Course = field(default_factory=Course)
     contract: int = 0
     """The release whose contract is carried out first; 0 where none is due."""
+    evidence: int = 0
+    """The finding, by its entry in the ledger, for which those that are replaced go to quarantine; 0 where they are discarded."""
 
     @property
     def empty(self) -> bool:
         """Whether an apply would change nothing."""
-        return self.kind in ("none", WAITING) and not self.contract
+        return self.kind in ("none", WAITING) and not (self.contract or self.launch)
 
     def to_json(self) -> JSONObject:
         """The document."""

@@ -42,3 +42,12 @@ def raw_bytes(text: str) -> bytes:
 def whole(text: str) -> str:
     """The text with bytes that are no UTF-8 written out in hex, and nothing else changed: strict readers of JSON take it."""
     return raw_bytes(text).decode("utf-8", "backslashreplace")
+
+
+def many(count: int, noun: str) -> str:
+    """A count and its noun: `1 host`, `2 hosts`, `3 entries`, `4 days`, `5 matches`."""
+    if count == 1:
+        return f"1 {noun}"
+    if noun.endswith("y") and not noun.endswith(("ay", "ey", "oy", "uy")):
+        return f"{count:,} {noun[:-1]}ies"
+    return f"{count:,} {noun}{'es' if noun.endswith(('s', 'x', 'ch', 'sh')) else 's'}"

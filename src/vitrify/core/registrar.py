@@ -50,6 +50,9 @@ class Registrar(Protocol):
     def set_members(self, name: str, members: Sequence[str]) -> None:
         """Make just these the members."""
 
+    def place_group(self, line: str, behind: str) -> None:
+        """Have the line of a group that is there spelt so, and behind that of another."""
+
     def remove_group(self, name: str) -> None:
         """Remove a group that is nobody's primary one."""
 
@@ -134,6 +137,13 @@ class Programs:
         """`gpasswd`."""
         self._run("gpasswd", "--members", ",".join(members), name)
 
+    def place_group(self, line: str, behind: str) -> None:
+        """No program knows of places, and it says nothing else than it did: where somebody else writes just now, it stays at the end."""
+        before = passwd.read(self._system, looking=True)
+        after = passwd.placed_group(before, line, behind)
+        if passwd.read(self._system, looking=True).group == before.group:
+            passwd.write(replace(before, gshadow=None), replace(after, gshadow=None), self._system)
+
     def remove_group(self, name: str) -> None:
         """`groupdel`."""
         self._run("groupdel", "--", name)
@@ -214,6 +224,10 @@ class Files:
             if self._before.passwd.find(user) is None:
                 raise TargetFailed(f"there is no user {user!r} on this target", hint=f"declare it before: `user: {user}`")
         self._write(passwd.with_members(self._before, name, list(members)))
+
+    def place_group(self, line: str, behind: str) -> None:
+        """Its line."""
+        self._write(passwd.placed_group(self._before, line, behind))
 
     def remove_group(self, name: str) -> None:
         """Its lines."""

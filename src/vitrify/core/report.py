@@ -175,6 +175,9 @@ class PlaceStatus:
     declared: bool = True
     """Whether the server is still declared there."""
     problem: str = ""
+    """Why it cannot tell, where it cannot: all else is then what is remembered of it."""
+    unreachable: bool = False
+    """Whether that is because it could not be reached."""
     rollout: RolloutStatus | None = None
     paused: bool = False
     preview: str = ""
@@ -211,6 +214,8 @@ class ServerStatus:
     """Whether requests are held."""
     preview: str = ""
     """Where what is next can be looked at, or what is live while there is nothing next."""
+    problems: tuple[HostProblem, ...] = ()
+    """Its hosts that could not tell, each with the reason."""
     places: tuple[PlaceStatus, ...] = ()
     """Where its instances are, each host for itself; `live` is then the newest release that is live on any of them."""
 

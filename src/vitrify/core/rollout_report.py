@@ -35,3 +35,5 @@ class RolloutStatus:
     """What it waits for, in words."""
     percent: int | None = None
     """Of the requests that go to what is next; None where the router was not told of any part."""
+    lacking: int = 0
+    """How many of its instances do not run that should by now."""

@@ -15,8 +15,14 @@ class Schedule:
     keep: float = 10.0
     """Whether all instances are there: those that ended are replaced."""
     health: float = 30.0
-    """Whether what runs serves; only told."""
+    """Whether what runs serves: an instance that does not is replaced."""
+    contract: float = 60.0
+    """Whether the rollback window of a release is over that owes a contract: it is carried out."""
     retention: float = 600.0
     """What was kept warm and is over leaves, and what no release needs with it."""
     audit: float = 3600.0
     """What differs from what was declared and authorised; only told."""
+    respond: float = 15.0
+    """What was found, by whomever, is answered as the rules of the server say."""
+    watch: float = NEVER
+    """Who changes what, as it happens: a watch that ended begins again after this time."""

@@ -11,10 +11,11 @@ from vitrify.core.digest import JSON, JSONObject
 from vitrify.core.drift import Accepted
 from vitrify.lifecycle import record
 from vitrify.lifecycle.act import Act
-from vitrify.lifecycle.lease import asked_for, when_free
+from vitrify.lifecycle.lease import asked_for
 from vitrify.lifecycle.mutable import scope
-from vitrify.lifecycle.sealed import said, with_seals
+from vitrify.lifecycle.sealed import said
 from vitrify.lifecycle.swept import texts
+from vitrify.lifecycle.tenure import by_lease
 from vitrify.lifecycle.world import World
 
 INTENDED, DONE = "accept.intended", "accept.done"
@@ -66,7 +67,7 @@ async def accept(server: Server, host: Host, wanted: Acceptance, world: World) -
     }
     act = Act("accept", operation, arguments)
     async with world.session(host) as session:
-        answer = await when_free(lambda: with_seals(act, host, session, world, fresh=open_one is None), server.name, world)
+        answer = await by_lease(act, host, session, world, fresh=open_one is None)
     world.reached("accept-story.act")
     accepted, recorded = texts(answer.get("accepted")), texts(answer.get("recorded"))
     told: list[JSON] = [*accepted[:_MOST_TOLD]]

@@ -37,7 +37,10 @@ ENTERED = "entered"
 _KNOWN_WINDOW = 2000
 """So many entries are searched for findings that were told already, and twice as many more as there are findings now."""
 _CHANGES = frozenset(
-    {"apply.done", "undo.done", "accept.done", "release.done", "replace.done", "rollback.done", "join.done", "retire.done"}
+    {
+        *("apply.done", "undo.done", "accept.done", "release.done", "replace.done", "rollback.done", "join.done", "retire.done"),
+        *("respond.done", "quarantine.back"),
+    }
 )
 
 

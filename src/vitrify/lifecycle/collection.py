@@ -9,12 +9,14 @@ from vitrify.core.declaration import Host
 from vitrify.core.diagnostic import Denied, UsageInvalid, VitrifyError
 from vitrify.core.digest import JSON, JSONObject
 from vitrify.core.event import Stage
+from vitrify.core.readable import many
 from vitrify.core.retention import Collected, Pin
 from vitrify.core.store_report import Bad, StoreChecked
 from vitrify.ledger.entry import timestamp
 from vitrify.lifecycle.lease import holding
 from vitrify.lifecycle.world import Site, World
 
+_UNNEEDED = "taken away, being needed by no release"
 WRITE_ONCE = "write_once of "
 """What the reason of a pin begins with that a declaration asked for: those of people never end by themselves."""
 _AT_ONCE = 50
@@ -42,7 +44,7 @@ async def tidy(server: str, site: Site, world: World) -> None:
     try:
         gone = await _asked(site, images, dry_run=False)
         if not gone.nothing:
-            world.say("collect", server, f"{len(gone.roots)} unpacked images that no release needs are gone", stage=Stage.DONE)
+            world.say("collect", server, f"{_UNNEEDED}: {many(len(gone.roots), 'unpacked image')}", stage=Stage.DONE)
         in_store(world)
     except VitrifyError as error:
         world.say("collect", server, f"what no release needs stays for now: {error.diagnostics[0].summary}")
@@ -56,7 +58,7 @@ def in_store(world: World, *, dry_run: bool = False, unreleased: bool = False) -
     world.ledger.append("store.collect.intended", _body(found))
     found = world.storage.collect(dry_run=False, unreleased=unreleased)
     world.ledger.append("store.collected", {**_body(found), "blobs": found.blobs, "bytes": found.size})
-    world.say("collect", "store", f"{len(found.images)} images that no release needs are gone, {found.size:,} bytes", stage=Stage.DONE)
+    world.say("collect", "store", f"{_UNNEEDED}: {many(len(found.images), 'image')}, {found.size:,} bytes", stage=Stage.DONE)
     return found
 
 

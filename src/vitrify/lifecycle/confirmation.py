@@ -34,7 +34,7 @@ async def confirmed(run: str, scope: JSONObject, host: Host, world: World) -> No
     while True:
         try:
             async with world.session_anew(host) as session:
-                answer = await session.call("dead_man.confirm", {"scope": scope, "run": run})
+                answer = await session.call("dead_man.confirm", {"scope": scope, "run": run, **world.tenure.presented()})
         except (TargetUnreachable, Busy) as error:
             if world.clock.monotonic() + PAUSE >= until:
                 raise _taken_back(run, host, error) from None

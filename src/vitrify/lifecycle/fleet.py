@@ -11,10 +11,12 @@ from vitrify.core.declaration import Host, Lifecycle, Server
 from vitrify.core.diagnostic import Busy, TargetUnreachable, VitrifyError
 from vitrify.core.plan import HostPlan, HostProblem, ReleasePlan
 from vitrify.core.report import Applied, Converged, Which
-from vitrify.lifecycle import mutable, trial
+from vitrify.lifecycle import mutable, trial, undoing
+from vitrify.lifecycle.hooked import there
 from vitrify.lifecycle.lodging import lodged, places, serving
 from vitrify.lifecycle.settings import SecretValue
 from vitrify.lifecycle.side_by_side import side_by_side
+from vitrify.lifecycle.tenure import keeping
 from vitrify.lifecycle.world import World
 
 
@@ -149,18 +151,21 @@ def _summed(server: Server, ended: trial.Ended, *, one_only: bool) -> Applied:
 
 async def undo(server: Server, world: World, *, which: Which, force: bool, parallel: int) -> Applied:
     """Take back the last run, the named one, or every run back to it, on each host of this server."""
-    jobs = [partial(_undo_one, server, host, world.naming(server, host.name), which=which, force=force) for host in server.hosts]
+    jobs = [partial(_undo_one, server, host, world, which=which, force=force) for host in server.hosts]
     ended = await side_by_side(jobs, at_most=parallel)
     return _summed(server, dict(zip((host.name for host in server.hosts), ended, strict=True)), one_only=len(server.hosts) == 1)
 
 
 async def _undo_one(server: Server, host: Host, world: World, *, which: Which, force: bool) -> Converged:
-    if not which.back:
-        return await mutable.undo(server, host, world, run=which.run, force=force)
-    ended: Converged | None = None
-    for run in await mutable.runs_down_to(server.name, host, world, run=which.run):
-        newest = await mutable.undo(server, host, world, run=run, force=force)
-        ended = newest if ended is None else ended.followed(newest)
-        if newest.failed:
-            break
-    return ended or Converged(server.name, host.name, which.run, ())
+    if not (which.back or there(server.hooks)):
+        return await undoing.undo(server, host, world.naming(server, host.name), run=which.run, force=force)
+    async with keeping({host.name: mutable.scope(server.name, host, world)}, server, world, reason="undo") as worlds:
+        if not which.back:
+            return await undoing.undo(server, host, worlds[host.name], run=which.run, force=force)
+        ended: Converged | None = None
+        for run in await undoing.runs_down_to(server.name, host, world, run=which.run):
+            newest = await undoing.undo(server, host, worlds[host.name], run=run, force=force)
+            ended = newest if ended is None else ended.followed(newest)
+            if newest.failed:
+                break
+        return ended or Converged(server.name, host.name, which.run, ())

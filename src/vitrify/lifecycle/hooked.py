@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from vitrify.core.declaration import Host, Server
 from vitrify.core.digest import JSONObject
+from vitrify.core.hook import CONTROL, Hook
 from vitrify.lifecycle import hooks, record
 from vitrify.lifecycle.settings import known_secrets
 from vitrify.lifecycle.world import World
+
+
+def there(found: Iterable[Hook]) -> bool:
+    """Whether any of these hooks runs on the host that is changed."""
+    return any(hook.on != CONTROL for hook in found)
 
 
 @dataclass(frozen=True)
@@ -38,8 +45,11 @@ class InPlace:
 
     async def before(self, kind: str) -> None:
         """The hooks before it. Where one fails, nothing is done, the ledger knows that it failed, and `HookFailed` is raised."""
+        course = self._course(kind)
+        if there(course.hooks):
+            await self.world.tenure.enter()
         try:
-            await hooks.run(self._course(kind), (kind,), before=True)
+            await hooks.run(course, (kind,), before=True)
         except hooks.HookFailed as error:
             body: JSONObject = {**self.told, "results": [], "reason": error.diagnostics[0].summary}
             record.once(self.world.ledger, f"{kind}.failed", body, since=self.since)

@@ -126,6 +126,8 @@ async def _ran(course: Course, hook: Hook, *, repeated: bool) -> HookFailed | No
     """
     try:
         arguments = await _arguments(course, hook, repeated=repeated)
+        if hook.on != CONTROL:
+            arguments |= course.world.tenure.presented()
         async with course.world.session(HERE if hook.on == CONTROL else course.host) as session:
             answer = await session.call("hook.run", arguments, emit=course.world.emit)
     except (TargetUnreachable, Busy):

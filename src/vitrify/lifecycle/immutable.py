@@ -14,8 +14,8 @@ from vitrify.lifecycle.audit import altered_findings, record_new, unauthorised
 from vitrify.lifecycle.baking import Wanted, baked, wanted_of
 from vitrify.lifecycle.collection import tidy
 from vitrify.lifecycle.lease import holding
-from vitrify.lifecycle.lodging import lodging
-from vitrify.lifecycle.operation import SPOKEN, Intended, Rollout, moved
+from vitrify.lifecycle.lodging import lodging, served_anywhere
+from vitrify.lifecycle.operation import SPOKEN, Intended, Rollout, Written, moved
 from vitrify.lifecycle.proposal import declared, propose, standing
 from vitrify.lifecycle.retire import RETIRE, carry_out_retirement
 from vitrify.lifecycle.rollout import carry_out, take_back
@@ -169,7 +169,7 @@ async def replacement(server: Server, due: ReleasePlan, site: Site, world: World
     number, secret = str(live.number), known_secrets(server.secrets)
     stay = [instance for instance in known if not instance.gone and instance.id not in due.replace]
     keep = tuple(instance.id for instance in stay if instance.labels.get("release") == number)
-    return await opened(live, "replace", site, world, secret=secret, keep=keep, out=due.replace, wave=wave)
+    return await opened(live, "replace", site, world, secret=secret, keep=keep, out=due.replace, wave=wave, evidence=due.evidence)
 
 
 async def rollback(server: str, world: World, *, to: int | None, secret: SecretValue) -> Released:
@@ -234,7 +234,8 @@ async def joining(server: Server, number: int, site: Site, world: World, *, wave
     if release is None:
         raise PlanStale(f"release {number} of {server.name} is not known any more", hint="plan again")
     new = world.state.release(server.name, number, host=site.host.name) or replace(release, state="prepared")
-    return await opened(new, "join", site, world, secret=known_secrets(server.secrets), wave=wave)
+    fresh = not served_anywhere(server.name, number, world)
+    return await opened(new, "join", site, world, secret=known_secrets(server.secrets), wave=wave, untried=fresh)
 
 
 async def opened(  # noqa: PLR0913  one value for each thing that an operation is about
@@ -247,6 +248,8 @@ async def opened(  # noqa: PLR0913  one value for each thing that an operation i
     keep: tuple[str, ...] = (),
     out: tuple[str, ...] = (),
     wave: str = "",
+    untried: bool = False,
+    evidence: int = 0,
 ) -> Rollout:
     """Begin an operation: durable before anything is done."""
     slots, settings = world.state.slots(release.server, site.host.name), from_json(release.settings)
@@ -261,11 +264,13 @@ async def opened(  # noqa: PLR0913  one value for each thing that an operation i
         back_set=back.name if back else "",
         token=site.token,
         wave=wave,
+        untried=untried,
+        evidence=evidence,
     )
     operation = Operation(world.identify(), release.server, site.host, kind, release.number, "begin", intended.to_json())
     release, operation = world.state.begin(release, operation)
     world.reached("begin.outcome")
-    return Rollout(world, site, release, settings, operation, intended, secret)
+    return Rollout(world, site, release, settings, operation, intended, secret, Written(operation))
 
 
 def reopened(operation: Operation, site: Site, world: World, *, secret: SecretValue, wave: str = "") -> Rollout:
@@ -275,8 +280,8 @@ def reopened(operation: Operation, site: Site, world: World, *, secret: SecretVa
         raise PlanStale(f"release {operation.release} of {operation.server} is not known any more")
     before = Intended.from_json(operation.data)
     intended = replace(before, token=site.token, wave=wave or before.wave)  # it goes on by a lease of its own
-    operation = replace(operation, data=intended.to_json())
-    return Rollout(world, site, release, from_json(release.settings), operation, intended, secret)
+    settings, ours = from_json(release.settings), replace(operation, data=intended.to_json())
+    return Rollout(world, site, release, settings, ours, intended, secret, Written(operation))
 
 
 async def cleared(operation: Operation, site: Site, world: World, *, secret: SecretValue) -> None:

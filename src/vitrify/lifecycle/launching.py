@@ -37,10 +37,15 @@ async def own_of(rollout: Rollout) -> tuple[Instance, ...]:
 
 
 async def end(rollout: Rollout, instance: Instance, *, grace: float) -> None:
-    """Stop an instance and take it off the disk; harmless where either was done."""
-    if not instance.gone:
-        await rollout.site.runtime.stop(instance.id, grace=grace)
-    await rollout.site.runtime.discard(instance.id)
+    """Stop an instance and take it off the disk, or into quarantine; harmless where either was done."""
+    runtime, entry = rollout.site.runtime, rollout.intended.evidence
+    evidence = entry > 0 and instance.id in rollout.intended.out
+    if not instance.gone or evidence:  # evidence must not come back with its machine: it is asked to stop, whatever it is
+        await runtime.stop(instance.id, grace=grace)
+    if evidence:
+        await runtime.quarantine(instance.id, by=rollout.world.author, why=f"finding {entry} of the ledger", entry=entry)
+    else:
+        await runtime.discard(instance.id)
 
 
 def addresses(instances: Iterable[Instance]) -> tuple[str, ...]:

@@ -27,7 +27,16 @@ def asked_for(reason: str, world: World, *, operation: str = "") -> JSONObject:
         "operation": operation,
         "process": world.process,
         "seconds": world.lease_seconds,
+        **world.tenure.wish(),
     }
+
+
+def ended_here(lease: JSONObject) -> bool:
+    """Whether whoever holds a lease was a process of this machine, and has ended: what another host cannot see."""
+    from vitrify.onhost.tenant import Tenant
+
+    holder = Tenant.from_json(lease.get("process"))
+    return holder is not None and holder.ended_here()
 
 
 @asynccontextmanager

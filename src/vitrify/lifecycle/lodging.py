@@ -49,6 +49,11 @@ def live(server: str, world: World) -> Release | None:
     return world.state.release(server, max(numbers)) if numbers else None
 
 
+def served_anywhere(server: str, number: int, world: World) -> bool:
+    """Whether this release is live on any of its hosts."""
+    return any(world.state.slots(server, host.name).live == number for host in world.state.hosts(server))
+
+
 def live_image(server: str, world: World) -> str:
     """The image of that release; `UsageInvalid` where there is none."""
     release = live(server, world)

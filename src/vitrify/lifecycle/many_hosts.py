@@ -11,7 +11,7 @@ from functools import partial
 from vitrify.core.declaration import Host, Server
 from vitrify.core.diagnostic import PlanStale, VitrifyError
 from vitrify.core.phase import Standing
-from vitrify.core.plan import ReleasePlan
+from vitrify.core.plan import WAITING, ReleasePlan
 from vitrify.core.report import Applied
 from vitrify.lifecycle import waves
 from vitrify.lifecycle.baking import wanted_of
@@ -47,14 +47,14 @@ async def apply(server: Server, planned: Sequence[ReleasePlan], world: World, *,
     """
     secret, aim = known_secrets(server.secrets), wanted_of(server, world).declared
     move = Move(server.name, aim, world, secret, server.pace, parallel, missing)
-    plans = {one.host: one for one in planned if not one.empty}
-    if not plans and unended(server.name, world) is None:
+    plans = _to_do(planned)
+    if not plans and (unended(server.name, world) is None or any(one.kind == WAITING for one in planned)):
         return Applied()
     async with AsyncExitStack() as stack:
-        sites, applied = await _held(stack, move, [server.host(name) for name in plans], reason="apply")
+        sites, applied = await held(stack, move, [server.host(name) for name in plans], reason="apply")
         move = replace(move, missing=missing + len(applied.problems))
         if applied.stopped or move.enough(0, of=len(sites)):
-            return _left_alone(server.name, sites, applied)
+            return left_alone(server.name, sites, applied)
         due = await _proposed(server, sites, move)
         for host, now in due.items():
             refuse_stale(plans[host], now)
@@ -66,17 +66,25 @@ async def apply(server: Server, planned: Sequence[ReleasePlan], world: World, *,
             sites = {host: site for host, site in sites.items() if host not in lost}
             move = replace(move, missing=missing + len(lost))
             if applied.stopped or move.enough(0, of=len(sites)):
-                return _left_alone(server.name, sites, applied)
+                return left_alone(server.name, sites, applied)
             due = await _proposed(server, sites, move)
         due = await _settled(server, due, sites, move)
         return applied.joined(await _carried_out(server, due, sites, move))
 
 
-def _left_alone(server: str, hosts: Iterable[str], applied: Applied) -> Applied:
+def _to_do(planned: Sequence[ReleasePlan]) -> dict[str, ReleasePlan]:
+    """Host -> what is planned there. Whoever waits is part of it as soon as any other host has something to do: all are judged together."""
+    due = {one.host: one for one in planned if not one.empty}
+    also = {one.host: one for one in planned if one.kind == WAITING} if due else {}
+    return {**also, **due}
+
+
+def left_alone(server: str, hosts: Iterable[str], applied: Applied) -> Applied:
+    """Nothing is done on any of these hosts, because of what is wrong with others."""
     return replace(applied, held=tuple((server, host) for host in hosts), stopped=True)
 
 
-async def _held(stack: AsyncExitStack, move: Move, hosts: Sequence[Host], *, reason: str) -> tuple[dict[str, Site], Applied]:
+async def held(stack: AsyncExitStack, move: Move, hosts: Sequence[Host], *, reason: str) -> tuple[dict[str, Site], Applied]:
     """The sites of these hosts, each with its lease, and those that could not be had as problems. The error of an only host is raised."""
     sites: dict[str, Site] = {}
     problems = []
@@ -112,11 +120,11 @@ async def _settled(server: Server, found: Mapping[str, ReleasePlan], sites: Mapp
 
 def _ends(operation: Operation, due: ReleasePlan, world: World) -> bool:
     """Whether what is under way comes to its end by itself first: it is not wanted, or there is no way back from it any more."""
-    return due.kind != "resume" or Standing.of(operation.step).settled or verdict(operation, world) == PASSED
+    return due.kind not in ("resume", WAITING) or Standing.of(operation.step).settled or verdict(operation, world) == PASSED
 
 
 async def _ended(operation: Operation, due: ReleasePlan, site: Site, move: Move) -> None:
-    if due.kind == "resume":
+    if due.kind in ("resume", WAITING):
         await waves.to_its_end(reopened(operation, site, move.world, secret=move.secret))
     else:
         await cleared(operation, site, move.world, secret=move.secret)
@@ -134,8 +142,8 @@ async def _carried_out(server: Server, due: Mapping[str, ReleasePlan], sites: Ma
         stops: dict[str, Begin] = {}
         for host, plan in due.items():
             site, world = sites[host], move.world.naming(server, host)
-            if plan.kind == "resume":
-                stops[host] = partial(_again, site, world, move)
+            if plan.kind in ("resume", WAITING):
+                stops[host] = partial(again, site, world, move)
             elif plan.kind == "release" and shared and not is_live(shared.release, site, world):
                 stops[host] = partial(shared.begin, site, world)
             elif plan.kind in ("join", "replace"):
@@ -148,7 +156,8 @@ async def _carried_out(server: Server, due: Mapping[str, ReleasePlan], sites: Ma
         return done.joined(await waves.carry_out(move, stops)) if stops else done
 
 
-async def _again(site: Site, world: World, move: Move, wave: str) -> Rollout:
+async def again(site: Site, world: World, move: Move, wave: str) -> Rollout:
+    """What is under way there goes on as part of this rollout."""
     operation = world.state.open_operation(move.server, site.host.name)
     if operation is None:
         raise PlanStale(f"what was under way on {site.host.name} has ended meanwhile", hint="plan again")
@@ -194,7 +203,7 @@ async def rollback(release: Release, world: World, *, secret: SecretValue, paral
     hosts = serving(release.server, world)
     move = Move(release.server, f"rollback to release {release.number}", world, secret, parallel=parallel)
     async with AsyncExitStack() as stack:
-        sites, applied = await _held(stack, move, hosts, reason="rollback")
+        sites, applied = await held(stack, move, hosts, reason="rollback")
         if applied.stopped:
             return applied
         applied = applied.joined(await waves.finish(move, sites))
@@ -213,7 +222,7 @@ def _stops(release: Release, sites: Mapping[str, Site], move: Move) -> dict[str,
     for host, site in sites.items():
         world = move.world.named(release.server, host)
         if world.state.open_operation(release.server, host):
-            stops[host] = partial(_again, site, world, move)
+            stops[host] = partial(again, site, world, move)
         elif world.state.slots(release.server, host).live != release.number:
             known = world.state.release(release.server, release.number, host=host) or replace(release, state="prepared")
             stops[host] = partial(_way_back, known, site, world, move)

@@ -15,6 +15,11 @@ from vitrify.ports import Operation
 
 
 def mends(operation: Operation) -> bool:
+    """Whether this is a replacement that is ended here: one that leaves evidence is ended by whoever answers the finding."""
+    return replaces(operation) and not operation.data.get("evidence")
+
+
+def replaces(operation: Operation) -> bool:
     """Whether this is a replacement by itself: one that is part of a move over several hosts is settled with all of them."""
     return operation.kind == "replace" and not operation.data.get("wave")
 

@@ -1,33 +1,34 @@
-"""The mutable lifecycle: look at a live host, plan, converge it in place, undo."""
+"""The mutable lifecycle: look at a live host, plan, converge it in place. `undoing` is the way back."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 from vitrify.core.declaration import Host, Server
-from vitrify.core.diagnostic import TargetFailed, TargetUnreachable, UsageInvalid, VitrifyError
+from vitrify.core.diagnostic import TargetUnreachable, VitrifyError
 from vitrify.core.difference import Change
 from vitrify.core.digest import JSON, JSONObject
 from vitrify.core.plan import HostChanges, HostPlan, Owned, Seen, expectation, plan_host
-from vitrify.core.report import Converged, Outcome
+from vitrify.core.report import Converged
 from vitrify.core.resource import Kinds, Observation, Resource
 from vitrify.ledger.entry import Entry
 from vitrify.lifecycle import hooks, left_over, record, restart
 from vitrify.lifecycle.act import Act
+from vitrify.lifecycle.answers import ended, objects, pairs
 from vitrify.lifecycle.confirmation import allowed, confirmed, cutting
-from vitrify.lifecycle.hooked import InPlace
-from vitrify.lifecycle.lease import asked_for, when_free
-from vitrify.lifecycle.sealed import said, with_seals
-from vitrify.lifecycle.strangers import Along, along, packed
+from vitrify.lifecycle.hooked import InPlace, there
+from vitrify.lifecycle.lease import asked_for, ended_here
+from vitrify.lifecycle.sealed import said
+from vitrify.lifecycle.strangers import along
+from vitrify.lifecycle.tenure import by_lease, keeping
 from vitrify.lifecycle.world import World
 
 INTENDED, DONE, FAILED = "apply.intended", "apply.done", "apply.failed"
-UNDO_INTENDED, UNDO_DONE, UNDO_FAILED = "undo.intended", "undo.done", "undo.failed"
-_UNDONE, _NOT_BEGUN = "undone", "not begun"
+UNDONE, _NOT_BEGUN = "undone", "not begun"
 
 
 def scope(server: str, host: Host, world: World) -> JSONObject:
@@ -106,11 +107,11 @@ async def look(server: Server, host: Host, world: World) -> Seen:
 
 def seen_from(answer: JSONObject) -> Seen:
     """What a host answered, as values."""
-    observations = [Observation.from_json(item) for item in _objects(answer, "observations")]
+    observations = [Observation.from_json(item) for item in objects(answer, "observations")]
     held = answer.get("held")
     return Seen(
         observations={observation.address: observation for observation in observations},
-        owned=tuple(Owned.from_json(item) for item in _objects(answer, "owned")),
+        owned=tuple(Owned.from_json(item) for item in objects(answer, "owned")),
         unfinished=str(answer.get("unfinished", "")),
         held=held if isinstance(held, dict) else None,
     )
@@ -118,7 +119,7 @@ def seen_from(answer: JSONObject) -> Seen:
 
 def _held(seen: Seen, host: Host) -> str:
     """Who is changing the host right now, in words; "" where nobody is, or where it is a run that goes on by itself and is followed."""
-    if seen.held is None or (host.is_remote and seen.unfinished and seen.held.get("operation") == seen.unfinished):
+    if seen.held is None or ended_here(seen.held) or (host.is_remote and seen.unfinished and seen.held.get("operation") == seen.unfinished):
         return ""
     from vitrify.onhost.lease import Lease, spoken
 
@@ -128,11 +129,19 @@ def _held(seen: Seen, host: Host) -> str:
 
 async def apply(server: Server, host: Host, planned: HostPlan, world: World) -> Converged:
     """Carry out exactly this plan, journal first; a run that was cut short is continued under its own name."""
+    if world.tenure.wish() or not (allowed(planned.changes, host, world) or (planned.changes and there(server.hooks))):
+        return await _applied(server, host, planned, world)
+    # Hooks on the host, and whoever has to be let in anew, act by the same lease.
+    async with keeping({host.name: scope(server.name, host, world)}, server, world, reason="apply") as worlds:
+        return await _applied(server, host, planned, worlds[host.name])
+
+
+async def _applied(server: Server, host: Host, planned: HostPlan, world: World) -> Converged:
     started, known = world.clock.monotonic(), world.ledger.size
     restart.refuse_here(planned.changes, host, world)
     since, run = await _run_of(server, host, planned, world)
     fresh = since == world.ledger.size
-    intent: JSONObject = {**_intent(server, host, planned, run), **({"plan": world.plan} if world.plan else {})}
+    intent: JSONObject = {**_intent(server, host, planned, run), **({"plan": world.plan} if world.plan else {}), **world.answering}
     world.state.manage(server.name, host.name)
     since = record.once(world.ledger, INTENDED, intent, since=since)
     world.reached("apply.intent")
@@ -141,14 +150,14 @@ async def apply(server: Server, host: Host, planned: HostPlan, world: World) -> 
     with world.working_on(host.name, f"{len(planned.changes)} changes"):
         answer, lost = await _acted(server, host, planned, _Run(run, fresh=fresh), world)
     world.reached("apply.act")
-    outcomes = tuple(_outcome(item) for item in _objects(answer, "results"))
+    outcomes = tuple(ended(item) for item in objects(answer, "results"))
     failed = [outcome for outcome in outcomes if outcome.outcome == "failed"]
     objection = None if failed or lost else await around.after("apply")
     body: JSONObject = {
         "operation": run,
         "server": server.name,
         "host": host.name,
-        "results": _pairs((outcome.address, outcome.outcome) for outcome in outcomes),
+        "results": pairs((outcome.address, outcome.outcome) for outcome in outcomes),
         **said(answer),
         "token": answer.get("token"),
         **({"unconfirmed": str(lost.diagnostics[0].why)} if lost else {}),
@@ -159,7 +168,7 @@ async def apply(server: Server, host: Host, planned: HostPlan, world: World) -> 
         raise error
     if answer.get("resumed") and not {str(change.resource.address) for change in planned.changes} <= {end.address for end in outcomes}:
         # What was begun before was another plan; this one is carried out after it, or refused where it rests on what was before.
-        rest = await apply(server, host, replace(planned, run=""), world)
+        rest = await _applied(server, host, replace(planned, run=""), world)
         return replace(rest, outcomes=(*outcomes, *rest.outcomes), seconds=world.clock.monotonic() - started)
     return Converged(server.name, host.name, run, outcomes, seconds=world.clock.monotonic() - started)
 
@@ -213,7 +222,7 @@ async def _enact(server: Server, host: Host, planned: HostPlan, run: _Run, world
     contents = {**server.contents, **guests.contents}
     async with world.session(host) as session:
         act = Act("enact", run.name, arguments, contents)
-        answer = await when_free(lambda: with_seals(act, host, session, world, fresh=run.fresh), server.name, world)
+        answer = await by_lease(act, host, session, world, fresh=run.fresh)
     # Of an apply that was cut short as well: whoever comes back finds it done, and the host would still take it back.
     waiting = answer.get("armed")
     try:
@@ -243,7 +252,7 @@ async def _run_of(server: Server, host: Host, planned: HostPlan, world: World) -
     if state == _NOT_BEGUN and not planned.run and same:
         return intent.sequence, run
     body: JSONObject = {"operation": run, "server": server.name, "host": host.name, "state": state}
-    record.once(world.ledger, DONE if state in ("done", _UNDONE) else FAILED, body, since=intent.sequence)
+    record.once(world.ledger, DONE if state in ("done", UNDONE) else FAILED, body, since=intent.sequence)
     return world.ledger.size, planned.run or world.identify()
 
 
@@ -256,87 +265,12 @@ async def _state(run: str, server: Server, host: Host, world: World) -> str:
     """What became of a run, as its host remembers."""
     async with world.session(host) as session:
         known = await session.call("observe", {"scope": scope(server.name, host, world), "resources": []})
-    return next((str(item["state"]) for item in _objects(known, "runs") if item["run"] == run), _NOT_BEGUN)
+    return next((str(item["state"]) for item in objects(known, "runs") if item["run"] == run), _NOT_BEGUN)
 
 
 def unrecorded(server: Server, host: Host, world: World) -> bool:
     """Whether an apply was intended whose outcome the ledger does not know: the process ended before it could say."""
     return _open_intent(server, host, world) is not None
-
-
-async def undo(server: Server, host: Host, world: World, *, run: str = "", force: bool = False) -> Converged:
-    """Put back what a run found before it changed it: contents, modes, owners, times. "" means the last run not undone yet.
-
-    Which run that is stands in the ledger before anything is done: cut short and called again, the same run is finished
-    and not one more taken back.
-    """
-    started = world.clock.monotonic()
-    async with world.session(host) as session:
-        known = await session.call("observe", {"scope": scope(server.name, host, world), "resources": []})
-        states = {str(item["run"]): str(item["state"]) for item in _objects(known, "runs")}
-        since, operation, wanted = _undo_of(server.name, host, world, run=run, states=states)
-        fresh = since == world.ledger.size
-        body: JSONObject = {"operation": operation, "server": server.name, "host": host.name, "run": wanted}
-        since = record.once(world.ledger, UNDO_INTENDED, body, since=since)
-        world.reached("undo-story.intent")
-        around = InPlace(server, host, world, body, since)
-        await around.before("undo")
-        answer: JSONObject = {"run": wanted, "results": [], "skipped": []}
-        if states.get(wanted) != _UNDONE:
-            guests = _guests_of(wanted, known, world)
-            arguments: JSONObject = {"scope": scope(server.name, host, world), "run": wanted, "force": force, "by": world.author}
-            arguments |= {
-                "lease": asked_for("undo", world, operation=wanted),
-                **guests.arguments,
-                **world.mirror.news(host.name, since=world.mirror.judged(known.get("ledger"), host.name)),
-            }
-            act = Act("undo", operation, arguments, guests.contents)
-            answer = await when_free(lambda: with_seals(act, host, session, world, fresh=fresh), server.name, world)
-        world.reached("undo-story.act")
-    outcomes = tuple(_outcome(item) for item in _objects(answer, "results"))
-    results = _pairs((outcome.address, outcome.outcome) for outcome in outcomes)
-    body = {**body, "results": results, **said(answer), "token": answer.get("token")}
-    failed = any(outcome.outcome == "failed" for outcome in outcomes)
-    objection = None if failed else await around.after("undo")
-    record.once(world.ledger, UNDO_FAILED if failed else UNDO_DONE, body, since=since)
-    world.reached("undo-story.outcome")
-    if objection:
-        raise objection
-    not_undone, stays = (_texts(answer.get(name)) for name in ("skipped", "stays"))
-    return Converged(server.name, host.name, wanted, outcomes, not_undone, stays, seconds=world.clock.monotonic() - started)
-
-
-def _guests_of(run: str, known: JSONObject, world: World) -> Along:
-    """The kinds of others that a run was made with, as far as they are still installed here; a host remembers what they were."""
-    names = next((item["kinds"] for item in _objects(known, "runs") if item["run"] == run and "kinds" in item), [])
-    found = [str(name) for name in names if str(name) in world.kinds] if isinstance(names, list) else []
-    return packed(world.strangers(found))
-
-
-async def runs_down_to(server: str, host: Host, world: World, *, run: str) -> tuple[str, ...]:
-    """The runs of a host that are not undone yet, newest first, down to this one."""
-    async with world.session(host) as session:
-        known = await session.call("observe", {"scope": scope(server, host, world), "resources": []})
-    runs = [(str(item["run"]), str(item["state"])) for item in _objects(known, "runs")]
-    names = [name for name, _ in runs]
-    if run not in names:
-        hint = f"runs, newest first: {', '.join(names[:5])}" if names else "nothing was applied there, or it is too long ago"
-        raise UsageInvalid(f"{host.name} knows no run {run!r} of {server}", hint=hint)
-    return tuple(name for name, state in runs[: names.index(run) + 1] if state != _UNDONE)
-
-
-def _undo_of(server: str, host: Host, world: World, *, run: str, states: Mapping[str, str]) -> tuple[int, str, str]:
-    """Where to look for this undo's entries, its name, and the run to take back: that of an undo without an outcome first.
-
-    `states` has the runs of the host, newest first.
-    """
-    newest = record.last(world.ledger, server=server, host=host.name, kinds=(UNDO_INTENDED, UNDO_DONE, UNDO_FAILED, INTENDED))
-    if newest is not None and newest.kind == UNDO_INTENDED and run in ("", newest.body["run"]):
-        return newest.sequence, str(newest.body["operation"]), str(newest.body["run"])
-    left = next((name for name, state in states.items() if state != _UNDONE), "")
-    if not (run or left):
-        raise UsageInvalid(f"{server} has no run on {host.name} that could be undone")
-    return world.ledger.size, world.identify(), run or left
 
 
 class Diffs:
@@ -370,29 +304,5 @@ def _sent(resources: Iterable[Resource]) -> list[JSON]:
     return [resource.to_json() for resource in resources]
 
 
-_MOST_TOLD = 500
-
-
-def _pairs(pairs: Iterable[tuple[str, str]]) -> list[JSON]:
-    """For the ledger, whose entries hold 64 KiB at most."""
-    told: list[JSON] = [[first, second] for first, second in pairs]
-    return told[:_MOST_TOLD]
-
-
 def _intended(planned: HostPlan) -> list[JSON]:
-    return _pairs((str(change.resource.address), change.action.value) for change in planned.changes)
-
-
-def _outcome(data: JSONObject) -> Outcome:
-    return Outcome(str(data["address"]), str(data["outcome"]), str(data.get("error") or ""), _texts(data.get("besides")))
-
-
-def _texts(value: JSON) -> tuple[str, ...]:
-    return tuple(str(item) for item in value) if isinstance(value, list) else ()
-
-
-def _objects(answer: JSONObject, name: str) -> list[JSONObject]:
-    items = answer.get(name)
-    if not isinstance(items, list):
-        raise TargetFailed(f"the host's answer lacks {name!r}", hint="the payload and this program differ; run the command again")
-    return [item for item in items if isinstance(item, dict)]
+    return pairs((str(change.resource.address), change.action.value) for change in planned.changes)

@@ -29,7 +29,7 @@ PATIENCE = 15.0
 FIRST_PAUSE = 0.5
 """Seconds between the first two attempts; each further pause is twice as long."""
 
-_SENTENCES: Mapping[str, str] = {
+SENTENCES: Final[Mapping[str, str]] = {
     "release.done": "release {release} of {server} is live",
     "release.failed": "release {release} of {server} failed: {reason}",
     "replace.done": "instances of {server} release {release} were replaced",
@@ -42,8 +42,21 @@ _SENTENCES: Mapping[str, str] = {
     "undo.done": "run {run} of {server} was undone on {host}",
     "undo.failed": "run {run} of {server} could not be undone on {host}",
     "retire.done": "{server} was retired",
+    "join.done": "release {release} of {server} is live on {host} as well",
+    "join.failed": "release {release} of {server} failed on {host}: {reason}",
+    "expand.done": "{server} was expanded for release {release}",
+    "contract.done": "{server} release {release} was contracted: nothing goes back behind it",
+    "contract.skipped": "the contract of {server} release {release} will never be carried out",
     "contract.failed": "the contract of {server} release {release} failed: {reason}",
     "hook.failed": "a hook of {server} failed, {moment} {phase}: {reason}",
+    "health.failed": "{server} release {release} does not pass its health check on {host}: {reason}",
+    "health.left": "{server} release {release} is ill on {host}, and left as it is: {reason}",
+    "health.passed": "{server} release {release} passes its health check on {host} again",
+    "accept.done": "{server} was accepted as it is on {host}",
+    "lease.released": "the lease of {server} was taken away on {host}",
+    "key.rotated": "a key of an author was replaced",
+    "key.revoked": "a key counts no more: it was {why}",
+    "ledger.recovered": "the ledger was put together again: {size} entries, {before} of them were here",
     "finding": "{server} differs from what was declared: {path}",
     "exec.intended": "{by} runs a command on {server}",
 }
@@ -82,7 +95,7 @@ def body(entry: Entry, project: str) -> JSONObject:
 def sentence(entry: Entry, project: str) -> str:
     """The same for a person."""
     known: defaultdict[str, JSON] = defaultdict(lambda: "?", {name: value for name, value in entry.body.items() if value is not None})
-    words = _SENTENCES.get(entry.kind, f"{entry.kind} of {{server}}")
+    words = SENTENCES.get(entry.kind, f"{entry.kind} of {{server}}")
     return f"{project}: {words.format_map(known)}"
 
 
@@ -100,6 +113,7 @@ class Telling:
     def __init__(self, ledger: Ledger, receivers: Callable[[], Iterable[Notice]], *, project: Callable[[], str], ways: Ways) -> None:
         self._ledger, self._receivers, self._project, self._ways = ledger, receivers, project, ways
         self._lines: list[_Line] | None = None
+        self._waiting: list[Entry] = []
 
     @property
     def size(self) -> int:
@@ -113,23 +127,41 @@ class Telling:
     def append(self, kind: str, body: JSONObject) -> Entry:
         """Add an entry, and have it told."""
         entry = self._ledger.append(kind, body)
-        if kind in EVENTS:  # who is told is not looked up before there is something to tell
-            for line in self._known():
-                self._lament(line.name, line.failures())  # of a process that goes on for long, nobody waits for the end
-                line.take(entry)
+        self.tell(entry)
         return entry
 
-    def _known(self) -> list[_Line]:
+    def prepare(self) -> None:
+        """Ask now who is told: from then on each entry is told at once, of whatever kind."""
+        self._known()
+
+    def tell(self, entry: Entry) -> None:
+        """Have an entry told that was added to this ledger by other means."""
+        self._waiting.append(entry)
+        # Who is told is not looked up in the middle of what is in a hurry: few ask for steps, and those are told with the outcome.
+        if entry.kind in EVENTS or self._lines is not None:
+            self._send()
+
+    def _send(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for line in self._known(else_told=any(entry.kind in EVENTS for entry in waiting)) if waiting else ():
+            self._lament(line.name, line.failures())  # of a process that goes on for long, nobody waits for the end
+            for entry in waiting:
+                line.take(entry)
+
+    def _known(self, *, else_told: bool = True) -> list[_Line]:
         if self._lines is None:
             try:
                 self._lines = [_Line(one, self._project(), self._ways.send) for one in self._receivers()]
             except VitrifyError as error:
+                if not else_told:
+                    return []  # nobody may have wanted to know at all
                 self._lines = []
                 self._lament("everybody", [f"nobody was told: {error.diagnostics[0].summary}"])
         return self._lines
 
     def settle(self, *, seconds: float = PATIENCE) -> None:
         """Wait for what is still being sent, so long and no longer, and tell what was not delivered."""
+        self._send()
         until = time.monotonic() + seconds
         for line in self._lines or ():
             self._lament(line.name, line.ended(until))

@@ -40,6 +40,10 @@ class Intended:
     """The lease by which it is carried out; of whoever goes on with it, once somebody does."""
     wave: str = ""
     """The rollout over several hosts that it is part of: it is settled once all of them passed, and taken back where one did not."""
+    untried: bool = False
+    """Whether a release that it joins was live on no host when it began."""
+    evidence: int = 0
+    """The ledger's entry about why those of `out` are kept in quarantine; 0 where they are discarded."""
 
     def to_json(self) -> JSONObject:
         """The form of `Operation.data`."""
@@ -53,12 +57,15 @@ class Intended:
             "back_set": self.back_set,
             "token": self.token,
             "wave": self.wave,
+            "untried": self.untried,
+            **({"evidence": self.evidence} if self.evidence else {}),
         }
 
     @classmethod
     def from_json(cls, data: JSONObject) -> Intended:
         """Read what `to_json` wrote."""
         live, previous, since, token = data["live"], data["previous"], data["since"], data.get("token")
+        evidence = data.get("evidence")
         return cls(
             keep=_texts(data["keep"]),
             out=_texts(data["out"]),
@@ -69,6 +76,8 @@ class Intended:
             back_set=str(data["back_set"]),
             token=token if isinstance(token, int) else 0,
             wave=str(data.get("wave", "")),
+            untried=data.get("untried") is True,
+            evidence=evidence if isinstance(evidence, int) else 0,
         )
 
 
@@ -110,6 +119,13 @@ class Progress:
 _PROGRESS = "progress"
 
 
+@dataclass
+class Written:
+    """The newest that is written down of an operation. Whoever has its lease is the only one to write, and need not ask again."""
+
+    operation: Operation
+
+
 @dataclass(frozen=True)
 class Rollout:
     """One operation on one server, and everything needed to carry it out."""
@@ -121,6 +137,7 @@ class Rollout:
     operation: Operation
     intended: Intended
     secret: SecretValue
+    written: Written
 
     @property
     def server(self) -> str:
@@ -155,13 +172,16 @@ class Rollout:
     @property
     def strategy(self) -> str:
         """How requests are moved by this operation."""
-        declared, route = self.settings.rollout.strategy, self.settings.route is not None
-        return strategy_of(declared, self.operation.kind, live=self.intended.live is not None, route=route and bool(self.intended.back))
+        return strategy_for(self.operation, self.settings)
+
+    @property
+    def untried(self) -> bool:
+        """Whether its release is new to all hosts: it goes by the declared strategy, and may wait for somebody."""
+        return untried(self.operation)
 
     def now(self) -> Operation:
         """The operation as it is remembered now."""
-        found = self.world.state.open_operation(self.server, self.host.name)
-        return found if found and found.id == self.operation.id else self.operation
+        return self.written.operation
 
     @property
     def standing(self) -> Standing:
@@ -218,12 +238,12 @@ class Rollout:
         came = (progress or Progress.of(now)).to_json()
         data: JSONObject = {**now.data, **self.operation.data, _PROGRESS: came}
         if forward:
-            self.world.state.advance(self.operation.id, step=f"{name}.intent", data=data)
+            self.written.operation = self.world.state.advance(self.operation.id, step=f"{name}.intent", data=data)
         self.world.reached(f"{name}.intent")
         yield
         self.world.reached(f"{name}.act")
         if forward:
-            self.world.state.advance(self.operation.id, step=name, data=data)
+            self.written.operation = self.world.state.advance(self.operation.id, step=name, data=data)
         self.world.reached(f"{name}.outcome")
         await hooks.run(self.course, hooks.around(name, self.operation.kind, before=False), before=False)
 
@@ -247,9 +267,22 @@ class Rollout:
             "image": self.release.image,
             "token": self.intended.token,
             **({"plan": self.world.plan} if self.world.plan else {}),
+            **self.world.answering,
             **more,
         }
         record.once(self.world.ledger, kind, body, since=self.intended.since)
+
+
+def untried(operation: Operation) -> bool:
+    """Whether no host had its release before the rollout that it is part of: who joins such a one begins it as the others did."""
+    return operation.kind == "release" or operation.data.get("untried") is True
+
+
+def strategy_for(operation: Operation, settings: RunSettings) -> str:
+    """How requests are moved by an operation; `settings` are those of its release."""
+    intended, kind = Intended.from_json(operation.data), "release" if untried(operation) else operation.kind
+    route = settings.route is not None and bool(intended.back)
+    return strategy_of(settings.rollout.strategy, kind, live=intended.live is not None, route=route)
 
 
 def set_name(operation: Operation) -> str:

@@ -42,7 +42,7 @@ def preview_name(server: str) -> str:
 async def show(rollout: Rollout, instances: tuple[Instance, ...]) -> None:
     """Lead the preview to these instances, where one is declared."""
     route = preview_route(rollout.settings)
-    if route is None or rollout.operation.kind != "release" or rollout.standing.switched:
+    if route is None or not rollout.untried or rollout.standing.switched:
         return
     async with rollout.step("preview"):
         await rollout.site.router.ensure(route, server=preview_name(rollout.server))

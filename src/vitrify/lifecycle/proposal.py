@@ -16,13 +16,13 @@ from vitrify.core.strategy import RECREATE, Course, outline, peak, strategy_of
 from vitrify.lifecycle import hooks, left_in_place, migration, record, upkeep
 from vitrify.lifecycle.audit import ENTERED
 from vitrify.lifecycle.baking import Wanted, wanted_of
-from vitrify.lifecycle.lodging import elsewhere, places, refuse_other_name
-from vitrify.lifecycle.operation import SPOKEN, Intended, moved
+from vitrify.lifecycle.lodging import elsewhere, places, refuse_other_name, served_anywhere
+from vitrify.lifecycle.operation import SPOKEN, Intended, moved, untried
 from vitrify.lifecycle.pins import reasons
 from vitrify.lifecycle.retire import RETIRE
 from vitrify.lifecycle.settings import RunSettings, from_json, to_json
-from vitrify.lifecycle.traffic import waits
-from vitrify.lifecycle.verdict import FAILED, goes_back, verdict
+from vitrify.lifecycle.traffic import lacking, waits
+from vitrify.lifecycle.verdict import FAILED, goes_back, promoted, verdict, waits_on
 from vitrify.lifecycle.world import Site, World
 from vitrify.ports import Ground, Operation, Release, Slots
 
@@ -98,8 +98,9 @@ async def propose(server: Server, host: Host, site: Site, world: World) -> Relea
     planned = replace(planned, notices=(*planned.notices, *lacking))
     given_up = operation is not None and verdict(operation, world) == FAILED
     if operation and begun and operation.kind != RETIRE and declared(begun) == wanted.declared and not given_up:
-        if told := waits(operation, from_json(begun.settings)):
-            return replace(planned, kind=WAITING, release=begun.number, because=(f"release {begun.number} waits {told}",))
+        if told := _waits(operation, begun, world):
+            ended = await _lacking(operation, begun, site, world)
+            return replace(planned, kind=WAITING, release=begun.number, because=(told,), launch=ended)
         launched = await site.runtime.instances(world.labels(server.name, begun.number)) if operation.kind in ("release", "join") else ()
         return _resumed(await _anew(planned, live, wanted, site, world), operation, begun, launched)
     if operation:
@@ -115,10 +116,26 @@ async def propose(server: Server, host: Host, site: Site, world: World) -> Relea
     known = _known_elsewhere(wanted, host, ground, world)
     if known:
         release, there = known
-        return replace(anew, kind="join", release=release.number, because=(f"release {release.number} is what {there.name} has",))
+        joining = replace(anew, kind="join", release=release.number, because=(f"release {release.number} is what {there.name} has",))
+        return joining if served_anywhere(server.name, release.number, world) else _strategic(joining, wanted.settings, "release")
     following = _following(server.name, world)
     anew = replace(anew, kind="release", release=following, because=_because(live, wanted, other_base=other_base))
     return _strategic(anew, wanted.settings, "release")
+
+
+def _waits(operation: Operation, begun: Release, world: World) -> str:
+    """What it waits for here, or elsewhere where it has done its part here; nothing where it may go on."""
+    told = waits(operation, from_json(begun.settings))
+    if told and promoted(operation, world) is None:
+        return f"release {begun.number} waits {told}"
+    elsewhere = waits_on(operation, world)
+    return f"release {begun.number} waits on {', '.join(elsewhere)}" if elsewhere else ""
+
+
+async def _lacking(operation: Operation, begun: Release, site: Site, world: World) -> int:
+    """How many of its instances have to be started while it waits."""
+    found = await site.runtime.instances(world.labels(begun.server, begun.number))
+    return lacking(operation, from_json(begun.settings), found)
 
 
 async def _nothing(wanted: Wanted, host: Host, ground: Ground | None, world: World) -> ReleasePlan:
@@ -202,7 +219,7 @@ def _resumed(planned: ReleasePlan, operation: Operation, begun: Release, there: 
     launch = max(0, from_json(begun.settings).replicas - len(kept))
     how = "was being taken back" if Whereabouts.of(operation.step).taken_back else "was interrupted"
     resumed = replace(planned, kind="resume", release=begun.number, because=(f"its {SPOKEN[operation.kind]} {how}",), launch=launch)
-    return _strategic(resumed, from_json(begun.settings), operation.kind)
+    return _strategic(resumed, from_json(begun.settings), "release" if untried(operation) else operation.kind)
 
 
 def _strategic(planned: ReleasePlan, settings: RunSettings, kind: str) -> ReleasePlan:

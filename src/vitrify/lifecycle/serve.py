@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from functools import partial
+from math import inf
 from typing import Protocol
 
 from vitrify.core.diagnostic import Busy, TargetUnreachable, VitrifyError
@@ -41,8 +42,11 @@ class Reading(Protocol):
 
 
 async def once(duties: Sequence[Duty], charge: Charge, *, parallel: int) -> Served:
-    """One turn of each duty, those of one place one after the other; of what only listens, which ends when it is told to, none."""
-    jobs = [job for duty in duties for job in duty.jobs(charge) if not job.apart]
+    """One turn of each duty, those of one place one after the other; of what only listens, which ends when it is told to, none.
+
+    And none of what is never to be done.
+    """
+    jobs = [job for duty in duties for job in duty.jobs(charge) if not job.apart and job.every < inf]
     places = list(dict.fromkeys(job.place for job in jobs))
 
     async def all_of(place: Place) -> list[Turn]:
@@ -98,6 +102,7 @@ async def _turned(job: Job, charge: Charge, timetable: Timetable) -> None:
 
 async def turn(job: Job, charge: Charge) -> Turn:
     """One turn of one job; whatever goes wrong with it is told, and is no other job's business."""
+    begun = charge.world.clock.monotonic()
     try:
         outcome, told = DONE, await job.act()
     except Busy as error:
@@ -109,15 +114,18 @@ async def turn(job: Job, charge: Charge) -> Turn:
     except Exception as error:  # noqa: BLE001  who looks after many servers does not fall over what nobody foresaw on one of them
         outcome, told = FAILED, f"{type(error).__name__}: {error}"
     ended = Turn(job.duty, job.server, outcome, told, job.host)
-    charge.board.turned(ended, at=charge.world.clock.now())
-    _tell(ended, charge.world.say)
+    before = charge.board.turned(ended, at=charge.world.clock.now(), seconds=charge.world.clock.monotonic() - begun)
+    if ended != before:
+        _tell(ended, charge.world.say, failed=before is not None and before.outcome in (FAILED, UNREACHABLE))
     return ended
 
 
-def _tell(ended: Turn, say: Callable[..., None]) -> None:
-    """What was done, and what went wrong; a turn that found all in order says nothing."""
+def _tell(ended: Turn, say: Callable[..., None], *, failed: bool) -> None:
+    """What was done, and what went wrong, once for as long as it stays the same; a turn that found all in order says nothing."""
+    subject = " on ".join(filter(None, (ended.server, ended.host)))
     if ended.outcome == DONE:
-        if ended.told:
-            say(f"serve.{ended.duty}", ended.server, ended.told, stage=Stage.DONE)
+        told = ended.told or ("in order again" if failed else "")
+        if told:
+            say(f"serve.{ended.duty}", subject, told, stage=Stage.DONE)
         return
-    say(f"serve.{ended.duty}", ended.server, ended.told, stage=Stage.NOTICE if ended.outcome == BUSY else Stage.FAILED)
+    say(f"serve.{ended.duty}", subject, ended.told, stage=Stage.NOTICE if ended.outcome == BUSY else Stage.FAILED)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
@@ -28,31 +29,45 @@ class Board:
     instances: dict[Place, tuple[Instance, ...]] = field(default_factory=dict)
     ill: dict[Place, dict[str, str]] = field(default_factory=dict)
     """Place -> instance or host -> why it does not pass its health check, "" where it does."""
+    changed: dict[tuple[Place, str], tuple[float, ...]] = field(default_factory=dict)
+    """Place and instance or host -> when, of late, it began to fail or to pass."""
     leases: dict[str, tuple[LeaseView, ...]] = field(default_factory=dict)
     turns: Counter[tuple[str, Place, str]] = field(default_factory=Counter)
     """(duty, place, outcome) -> how often."""
+    last: dict[tuple[str, Place], tuple[Turn, float, float]] = field(default_factory=dict)
+    """(duty, place) -> its last turn, when that ended, and how many seconds it took."""
     done_at: dict[tuple[str, Place], float] = field(default_factory=dict)
     failing: dict[tuple[str, Place], str] = field(default_factory=dict)
     """(duty, place) -> how its last turn failed."""
 
-    def turned(self, turn: Turn, *, at: float) -> None:
-        """A turn of a duty ended."""
+    def last_turns(self) -> Iterator[tuple[Turn, float, float]]:
+        """Each of them, duty by duty."""
+        return (self.last[key] for key in sorted(self.last))
+
+    def turned(self, turn: Turn, *, at: float, seconds: float) -> Turn | None:
+        """A turn of a duty ended; gives the turn before it."""
         key = (turn.duty, (turn.server, turn.host))
+        before = self.last.get(key)
+        self.last[key] = (turn, at, seconds)
         self.turns[(*key, turn.outcome)] += 1
         if turn.outcome == DONE:
             self.done_at[key] = at
             self.failing.pop(key, None)
         else:
             self.failing[key] = f"{turn.outcome}: {turn.told}"
+        return before[0] if before else None
 
     def keep_to(self, known: AbstractSet[tuple[str, Place]]) -> None:
         """Forget what no job (its duty and place) is about any more: it left the declaration, or its host."""
         places = {place for _, place in known}
+        for told in [told for told in self.changed if told[0] not in places]:
+            del self.changed[told]
         for seen in (self.instances, self.ill):
             for place in set(seen) - places:
                 del seen[place]
         for server in set(self.leases) - {server for server, _ in places}:
             del self.leases[server]
-        for key in {*self.failing, *self.done_at} - known:
+        for key in {*self.failing, *self.done_at, *self.last} - known:
             self.failing.pop(key, None)
             self.done_at.pop(key, None)
+            self.last.pop(key, None)

@@ -128,6 +128,7 @@ def _counted(charge: Charge, tally: Tally) -> Iterator[Metric]:
         "Rollouts of each kind by how they ended, as the ledger has them",
         (({"server": server, "kind": kind, "outcome": end}, count) for (server, kind, end), count in sorted(tally.rollouts.items())),
     )
+    yield from _healed(tally)
     switches = [((("server", server),), found) for server, found in sorted(tally.switches.items())]
     summed = [("_sum", labels, found.seconds) for labels, found in switches]
     counted = [("_count", labels, float(found.count)) for labels, found in switches]
@@ -136,6 +137,21 @@ def _counted(charge: Charge, tally: Tally) -> Iterator[Metric]:
         "last_switch_seconds",
         "The same of the last switch",
         (({"server": server}, found.last) for server, found in sorted(tally.switches.items())),
+    )
+
+
+def _healed(tally: Tally) -> Iterator[Metric]:
+    healings = sorted(tally.healings.items())
+    yield _family(
+        "counter",
+        "healings_total",
+        "What became of instances that did not pass their health check, as the ledger has it",
+        (({"server": server, "host": host, "outcome": end}, count) for (server, host, end), count in healings if count),
+    )
+    yield _gauge(
+        "unhealthy_left",
+        "1 while what does not pass its health check is left to a person: its replacement would not help, or was tried too often",
+        (({"server": server, "host": host}, left) for (server, host), left in sorted(tally.left.items())),
     )
 
 

@@ -1,65 +1,64 @@
-"""What stands where: servers, releases, instances and their logs. Changes nothing."""
+"""How servers stand: what was applied, which release is live, and every instance. Changes nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
 from vitrify.core.declaration import Host, Lifecycle, Server
-from vitrify.core.diagnostic import UsageInvalid, VitrifyError
-from vitrify.core.digest import JSON
+from vitrify.core.diagnostic import TargetUnreachable, VitrifyError
+from vitrify.core.digest import JSON, JSONObject
 from vitrify.core.instance import Instance
-from vitrify.core.report import InstanceStatus, PlaceStatus, ReleaseStatus, ServerStatus
+from vitrify.core.plan import HostProblem
+from vitrify.core.report import InstanceStatus, PlaceStatus, ServerStatus
 from vitrify.lifecycle import upkeep
-from vitrify.lifecycle.lodging import HERE, abandoned, live, lodged, lodgings, places
-from vitrify.lifecycle.migration import NOTES
+from vitrify.lifecycle.asking import asked, problems
+from vitrify.lifecycle.lodging import abandoned, live, lodged, places
 from vitrify.lifecycle.mutable import scope
 from vitrify.lifecycle.operation import SPOKEN
 from vitrify.lifecycle.settings import RunSettings, from_json
-from vitrify.lifecycle.side_by_side import side_by_side
-from vitrify.lifecycle.tiers import tier
-from vitrify.lifecycle.traffic import traffic_of
+from vitrify.lifecycle.traffic import lacking, traffic_of
 from vitrify.lifecycle.world import Site, World
-
-_AT_ONCE = 10
-"""Hosts of one server that are asked side by side."""
 
 
 async def status(servers: Sequence[Server], world: World) -> tuple[ServerStatus, ...]:
-    """One row for each server; a host that cannot be asked is a row with a problem, not an error."""
+    """One row for each server; a host that cannot be asked is a problem of its row, not an error."""
     rows: list[ServerStatus] = []
     for server in servers:
         try:
             rows.append(await (_mutable(server, world) if server.lifecycle is Lifecycle.MUTABLE else _immutable(server, world)))
         except VitrifyError as error:
             hosts = tuple(host.name for host in server.hosts)
-            rows.append(ServerStatus(server.name, server.lifecycle.value, hosts, problem=error.diagnostics[0].summary))
+            told = problems(dict.fromkeys(server.hosts, error), dict.fromkeys(server.hosts, (server.name,)))
+            rows.append(ServerStatus(server.name, server.lifecycle.value, hosts, problem=error.diagnostics[0].summary, problems=told))
     return tuple(rows)
 
 
 async def _mutable(server: Server, world: World) -> ServerStatus:
-    owned, unfinished = 0, ""
-    newest: dict[str, JSON] = {}
-    for host in server.hosts:
-        async with world.session(host) as session:
-            answer = await session.call("observe", {"scope": scope(server.name, host, world), "resources": []})
-        owned += len(_list(answer.get("owned")))
-        unfinished = unfinished or str(answer.get("unfinished", ""))
-        runs = [run for run in _list(answer.get("runs")) if isinstance(run, dict) and run.get("state") != "undone"]
-        newest = max([newest, *runs], key=lambda run: _number(run.get("at")))
+    answers, errors = await asked(server.hosts, partial(_observed, server, world))
+    runs = [
+        run for answer in answers.values() for run in _list(answer.get("runs")) if isinstance(run, dict) and run.get("state") != "undone"
+    ]
+    newest: dict[str, JSON] = max(runs, key=lambda run: _number(run.get("at")), default={})
     at = newest.get("at")
     bare = ServerStatus(
         server.name,
         server.lifecycle.value,
         tuple(host.name for host in server.hosts),
-        owned=owned,
+        owned=sum(len(_list(answer.get("owned"))) for answer in answers.values()),
         last_run=str(newest.get("run", "")),
         last_by=str(newest.get("by", "")),
         last_at=float(at) if isinstance(at, (int, float)) else None,
-        unfinished=unfinished,
+        problems=problems(errors, dict.fromkeys(server.hosts, (server.name,))),
     )
+    unfinished = next(filter(None, (str(answer.get("unfinished", "")) for answer in answers.values())), "")
     return replace(_summed(bare, await _places(server, world)), unfinished=unfinished)
+
+
+async def _observed(server: Server, world: World, host: Host) -> JSONObject:
+    async with world.session(host) as session:
+        return await session.call("observe", {"scope": scope(server.name, host, world), "resources": []})
 
 
 async def _places(server: Server, world: World) -> tuple[PlaceStatus, ...]:
@@ -68,13 +67,11 @@ async def _places(server: Server, world: World) -> tuple[PlaceStatus, ...]:
     declared = () if mutable else places(server)
     left = lodged(server.name, world) if mutable else abandoned(server, world)
     hosts = (*declared, *left)
-    found = await side_by_side([partial(_place, server.name, host, world) for host in hosts], at_most=_AT_ONCE)
-    rows = []
-    for host, row in zip(hosts, found, strict=True):
-        known = _known(server.name, host, world) if isinstance(row, VitrifyError) else row
-        why = row.diagnostics[0].summary if isinstance(row, VitrifyError) else ""
-        rows.append(replace(known, declared=mutable or host in declared, problem=why))
-    return tuple(rows)
+    found, errors = await asked(hosts, partial(_place, server.name, world))
+    for host, error in errors.items():
+        why, away = error.diagnostics[0].summary, isinstance(error, TargetUnreachable)
+        found[host] = replace(_known(server.name, host, world), problem=why, unreachable=away)
+    return tuple(replace(found[host], declared=mutable or host in declared) for host in hosts)
 
 
 def _known(server: str, host: Host, world: World) -> PlaceStatus:
@@ -84,7 +81,7 @@ def _known(server: str, host: Host, world: World) -> PlaceStatus:
     return PlaceStatus(host.name, slots.live, slots.previous, unfinished=unfinished)
 
 
-async def _place(server: str, host: Host, world: World) -> PlaceStatus:
+async def _place(server: str, world: World, host: Host) -> PlaceStatus:
     known, operation = _known(server, host, world), world.state.open_operation(server, host.name)
     live = world.state.release(server, known.live) if known.live else None
     settings = {release.number: from_json(release.settings) for release in world.state.releases(server)}
@@ -96,7 +93,10 @@ async def _place(server: str, host: Host, world: World) -> PlaceStatus:
         rows = [await _instance(instance, slots, settings, site=site, now=world.clock.now()) for instance in running]
         url = await site.router.address(route) if route else ""
         traffic = await traffic_of(operation, settings, route, site=site, server=server)
-    return replace(known, url=url, instances=tuple(rows), rollout=traffic.rollout, paused=traffic.paused, preview=traffic.preview)
+    rollout = traffic.rollout
+    if rollout and operation:
+        rollout = replace(rollout, lacking=lacking(operation, settings[operation.release], found))
+    return replace(known, url=url, instances=tuple(rows), rollout=rollout, paused=traffic.paused, preview=traffic.preview)
 
 
 async def _immutable(server: Server, world: World) -> ServerStatus:
@@ -109,6 +109,7 @@ async def _immutable(server: Server, world: World) -> ServerStatus:
 
 def _summed(bare: ServerStatus, found: Sequence[PlaceStatus]) -> ServerStatus:
     """The same server with what was found on all its hosts."""
+    there = [HostProblem(bare.name, one.host, one.problem, unreachable=one.unreachable) for one in found if one.problem]
     newest = max((one for one in found if one.live), key=lambda one: one.live or 0, default=PlaceStatus(""))
     return replace(
         bare,
@@ -120,7 +121,8 @@ def _summed(bare: ServerStatus, found: Sequence[PlaceStatus]) -> ServerStatus:
         rollout=next((one.rollout for one in found if one.rollout), None),
         paused=any(one.paused for one in found),
         preview=next((one.preview for one in found if one.preview), ""),
-        problem="; ".join(one.problem for one in found if one.problem),
+        problem="; ".join(dict.fromkeys((*(one.why for one in bare.problems), *(one.problem for one in found if one.problem)))),
+        problems=(*bare.problems, *(one for one in there if one.host not in {told.host for told in bare.problems})),
     )
 
 
@@ -142,49 +144,6 @@ async def _instance(
         health=health,
         entered=instance.entered,
     )
-
-
-async def releases(servers: Sequence[str], world: World) -> tuple[ReleaseStatus, ...]:
-    """Every release of these servers, newest first, with how many of its instances run and on which hosts it is live."""
-    own: dict[tuple[str, int], list[Instance]] = {}
-    for host, names in lodgings(servers, world).items():
-        async with world.site(host) as site:
-            for server in names:
-                for instance in await site.runtime.instances(world.labels(server)):
-                    own.setdefault((server, int(instance.labels.get("release", "0"))), []).append(instance)
-    return tuple(row for server in servers for row in _releases(server, own, world))
-
-
-def _releases(server: str, own: Mapping[tuple[str, int], Sequence[Instance]], world: World) -> Iterator[ReleaseStatus]:
-    slots = {host.name: world.state.slots(server, host.name) for host in world.state.hosts(server)}
-    for release in world.state.releases(server):
-        live_on = tuple(host for host, there in slots.items() if there.live == release.number)
-        slot = "live" if live_on else "previous" if any(there.previous == release.number for there in slots.values()) else ""
-        found = own.get((server, release.number), ())
-        count = sum(not instance.gone for instance in found)
-        away = "" if slot == "live" else tier(release, found, has_image=world.storage.has(release.image))
-        state = "stopped" if release.state == "warm" and not count else release.state
-        notes = tuple(note for note in NOTES if note in release.notes)
-        yield ReleaseStatus(server, release.number, state, slot, release.image, release.created_at, count, live_on, notes, away)
-
-
-async def logs(name: str, world: World, *, lines: int) -> str:
-    """The last lines of the instance of this id, or of each running instance of the server of this name."""
-    servers = world.state.servers()
-    parts: list[tuple[str, str]] = []
-    known: list[str] = []
-    for host in lodgings([name] if name in servers else servers, world) or {HERE: ()}:
-        async with world.site(host) as site:
-            found = await site.runtime.instances({"project": world.project_id})
-            known += [instance.id for instance in found]
-            wanted = [instance for instance in found if instance.id == name] or [
-                instance for instance in found if instance.labels.get("server") == name and not instance.gone
-            ]
-            parts += [(instance.id, await site.runtime.logs(instance.id, lines=lines)) for instance in wanted]
-    if not parts:
-        hint = f"instances: {', '.join(known) or 'there is none'}"
-        raise UsageInvalid(f"no server or instance is called {name!r}, or none of its instances runs", hint=hint)
-    return "".join(f"==> {identity} <==\n{text}" if len(parts) > 1 else text for identity, text in parts)
 
 
 def _number(value: JSON) -> float:

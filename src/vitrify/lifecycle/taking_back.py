@@ -17,6 +17,7 @@ from vitrify.lifecycle import preview
 from vitrify.lifecycle.launching import end, kept_of, own_of
 from vitrify.lifecycle.operation import SPOKEN, Rollout, moved
 from vitrify.lifecycle.strategy.restore import restored
+from vitrify.lifecycle.strategy.rolling_back import rolled_back
 from vitrify.ports import Backends
 
 
@@ -64,7 +65,9 @@ async def switch_back(rollout: Rollout, *, reason: str) -> None:
 
 async def _before(rollout: Rollout) -> Backends:
     """What served before; started again where this rollout stopped any of it."""
-    if rollout.strategy in (ROLLING, RECREATE):
+    if rollout.strategy == ROLLING:
+        return await rolled_back(rollout)
+    if rollout.strategy == RECREATE:
         return await restored(rollout)
     return Backends(rollout.intended.back_set, rollout.intended.back)
 

@@ -13,25 +13,26 @@ KEPT = 50_000
 
 
 class Touches:
-    """Path -> who touched it last."""
+    """Instance ("" for the host itself) and path -> who touched it last."""
 
     def __init__(self) -> None:
-        self._last: dict[str, Actor] = {}
+        self._last: dict[tuple[str, str], Actor] = {}
 
     def take(self, data: Mapping[str, JSON]) -> None:
         """Keep what one event of the listener says."""
         told = data.get("touches")
         for touch in told if isinstance(told, list) else ():
             if isinstance(touch, dict):
-                path = str(touch["path"])
-                self._last.pop(path, None)  # the newest is the last to be forgotten
-                self._last[path] = _actor(touch)
-        for path in list(self._last)[: max(0, len(self._last) - KEPT)]:
-            del self._last[path]
+                place = (str(touch.get("where") or ""), str(touch["path"]))
+                self._last.pop(place, None)  # the newest is the last to be forgotten
+                self._last[place] = _actor(touch)
+        for place in list(self._last)[: max(0, len(self._last) - KEPT)]:
+            del self._last[place]
 
     def attributed(self, finding: Finding, *, evidence: str) -> Finding:
         """The finding with who it was, where that was heard; as it is where it was not."""
-        actor = next((self._last[path] for path in (finding.path, *finding.paths) if path in self._last), None)
+        places = [(where, path) for path in (finding.path, *finding.paths) for where in (finding.where, "")]
+        actor = next((self._last[place] for place in places if place in self._last), None)
         if actor is None:
             return finding
         named = replace(finding, evidence=evidence)
@@ -47,6 +48,7 @@ def _actor(touch: JSONObject) -> Actor:
         uid=_number(touch.get("uid")),
         login=_number(touch.get("login")),
         at=float(at) if isinstance(at, (int, float)) else None,
+        inside=str(touch["inside"]) if touch.get("inside") else None,
     )
 
 

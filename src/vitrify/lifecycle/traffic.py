@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from vitrify.core.declaration import Route
+from vitrify.core.instance import Instance
 from vitrify.core.phase import Phase, Standing
 from vitrify.core.rollout_report import RolloutStatus
-from vitrify.core.strategy import strategy_of
-from vitrify.lifecycle.operation import Intended, Progress
+from vitrify.lifecycle.operation import Progress, strategy_for
 from vitrify.lifecycle.preview import preview_name, preview_route
 from vitrify.lifecycle.retire import RETIRE
 from vitrify.lifecycle.settings import RunSettings
@@ -40,18 +40,29 @@ async def traffic_of(
 
 
 async def _rollout(operation: Operation, settings: RunSettings, site: Site) -> RolloutStatus:
-    intended, standing = Intended.from_json(operation.data), Standing.of(operation.step)
-    declared, route = settings.rollout, settings.route is not None
-    strategy = strategy_of(declared.strategy, operation.kind, live=intended.live is not None, route=route and bool(intended.back))
-    beside = await site.router.beside(operation.server) if route else None
+    standing = Standing.of(operation.step)
+    beside = await site.router.beside(operation.server) if settings.route else None
     return RolloutStatus(
         release=operation.release,
         kind=operation.kind,
-        strategy=strategy,
+        strategy=strategy_for(operation, settings),
         phase=f"being {standing.phase.spoken}" if standing.begun and standing.taken_back else standing.phase.spoken,
         waits=waits(operation, settings),
         percent=beside.percent if beside else None,
     )
+
+
+_STANDS = (Phase.GATED, Phase.PREVIEWED, Phase.CANARY, Phase.WAITING, Phase.PROMOTED)
+"""Where all instances of what is next run, and nothing but them is to come."""
+
+
+def lacking(operation: Operation, settings: RunSettings, found: Iterable[Instance]) -> int:
+    """How many of the instances do not run that were launched for it already; of a rollout that stops old ones nothing is said."""
+    standing, release = Standing.of(operation.step), str(operation.release)
+    if not standing.is_at(*_STANDS):
+        return 0
+    run = sum(one.labels.get("release") == release and not one.gone for one in found)
+    return max(0, settings.replicas - run)
 
 
 def waits(operation: Operation, settings: RunSettings) -> str:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import AsyncExitStack, nullcontext
 from dataclasses import replace
 from functools import partial
 
@@ -26,7 +26,8 @@ from vitrify.core.drift import Audit, Class, Finding
 from vitrify.core.event import Event, Stage
 from vitrify.core.watched import Seen, Tell
 from vitrify.lifecycle import holders
-from vitrify.lifecycle.audit import audit_host, audited_folders, record_new, unauthorised
+from vitrify.lifecycle.audit import audit_host, audit_instances, audited_folders, record_new, unauthorised
+from vitrify.lifecycle.lodging import lodged
 from vitrify.lifecycle.mutable import scope
 from vitrify.lifecycle.side_by_side import side_by_side
 from vitrify.lifecycle.touches import Touches
@@ -45,17 +46,20 @@ _RETRY = 0.2
 async def watch(servers: Sequence[Server], world: World, *, tell: Tell) -> None:
     """Listen on every host of these servers until this is cancelled; a host that is lost is told, and the others go on.
 
-    Raises the first host's error once none is left; UsageInvalid where none of the servers is changed in place.
+    Raises the first host's error once none is left; UsageInvalid where there is nothing to listen to.
     """
-    places = [(server, host) for server in servers if server.lifecycle is Lifecycle.MUTABLE for host in server.hosts]
-    for server in servers:
-        if server.lifecycle is not Lifecycle.MUTABLE:
-            world.say("watch", server.name, "its instances cannot be written to: `vitrify serve` audits them on schedule")
+    places = [(server, host) for server in servers for host in _hosts(server, world)]
     if not places:
-        raise UsageInvalid("there is nothing to watch", why="no server of these is mutable", hint="`vitrify audit` looks at instances")
+        raise UsageInvalid(
+            "there is nothing to watch", why="no instance of these servers runs anywhere", hint="`vitrify apply` starts some"
+        )
     posts = [Post(server, host, world.named(server.name, host.name), tell) for server, host in places]
     ended = await side_by_side([partial(_kept, post) for post in posts], at_most=len(posts))
     raise next(error for error in ended if isinstance(error, VitrifyError))
+
+
+def _hosts(server: Server, world: World) -> tuple[Host, ...]:
+    return server.hosts if server.lifecycle is Lifecycle.MUTABLE else lodged(server.name, world)
 
 
 async def _kept(post: Post) -> None:
@@ -77,18 +81,27 @@ class Post:
         self._rung = ""
         self._told: set[str] = set()
         self._before = True
+        self._immutable = server.lifecycle is Lifecycle.IMMUTABLE
 
     async def stand(self) -> None:
         """Listen, look, and look again whenever there is a reason; ends by an error, or by being cancelled."""
         loop = asyncio.get_running_loop()
-        async with self.world.session(self.host) as session, self.world.session(self.host) as looking:
+        async with AsyncExitStack() as stack:
+            session = await stack.enter_async_context(self.world.session(self.host))
             # A look follows a touch within the second: no process is started for it.
-            self.world = replace(self.world, session=lambda _: nullcontext(looking))
+            if self._immutable:
+                site = await stack.enter_async_context(self.world.site(self.host))
+                self.world = replace(self.world, site=lambda _: nullcontext(site))
+                home: JSONObject = {"home": site.home, "labels": dict(self.world.labels(self.server.name))}
+            else:
+                looking = await stack.enter_async_context(self.world.session(self.host))
+                self.world = replace(self.world, session=lambda _: nullcontext(looking))
+                home = {}
 
             def emit(event: Event) -> None:
                 loop.call_soon_threadsafe(self._hear, event)
 
-            listening = asyncio.create_task(session.call("watch", self._asked(), emit=emit))
+            listening = asyncio.create_task(session.call("watch", home or self._asked(), emit=emit))
             try:
                 await self._listen(listening)
             finally:
@@ -136,12 +149,17 @@ class Post:
         begun = self.world.clock.monotonic()
         while True:
             lease = await self._lease()
-            found = await audit_host(self.server, self.host, self.world, full=False, reread=0) if lease is not None else None
+            found = await self._audited() if lease is not None else None
             if found is not None and lease == await self._lease():
                 break
             await self.world.clock.sleep(_RETRY)
         self._judge(found)
         return self.world.clock.monotonic() - begun
+
+    async def _audited(self) -> Audit:
+        if self._immutable:
+            return await audit_instances(self.server, self.host, self.world)
+        return await audit_host(self.server, self.host, self.world, full=False, reread=0)
 
     async def _lease(self) -> int | None:
         """The token of the last lease, which moves on with every change; None while one stands."""
@@ -156,6 +174,8 @@ class Post:
         for finding in new.values():
             if finding.classed is not Class.AUTHORISED:
                 self._tell(Seen(self._attributed(finding), before=self._before))
+        if self._before:
+            self.world.say("watch", self.host.name, "has looked: what differs from now on is told as it comes to be")
         self._before = False
 
     def _attributed(self, finding: Finding) -> Finding:

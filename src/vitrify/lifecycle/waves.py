@@ -2,11 +2,13 @@
 
 Each host goes as far as there is a way back from (`rollout.forward`). Once all that may not fail have come there, that is judged, and each
 lets go of what served before (`rollout.settle`). Where more failed than may, that is judged, and each goes back. The ledger holds the
-judgement before anybody acts on it, so whoever comes next acts on it as well.
+judgement before anybody acts on it, so whoever comes next acts on it as well. Where a release waits for somebody, every host comes to the
+same place, and nothing is judged: a promotion is one entry of the ledger for all of them, and each host notes it when it goes on.
 
 | killed behind                  | traffic is on             | the same command again                                    |
 |--------------------------------|---------------------------|-----------------------------------------------------------|
 | waves.intended, in any wave    | new where it came so far  | goes on on each host, with the same release, and judges it |
+| waves.promoted                 | as far as each host came  | goes on from there on each host, without being asked again |
 | waves.passed                   | new                       | settles where that was not done                           |
 | waves.failed                   | new where not yet back    | takes back where that was not done, and says why           |
 
@@ -17,7 +19,7 @@ apply brings it to what the others have.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from typing import TypeVar
 
@@ -25,6 +27,7 @@ from vitrify.core.batch import Pace
 from vitrify.core.diagnostic import PreviousStillServing, VitrifyError
 from vitrify.core.digest import JSON, JSONObject
 from vitrify.core.event import Stage
+from vitrify.core.phase import Phase
 from vitrify.core.plan import HostProblem
 from vitrify.core.report import Applied, Released
 from vitrify.lifecycle import record
@@ -35,7 +38,8 @@ from vitrify.lifecycle.operation import Rollout
 from vitrify.lifecycle.rollout import Forward, forward, settle, take_back
 from vitrify.lifecycle.settings import SecretValue
 from vitrify.lifecycle.side_by_side import side_by_side
-from vitrify.lifecycle.verdict import ENDED, FAILED, INTENDED, PASSED, unended, wave_of
+from vitrify.lifecycle.strategy.forward import let_go_on
+from vitrify.lifecycle.verdict import ENDED, FAILED, INTENDED, PASSED, PROMOTED, promoted, unended, wave_of
 from vitrify.lifecycle.world import Site, World
 
 Result = TypeVar("Result")
@@ -63,9 +67,24 @@ class Move:
 
     async def on_each(self, jobs: Mapping[str, Callable[[], Awaitable[Result]]]) -> tuple[dict[str, Result], dict[str, VitrifyError]]:
         """Do these on their hosts, side by side: the results, and the errors."""
+        if len(jobs) == 1:  # who is alone needs no task, and ends as it would by itself
+            ((host, job),) = jobs.items()
+            try:
+                return {host: await job()}, {}
+            except VitrifyError as error:
+                return {}, {host: error}
         ended = dict(zip(jobs, await side_by_side(list(jobs.values()), at_most=self.parallel), strict=True))
         errors = {host: one for host, one in ended.items() if isinstance(one, VitrifyError)}
         return {host: one for host, one in ended.items() if not isinstance(one, VitrifyError)}, errors
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A promotion: this release goes on from this stage, or from it to the end."""
+
+    release: int
+    stage: int
+    everything: bool = False
 
 
 @dataclass(frozen=True)
@@ -81,13 +100,20 @@ class Wave:
         body: JSONObject = {"operation": self.operation, "server": self.move.server, "aim": self.move.aim, **more}
         record.once(self.move.world.ledger, kind, body, since=self.since)
 
+    def promote(self, asked: Asked) -> None:
+        """Tell the ledger that all hosts go on: not once for each kind, since a rollout may wait several times."""
+        about: JSONObject = {"operation": self.operation, "server": self.move.server, "aim": self.move.aim}
+        self.move.world.ledger.append(PROMOTED, {**about, **asdict(asked)})
 
-async def carry_out(move: Move, stops: Mapping[str, Begin]) -> Applied:
-    """Bring the move to these hosts (name -> what begins it there), wave by wave.
+
+async def carry_out(move: Move, stops: Mapping[str, Begin], *, asked: Asked | None = None) -> Applied:
+    """Bring the move to these hosts (name -> what begins it there), wave by wave, as far as it waits for nobody.
 
     `PreviousStillServing` once all of them are back at what they had.
     """
     wave, begun = _begun(move, stops), move.world.clock.monotonic()
+    if asked:
+        wave.promote(asked)
     there: dict[str, tuple[Rollout, Forward]] = {}
     failed: dict[str, VitrifyError] = {}
     batches = move.pace.batches(list(stops))
@@ -101,25 +127,63 @@ async def carry_out(move: Move, stops: Mapping[str, Begin]) -> Applied:
             held = tuple(host for rest in batches[number:] for host in rest)
             break
     if there and not move.enough(len(failed), of=len(stops)):
+        if any(reached.waits for _, reached in there.values()):
+            return await _left_waiting(wave, there, failed)
         wave.note(PASSED, hosts=[*there], failed=_reasons(failed))
         released, lost = await move.on_each({host: partial(_settled, *one) for host, one in there.items()})
         return _passed(wave, released, {**failed, **lost}, seconds=move.world.clock.monotonic() - begun)
     wave.note(FAILED, failed=_reasons(failed))
-    return await _gone_back(wave, {host: one[0] for host, one in there.items()}, failed, held=held)
+    went = {host: rollout for host, (rollout, _) in there.items()}
+    behind, errors = await _come_before(wave, {host: stops[host] for host in held})
+    left = tuple(host for host in held if host not in (*behind, *errors))
+    return await _gone_back(wave, {**went, **behind}, {**failed, **errors}, held=left)
 
 
 def _begun(move: Move, stops: Mapping[str, Begin]) -> Wave:
     left, world = unended(move.server, move.world), move.world
     wave = Wave(move, str(left.body["operation"]), left.sequence) if left else Wave(move, world.identify(), world.ledger.size)
-    wave.note(INTENDED, hosts=[*stops])
+    wave.note(INTENDED, hosts=[*stops], missing=move.missing, **move.pace.to_json())
     return wave
+
+
+async def _come_before(wave: Wave, stops: Mapping[str, Begin]) -> tuple[dict[str, Rollout], dict[str, VitrifyError]]:
+    """Of hosts whose turn it was not: the rollouts of those that came somewhere in an earlier command. They go back with the others."""
+    move = wave.move
+    there = [host for host in stops if move.world.state.open_operation(move.server, host)]
+    return await move.on_each({host: partial(stops[host], wave.operation) for host in there})
 
 
 async def _forward(begin: Begin, wave: str) -> tuple[Rollout, Forward]:
     rollout = await begin(wave)
     number = rollout.release.number
     rollout.world.say(rollout.operation.kind, rollout.server, f"release {number} on {rollout.host.name}", stage=Stage.STARTED)
-    return rollout, await forward(rollout)
+    return rollout, await _as_far(rollout)
+
+
+async def _as_far(rollout: Rollout) -> Forward:
+    """Forward, to where nobody has let all hosts go on yet."""
+    await _promoted(rollout)
+    while (reached := await forward(rollout)).waits and await _promoted(rollout):
+        pass
+    return reached
+
+
+async def _promoted(rollout: Rollout) -> bool:
+    """Whether all hosts go on from where this one stands; then it is noted here as well."""
+    if not rollout.standing.is_at(Phase.WAITING, Phase.CANARY):
+        return False
+    everything = promoted(rollout.now(), rollout.world, wave=rollout.intended.wave)
+    if everything is not None:
+        await let_go_on(rollout, everything=everything)
+    return everything is not None
+
+
+async def _left_waiting(wave: Wave, there: Mapping[str, tuple[Rollout, Forward]], failed: Mapping[str, VitrifyError]) -> Applied:
+    """As far as it may go for now: nothing is judged, and no host lets go of anything."""
+    on = [host for host, (_, reached) in there.items() if reached.waits]
+    held = {host: replace(reached, waits=reached.waits or f"waits on {', '.join(on)}") for host, (_, reached) in there.items()}
+    released, lost = await wave.move.on_each({host: partial(settle, rollout, held[host]) for host, (rollout, _) in there.items()})
+    return Applied(releases=tuple(released.values()), problems=_problems(wave.move, {**failed, **lost}))
 
 
 async def _settled(rollout: Rollout, reached: Forward) -> Released:
@@ -145,7 +209,7 @@ async def _gone_back(wave: Wave, there: Mapping[str, Rollout], failed: Mapping[s
     wave.note(ENDED, verdict=FAILED, left=[*left])
     why = "; ".join(f"{host}: {_cause(error)}" for host, error in failed.items())
     if not left:
-        raise _still_serving(move, why, hosts=(*there, *failed, *held))
+        raise still_serving(move, why, hosts=(*there, *failed, *held))
     back = tuple(host for host in (*there, *failed) if host not in left)
     returned = tuple(Released(move.server, "returned", _live(move, host), None, "", (), host=host) for host in back)
     return Applied(
@@ -179,17 +243,40 @@ async def finish(move: Move, sites: Mapping[str, Site]) -> Applied:
     world.say("recover", move.server, f"taking back what did not pass on all hosts: {', '.join(rollouts) or 'nothing is left of it'}")
     _, lost = await move.on_each({host: partial(take_back, one, reason="it did not pass on all hosts") for host, one in rollouts.items()})
     wave.note(ENDED, verdict=FAILED, left=[*lost])
-    if left.kind == FAILED and wave.move.aim == move.aim and not lost:
-        raise _still_serving(move, _told(left.body.get("failed")), hosts=tuple(sites))
+    if left.kind == FAILED and wave.move.aim == move.aim and not lost and "reason" not in left.body:
+        raise still_serving(move, _told(left.body.get("failed")), hosts=tuple(sites))
     return Applied(problems=_problems(move, lost))
+
+
+async def call_off(move: Move, rollouts: Mapping[str, Rollout], *, reason: str, away: Sequence[str]) -> Applied:
+    """What was not judged goes back on each of these hosts, because somebody says so; who is `away` follows. The error of an only host
+    that is part of no more than itself is raised.
+    """  # noqa: D205  one thought
+    left = unended(move.server, move.world)
+    wave = Wave(replace(move, aim=str(left.body.get("aim", ""))), str(left.body["operation"]), left.sequence) if left else None
+    if wave:
+        wave.note(FAILED, failed={}, reason=reason)
+    back, lost = await move.on_each({host: partial(_returned, one, reason=reason) for host, one in rollouts.items()})
+    if wave:
+        wave.note(ENDED, verdict=FAILED, left=[*lost, *away])
+    elif lost and not (away or len(rollouts) > 1):
+        raise next(iter(lost.values()))
+    return Applied(releases=tuple(back.values()), problems=_problems(move, lost))
+
+
+async def _returned(rollout: Rollout, *, reason: str) -> Released:
+    await take_back(rollout, reason=reason)
+    live = rollout.world.state.slots(rollout.server, rollout.host.name).live or 0
+    return Released(rollout.server, "returned", live, None, "", (), host=rollout.host.name)
 
 
 async def to_its_end(rollout: Rollout) -> Released:
     """Forward and settled, whatever becomes of other hosts: that was judged before."""
-    return await _settled(rollout, await forward(rollout))
+    return await _settled(rollout, await _as_far(rollout))
 
 
-def _still_serving(move: Move, why: str, *, hosts: Sequence[str]) -> PreviousStillServing:
+def still_serving(move: Move, why: str, *, hosts: Sequence[str]) -> PreviousStillServing:
+    """What is told once every host is back."""
     live = sorted({_live(move, host) for host in hosts} - {0})
     serving = f"release {' and '.join(map(str, live))} still serves" if live else "nothing served before, and nothing does now"
     return PreviousStillServing(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractAsyncContextManager, contextmanager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -69,6 +69,47 @@ class Mirror(Protocol):
         """The argument that brings a host what it did not see; empty where nothing is new."""
 
 
+class Tenure(Protocol):
+    """One holder of a host's lease over several calls; `vitrify.lifecycle.tenure.Kept` is it."""
+
+    def wish(self) -> JSONObject:
+        """What a change that asks for a lease adds to that."""
+
+    def presented(self) -> JSONObject:
+        """The argument of a call that acts by the lease; empty where there is none."""
+
+    async def enter(self) -> None:
+        """Have the lease now; `Busy` where somebody else has it."""
+
+    def acting(self) -> AbstractContextManager[None]:
+        """While the host acts by it."""
+
+    async def heard(self, answer: JSONObject, session: Session) -> None:
+        """What a change that asked for it answered."""
+
+
+class EachItsOwn:
+    """For changes of which each takes a lease of its own, for no longer than it lasts."""
+
+    def wish(self) -> JSONObject:
+        """Nothing more."""
+        return {}
+
+    def presented(self) -> JSONObject:
+        """There is none."""
+        return {}
+
+    async def enter(self) -> None:
+        """It is taken by the change itself."""
+
+    def acting(self) -> AbstractContextManager[None]:
+        """Whatever lasts as long as a change."""
+        return nullcontext()
+
+    async def heard(self, answer: JSONObject, session: Session) -> None:
+        """It is over."""
+
+
 class NoMirror:
     """For a world in which hosts hear nothing of the ledger."""
 
@@ -129,6 +170,8 @@ class World:
     """This process, for whoever finds a lease of ours: once it is gone, its leases are over."""
     lease_seconds: float = 60.0
     """How long a lease holds that is not renewed."""
+    tenure: Tenure = field(default_factory=EachItsOwn)
+    """Who changes the host at hand, where that is one over several calls."""
     wait: float = 0.0
     """Seconds to wait for somebody else who is changing the same server."""
     keep_runs: int = 20
@@ -140,6 +183,13 @@ class World:
 
     plan: str = ""
     """The digest of the plan that is being carried out, for the ledger; "" where none is."""
+    answers: tuple[int, ...] = ()
+    """The findings, by their entries in the ledger, that are being answered; none where somebody asked for what is done."""
+
+    @property
+    def answering(self) -> JSONObject:
+        """What an intent says of them."""
+        return {"answers": [*self.answers]} if self.answers else {}
 
     @property
     def storage(self) -> Storage:

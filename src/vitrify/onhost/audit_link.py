@@ -22,6 +22,7 @@ _RCVBUFFORCE = 33
 _BUFFER = 256 << 20
 """Bytes of records that may wait in a burst."""
 _WATCH, _DIR, _PERM, _KEY = 105, 107, 106, 210
+_MAJOR, _MINOR = 100, 101
 _WRITE_OR_ATTRIBUTES = 2 | 8
 _EXIT, _ALWAYS, _EQUAL = 4, 2, 0x40000000
 _RULE = struct.Struct("=III64I64I64I64II")
@@ -83,15 +84,15 @@ class AuditLink:
         """All rules, in the kernel's own form."""
         return self._ask(_LIST)
 
-    def watch(self, folders: Iterable[str], files: Iterable[str]) -> None:
-        """Have every change below these folders, and to these files, recorded; OSError where that is not allowed."""
+    def watch(self, folders: Iterable[str], files: Iterable[str], devices: Iterable[str] = ()) -> None:
+        """Have every change below these folders, to these files, and on these file systems recorded; OSError where that is not allowed."""
         left = self._ours()
         was_on = bool(self.status().enabled) and all(key.was_on for _, key in left)
         self._take_away([rule for rule, key in left if not key.alive])
         self._key = Key(os.getpid(), _started(os.getpid()), was_on)
-        for field, paths in ((_DIR, folders), (_WATCH, files)):
-            for path in paths:
-                self._ask(_ADD, _rule(field, path, str(self._key)))
+        rules = [_rule(field, path, str(self._key)) for field, paths in ((_DIR, folders), (_WATCH, files)) for path in paths]
+        for rule in (*rules, *(_rule_of(device, str(self._key)) for device in devices)):
+            self._ask(_ADD, rule)
         if not self.status().enabled:
             self._turn(on=True)
 
@@ -162,19 +163,32 @@ def _started(pid: int) -> int:
 
 
 def _rule(field: int, path: str, key: str) -> bytes:
-    name, mark = os.fsencode(path), key.encode()
-    none = [0] * 61
-    fields = [field, _PERM, _KEY, *none]
-    values = [len(name), _WRITE_OR_ATTRIBUTES, len(mark), *none]
-    flags = [_EQUAL] * 3 + none
-    return _RULE.pack(_EXIT, _ALWAYS, 3, *([0xFFFFFFFF] * 64), *fields, *values, *flags, len(name) + len(mark)) + name + mark
+    name = os.fsencode(path)
+    return _packed(((field, len(name)), (_PERM, _WRITE_OR_ATTRIBUTES)), name, key)
+
+
+def _rule_of(device: str, key: str) -> bytes:
+    """For a file system that is spelt as the kernel spells it in a record."""
+    major, minor = (int(part, 16) for part in device.split(":"))
+    return _packed(((_MAJOR, major), (_MINOR, minor), (_PERM, _WRITE_OR_ATTRIBUTES)), b"", key)
+
+
+def _packed(named: Sequence[Tuple[int, int]], name: bytes, key: str) -> bytes:
+    """A rule of these fields and values, the last of them its key."""
+    mark = key.encode()
+    every = [*named, (_KEY, len(mark))]
+    none = [0] * (64 - len(every))
+    fields, values = [[*(one[at] for one in every), *none] for at in (0, 1)]
+    flags = [_EQUAL] * len(every) + none
+    return _RULE.pack(_EXIT, _ALWAYS, len(every), *([0xFFFFFFFF] * 64), *fields, *values, *flags, len(name) + len(mark)) + name + mark
 
 
 def _key_of(rule: bytes) -> Optional[Key]:
+    """The key of a rule of ours: it is the last field, and its name the last bytes."""
     unpacked = _RULE.unpack_from(rule)
     count, fields, values = unpacked[2], unpacked[67:131], unpacked[131:195]
-    if count != 3 or fields[0] not in (_DIR, _WATCH) or tuple(fields[1:3]) != (_PERM, _KEY):
+    if count not in (3, 4) or fields[0] not in (_DIR, _WATCH, _MAJOR) or tuple(fields[count - 2 : count]) != (_PERM, _KEY):
         return None
-    start = _RULE.size + values[0]
-    match = _OURS.fullmatch(rule[start : start + values[2]].decode("utf-8", "replace"))
+    start = _RULE.size + (values[0] if count == 3 else 0)
+    match = _OURS.fullmatch(rule[start : start + values[count - 1]].decode("utf-8", "replace"))
     return Key(int(match[1]), int(match[2]), match[3] == "1") if match else None

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Dict, List, Optional, Sequence, Tuple
+from typing import ContextManager, Dict, List, Optional, Sequence, Tuple
 
 from vitrify.core.diagnostic import TargetFailed
 from vitrify.core.digest import JSON, JSONObject
 from vitrify.onhost import keeping
 from vitrify.onhost.admin import Admin
 from vitrify.onhost.caddy import LOG, TLS, config
+from vitrify.onhost.engine import Act
 from vitrify.onhost.record import read_record, write_record
 from vitrify.onhost.routes import HostedRouter
 from vitrify.onhost.slots import Leading
@@ -18,6 +20,7 @@ from vitrify.onhost.slots import Leading
 class Caddy:
     """An `Engine`. It reads where requests go from the servers' folders, for each request anew."""
 
+    told = False
     tls: Tuple[str, ...] = TLS
 
     def write(self, folder: str, router: HostedRouter) -> None:
@@ -38,7 +41,7 @@ class Caddy:
         }
         return {"argv": [program, "run", "--config", "config.json"], "environment": environment}
 
-    def ready(self, folder: str) -> bool:
+    def serves(self, folder: str) -> bool:
         """Whether its admin endpoint answers."""
         return Admin(folder).answers()
 
@@ -57,8 +60,9 @@ class Caddy:
                 raise TargetFailed("the router refused its new configuration", why=why, hint="it runs on with the old one")
         return False
 
-    def lead(self, folder: str, server: str, leading: Leading) -> None:
-        """The rename does it."""
+    def ready(self, folder: str, server: str, leading: Leading) -> ContextManager[Act]:
+        """The server's folder has it all, and the rename does it."""
+        return nullcontext(_nothing)
 
     def settle(self, folder: str, server: str) -> None:
         """And is all there is to keep."""
@@ -82,6 +86,10 @@ class Caddy:
         """The file, and those before it, whose names tell when each was closed."""
         stem, _, ending = LOG.partition(".")
         return [str(path) for path in sorted(Path(folder).glob(f"{stem}-*.{ending}"))] + [f"{folder}/{LOG}"]
+
+
+def _nothing() -> None:
+    """What is left to say."""
 
 
 ENGINE = Caddy()

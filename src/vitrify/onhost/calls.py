@@ -32,11 +32,13 @@ MODULES: Dict[str, Tuple[str, ...]] = {
         "instance.logs",
         "instance.altered",
         "instance.mark",
+        "instance.quarantine",
         "instance.entrance",
         "instance.healthy",
     ),
     "leasing": ("lease.acquire", "lease.renew", "lease.release", "lease.show"),
     "outdated": ("outdated",),
+    "quarantine": ("quarantine.take", "quarantine.put_back", "quarantine.discard", "quarantine.list"),
     "rereading": ("image.check",),
     "reviving": ("router.lost", "router.revive"),
     "sameness": ("even",),
@@ -65,11 +67,16 @@ def find_call(name: str) -> Optional[Call]:
     module = next((module for module, names in MODULES.items() if name in names), None)
     if module is None:
         return None
-    calls: Dict[str, Call] = import_module(f"vitrify.onhost.{module}").CALLS
+    try:
+        calls: Dict[str, Call] = import_module(f"vitrify.onhost.{module}").CALLS
+    except ModuleNotFoundError as error:
+        if error.name == f"vitrify.onhost.{module}":
+            return None  # what a host needs for instances alone did not come along
+        raise
     return calls[name] if module in _OWN else partial(_fenced, calls[name])
 
 
-_OWN = ("accepting", "converge", "dead_man", "detached", "leasing")
+_OWN = ("accepting", "converge", "detached", "leasing", "quarantine")
 """Whose calls see to their leases themselves; any other that presents one is made by it."""
 
 

@@ -63,6 +63,14 @@ class Console:
         words = [line.split() for line in self.ask(f"show map {name}")[0].splitlines()]
         return {line[1]: line[2] for line in words if len(line) == 3}
 
+    def addresses(self, backend: str) -> List[str]:
+        """The address of each server of a backend, in order; none where there is no such backend."""
+        lines = [line.lstrip("# ").split() for line in self.ask(f"show servers state {backend}")[0].splitlines()]
+        if len(lines) < 2 or "srv_port" not in lines[1]:
+            return []
+        host, port = lines[1].index("srv_addr"), lines[1].index("srv_port")
+        return [f"[{one[host]}]:{one[port]}" if ":" in one[host] else f"{one[host]}:{one[port]}" for one in lines[2:]]
+
     def older(self) -> List[Console]:
         """The processes before it that are still there. Asked for only where there may be any."""
         mark = Path(self.folder, OLDER)

@@ -248,18 +248,22 @@ def _remove(identity: str, held: JSONObject, podman: Podman) -> None:
 
 def alterations(folder: str, podman: Podman) -> List[JSONObject]:
     """Every difference between its root and its image, but for the empty places that podman makes for its mounts."""
-    spec = read_record(f"{folder}/spec.json") or {}
-    wished = _mapping(spec["container"])
+    wished = _mapping((read_record(f"{folder}/spec.json") or {})["container"])
     mounted = [*_named(wished["writable"]), *_named(wished["volumes"])]
-    found = podman.look("container", "inspect", str(spec["id"]))
+    layer = layer_of(folder, podman)
+    return [one for one in altered([layer]) if not put_there(one, mounted)] if layer else []
+
+
+def layer_of(folder: str, podman: Podman) -> Optional[Layer]:
+    """Where its root lies, and where what is written to it lands; None where podman has no container of it."""
+    found = podman.look("container", "inspect", str((read_record(f"{folder}/spec.json") or {})["id"]))
     if found is None:
-        return []
+        return None
     data = _mapping(_mapping(found.get("GraphDriver")).get("Data"))
     if not data.get("UpperDir"):
         told = f"containers lie on `{_mapping(found.get('GraphDriver')).get('Name')}`"
         raise TargetFailed("an instance cannot be compared with its image here", why=told, hint="let podman store them on overlay")
-    layer = Layer("/", str(data["UpperDir"]), tuple(str(data["LowerDir"]).split(":")))
-    return [one for one in altered([layer]) if not put_there(one, mounted)]
+    return Layer("/", str(data["UpperDir"]), tuple(str(data["LowerDir"]).split(":")))
 
 
 def orphans(home: str, podman: Podman) -> List[Dict[str, JSON]]:

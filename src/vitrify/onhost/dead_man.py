@@ -116,7 +116,9 @@ def _arguments(here: Here, run: str) -> JSONObject:
         "bwrap": "",
         "key": scope.key.hex(),
     }
-    return {"scope": told, "run": run, "force": True, "by": BY, "while_kept": f"{_name(run)}.json"}
+    # Whoever made the run may hold its lease still, and be shut out: nobody else could take it back.
+    over: JSONObject = {"over": True}
+    return {"scope": told, "run": run, "force": True, "by": BY, "while_kept": f"{_name(run)}.json", "lease": over}
 
 
 def _program(here: Here, run: str, running: str) -> str:

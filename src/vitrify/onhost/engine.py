@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import List, Mapping, Optional, Protocol, Sequence
+from typing import Callable, ContextManager, List, Mapping, Optional, Protocol, Sequence
 
 from vitrify.core.diagnostic import Denied
 from vitrify.core.digest import JSONObject
@@ -12,9 +12,14 @@ from vitrify.onhost.slots import Leading
 
 _MODULES: Mapping[str, str] = {"caddy": "caddy_engine", "haproxy": "haproxy_engine"}
 
+Act = Callable[[], None]
+
 
 class Engine(Protocol):
     """One program, by the folder of a router that it is. None of these calls is made by two at once on one folder."""
+
+    told: bool
+    """Whether it is told where a server's requests go; else it reads that in the server's folder, for each of them anew."""
 
     tls: Sequence[str]
     """The kinds of TLS that it can do."""
@@ -28,14 +33,17 @@ class Engine(Protocol):
     def keep(self, folder: str, program: str) -> JSONObject:
         """What a shim is to keep: `argv`, and the process `environment`."""
 
-    def ready(self, folder: str) -> bool:
-        """Whether it serves."""
+    def serves(self, folder: str) -> bool:
+        """Whether it answers."""
 
     def load(self, folder: str, router: HostedRouter) -> bool:
         """Have the one that runs take what was written, and wait until it has; False where it runs with that already."""
 
-    def lead(self, folder: str, server: str, leading: Leading) -> None:
-        """Send the requests of a server there; does nothing where the program reads by itself what the server's folder says."""
+    def ready(self, folder: str, server: str, leading: Leading) -> ContextManager[Act]:
+        """Have all there that it takes to send a server's requests there, on disk and in the program, but for the word itself.
+
+        Gives what says it, within. That does nothing where the program is not told.
+        """
 
     def settle(self, folder: str, server: str) -> None:
         """Make durable what was led: it comes back with that."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Dict, List, Mapping, Tuple
 
 from vitrify.core.diagnostic import Denied
@@ -120,6 +120,11 @@ class Placed:
         sets, live, hold = data.get("sets"), data.get("live"), data.get("hold")
         known = tuple(str(one) for one in sets) if isinstance(sets, list) else cls.sets
         return cls(known, live if isinstance(live, int) else -1, hold if isinstance(hold, int) else 0)
+
+    def holding(self, place: str, number: int) -> Placed:
+        """The same with this set in a place; where there is no such place yet, there are as many more as a server begins with."""
+        grown = (*self.sets, *("",) * PLACES) if number == len(self.sets) else self.sets
+        return replace(self, sets=tuple(place if index == number else one for index, one in enumerate(grown)))
 
     def to_json(self) -> JSONObject:
         """The form of `led.json`."""

@@ -7,28 +7,32 @@ import re
 import signal
 import subprocess
 import time
+from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import ContextManager, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import ContextManager, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 from vitrify.core.diagnostic import TargetFailed
 from vitrify.core.digest import JSON, JSONObject
 from vitrify.onhost import keeping
 from vitrify.onhost.console import OLDER, Console
-from vitrify.onhost.haproxy import HANDOVER, HOLDS, LIVE, MASTER, PLACES, TLS, Placed, config, identity, lua, maps, place, streams
-from vitrify.onhost.record import read_record, write_record, write_whole
+from vitrify.onhost.engine import Act
+from vitrify.onhost.haproxy import HANDOVER, HOLDS, LIVE, MASTER, TLS, Placed, config, identity, lua, maps, place, streams
+from vitrify.onhost.record import as_bytes, read_record, sync_folder, write_together, write_whole
 from vitrify.onhost.routes import HostedRouter, read_router
 from vitrify.onhost.slots import Leading
 
 _PATIENCE = 20.0
 _ADDRESS = re.compile(r"(?:[0-9]{1,3}(?:\.[0-9]{1,3}){3}|\[[0-9a-f:]+\]):[0-9]{1,5}")
 _IDENTITY = re.compile(r"^  description (\S+)$", re.MULTILINE)
-_CONFIG = "haproxy.cfg"
+_CONFIG, _LED = "haproxy.cfg", "led.json"
 
 
 class Haproxy:
     """An `Engine`. `led.json` notes which set is in which of a server's places; the running process knows which of them is live."""
 
+    told = True
     tls: Tuple[str, ...] = TLS
 
     def write(self, folder: str, router: HostedRouter) -> None:
@@ -37,6 +41,9 @@ class Haproxy:
             led = _heard(folder, _read(folder))
             known = {route.server: led.get(route.server, _found(folder, route.server)) for route in router.routes}
             _write(folder, router, known)
+            for left in Path(folder).glob("*.unsure"):
+                if left.name.rsplit(".", 2)[0] not in known:
+                    left.unlink()
 
     def written(self, folder: str, router: HostedRouter) -> bool:
         """Whether `haproxy.cfg` is that."""
@@ -49,7 +56,7 @@ class Haproxy:
         environment: JSONObject = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": folder}
         return {"argv": [program, "-W", "-db", "-S", f"unix@{MASTER},mode,600", "-f", _CONFIG], "environment": environment}
 
-    def ready(self, folder: str) -> bool:
+    def serves(self, folder: str) -> bool:
         """Whether it answers."""
         return Console(folder).info() is not None
 
@@ -58,22 +65,12 @@ class Haproxy:
         with _lock(folder):
             return _reload(folder, router)
 
-    def lead(self, folder: str, server: str, leading: Leading) -> None:
-        """Put the set in one of the server's places, if it is in none, and lead there by one word."""
-        base, hold = replace(leading, hold=""), round(float(leading.hold or 0) * 1000)
-        with _lock(folder):  # a process that takes over at this moment would not have heard
-            known = _read(folder)
-            number = _placed(folder, server, base, known) if leading.name else -1
-            held, led = f"set map {HOLDS} {server} {hold}", f"set map {LIVE} {server} {place(server, number)}"
-            try:
-                # Who is to wait waits before it leads elsewhere; who waited goes where it leads by then.
-                Console(folder).tell(*((held, led) if hold else (led, held)))
-                _hand_over(folder)
-            except TargetFailed:
-                if keeping.state(folder).kept:
-                    raise
-                known = _read(folder)
-                _note(folder, {**known, server: replace(known.get(server, Placed()), live=number, hold=hold)})
+    @contextmanager
+    def ready(self, folder: str, server: str, leading: Leading) -> Iterator[Act]:
+        """Put the set in one of the server's places, if it is in none; the word says which place it is."""
+        with _lock(folder):  # a process that takes over at this moment would not hear the word
+            number = _placed(folder, server, replace(leading, hold="")) if leading.name else -1
+            yield partial(_lead, folder, server, number, round(float(leading.hold or 0) * 1000))
 
     def settle(self, folder: str, server: str) -> None:
         """Note what the process says, for the next one."""
@@ -131,7 +128,7 @@ def _reload(folder: str, router: HostedRouter) -> bool:
 def _hand_over(folder: str) -> None:
     """Have every process that another one took over from hand on what it is still asked: on connections that clients kept."""
     mark = Path(folder, OLDER)
-    if not mark.exists() or mark.read_bytes():
+    if not os.path.exists(mark) or mark.read_bytes():  # noqa: PTH110  the same
         return
     for older in Console(folder).older():
         for server in older.map(LIVE):
@@ -144,29 +141,52 @@ def _note(folder: str, led: Mapping[str, Placed]) -> None:
     router = read_router(folder)
     if router is None:
         return
-    if led != _read(folder):
-        write_record(f"{folder}/led.json", _record(led))
-    for name, content in maps(router, led).items():
-        _put(f"{folder}/{name}", content)
+    write_together(folder, {_LED: as_bytes(_record(led)), **_said(router, led)})
 
 
-def _placed(folder: str, server: str, leading: Leading, known: Dict[str, Placed]) -> int:
-    """The place of a set; where it is in none, it is put into one, durably first."""
+def _said(router: HostedRouter, led: Mapping[str, Placed]) -> Dict[str, bytes]:
+    return {name: content.encode() for name, content in maps(router, led).items()}
+
+
+def _lead(folder: str, server: str, number: int, hold: int) -> None:
+    """Lead to a place, by one word."""
+    held, led = f"set map {HOLDS} {server} {hold}", f"set map {LIVE} {server} {place(server, number)}"
+    try:
+        # Who is to wait waits before it leads elsewhere; who waited goes where it leads by then.
+        Console(folder).tell(*((held, led) if hold else (led, held)))
+        _hand_over(folder)
+    except TargetFailed:
+        if keeping.state(folder).kept:
+            raise
+        known = _read(folder)
+        _note(folder, {**known, server: replace(known.get(server, Placed()), live=number, hold=hold)})
+
+
+def _placed(folder: str, server: str, leading: Leading) -> int:
+    """The place of a set, on disk and in the process; where it is in none, it is put into one."""
+    known = _read(folder)
     placed = known.get(server, Placed())
-    if leading.place in placed.sets:
+    if leading.place in placed.sets and not os.path.exists(_unsure(folder, server, placed.sets.index(leading.place))):  # noqa: PTH110  as in slots
         return placed.sets.index(leading.place)
     router = read_router(folder)
     if router is None or any(not _ADDRESS.fullmatch(address) for address in leading.slots):
         raise TargetFailed("HAProxy is told addresses and no names", why=f"{server} is to lead to {', '.join(leading.addresses)}")
     led = _heard(folder, known)
     placed = led.get(server, Placed())
-    number = _free(folder, server, placed)
-    grown = (*placed.sets, *("",) * PLACES) if number == len(placed.sets) else placed.sets
-    sets = tuple(leading.place if index == number else one for index, one in enumerate(grown))
-    _write(folder, router, {**led, server: replace(placed, sets=sets)})
+    number = placed.sets.index(leading.place) if leading.place in placed.sets else _free(folder, server, placed)
+    unsure = Path(_unsure(folder, server, number))
+    unsure.touch(0o600)
+    sync_folder(folder)
+    _write(folder, router, {**led, server: placed.holding(leading.place, number)})
     if keeping.state(folder).kept and not _reload(folder, router):
         _fill(folder, router, place(server, number), leading.slots)
+    unsure.unlink()
     return number
+
+
+def _unsure(folder: str, server: str, number: int) -> str:
+    """The file that is there while a place may be led to by one name and hold another's addresses: a call that is killed leaves it."""
+    return f"{folder}/{place(server, number)}.unsure"
 
 
 def _free(folder: str, server: str, placed: Placed) -> int:
@@ -201,10 +221,9 @@ def _fill(folder: str, router: HostedRouter, name: str, addresses: Sequence[str]
     server = name.rpartition(".")[0]
     apart = any(route.server == server and route.websockets == "close" for route in router.routes)
     for backend in (name, streams(name)) if apart else (name,):
-        commands = [_move(backend, slot, address) for slot, address in enumerate(addresses)]
-        Console(folder).ask(*commands)
-    found = {row["svname"]: row["addr"] for row in Console(folder).rows() if row["pxname"] == name}
-    if [found.get(f"s{slot}") for slot in range(len(addresses))] != list(addresses):
+        Console(folder).ask(*(_move(backend, slot, address) for slot, address in enumerate(addresses)))
+    found = Console(folder).addresses(name)
+    if found != list(addresses):
         raise TargetFailed(f"the router did not take the addresses of {name}", why=f"it has {found}")
 
 
@@ -214,7 +233,7 @@ def _move(backend: str, slot: int, address: str) -> str:
 
 
 def _read(folder: str) -> Dict[str, Placed]:
-    record = read_record(f"{folder}/led.json") or {}
+    record = read_record(f"{folder}/{_LED}") or {}
     return {server: Placed.from_json(placed) for server, placed in record.items() if isinstance(placed, dict)}
 
 
@@ -247,8 +266,8 @@ def _found(folder: str, server: str) -> Placed:
     leading = Leading.read(traffic)
     if not leading.name or any(not _ADDRESS.fullmatch(address) for address in leading.slots):
         return Placed()
-    sets = (replace(leading, hold="").place, *("",) * (PLACES - 1))
-    return Placed(sets, 0, round(float(leading.hold or 0) * 1000))
+    found = Placed(live=0, hold=round(float(leading.hold or 0) * 1000))
+    return found.holding(replace(leading, hold="").place, 0)
 
 
 def _write(folder: str, router: HostedRouter, led: Mapping[str, Placed]) -> None:
@@ -258,14 +277,8 @@ def _write(folder: str, router: HostedRouter, led: Mapping[str, Placed]) -> None
         for number, one in enumerate(placed.sets):
             if one:
                 slots[place(server, number)] = Leading.read(str(traffic / server / one)).slots
-    for name, content in {"hold.lua": lua(), _CONFIG: config(router, led, slots), **maps(router, led)}.items():
-        _put(f"{folder}/{name}", content)
-    write_record(f"{folder}/led.json", _record(led))
-
-
-def _put(path: str, content: str) -> None:
-    if not Path(path).is_file() or Path(path).read_text(encoding="utf-8") != content:
-        write_whole(path, content.encode())
+    written = {_LED: as_bytes(_record(led)), "hold.lua": lua().encode(), _CONFIG: config(router, led, slots).encode()}
+    write_together(folder, {**written, **_said(router, led)})
 
 
 ENGINE = Haproxy()

@@ -14,7 +14,7 @@ from typing import Callable, Dict, List, Mapping, Optional
 from vitrify.core.diagnostic import Denied, TargetFailed
 from vitrify.core.digest import JSON, JSONObject
 from vitrify.core.event import Event, Stage
-from vitrify.onhost import confining, entering, keeping, reviving
+from vitrify.onhost import confining, entering, keeping, reviving, secluding
 from vitrify.onhost import podman as engine
 from vitrify.onhost.altered import altered, layer
 from vitrify.onhost.context import Context
@@ -47,14 +47,18 @@ def launch(context: Context, arguments: JSONObject) -> JSONObject:
     wish = Wish.read(spec)
     Path(instances(home)).mkdir(mode=0o711, parents=True, exist_ok=True)
     fill = _filled(home, wish, arguments)
-    context.emit(Event("instance.launch", Stage.STARTED, wish.id))
     folder = f"{instances(home)}/{wish.id}"
     with keeping.lock(f"{instances(home)}/.lock"):
+        if secluding.secluded(folder):
+            raise Denied(f"the instance {wish.id} is in quarantine", hint="`vitrify quarantine` lists it; it never runs again")
         known = read_record(f"{folder}/spec.json")
         if known is not None and known.get("given") != wish.given:
             raise Denied(
                 f"there is an instance {wish.id} with another spec", hint="an instance is never edited: give the new one its own id"
             )
+        runs = known is not None and keeping.state(folder).kept  # what is only adopted is not told as if it had been started
+        if not runs:
+            context.emit(Event("instance.launch", Stage.STARTED, wish.id))
         if known is None:
             make(home, wish, fill, at=context.clock())
     context.reached("instance-start.intent")
@@ -63,7 +67,8 @@ def launch(context: Context, arguments: JSONObject) -> JSONObject:
     if arguments.get("lasting") is True:
         reviving.arrange(home)
     context.reached("instance-start.act")
-    context.emit(Event("instance.launch", Stage.DONE, wish.id))
+    if not runs:
+        context.emit(Event("instance.launch", Stage.DONE, wish.id))
     return _shown(folder)
 
 
@@ -92,10 +97,13 @@ def _podman(home: str, folder: str) -> Optional[Podman]:
 
 
 def listed(_: Context, arguments: JSONObject) -> JSONObject:
-    """All instances that carry these labels, oldest first."""
+    """All instances that carry these labels, oldest first; with `evidence` those in quarantine, and else those that are not."""
     wanted = labels_of(arguments.get("labels")).items()
     home = str(arguments["home"])
-    found = [*(_shown(folder) for folder in folders(home)), *_orphans(home)]
+    if arguments.get("evidence") is True:
+        kept = [one for folder in folders(home) for one in secluding.shown(folder)]
+        return {"instances": [one for one in kept if isinstance(one, dict) and wanted <= labels_of(one["labels"]).items()]}
+    found = [*(_shown(folder) for folder in folders(home) if not secluding.secluded(folder)), *_orphans(home)]
     shown = [instance for instance in found if wanted <= labels_of(instance["labels"]).items()]
     shown.sort(key=lambda instance: (instance["created_at"], instance["id"]))
     return {"instances": list(shown)}
@@ -135,8 +143,17 @@ def stop_later(_: Context, arguments: JSONObject) -> JSONObject:
     return _shown(folder)
 
 
+def quarantine(context: Context, arguments: JSONObject) -> JSONObject:
+    """Keep a stopped instance as evidence: no list has it any more, and nothing but `evidence` discards it."""
+    folder = _known(arguments)
+    context.reached("instance-quarantine.intent")
+    secluding.seclude(folder, {name: arguments.get(name) for name in ("by", "why", "entry")})
+    context.reached("instance-quarantine.act")
+    return {"id": arguments["id"]}
+
+
 def discard(context: Context, arguments: JSONObject) -> JSONObject:
-    """Remove a stopped instance with its files; Denied while it runs, harmless where it is gone."""
+    """Remove a stopped instance with its files; Denied while it runs, harmless where it is gone. Evidence stays unless it is meant."""
     home, identifier = str(arguments["home"]), checked(str(arguments["id"]))
     place = Path(instances(home))
     folder, gone = place / identifier, place / ".gone"
@@ -146,6 +163,8 @@ def discard(context: Context, arguments: JSONObject) -> JSONObject:
             from vitrify.onhost import containers
 
             containers.remove_orphan(home, identifier, podman)
+        return {"id": identifier}
+    if secluding.secluded(str(folder)) and arguments.get("evidence") is not True:
         return {"id": identifier}
     context.reached("instance-discard.intent")
     with keeping.lock(f"{place}/.lock"):
@@ -245,6 +264,7 @@ CALLS: Mapping[str, Callable[[Context, JSONObject], JSONObject]] = {
     "instance.logs": logs,
     "instance.altered": alterations,
     "instance.mark": mark,
+    "instance.quarantine": quarantine,
     "instance.entrance": entrance,
     "instance.healthy": healthy,
 }

@@ -57,6 +57,12 @@ class Wish:
     operation: str = ""
     process: Optional[Tenant] = None
     seconds: float = SECONDS
+    token: int = 0
+    """Of the lease that its holder goes on by; 0 asks for the next one."""
+    kept: bool = False
+    """Whether it stands when the call has ended, until its holder gives it back or is gone."""
+    over: bool = False
+    """Whether it takes the place of one that stands for the same operation: a host that takes a run back waits for nobody."""
 
 
 @dataclass(frozen=True)
@@ -165,14 +171,22 @@ class Leases:
 
     @contextmanager
     def held(self, wish: Wish) -> Iterator[Lease]:
-        """Act by a lease that lasts as long as this does, and no longer than this process."""
-        with self._alone(seconds=wish.seconds):
-            lease = self._given(wish, bound=True)
+        """Act by a lease that lasts as long as this does, and no longer than this process; by one that is kept, for longer.
+
+        What is taken within and fails ends with it: nobody else knows its token.
+        """
+        with self._alone(token=wish.token, seconds=wish.seconds):
+            lease = self._gone_on_by(wish) if wish.token else self._given(wish, bound=not wish.kept)
+            stands = wish.token > 0
             try:
                 with self._beating(lease):
                     yield lease
+                stands = wish.kept
             finally:
-                self._end(lease, "it was done")
+                if stands:
+                    self._write(lease.renewed(self._moment()))
+                else:
+                    self._end(lease, "it was done")
 
     @contextmanager
     def presented(self, token: int) -> Iterator[Lease]:
@@ -202,12 +216,21 @@ class Leases:
     def _given(self, wish: Wish, *, bound: bool) -> Lease:
         last, moment = self.read(), self._moment()
         # Nobody acts, for the lock is ours: what was bound to a call has ended with it.
-        if last and not last.bound and not last.over(moment):
+        if last and not last.bound and not last.over(moment) and not (wish.over and last.operation == wish.operation):
             raise busy(self._server, last)
         lease = Lease.following(last, wish, moment, bound=bound)
         self._write(lease)
         self._reached("lease.intent")
         return lease
+
+    def _gone_on_by(self, wish: Wish) -> Lease:
+        """The lease of the wish's token, held by whoever wishes. It may have run out while its host went down: the run is the same."""
+        lease = self.read()
+        if lease is None or lease.token != wish.token or lease.released or not (lease.operation and lease.operation == wish.operation):
+            lease = self._valid(wish.token)
+        held = replace(lease.renewed(self._moment()), by=wish.by or lease.by, process=wish.process or lease.process)
+        self._write(held)
+        return held
 
     def _end(self, lease: Lease, why: str) -> None:
         self._reached("lease.act")

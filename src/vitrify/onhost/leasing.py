@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Callable, Dict, Iterator, Mapping, Optional
 
@@ -22,7 +23,7 @@ FOLDER = "leases"
 
 @contextmanager
 def leased(here: Here, arguments: JSONObject, *, reason: str, operation: str) -> Iterator[Lease]:
-    """Change a target in place by a lease of this call's own, kept beside all else that the target remembers."""
+    """Change a target in place by a lease, kept beside all else that the target remembers: of this call's own, or by what it presents."""
     here.memory.prepare()
     _make(here.memory.path(FOLDER))
     memory, scope = Memory(here.memory.path(FOLDER), within=here.scope.root), here.scope
@@ -48,6 +49,9 @@ def wished(arguments: JSONObject, *, by: str, reason: str, operation: str) -> Wi
         operation=str(asked.get("operation") or operation),
         process=Tenant.from_json(asked.get("process")),
         seconds=float(seconds) if isinstance(seconds, (int, float)) and seconds > 0 else SECONDS,
+        token=_number(asked.get("token")),
+        kept=asked.get("kept") is True,
+        over=asked.get("over") is True,
     )
 
 
@@ -63,8 +67,11 @@ def acquire(context: Context, arguments: JSONObject) -> JSONObject:
 
 
 def renew(context: Context, arguments: JSONObject) -> JSONObject:
-    """The call `lease.renew`: the holder is still at it."""
-    with _kept(context, arguments).presented(_token(arguments)) as lease:
+    """The call `lease.renew`: the holder is still at it; another process of it is from now on, where it names one."""
+    asked = replace(wished(arguments, by="", reason="change", operation=""), kept=True, over=False)
+    if not asked.token:
+        raise UsageInvalid("the call does not say which lease it means")
+    with _kept(context, arguments).held(asked) as lease:
         return lease.to_json()
 
 
@@ -86,8 +93,11 @@ def _told(lease: Optional[Lease]) -> JSON:
 
 
 def _token(arguments: JSONObject) -> int:
-    token = _given(arguments).get("token")
-    return token if isinstance(token, int) else 0
+    return _number(_given(arguments).get("token"))
+
+
+def _number(token: JSON) -> int:
+    return token if isinstance(token, int) and token > 0 else 0
 
 
 def _given(arguments: JSONObject) -> JSONObject:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Dict, Iterator, List, Optional, Tuple
 
 from vitrify.core.diagnostic import TargetFailed
@@ -112,5 +113,7 @@ def write_router(folder: str, router: HostedRouter) -> None:
 
 def folders(home: str) -> Iterator[str]:
     """The folders of the routers of a home."""
-    for folder in sorted(Path(home, "routers").glob("[!.]*")):
-        yield str(folder)
+    with suppress(FileNotFoundError):
+        for name in sorted(os.listdir(f"{home}/routers")):  # noqa: PTH208  every switch asks
+            if not name.startswith("."):
+                yield f"{home}/routers/{name}"

@@ -117,7 +117,7 @@ def _bring(folder: str, wanted: HostedRouter, program: str) -> bool:
     if keeping.state(folder).kept:
         until = time.monotonic() + PATIENCE
         while time.monotonic() < until and keeping.state(folder).kept:
-            if engine(wanted.kind).ready(folder):
+            if engine(wanted.kind).serves(folder):
                 return engine(wanted.kind).load(folder, wanted)
             time.sleep(keeping.POLL)
         keeping.stop(folder, grace=GRACE)  # it is of another kind, or past help
@@ -132,7 +132,7 @@ def _start(folder: str, program: Engine, path: str) -> None:
     keep = {"argv": keep["argv"], "cwd": folder, "user": "", "sandbox": False, "log_bytes": LOG_BYTES}
     write_record(f"{folder}/spec.json", {"format": 1, "keep": keep})
     keeping.keep(folder)
-    while not program.ready(folder):
+    while not program.serves(folder):
         found = keeping.state(folder)
         if found.restarts or not found.kept:
             keeping.stop(folder, grace=1)

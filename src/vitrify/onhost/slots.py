@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import re
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Dict, List, Optional, Tuple
 
@@ -85,7 +87,7 @@ class Leading:
             found["beside"] = {"set": self.beside, "addresses": [*self.beside_addresses], "percent": self.percent}
         return {**found, "hold": self.hold} if self.hold else found
 
-    @property
+    @cached_property
     def place(self) -> str:
         """The folder of the set, from the server's: the addresses are part of its name, so a set that traffic goes to is never edited."""
         said: JSON = [*self.addresses]
@@ -123,44 +125,38 @@ def streaming(address: str) -> str:
 def make_set(folder: str, leading: Leading) -> None:
     """Make the folder of a set, complete or not at all."""
     place = f"{folder}/{leading.place}"
-    if not Path(place, "hold").is_file():
+    if not os.path.isfile(f"{place}/hold"):  # noqa: PTH113  a switch takes as long as the paths that it makes
         making = f"{place}.making"
         remove_tree(making)
         Path(making).mkdir(parents=True)
-        _fill(making, leading, _twin(folder, leading))
+        _fill(making, leading, _known(folder, leading))
         remove_tree(place)  # of a version that wrote less: what the router reads now, it reads again within the request
         Path(making).rename(place)
         sync_folder(str(Path(place).parent))
 
 
-def _twin(folder: str, leading: Leading) -> str:
-    """A set of the same addresses under another name, as a rollback finds it; empty where there is none."""
+def _known(folder: str, leading: Leading) -> Dict[str, str]:
+    """Contents that are on the disk already, and their files: of a set of the same addresses, as a rollback finds it, or the current."""
     same = f"*{leading.place[leading.place.rfind('.') :]}" if leading.name and not leading.hold else ""
-    found = Path(folder, "sets").glob(same) if same else ()
-    return next((str(place) for place in found if (place / "hold").is_file()), "")
+    sets = [*(Path(folder, "sets").glob(same) if same else ()), Path(folder, current(folder) or "none")]
+    found = next((place for place in sets if (place / "hold").is_file()), None)
+    return {file.read_text(encoding="utf-8"): str(file) for file in found.iterdir()} if found else {}
 
 
-def _fill(making: str, leading: Leading, twin: str) -> None:
+def _fill(making: str, leading: Leading, known: Dict[str, str]) -> None:
+    """`known` grows by what is written."""
     said = {"set.json": json.dumps(leading.to_json(), sort_keys=True), "gate": SHUT if leading.hold or not leading.name else GATE}
     said["hold"] = leading.hold or ("0" if leading.name else _NONE)
     for slot, address in enumerate(leading.slots):
         said[str(slot)], said[f"w{slot}"] = address, streaming(address)
     # One file for each content and links to it: a sync for each of forty files takes longer than the switch.
-    known: Dict[str, str] = {}
     for name, content in said.items():
-        if content not in known and twin and _holds(f"{twin}/{name}", content):
-            known[content] = f"{twin}/{name}"  # which is on the disk already
         if content in known:
             os.link(known[content], f"{making}/{name}")
         else:
             known[content] = f"{making}/{name}"
             _write(known[content], content)
     sync_folder(making)
-
-
-def _holds(path: str, content: str) -> bool:
-    file = Path(path)
-    return file.is_file() and file.read_text(encoding="utf-8") == content
 
 
 def _write(path: str, content: str) -> None:
@@ -173,16 +169,25 @@ def _write(path: str, content: str) -> None:
 
 def current(folder: str) -> str:
     """The set that requests are led to, from the server's folder; empty where there is none."""
-    link = Path(folder, "current")
-    return str(link.readlink()) if link.is_symlink() else ""
+    try:
+        return os.readlink(f"{folder}/current")  # noqa: PTH115  the same
+    except OSError:
+        return ""
 
 
-def point(folder: str, place: str) -> None:
-    """Make this set the current one, by one rename; whoever calls makes it durable."""
-    new = Path(folder, ".current")
-    new.unlink(missing_ok=True)
-    new.symlink_to(place)
-    new.rename(f"{folder}/current")
+def aim(folder: str, place: str) -> None:
+    """Have the link ready that `point` puts in place, where there is another now. What a call that was killed has left over goes."""
+    new = f"{folder}/.current"
+    with suppress(FileNotFoundError):
+        os.unlink(new)  # noqa: PTH108  the same
+    if current(folder) != place:
+        os.symlink(place, new)  # noqa: PTH211  the same
+
+
+def point(folder: str) -> None:
+    """Make the set that was aimed at the current one, by one rename; whoever calls makes it durable."""
+    with suppress(FileNotFoundError):  # it is that already
+        os.rename(f"{folder}/.current", f"{folder}/current")  # noqa: PTH104  the same
 
 
 def begins(folder: str, leading: Leading) -> None:
@@ -198,7 +203,8 @@ def serve_nothing_yet(folder: str) -> None:
         return
     leading = Leading.read(f"{folder}/{place}") if place else Leading()
     make_set(folder, leading)
-    point(folder, leading.place)
+    aim(folder, leading.place)
+    point(folder)
     sync_folder(folder)
 
 

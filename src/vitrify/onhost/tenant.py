@@ -51,6 +51,10 @@ class Tenant:
             return False
         return self.boot != boot_id() or (self.space == _space() and not self._runs())
 
+    def ended_here(self) -> bool:
+        """Whether it was a process of the machine that asks, and has ended since: what another machine can never know of it."""
+        return self.boot == boot_id() and self.gone(kernel=self.boot)
+
     def end(self) -> None:
         """Let the kernel end it, if it is a process of ours on this host and still the same one."""
         if self.boot == boot_id() and self.space == _space() and self._runs() and self.pid != os.getpid():

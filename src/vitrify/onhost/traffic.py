@@ -6,7 +6,9 @@ Folders and files are specified in `docs/formats/instances.md`.
 
 from __future__ import annotations
 
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Callable, Iterator, List, Mapping, Tuple
 
@@ -14,10 +16,10 @@ from vitrify.core.diagnostic import TargetFailed
 from vitrify.core.digest import JSONObject
 from vitrify.onhost import keeping, routing
 from vitrify.onhost.context import Context
-from vitrify.onhost.engine import Engine, engine
+from vitrify.onhost.engine import Act, Engine, engine
 from vitrify.onhost.record import sync_folder
 from vitrify.onhost.routes import checked, folders, read_router
-from vitrify.onhost.slots import Leading, begins, current, make_set, point, prune, rounded
+from vitrify.onhost.slots import Leading, aim, begins, current, make_set, point, prune, rounded
 
 Led = Tuple[str, Engine]
 """The folder of a router, and the program that it is."""
@@ -32,12 +34,13 @@ def switch(context: Context, arguments: JSONObject) -> JSONObject:
         routers = list(_leading(arguments))
         make_set(folder, wished)
         begins(folder, wished)
-        prepared = context.clock()
-        context.reached("router-switch.intent")
-        _lead(folder, routers, wished)
-        switched = context.clock()
+        with _ready(folder, routers, wished) as lead:
+            prepared = context.clock()
+            context.reached("router-switch.intent")
+            lead()
+            switched = context.clock()
         context.reached("router-switch.act")
-        _settle(folder, routers)
+        _settle(folder, routers, wished)
         context.reached("router-switch.outcome")
         prune(folder, [place for path, program in routers for place in program.kept(path, Path(folder).name)])
     return {"intended_at": intended, "prepared_at": prepared, "switched_at": switched}
@@ -62,23 +65,35 @@ def _held(context: Context, arguments: JSONObject, hold: str) -> JSONObject:
         routers = list(_leading(arguments))
         leading = replace(_read(folder, routers), hold=hold)
         make_set(folder, leading)
-        context.reached("router-hold.intent")
-        _lead(folder, routers, leading)
+        with _ready(folder, routers, leading) as lead:
+            context.reached("router-hold.intent")
+            lead()
         context.reached("router-hold.act")
-        _settle(folder, routers)
+        _settle(folder, routers, leading)
         context.reached("router-hold.outcome")
     return {}
 
 
-def _lead(folder: str, routers: List[Led], leading: Leading) -> None:
-    # Programs that must be told come first: what they lead to is the truth, and the link follows.
-    for path, program in routers:
-        program.lead(path, Path(folder).name, leading)
-    if current(folder) != leading.place:
-        point(folder, leading.place)
+@contextmanager
+def _ready(folder: str, routers: List[Led], leading: Leading) -> Iterator[Act]:
+    """Within, all is done that takes long or may fail: what it gives says one word to each program that is told, and renames one link."""
+    with ExitStack() as held:
+        acts = [held.enter_context(program.ready(path, Path(folder).name, leading)) for path, program in routers]
+        if not all(program.told for _, program in routers) or not routers:
+            aim(folder, leading.place)
+            acts.append(partial(point, folder))
+        yield partial(_all, acts)
 
 
-def _settle(folder: str, routers: List[Led]) -> None:
+def _all(acts: List[Act]) -> None:
+    for act in acts:
+        act()
+
+
+def _settle(folder: str, routers: List[Led], leading: Leading) -> None:
+    # What programs were told is the truth, and the link follows.
+    aim(folder, leading.place)
+    point(folder)
     for path, program in routers:
         program.settle(path, Path(folder).name)
     sync_folder(folder)

@@ -1,55 +1,92 @@
-"""The call `watch`: who touches the watched paths, from the highest rung that this host allows, until the other side is gone."""
+"""The call `watch`: who touches what is watched, from the highest rung that this host allows, until the other side is gone."""
 
 from __future__ import annotations
 
 import os
 import select
-import time
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
+from typing import Callable, Dict, Iterator, List, Mapping, Sequence, Tuple
 
 from vitrify.core.digest import JSON, JSONObject
 from vitrify.core.event import Event, Stage
-from vitrify.onhost.audit_link import AuditLink
-from vitrify.onhost.audit_records import Assembler, Item, Place, Record
 from vitrify.onhost.context import Context
-from vitrify.onhost.inotify import Inotify
+from vitrify.onhost.insides import Insides
+from vitrify.onhost.launching import labels_of
+from vitrify.onhost.rungs import AUDIT, INOTIFY, LOOK, POLLING, SETTLED, Rung, highest
 from vitrify.onhost.scope import Scope
 
-AUDIT, INOTIFY, POLLING = "audit", "inotify", "polling"
+__all__ = ("AUDIT", "CALLS", "GAP", "HOST", "INOTIFY", "POLLING", "RUNG", "TOUCHED")
+
 TOUCHED, RUNG, GAP = "watch.touched", "watch.rung", "watch.gap"
-_AT_ONCE = 2000
-"""Records that are read before they are taken apart."""
-_SETTLED = 0.5
-"""Seconds of silence after which an open event is taken as it is."""
-_LOOK = 10.0
-"""Seconds between two looks at the kernel's own count of what it lost."""
+HOST = "host"
+"""Whence somebody wrote into an instance who was not in it."""
+GLANCE = 0.5
+"""Seconds between two looks at whether instances came, went, or started again."""
 
 
-class _Rung:
-    """Nobody tells, and whoever listens has to look; the higher ones say more. `hear`: touches, and gaps as `{"gap": why}`."""
+@dataclass(frozen=True)
+class _Watched:
+    """What is listened to, and what the touched paths are called by whoever asked."""
 
-    name, descriptor, open = POLLING, -1, False
+    folders: Tuple[str, ...]
+    files: Tuple[str, ...] = ()
+    root: str = ""
+    uppers: Mapping[str, Tuple[str, str]] = field(default_factory=dict)
+    """Upper folder on the host -> the instance, and where that is in it."""
+    devices: Mapping[str, str] = field(default_factory=dict)
+    """File system -> the instance that sees it."""
 
-    def hear(self) -> Sequence[JSONObject]:
-        return ()
-
-    def close(self) -> None:
-        """Leave the host as it was found."""
+    def called(self, found: JSONObject) -> JSONObject:
+        """A touch, in the words of the other side."""
+        path, inside = str(found["path"]), found.get("inside")
+        if inside:
+            return {**found, "where": inside}
+        for upper, (instance, at) in self.uppers.items():
+            if path == upper or path.startswith(f"{upper}/"):
+                return {**found, "where": instance, "inside": HOST, "path": f"{at.rstrip('/')}{path[len(upper) :]}" or "/"}
+        return {**found, "path": path[len(self.root) :]}
 
 
 def watch(context: Context, arguments: JSONObject) -> JSONObject:
-    """Tell on which rung we stand and why, then every touch; returns once the channel says that nobody listens any more."""
+    """Tell on which rung we stand and why, then every touch; returns once the channel says that nobody listens any more.
+
+    Of instances (`home`, `labels`) those that run are listened to; one that comes is a gap: nobody listened to its first moment.
+    """
+    home = arguments.get("home")
+    insides = Insides(str(home), labels_of(arguments.get("labels"))) if home else None
+    name, ended = "", False
+    while not ended:
+        mark = insides.mark() if insides else ()
+        watched = _inside(insides) if insides else _on_host(arguments)
+        rung, why = highest(watched.folders, watched.files, watched.devices)
+        try:
+            if rung.name != name:
+                context.emit(Event(RUNG, Stage.NOTICE, rung.name, why))
+            else:
+                context.emit(Event(GAP, Stage.NOTICE, "", "an instance came, went, or started again"))
+            name, ended = rung.name, True
+            for heard in _heard(rung, context.channel, every=GLANCE if insides else LOOK):
+                _tell(context, heard, watched)
+                if insides and insides.mark() != mark:
+                    ended = False
+                    break
+        finally:
+            rung.close()
+    return {"rung": name}
+
+
+def _on_host(arguments: JSONObject) -> _Watched:
     root = Scope.of(arguments).root.rstrip("/")
     folders, files = ([root + path for path in _paths(arguments, name)] for name in ("folders", "files"))
-    rung, why = _highest([path for path in folders if Path(path).is_dir()], [path for path in files if Path(path).parent.is_dir()])
-    try:
-        context.emit(Event(RUNG, Stage.NOTICE, rung.name, why))
-        for heard in _heard(rung, context.channel):
-            _tell(context, heard, len(root))
-    finally:
-        rung.close()
-    return {"rung": rung.name}
+    there = tuple(path for path in folders if Path(path).is_dir())
+    return _Watched(there, tuple(path for path in files if Path(path).parent.is_dir()), root)
+
+
+def _inside(insides: Insides) -> _Watched:
+    found = insides.now()
+    uppers = {os.path.realpath(one.upper): (one.instance, one.at) for one in found if Path(one.upper).is_dir()}
+    return _Watched(tuple(uppers), uppers=uppers, devices={one.device: one.instance for one in found if one.device})
 
 
 def _paths(arguments: JSONObject, name: str) -> List[str]:
@@ -57,123 +94,22 @@ def _paths(arguments: JSONObject, name: str) -> List[str]:
     return [str(path) for path in given] if isinstance(given, list) else []
 
 
-def _highest(folders: Sequence[str], files: Sequence[str]) -> Tuple[_Rung, str]:
-    try:
-        return _Audit(folders, files), "the kernel names who changes a file"
-    except OSError as error:
-        why = f"audit: {error.strerror}"
-    try:
-        return _Names(folders, files), f"who is not told: {why}"
-    except OSError as error:
-        return _Rung(), f"{why}; inotify: {error.strerror}"
-
-
-def _heard(rung: _Rung, channel: int) -> Iterator[Sequence[JSONObject]]:
-    waiting = [descriptor for descriptor in (rung.descriptor, channel) if descriptor >= 0]
+def _heard(rung: Rung, channel: int, *, every: float) -> Iterator[Sequence[JSONObject]]:
+    waiting = [descriptor for descriptor in (*rung.descriptors, channel) if descriptor >= 0]
     while True:
-        ready, _, _ = select.select(waiting, [], [], _SETTLED if rung.open else _LOOK)
+        ready, _, _ = select.select(waiting, [], [], min(every, SETTLED) if rung.open else every)
         yield rung.hear()
         if channel in ready:
             return
 
 
-def _tell(context: Context, heard: Sequence[JSONObject], root: int) -> None:
+def _tell(context: Context, heard: Sequence[JSONObject], watched: _Watched) -> None:
     for found in heard:
         if "gap" in found:
             context.emit(Event(GAP, Stage.NOTICE, "", str(found["gap"])))
-    touches: List[JSON] = [{**found, "path": str(found["path"])[root:]} for found in heard if "path" in found]
+    touches: List[JSON] = [watched.called(found) for found in heard if "path" in found]
     if touches:
         context.emit(Event(TOUCHED, Stage.PROGRESS, data={"touches": touches}))
-
-
-class _Audit(_Rung):
-    """Everything, by whom, from the kernel."""
-
-    name = AUDIT
-
-    def __init__(self, folders: Sequence[str], files: Sequence[str]) -> None:
-        self._link = AuditLink()
-        try:
-            self._link.watch(folders, files)
-            self._lost = self._link.status().lost
-        except OSError:
-            self._link.close()
-            raise
-        self.descriptor = self._link.records.fileno()
-        self._assembler = Assembler()
-        self._below = tuple(f"{folder.rstrip('/')}/" for folder in folders)
-        self._exactly = frozenset((*folders, *files))
-        self._places: Dict[Place, str] = dict(_folders_below(folders))
-        self._looked = time.monotonic()
-
-    def hear(self) -> Sequence[JSONObject]:
-        found: List[JSONObject] = []
-        heard: List[Tuple[int, str]] = []
-        try:
-            for record in self._link.hear(_AT_ONCE):
-                heard.append(record)  # noqa: PERF402  what was heard before an error is kept
-        except OSError as error:
-            found.append({"gap": f"records were lost before they could be read: {error.strerror}"})
-        records = [whole for kind, line in heard for whole in self._assembler.take(kind, line)]
-        if not heard:
-            records = self._assembler.rest()
-            found += self._gap()
-        self.open = bool(heard)
-        found += [touch for record in records for touch in self._touches(record)]
-        return found
-
-    def _gap(self) -> List[JSONObject]:
-        """What the kernel itself lost, looked at now and then."""
-        if time.monotonic() - self._looked < _LOOK:
-            return []
-        self._looked = time.monotonic()
-        before, self._lost = self._lost, self._link.status().lost
-        return [{"gap": f"the kernel lost {self._lost - before} records"}] if self._lost > before else []
-
-    def _touches(self, record: Record) -> Iterator[JSONObject]:
-        for item, parent in record.touched():
-            path = self._path(record, item, parent)
-            if path is None:
-                continue
-            if item.folder and item.what == "CREATE":
-                self._places[item.place] = path
-            by: JSONObject = {name: getattr(record, name) for name in ("pid", "exe", "command", "uid", "login", "at")}
-            yield {**by, "path": path, "what": item.spoken}
-
-    def _path(self, record: Record, item: Item, parent: Optional[Item]) -> Optional[str]:
-        """Where it is. A name may be relative to a folder that only the caller had open: then that folder's inode tells."""
-        known = self._places.get(parent.place) if parent else self._places.get(item.place) if item.folder else None
-        if known is not None:
-            return f"{known.rstrip('/')}/{item.name.rstrip('/').rpartition('/')[2]}" if parent else known
-        path = os.path.normpath(item.name if item.name.startswith("/") else f"{record.cwd}/{item.name}")
-        return path if path in self._exactly or path.startswith(self._below) else None
-
-    def close(self) -> None:
-        self._link.close()
-
-
-def _folders_below(folders: Iterable[str]) -> Iterator[Tuple[Place, str]]:
-    for folder in folders:
-        for above, _, _ in os.walk(folder):
-            found = Path(above).stat()
-            yield (f"{os.major(found.st_dev):02x}:{os.minor(found.st_dev):02x}", found.st_ino), above
-
-
-class _Names(_Rung):
-    """Paths alone."""
-
-    name = INOTIFY
-
-    def __init__(self, folders: Sequence[str], files: Sequence[str]) -> None:
-        self._inotify = Inotify(folders, files)
-        self.descriptor = self._inotify.descriptor
-
-    def hear(self) -> Sequence[JSONObject]:
-        heard = self._inotify.hear()
-        return [{"path": path, "what": what, "at": time.time()} if path else {"gap": "inotify dropped events"} for path, what in heard]
-
-    def close(self) -> None:
-        self._inotify.close()
 
 
 CALLS: Dict[str, Callable[[Context, JSONObject], JSONObject]] = {"watch": watch}

@@ -16,11 +16,12 @@ from vitrify.core.order import order
 from vitrify.core.resource import Address, Resource
 from vitrify.core.schedule import Schedule
 from vitrify.core.schema import near
-from vitrify.project import hooks, settings, suited, supervision, watching
+from vitrify.project import hooks, responding, settings, suited, supervision, watching
 from vitrify.project.compile import Compiled, compile_wish
 from vitrify.project.envelope import REFUSE, ServerPart
 from vitrify.project.expand import PROCESS, Expansion, Profile
 from vitrify.project.fitting import fitted
+from vitrify.project.healing import healing
 from vitrify.project.layers import Layer, Layers, scope_of
 from vitrify.project.merge import fights, merged
 from vitrify.project.node import Entry, Node, walk
@@ -116,7 +117,9 @@ def _confined(server: Server, part: ServerPart, noise: tuple[Noise, ...]) -> Ser
     return replace(
         server,
         audit=watching.policy(part.audit, over=(*ignored(part.policy), *noise)),
+        responses=responding.responses(part.respond),
         runtime=part.runtime,
+        healing=healing(part.heal),
         replicas=part.replicas,
         writable=tuple(part.writable),
         allowed_secrets=tuple(AllowedSecret(one.path, one.rule, one.reason) for one in part.allow_secrets),

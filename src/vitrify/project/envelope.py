@@ -10,9 +10,11 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from vitrify.core.batch import ALL, Share
+from vitrify.project.healing import HealPart
 from vitrify.project.lasting import Lasting
 from vitrify.project.part import Part
 from vitrify.project.policy import PolicyPart
+from vitrify.project.responding import ResponsePart
 from vitrify.project.secrets import reference
 from vitrify.project.serving import HealthPart, RolloutPart, RoutePart
 from vitrify.project.supervision import SchedulePart
@@ -219,6 +221,7 @@ class ServerPart(Part):
     base: Annotated[BaseName | None, Given] = None
     mirror: Annotated[MirrorPart | None, Given] = None
     audit: AuditPart = Field(default_factory=AuditPart)
+    respond: list[ResponsePart] = Field(default_factory=list)
     on_image: Annotated[str, one_of("drop", REFUSE)] = "drop"
     runtime: Annotated[str, one_of("bubblewrap", "podman")] = "bubblewrap"
     replicas: int = Field(default=1, ge=1, le=20)
@@ -229,6 +232,7 @@ class ServerPart(Part):
     capabilities: list[Capability] = Field(default_factory=list)
     limits: LimitsPart = Field(default_factory=LimitsPart)
     health: Annotated[HealthPart | None, Given] = None
+    heal: HealPart = Field(default_factory=HealPart)
     route: Annotated[RoutePart | None, Given] = None
     rollout: RolloutPart = Field(default_factory=RolloutPart)
     batch: list[HostShare] = Field(default_factory=lambda: [ALL], min_length=1)

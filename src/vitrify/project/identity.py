@@ -85,8 +85,9 @@ def _parsed(path: Path, text: str) -> Identity:
         word, _, value = line.strip().partition(" ")
         if word and not word.startswith("#"):
             grown = _with(found, word, value.strip())
-            if grown is None:
-                raise _damaged(path, number, _FORMS)
+            why = _FORMS if grown is None else _wrong_key(word, value.strip().partition(" ")[0])
+            if why or grown is None:
+                raise _damaged(path, number, why)
             found = grown
     if not found.project_id:
         raise _damaged(path, 1, "the line `project ID` is missing")
@@ -109,6 +110,21 @@ def _with(known: Identity, word: str, value: str) -> Identity | None:
         case "quorum" if _QUORUM.fullmatch(value) and not known.quorum:
             return replace(known, quorum=int(value))
     return None
+
+
+def _wrong_key(word: str, key: str) -> str:
+    """Why this is no key of a witness or an author, though it looks like one; "" where it is."""
+    from vitrify.ledger.checkpoint import Verifier
+    from vitrify.ledger.cosignature import WitnessKey
+
+    parse = {"witness": WitnessKey.parse, "author": Verifier.parse}.get(word)
+    try:
+        if parse:
+            parse(key)
+    except UsageInvalid as error:
+        first = error.diagnostics[0]
+        return f"{first.summary}{f': {first.why}' if first.why else ''}"
+    return ""
 
 
 def _damaged(path: Path, line: int, why: str) -> DeclarationInvalid:

@@ -72,7 +72,7 @@ def read(content: bytes, path: Path, inputs: Inputs) -> Declaration:
     servers = [assemble(name, entry, project) for name, entry in sections.named(root.get("servers"), "server", problems)]
     sound = tuple(server for server in servers if server)
     ssh = sections.ssh(root, project.layers.scope, project.workshop.secrets, problems)
-    _agree(sound, problems)
+    _agree(sound, root, problems)
     if top and not root.entries["servers"].node.entries:
         problems.add("no server is declared", root.entries["servers"].at, hint="as in `servers: {web: {…}}`")
     problems.settle()
@@ -151,13 +151,13 @@ def _elsewhere(root: Node, environments: Iterable[Layer], problems: Problems) ->
     return found
 
 
-def _agree(servers: Iterable[Server], problems: Problems) -> None:
+def _agree(servers: Iterable[Server], root: Node, problems: Problems) -> None:
     """Note where two servers want the same resource differently, or the same traffic."""
     from vitrify.project.merge import across
     from vitrify.project.suited import previews_apart
 
     across(servers, problems)
-    previews_apart(servers, problems)
+    previews_apart(servers, root, problems)
     routed: dict[tuple[str, str, str], Server] = {}
     for server in servers:
         if server.route:

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from ipaddress import ip_address
 from itertools import pairwise
 from typing import Annotated, Any, Final, TypeAlias
 
@@ -64,7 +65,22 @@ InstanceShare: TypeAlias = Annotated[Share, BeforeValidator(_instances)]
 """So many instances, written as `1` or `25%`."""
 
 
+def _is_address(value: str) -> bool:
+    """Whether it is a whole address of a machine: numbers alone are no host name, and with several colons the last is no port's."""
+    try:
+        ip_address(value.strip("[]"))
+    except ValueError:
+        return False
+    return True
+
+
+def _bracketed(value: str) -> str:
+    return f"[{value.strip('[]')}]" if ":" in value else value
+
+
 def _preview(value: str) -> str:
+    if _is_address(value):
+        refuse(f"{value!r} is an address without a port", f'give one, as in "{_bracketed(value)}:8080", or a host name')
     return listen_address(value) if ":" in value else host_name(value)
 
 

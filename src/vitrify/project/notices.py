@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
 
-from vitrify.core.notice import EVENTS, Notice
+from vitrify.core.entry_kinds import KINDS
+from vitrify.core.notice import Notice
 from vitrify.core.schema import near
 from vitrify.project.hooks import settled
 from vitrify.project.node import Node
@@ -40,8 +41,9 @@ Address: TypeAlias = Annotated[str, AfterValidator(_url)]
 
 
 def _event(value: str) -> str:
-    if not any(fnmatchcase(event, value) for event in EVENTS):
-        refuse(f"there is no event `{value}`", near(value, EVENTS) or f"events: {', '.join(EVENTS)}; `*` stands for any part of one")
+    # A kind that counts has a number for its last part: `canary.5` is asked for as well as `canary.*`.
+    if not any(fnmatchcase(kind, value) or fnmatchcase(value, kind) for kind in KINDS):
+        refuse(f"there is no event `{value}`", near(value, KINDS) or f"events: {', '.join(KINDS)}; `*` stands for any part of one")
     return value
 
 

@@ -87,7 +87,7 @@ def _note(part: type[Part], error: ErrorDetails, node: Node, owner: Location, pr
     at = walk(node, loc, owner=owner, key=error["type"] == "vitrify" and not loc)
     if not problems.told(at):
         summary, hint = _sentence(error, _value_at(node, loc))
-        problems.add(summary, at, hint=hint)
+        problems.add(summary, at, hint=hint or _map_of(error, _model_at(part, loc)))
 
 
 def _model_at(part: type[Part], path: tuple[int | str, ...]) -> type[Part] | None:
@@ -116,6 +116,14 @@ def _value_at(node: Node, path: tuple[int | str, ...]) -> Node:
         elif isinstance(step, int) and step < len(node.items):
             node = node.items[step]
     return node
+
+
+def _map_of(error: ErrorDetails, model: type[Part] | None) -> str:
+    """What the map holds that should stand there: what it must have, else all that it may."""
+    if model is None or _EXPECTED.get(error["type"]) != "a map":
+        return ""
+    needed = [field.description or f"`{name}`" for name, field in model.model_fields.items() if field.is_required()]
+    return f"`{{…}}` with {'; '.join(needed)}" if needed else f"keys of it: {', '.join(model.model_fields)}"
 
 
 _EXPECTED = {

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path
 
-from vitrify.core.declaration import Declaration, Host
+from vitrify.core.declaration import Declaration, Host, Lifecycle
 
 MOST = 50
 """So many hosts are called early."""
@@ -28,6 +28,8 @@ class Reach:
     config: str = ""
     asks: bool = False
     servers: Mapping[str, Sequence[Host]] = field(default_factory=dict)
+    bearing: frozenset[str] = frozenset()
+    """Names of the hosts on which there are instances, and nothing is changed in place."""
 
     def hosts(self, limit: Sequence[str], exclude: Sequence[str]) -> tuple[Host, ...]:
         """Those of the servers that these patterns choose, each once."""
@@ -43,7 +45,7 @@ def remembered(home: Path, path: Path) -> Reach:
         if data["declaration"] != _digest(path):
             return Reach()
         servers = {str(name): tuple(Host(**host) for host in hosts) for name, hosts in data["servers"].items()}
-        return Reach(str(data["config"]), data["asks"] is True, servers)
+        return Reach(str(data["config"]), data["asks"] is True, servers, frozenset(map(str, data["bearing"])))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return Reach()
 
@@ -51,8 +53,13 @@ def remembered(home: Path, path: Path) -> Reach:
 def remember(home: Path, path: Path, declaration: Declaration) -> None:
     """Keep what this declaration names, if it names hosts over SSH and is not known yet. Failing to is no harm."""
     servers = {server.name: [_told(host) for host in server.hosts if host.is_remote] for server in declaration.servers}
+    mutable, immutable = (
+        {host.name for server in declaration.servers if server.lifecycle is lifecycle for host in server.hosts if host.is_remote}
+        for lifecycle in (Lifecycle.MUTABLE, Lifecycle.IMMUTABLE)
+    )
     ssh = declaration.ssh
     data = {"declaration": _digest(path), "config": ssh.config, "asks": bool(ssh.sudo_password), "servers": servers}
+    data["bearing"] = sorted(immutable - mutable)
     place = _place(home, path)
     with suppress(OSError):
         content = json.dumps(data).encode()

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 from vitrify.core.diagnostic import IntegrityFailed, UsageInvalid
 from vitrify.core.digest import JSON, JSONObject, digest_of
 from vitrify.core.plan import Plan
+from vitrify.project import whole_file
 
 
 def write(plan: Plan, path: str) -> None:
@@ -17,13 +17,8 @@ def write(plan: Plan, path: str) -> None:
 
 
 def _put(document: JSONObject, path: str) -> None:
-    target = Path(path)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}")
-    try:
-        temporary.write_text(json.dumps(document, indent=2) + "\n")
-        temporary.replace(target)
-    except OSError as error:
-        raise UsageInvalid(f"{path} cannot be written", why=error.strerror or "") from None
+    whole_file.writable(path)
+    whole_file.write(json.dumps(document, indent=2) + "\n", path)
 
 
 def approvals(document: JSONObject) -> tuple[str, ...]:

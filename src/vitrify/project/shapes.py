@@ -10,7 +10,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 from vitrify.core.batch import Share
 from vitrify.core.strategy import Weight
-from vitrify.project import envelope, hooks, notices, serving, supervision, watching
+from vitrify.project import envelope, healing, hooks, notices, serving, supervision, watching
 from vitrify.project.envelope import HostPart
 from vitrify.project.manner import Part100
 from vitrify.project.part import Part
@@ -52,6 +52,7 @@ FILLED = frozenset(
         hooks.MigrationPart,
         notices.NoticePart,
         supervision.SchedulePart,
+        healing.HealPart,
         watching.AuditPart,
     }
 )

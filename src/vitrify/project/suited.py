@@ -43,7 +43,6 @@ def suits(part: ServerPart, node: Node, problems: Problems) -> None:
     _of_one_strategy(part, node, problems)
     _needs_route(part, node, problems)
     _needs_one_replica(part, node, problems)
-    _waits_on_one_host(part, node, problems)
 
 
 def _of_one_strategy(part: ServerPart, node: Node, problems: Problems) -> None:
@@ -73,22 +72,8 @@ def _needs_one_replica(part: ServerPart, node: Node, problems: Problems) -> None
         problems.add(f"{part.replicas} replicas are not one at a time", walk(node, ("replicas",)), hint=hint)
 
 
-def _waits_on_one_host(part: ServerPart, node: Node, problems: Problems) -> None:
-    """Several hosts are judged together, and nobody judges what waits for a person on each of them."""
-    if len(part.hosts) == 1:
-        return
-    hint = "give each step a time, as in `5% for 10m`, or declare the hosts as servers of their own"
-    if part.rollout.promote == "manual":
-        problems.add("`promote: manual` needs a server on one host", walk(node, ("rollout", "promote")), hint=hint)
-    for index, step in enumerate(part.rollout.steps or ()):
-        if step.hold is None:
-            problems.add(
-                f"the step `{step}` has no end, which needs a server on one host", walk(node, ("rollout", "steps", index)), hint=hint
-            )
-
-
-def previews_apart(servers: Iterable[Server], problems: Problems) -> None:
-    """Note a preview that would get requests which are somebody else's."""
+def previews_apart(servers: Iterable[Server], root: Node, problems: Problems) -> None:
+    """Note a preview, where it is written, that would get requests which are somebody else's."""
     taken: dict[tuple[str, str], str] = {}
     for server in servers:
         if server.route:
@@ -99,5 +84,7 @@ def previews_apart(servers: Iterable[Server], problems: Problems) -> None:
         if server.route and shown.preview:
             place = ("" if shown.previewed_on_its_own else server.route.router.name, shown.preview)
             if place in taken:
-                problems.add(f"{shown.preview} cannot be the preview of {server.name}", server.where, why=taken[place])
+                at = walk(root, ("servers", server.name, "rollout", "preview"), owner=server.where)
+                hint = "a host name, or an address to listen on, that leads nowhere else"
+                problems.add(f"{shown.preview} cannot be the preview of {server.name}", at, why=taken[place], hint=hint)
             taken[place] = f"it is the preview of {server.name}"

@@ -46,8 +46,11 @@ class SchedulePart(Part):
 
     keep: Annotated[Interval | None, Given] = None
     health: Annotated[Interval | None, Given] = None
+    contract: Annotated[Interval | None, Given] = None
     retention: Annotated[Interval | None, Given] = None
     audit: Annotated[Interval | None, Given] = None
+    respond: Annotated[Interval | None, Given] = None
+    watch: Annotated[Interval | None, Given] = None
 
 
 def of_all(root: Node, scope: Scope, problems: Problems) -> Schedule:

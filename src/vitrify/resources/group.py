@@ -91,6 +91,8 @@ class Group(Kind):
             registrar(system).number_group(name, gid)
         if isinstance(members, list) and sorted(accounts.members(name)) != members:
             registrar(system).set_members(name, [str(user) for user in members])
+        if isinstance(after.get("line"), str):
+            registrar(system).place_group(str(after["line"]), str(after.get("behind", "")))
 
     def inverse(self, change: Change) -> Optional[Change]:
         """Back to what was seen before."""
@@ -190,6 +192,8 @@ def _observation(resource: Resource, accounts: Accounts) -> Observation:
     found.update({"type": "group", "gid": int(row[2]) if row[2].isdigit() else row[2], "members": members})
     if resource.absent:
         found["first"] = list(accounts.first_in(name))
+        if row[1] in ("x", "!", "*"):  # anything else may be a password
+            found.update({"line": ":".join(row), "behind": accounts.group.before(name)})
     return Observation(resource.address, found, _told(found))
 
 

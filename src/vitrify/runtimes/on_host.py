@@ -56,9 +56,17 @@ class OnHostRuntime:
         """Let its shim stop it at this time, or never."""
         await self._call("stop_later", id=instance, at=at)
 
-    async def discard(self, instance: str) -> None:
+    async def discard(self, instance: str, *, evidence: bool = False) -> None:
         """Remove a stopped instance and its files."""
-        await self._call("discard", id=instance)
+        await self._call("discard", id=instance, evidence=evidence)
+
+    async def quarantine(self, instance: str, *, by: str, why: str, entry: int) -> None:
+        """Keep a stopped instance as evidence."""
+        await self._call("quarantine", id=instance, by=by, why=why, entry=entry)
+
+    async def quarantined(self, labels: Mapping[str, str]) -> tuple[JSONObject, ...]:
+        """Those that are kept as that."""
+        return _objects((await self._call("list", labels=dict(labels), evidence=True))["instances"])
 
     async def logs(self, instance: str, *, lines: int) -> str:
         """The last lines it wrote."""

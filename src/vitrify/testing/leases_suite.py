@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -107,6 +107,63 @@ class LeasesSuite:
             pytest.fail("it acts")
         assert "was taken away by bob@desk: ada is on a train" in refused.value.diagnostics[0].why
         assert view().release(0) is None
+
+    def test_what_is_kept_stands_when_its_call_has_ended_and_the_next_call_goes_on_by_it(self, view: View, clock: HostClock) -> None:
+        with view().held(replace(ADA, kept=True)) as lease:
+            clock.let_pass(50.0)
+        clock.let_pass(50.0)
+        with pytest.raises(Busy, match="ada@laptop"):
+            view().acquire(BOB)
+        with view().held(replace(ADA, token=lease.token)) as same:
+            assert same.token == lease.token
+        assert view().standing() is None
+        assert view().acquire(BOB).token == lease.token + 1
+
+    def test_what_was_to_be_kept_ends_with_a_call_that_fails(self, view: View) -> None:
+        with pytest.raises(ValueError, match="it fails"), view().held(replace(ADA, kept=True)):
+            raise ValueError("it fails")
+        assert view().standing() is None
+
+    def test_a_call_that_fails_leaves_what_was_there_before_it(self, view: View) -> None:
+        token = view().acquire(ADA).token
+        with pytest.raises(ValueError, match="it fails"), view().held(replace(ADA, token=token)):
+            raise ValueError("it fails")
+        assert getattr(view().standing(), "token", 0) == token
+
+    def test_the_same_run_goes_on_by_a_lease_that_ran_out_while_its_host_went_down_and_no_other_does(
+        self, view: View, clock: HostClock
+    ) -> None:
+        token = view().acquire(ADA).token
+        clock.reboot(away=600.0)
+        with pytest.raises(Busy, match="was lost"), view().held(replace(ADA, operation="r9", token=token)):
+            pytest.fail("it acts")
+        with view().held(replace(ADA, token=token, kept=True)):
+            pass
+        view().release(0)
+        view().acquire(BOB)
+        with pytest.raises(Busy, match="was lost: bob@desk has a newer one"), view().held(replace(ADA, token=token)):
+            pytest.fail("it acts")
+
+    def test_a_host_that_takes_a_run_back_by_itself_waits_for_nobody_who_holds_it(self, view: View) -> None:
+        token = view().acquire(ADA).token
+        with pytest.raises(Busy), view().held(Wish("the timer", "undo", "r9", over=True)):
+            pytest.fail("it acts")
+        with view().held(Wish("the timer", "undo", ADA.operation, over=True)) as lease:
+            assert lease.token == token + 1
+        with pytest.raises(Busy, match="was lost"), view().presented(token):
+            pytest.fail("it acts")
+
+    def test_another_process_of_its_holder_has_it_from_then_on(self, view: View, clock: HostClock) -> None:
+        here = Tenant.this()
+        clock.boot = here.boot
+        token = view().acquire(ADA).token
+        gone = Tenant(here.pid, here.start - 1, here.boot, here.space)
+        with view().held(replace(ADA, token=token, kept=True, process=gone)):
+            pass
+        assert view().standing() is None
+        with view().held(replace(ADA, token=token, kept=True, process=here)):
+            pass
+        assert getattr(view().standing(), "process", None) == here
 
     @pytest.mark.parametrize("jump", [-86_400.0, 86_400.0], ids=["back", "forth"])
     def test_a_clock_that_is_set_neither_ends_it_nor_keeps_it(self, view: View, clock: HostClock, jump: float) -> None:

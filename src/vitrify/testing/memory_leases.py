@@ -23,12 +23,14 @@ class MemoryLeases:
 
     @contextmanager
     def held(self, wish: Wish) -> Iterator[Lease]:
-        """Act by a lease that lasts as long as this does."""
-        lease = self._given(wish, bound=True)
+        """Act by a lease that lasts as long as this does; by one that is kept, for longer."""
+        lease = self._gone_on_by(wish) if wish.token else self._given(wish, bound=not wish.kept)
+        stands = wish.token > 0
         try:
             yield lease
+            stands = wish.kept
         finally:
-            self._last = replace(lease, released="it was done")
+            self._last = lease.renewed(self._moment()) if stands else replace(lease, released="it was done")
 
     @contextmanager
     def presented(self, token: int) -> Iterator[Lease]:
@@ -51,9 +53,17 @@ class MemoryLeases:
         """The lease that keeps everybody else out now."""
         return None if self._last is None or self._last.over(self._moment()) else self._last
 
+    def _gone_on_by(self, wish: Wish) -> Lease:
+        last, moment = self._last, self._moment()
+        same = last is not None and last.token == wish.token and not last.released
+        if last is None or not same or (last.expired(moment) and not (last.operation and last.operation == wish.operation)):
+            raise lost(self._server, wish.token, last)
+        self._last = replace(last.renewed(moment), by=wish.by or last.by, process=wish.process or last.process)
+        return self._last
+
     def _given(self, wish: Wish, *, bound: bool) -> Lease:
         standing, moment = self.standing(), self._moment()
-        if standing:
+        if standing and not (wish.over and standing.operation == wish.operation):
             raise busy(self._server, standing)
         self._last = Lease.following(self._last, wish, moment, bound=bound)
         return self._last

@@ -40,6 +40,7 @@ class MemoryRuntime:
     ) -> None:
         self._clock, self._broken, self._searching, self.ill = clock, broken, searching, dict(ill or {})
         self._kept: dict[str, _Kept] = {}
+        self._evidence: dict[str, JSONObject] = {}
         self.dies_before_start: BaseException | None = None
         self.refused: dict[str, str] = {}
         """What a check asks with, a program or a host name -> why it does not pass."""
@@ -47,6 +48,8 @@ class MemoryRuntime:
 
     async def launch(self, spec: InstanceSpec) -> Instance:
         """Start this instance, or adopt the one of the same id."""
+        if spec.id in self._evidence:
+            raise Denied(f"the instance {spec.id} is in quarantine", hint="it never runs again")
         known = self._kept.get(spec.id)
         if known is not None and known.spec != spec:
             raise Denied(f"there is an instance {spec.id} with another spec", hint="give the new one its own id")
@@ -96,13 +99,31 @@ class MemoryRuntime:
         kept = self._known(instance)
         kept.instance = replace(self._seen(instance), stop_at=at)
 
-    async def discard(self, instance: str) -> None:
+    async def discard(self, instance: str, *, evidence: bool = False) -> None:
         """Remove a stopped instance."""
+        if evidence:
+            self._evidence.pop(instance, None)
         if instance not in self._kept:
             return
         if self._seen(instance).state not in ("stopped", "lost"):
             raise Denied(f"the instance {instance} still runs", hint="stop it first")
         del self._kept[instance]
+
+    async def quarantine(self, instance: str, *, by: str, why: str, entry: int) -> None:
+        """Keep a stopped instance as evidence."""
+        if instance in self._evidence:
+            return
+        seen = self._seen(instance)
+        if seen.state not in ("stopped", "lost"):
+            raise Denied(f"the instance {instance} still runs", hint="stop it first")
+        about: JSONObject = {"id": instance, "image": seen.image, "labels": dict(seen.labels), "at": round(self._clock())}
+        self._evidence[instance] = {**about, "by": by, "why": why, "entry": entry}
+        del self._kept[instance]
+
+    async def quarantined(self, labels: Mapping[str, str]) -> tuple[JSONObject, ...]:
+        """Those that are kept as that."""
+        every = self._evidence.values()
+        return tuple(one for one in every if isinstance(own := one["labels"], dict) and labels.items() <= own.items())
 
     async def logs(self, instance: str, *, lines: int) -> str:
         """The last lines it wrote."""

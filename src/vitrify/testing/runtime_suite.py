@@ -215,6 +215,27 @@ class RuntimeSuite:
 
         assert do(bench.runtime.instances({})) == ()
 
+    def test_evidence_is_in_no_list_never_runs_again_and_stays_until_it_is_meant(self, bench: RuntimeBench) -> None:
+        do(bench.runtime.launch(bench.spec("web-1")))
+        bench.alter("web-1", "/intruder")
+        with pytest.raises(Denied):
+            do(bench.runtime.quarantine("web-1", by="ada", why="finding 7", entry=7))
+        do(bench.runtime.stop("web-1", grace=2))
+        for why in ("finding 7", "once more"):
+            do(bench.runtime.quarantine("web-1", by="ada", why=why, entry=7))
+
+        do(bench.runtime.discard("web-1"))
+        with pytest.raises(Denied):
+            do(bench.runtime.launch(bench.spec("web-1")))
+
+        assert do(bench.runtime.instances({})) == ()
+        (kept,) = do(bench.runtime.quarantined(bench.spec("web-1").labels))
+        assert (kept["id"], kept["by"], kept["why"], kept["entry"]) == ("web-1", "ada", "finding 7", 7)
+        assert do(bench.runtime.quarantined({"server": "another"})) == ()
+        for _ in range(2):
+            do(bench.runtime.discard("web-1", evidence=True))
+        assert do(bench.runtime.quarantined({})) == ()
+
     def test_a_process_that_dies_is_started_again(self, bench: RuntimeBench) -> None:
         do(bench.runtime.launch(bench.spec("web-1")))
         bench.crash("web-1")

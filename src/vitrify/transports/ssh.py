@@ -20,7 +20,7 @@ from vitrify.core.diagnostic import TargetUnreachable, UsageInvalid
 from vitrify.core.digest import PLAIN
 from vitrify.core.wire import Blob, encode
 from vitrify.onhost.failpoint import WHERE
-from vitrify.payload import Payload, pack
+from vitrify.payload import Payload, in_place, pack
 from vitrify.transports import refusal
 from vitrify.transports.ascent import CACHE, command
 from vitrify.transports.channel import FramedSession, Program, started
@@ -76,6 +76,8 @@ class Client:
 class SshTransport:
     """Sessions with hosts. A control socket lives on for a minute, so that the next command needs no handshake."""
 
+    programs: Callable[[], Payload] = staticmethod(in_place)
+
     def __init__(
         self,
         client: Client,
@@ -94,7 +96,7 @@ class SshTransport:
 
     @cached_property
     def _packed(self) -> Payload:
-        return pack()
+        return self.programs()
 
     async def connect(self, host: Host, *, anew: bool = False, bringing: bool = False) -> FramedSession:
         """A session as root of this host; `TargetUnreachable` with the reason and what to do otherwise.
@@ -142,6 +144,12 @@ class SshTransport:
         except OSError as error:
             hint = "install the OpenSSH client: `apt-get install openssh-client`"
             raise TargetUnreachable(f"{self._client.program} cannot be started", why=str(error.strerror), hint=hint) from error
+
+
+class SiteTransport(SshTransport):
+    """Sessions with hosts of instances, which need all of our programs."""
+
+    programs = staticmethod(pack)
 
 
 class _Door:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from tests.unit.cli.answers_given import AnswersGiven
 from tests.unit.cli.audit_answers import AuditAnswers
 from tests.unit.cli.fake_migrations import FakeMigrations
 from tests.unit.cli.fake_reports import FakeReports
@@ -24,8 +25,9 @@ from vitrify.core.asked import Scope
 from vitrify.core.difference import Action, Change
 from vitrify.core.drift import Audit, Class, Finding
 from vitrify.core.event import Emit, Event, Stage
+from vitrify.core.host_report import LogsTold, ReleasesTold
 from vitrify.core.image_report import ImageKept, ImageVerified, Updated, Verdict
-from vitrify.core.plan import HostPlan, Plan, ReleasePlan
+from vitrify.core.plan import HostPlan, HostProblem, Plan, ReleasePlan
 from vitrify.core.report import (
     Applied,
     Bootstrapped,
@@ -57,7 +59,7 @@ class Terminal(io.StringIO):
         return self._tty
 
 
-class FakeApplication(AuditAnswers, ImageAnswers, LedgerAnswers, FakeReports, FakeMigrations, FakeTraffic):
+class FakeApplication(AuditAnswers, AnswersGiven, ImageAnswers, LedgerAnswers, FakeReports, FakeMigrations, FakeTraffic):
     """Answers with what it holds, notes what it was asked, and tells its events before it answers."""
 
     def __init__(self) -> None:
@@ -78,6 +80,8 @@ class FakeApplication(AuditAnswers, ImageAnswers, LedgerAnswers, FakeReports, Fa
         self.status_is: tuple[ServerStatus, ...] = ()
         self.releases_is: tuple[ReleaseStatus, ...] = ()
         self.logs_are = ""
+        self.problems_are: tuple[HostProblem, ...] = ()
+        """Of hosts that cannot tell of releases and logs."""
         self.audit_is = Audit((), 3, 40, 2, 0.25)
         holds = (Verdict("content", holds=True, found="2 layers hold"), Verdict("signature", holds=True, found="by ann@desk"))
         self.image_verified_is = ImageVerified("sha256:" + "7" * 64, holds)
@@ -163,9 +167,9 @@ class FakeApplication(AuditAnswers, ImageAnswers, LedgerAnswers, FakeReports, Fa
         self._called("update", server=server, dry_run=dry_run)
         return self.updated
 
-    def releases(self, server: str) -> tuple[ReleaseStatus, ...]:
+    def releases(self, server: str) -> ReleasesTold:
         self._called("releases", server=server)
-        return self.releases_is
+        return ReleasesTold(self.releases_is, self.problems_are)
 
     def lives(self, server: str) -> tuple[str, ...]:
         return self.lives_are
@@ -174,9 +178,9 @@ class FakeApplication(AuditAnswers, ImageAnswers, LedgerAnswers, FakeReports, Fa
         self._called("retire", server=server, **({"host": host} if host else {}))
         return Retired(2)
 
-    def logs(self, name: str, *, lines: int) -> str:
+    def logs(self, name: str, *, lines: int) -> LogsTold:
         self._called("logs", name=name, lines=lines)
-        return self.logs_are
+        return LogsTold(self.logs_are, self.problems_are)
 
     def audit(self, *, full: bool, reread: float) -> Audit:
         self._called("audit", full=full, reread=reread)

@@ -19,6 +19,8 @@ class FakeTraffic:
         self.way_back_is = WayBack("web", 4, 3, "warm", 0, left=431.0)
         self.promotes = "release 5 of web waits with 25% of the requests"
         self.held = True
+        self.ends_with: Applied | None = None
+        """How promote, abort, pause and resume end, where that is not well on one host."""
 
     def way_back(self, server: str, *, to: int | None, look: bool) -> WayBack:
         self.calls.append(("way_back", {"server": server, "to": to}))
@@ -32,21 +34,23 @@ class FakeTraffic:
         self.calls.append(("promotion", {"server": server}))
         return self.promotes
 
-    def promote(self, server: str, *, everything: bool) -> Released:
+    def promote(self, server: str, *, everything: bool) -> Applied:
         self.calls.append(("promote", {"server": server, "everything": everything}))
-        return self.released_is
+        return self.ends_with or Applied(releases=(self.released_is,))
 
     def abortion(self, server: str) -> tuple[int, int | None]:
         self.calls.append(("abortion", {"server": server}))
         return 5, 4
 
-    def abort(self, server: str) -> int:
+    def abort(self, server: str) -> Applied:
         self.calls.append(("abort", {"server": server}))
-        return 5
+        returned = Released("web", "returned", 4, None, "", (), host="local")
+        return self.ends_with or Applied(releases=(returned,))
 
-    def pause(self, server: str, *, at_most: float) -> None:
+    def pause(self, server: str, *, at_most: float) -> Applied:
         self.calls.append(("pause", {"server": server, "at_most": at_most}))
+        return self.ends_with or Applied()
 
-    def resume(self, server: str) -> bool:
+    def resume(self, server: str) -> tuple[bool, Applied]:
         self.calls.append(("resume", {"server": server}))
-        return self.held
+        return self.held, self.ends_with or Applied()

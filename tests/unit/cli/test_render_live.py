@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 
+import pytest
 from rich.console import Console
 
 from vitrify.cli.render import Screen, Settings, Streams
@@ -73,3 +74,13 @@ def test_of_a_fleet_only_failures_stay_on_the_screen() -> None:
     told = " ".join(stderr.getvalue().split())
     assert "create file:/etc/x of web on a failed: no space left" in told
     assert "create file:/etc/motd of web on a done" not in told
+
+
+@pytest.mark.parametrize(("environ", "dated"), [({}, True), ({"JOURNAL_STREAM": "8:1234"}, False)])
+def test_a_line_of_a_long_log_begins_with_its_time_unless_the_journal_dates_it(environ: dict[str, str], dated: bool) -> None:  # noqa: FBT001  a column
+    stderr = io.StringIO()
+    screen = Screen(Streams(io.StringIO(), io.StringIO(), stderr), Settings(color="never"), environ=environ, clock=lambda: 1_770_000_000.0)
+    screen.date()
+    screen.emit(Event("health", Stage.FAILED, "web-r1-0", "says 500"))
+
+    assert stderr.getvalue() == f"{'2026-02-02 02:40:00Z ' if dated else ''}  x health web-r1-0  failed: says 500\n"

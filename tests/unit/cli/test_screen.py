@@ -134,6 +134,7 @@ def test_measures_are_for_people() -> None:
     assert [lasted(seconds) for seconds in (0.0012, 0.0123, 3.21, 300)] == ["1.2 ms", "12 ms", "3.2 s", "5 min"]
     assert [size(count) for count in (12, 2048, 5 << 20, 3 << 40)] == ["12 B", "2.0 KiB", "5.0 MiB", "3.0 TiB"]
     assert [many(1, "entry"), many(2, "entry"), many(1200, "host")] == ["1 entry", "2 entries", "1,200 hosts"]
+    assert [many(2, "day"), many(0, "image"), many(3, "match")] == ["2 days", "0 images", "3 matches"]
 
 
 @pytest.mark.parametrize(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from vitrify.cli.exits import Exit
-from vitrify.core.plan import Plan, ReleasePlan
+from vitrify.core.plan import HostProblem, Plan, ReleasePlan
 from vitrify.core.report import Applied, ReleaseStatus, ServerStatus
 from vitrify.core.rollout_report import RolloutStatus
 from vitrify.core.strategy import Course
@@ -172,3 +172,99 @@ def test_releases_leave_out_the_image_where_the_screen_is_too_narrow(console: Co
     assert "prepared, expanded" in narrow
     assert "sha256" not in narrow
     assert "sha256:ab12ab12ab12" in wide
+
+
+EAST, WEST = "ssh://east", "ssh://west"
+AWAY = HostProblem("web", WEST, "ssh://west does not answer", unreachable=True)
+
+
+def test_what_waits_on_several_hosts_is_told_once_with_each_host(console: Console) -> None:
+    waits = "release 5 of web waits with 25% of the requests: `vitrify promote web` or `vitrify abort web`"
+    one = replace(console.app.released_is, waits=waits, host=EAST, url="http://east/")
+    console.app.ends_with = Applied(releases=(one, replace(one, host=WEST, preview="http://next.west/")))
+
+    ended = console("promote", "web", "-y")
+
+    assert ended.code is Exit.DONE
+    assert ended.out.splitlines() == [
+        f"...  {waits}",
+        "     on        ssh://east  http://east/",
+        "     on        ssh://west  preview http://next.west/",
+    ]
+    document = json.loads(console("promote", "web", "-y", "-o", "json").out)
+    assert ([host["host"] for host in document["hosts"]], document["waits"]) == ([EAST, WEST], waits)
+
+
+def test_with_a_host_that_is_away_nobody_is_promoted_and_that_is_told(console: Console) -> None:
+    console.app.ends_with = Applied(problems=(AWAY,), held=(("web", EAST),), stopped=True)
+
+    ended = console("promote", "web", "-y")
+
+    assert ended.code is Exit.UNREACHABLE
+    assert "web on ssh://west: unreachable" in ended.out
+    assert "web on ssh://east: left as it is" in ended.out
+
+
+def test_an_abort_tells_of_hosts_that_were_away(console: Console) -> None:
+    returned = replace(console.app.released_is, kind="returned", release=4, host=EAST)
+    console.app.ends_with = Applied(releases=(returned,), problems=(AWAY,))
+
+    ended = console("abort", "web", "-y")
+
+    assert ended.code is Exit.UNREACHABLE
+    assert ended.out.splitlines()[:2] == ["Taken back: release 5 of web; release 4 serves on.", "x    web on ssh://west: unreachable"]
+    document = json.loads(console("abort", "web", "-y", "-o", "json").out)
+    assert (document["hosts"], [one["host"] for one in document["problems"]]) == ([{"host": EAST, "live": 4}], [WEST])
+
+
+def test_a_pause_that_could_not_be_had_everywhere_holds_nothing(console: Console) -> None:
+    console.app.ends_with = Applied(problems=(AWAY,), held=(("web", EAST),), stopped=True)
+
+    ended = console("pause", "web", "-y")
+
+    assert (ended.code, "Paused" in ended.out) == (Exit.UNREACHABLE, False)
+    assert json.loads(console("pause", "web", "-y", "-o", "json").out)["paused"] is False
+
+
+def test_a_resume_tells_of_hosts_that_were_away(console: Console) -> None:
+    console.app.ends_with = Applied(problems=(AWAY,))
+
+    ended = console("resume", "web")
+
+    assert ended.code is Exit.UNREACHABLE
+    assert ended.out.splitlines()[:2] == ["Requests go through again.", "x    web on ssh://west: unreachable"]
+
+
+def test_status_tells_of_a_waiting_release_that_lacks_an_instance(console: Console) -> None:
+    rollout = RolloutStatus(5, "release", "canary", "waiting", "with 25% of the requests: `vitrify promote web`", 25, lacking=1)
+    console.app.status_is = (ServerStatus("web", "immutable", ("local",), live=4, rollout=rollout),)
+
+    assert "lacking 1 instance of release 5 does not run  (`vitrify apply` starts what is lacking)" in console("status").out
+    assert json.loads(console("status", "-o", "json").out)["servers"][0]["rollout"]["lacking"] == 1
+
+
+@pytest.mark.parametrize(("unreachable", "code"), [(True, Exit.UNREACHABLE), (False, Exit.HOSTS_FAILED)])
+@pytest.mark.parametrize("words", [("status",), ("releases",), ("logs", "web")])
+def test_who_looks_is_told_of_hosts_that_cannot_tell_and_sees_the_others(
+    console: Console,
+    words: tuple[str, ...],
+    unreachable: bool,  # noqa: FBT001  a row of a table
+    code: Exit,
+) -> None:
+    problem = replace(AWAY, unreachable=unreachable)
+    console.app.status_is = (ServerStatus("web", "mutable", (EAST, WEST), owned=3, problem=problem.why, problems=(problem,)),)
+    console.app.releases_is = (ReleaseStatus("web", 2, "live", "live", "sha256:aa", 1.0, 4, (EAST, WEST)),)
+    console.app.logs_are, console.app.problems_are = "GET / 200\n", (problem,)
+
+    ended = console(*words)
+
+    assert ended.code is code
+    assert any(told in ended.out for told in ("3 resources managed", "sha256:aa", "GET / 200"))
+    assert "ssh://west" in ended.out
+    assert ("unreachable" in ended.out) is unreachable
+    assert [one["host"] for one in _problems(json.loads(console(*words, "-o", "json").out))] == [WEST]
+
+
+def _problems(document: dict[str, Any]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = document.get("problems") or document["servers"][0]["problems"]
+    return found

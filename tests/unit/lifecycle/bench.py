@@ -186,6 +186,8 @@ class Bench(Hooking):
     leases: dict[str, MemoryLeases] = field(default_factory=dict)
     wait: float = 0.0
     happens_at: dict[str, Callable[[], None]] = field(default_factory=dict)
+    happens_behind: Callable[[], None] = field(default=lambda: None)
+    """Behind each change."""
     """What happens, once, when a point is passed."""
     names: int = 0
     falls_ill_with: str = ""
@@ -231,10 +233,11 @@ class Bench(Hooking):
         return do(immutable.rollback("web", self.world, to=to, secret=known_secrets(secrets or {})))
 
     def promote(self, *, everything: bool = False, secrets: Mapping[str, str] | None = None) -> Released:
-        return do(promote("web", self.world, secret=known_secrets(secrets or {}), everything=everything))
+        (released,) = do(promote("web", self.world, secret=known_secrets(secrets or {}), everything=everything)).releases
+        return released
 
-    def abort(self, *, secrets: Mapping[str, str] | None = None) -> int:
-        return do(abandon("web", self.world, secret=known_secrets(secrets or {})))
+    def abort(self, *, secrets: Mapping[str, str] | None = None) -> None:
+        do(abandon("web", self.world, secret=known_secrets(secrets or {})))
 
     def retire(self) -> int:
         return do(retire("web", self.world)).instances
@@ -291,6 +294,10 @@ class Bench(Hooking):
         operation = self.state.open_operation("web", LOCAL.name)
         return operation.step if operation else ""
 
+    def ill(self, instance: str) -> str:
+        """Why it does not pass its health check; "" where it does."""
+        return at_once(self.runtime.healthy(instance, HEALTH))
+
     def runtime_is_sound(self, instance: str) -> bool:
         return not at_once(self.runtime.altered(instance))
 
@@ -334,6 +341,7 @@ class Bench(Hooking):
 
     def _done(self, change: str) -> None:
         self.changes.append(change)
+        self.happens_behind()
         if len(self.changes) == self.die_behind:
             self.die_behind = 0
             raise Killed

@@ -18,6 +18,7 @@ from vitrify.core.digest import JSONObject
 from vitrify.core.plan import HostProblem, ReleasePlan
 from vitrify.core.report import Applied, Retired
 from vitrify.lifecycle import fleet
+from vitrify.lifecycle.promoting import abandon, promote
 from vitrify.lifecycle.retire import retire
 from vitrify.lifecycle.settings import known_secrets
 from vitrify.lifecycle.world import Site
@@ -101,6 +102,14 @@ class Many(Bench):
     def back(self, to: int) -> Applied:
         return self.tell(fleet.rollback("web", self.world, to=to, secret=known_secrets({}), parallel=5))
 
+    def go_on(self, *, everything: bool = False) -> Applied:
+        """Somebody promotes what waits."""
+        return self.tell(promote("web", self.world, secret=known_secrets({}), everything=everything, parallel=5))
+
+    def call_off(self) -> Applied:
+        """Somebody aborts it."""
+        return self.tell(abandon("web", self.world, secret=known_secrets({}), parallel=5))
+
     def take_away(self, host: str = "") -> Retired:
         return self.tell(retire("web", self.world, host=host))
 
@@ -132,6 +141,14 @@ class Many(Bench):
         assert len(found) <= 1
         return found.pop() if found else None
 
+    def share(self, host: Host) -> tuple[int | None, int]:
+        """The release that gets a part of the requests beside, and how large that is."""
+        machine = self.on(host.name)
+        found = at_once(machine.router.beside("web"))
+        alive = {f"127.0.0.1:{one.port}": one for one in at_once(machine.runtime.instances({})) if not one.gone}
+        releases = {int(alive[address].labels["release"]) for address in (found.backends.addresses if found else ()) if address in alive}
+        return (releases.pop() if releases else None), found.percent if found else 0
+
     def runs(self, host: Host) -> list[int]:
         """The releases of the instances that run on a host."""
         found = at_once(self.on(host.name).runtime.instances({}))
@@ -152,6 +169,18 @@ class Many(Bench):
 
     def make_ill_on(self, host: Host, server: Server) -> None:
         self.on(host.name).runtime.ill[self.image_of(server)] = "says 500"
+
+    def fall_ill_on(self, host: Host, release: int) -> None:
+        """Every instance of this release that runs there is ill from now on."""
+        runtime = self.on(host.name).runtime
+        for one in at_once(runtime.instances(self.world.labels("web", release))):
+            runtime.fall_ill(one.id, reason="says 500")
+
+    def lose(self, host: Host, release: int) -> None:
+        """Every instance of this release ends there, and its keeper with it."""
+        runtime = self.on(host.name).runtime
+        for one in at_once(runtime.instances(self.world.labels("web", release))):
+            runtime.lose(one.id)
 
     # -- the surroundings ----------------------------------------------------------------------------------------
 

@@ -12,7 +12,8 @@ from vitrify.core.declaration import Server
 from vitrify.core.diagnostic import Denied, PreviousStillServing, UsageInvalid
 from vitrify.core.strategy import Bounds, Manner, Weight
 from vitrify.lifecycle.status import status
-from vitrify.ports import Backends
+from vitrify.ports import Backends, Operation
+from vitrify.testing.memory_state import MemoryStateStore
 
 STEPS = (Weight(5, 60.0), Weight(25, 120.0))
 BOUNDS = Bounds(errors=0.01, p95=0.5, requests=20, command=("/bin/check",))
@@ -163,7 +164,7 @@ def test_an_abort_takes_the_canary_back(bench: Bench) -> None:
     old = bench.serving()
     bench.apply(canary("two", Weight(25)))
 
-    assert bench.abort() == 2
+    bench.abort()
 
     assert (bench.serving(), bench.beside(), bench.instances(release=2)) == (old, ([], 0), ())
     assert bench.states() == {1: "live", 2: "aborted"}
@@ -279,3 +280,26 @@ def test_health_is_asked_during_a_step_as_often_as_it_must_pass(bench: Bench) ->
     bench.clock.after(20.0 + HEALTH.interval, lambda: bench.runtime.fall_ill(bench.running(release=2)[0], reason=""))
 
     assert bench.apply(canary("two")).release == 2, "one bad moment is forgiven"
+
+
+class Counting(MemoryStateStore):
+    """Counts how often it is asked what is under way."""
+
+    asked = 0
+
+    def open_operation(self, server: str, host: str) -> Operation | None:
+        self.asked += 1
+        return super().open_operation(server, host)
+
+
+def test_a_rollout_that_takes_more_steps_asks_no_more_often_what_is_written_down_of_it() -> None:
+    asked = []
+    for steps in ((Weight(5, 1.0),), tuple(Weight(percent, 1.0) for percent in range(5, 55, 5))):
+        bench = Bench()
+        bench.apply(canary("one"))
+        bench.state = counting = Counting()
+        bench.apply(canary("one"))
+        bench.apply(canary("two", *steps))
+        asked.append(counting.asked)
+
+    assert asked[0] == asked[1]

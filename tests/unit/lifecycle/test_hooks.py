@@ -16,7 +16,7 @@ from vitrify.core.digest import JSON
 from vitrify.core.event import Stage
 from vitrify.core.hook import EXPAND, HOST, NEXT, Hook
 from vitrify.core.strategy import Manner, Weight
-from vitrify.lifecycle import baking, keeping, mutable
+from vitrify.lifecycle import baking, keeping, mutable, undoing
 from vitrify.lifecycle.world import Desk, World
 
 STEPS = ("launch", "gate", "switch", "probation", "drain")
@@ -316,7 +316,7 @@ def test_an_apply_and_an_undo_in_place_have_hooks_too(bench: Bench, root: Path) 
     converge(bench, server)
     assert bench.ran == ["before-apply", "after-apply"], "where nothing changes, nothing is run"
 
-    do(mutable.undo(server, server.hosts[0], bench.world))
+    do(undoing.undo(server, server.hosts[0], bench.world))
 
     assert bench.ran[2:] == ["before-undo", "after-undo"]
     assert not (root / "etc/motd").exists()

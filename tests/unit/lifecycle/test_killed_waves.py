@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 from many import A, B, C, Many, on
 
 from vitrify.core.batch import Pace, Share
+from vitrify.core.declaration import Server
 from vitrify.core.diagnostic import PreviousStillServing, UsageInvalid
+from vitrify.core.strategy import Manner, Weight
 
 ALL, PAIR = (A, B, C), (A, C)
 PACE = Pace((Share(1), Share(100, percent=True)))
@@ -49,6 +51,43 @@ def taken_away(many: Many) -> None:
     many.take_away()
 
 
+def canary(greeting: str, *steps: int) -> Server:
+    """It waits at each of these shares."""
+    server = on(*PAIR, greeting=greeting, pace=PACE)
+    manner = Manner(steps=tuple(map(Weight, steps)))
+    return replace(server, rollout=replace(server.rollout, probation=0.0, strategy="canary", manner=manner))
+
+
+def waits(many: Many) -> None:
+    one(many)
+    many.roll(canary("two", 5))
+
+
+def waits_and_is_ill(many: Many) -> None:
+    waits(many)
+    many.fall_ill_on(C, 2)
+
+
+def promoted(many: Many) -> None:
+    """To its end, by the same word; where it was judged, it is either there or back."""
+    with suppress(PreviousStillServing):
+        many.go_on()
+
+
+def promoted_to_the_end(many: Many) -> None:
+    with suppress(PreviousStillServing):
+        many.go_on(everything=True)
+
+
+def waits_at_two(many: Many) -> None:
+    one(many)
+    many.roll(canary("two", 5, 25))
+
+
+def aborted(many: Many) -> None:
+    many.call_off()
+
+
 @dataclass(frozen=True)
 class Story:
     """What is there before, the command, and the release that is live on every host at its end."""
@@ -65,6 +104,10 @@ STORIES = {
     "a host that joins": Story(one_on_one_host, one, 1),
     "a rollback": Story(two, back, 1),
     "a retirement": Story(two, taken_away, None),
+    "a promotion": Story(waits, promoted, 2),
+    "a promotion to the end": Story(waits_at_two, promoted_to_the_end, 2),
+    "a promotion of what is ill on the last host": Story(waits_and_is_ill, promoted, 1),
+    "an abort": Story(waits_at_two, aborted, 1),
 }
 
 
@@ -106,6 +149,35 @@ def test_killed_behind_any_change_on_any_host_the_same_command_again_comes_to_th
         with suppress(UsageInvalid):  # a rollback or a retirement that had only its end left to say
             story.command(many)
         assert_whole(many, story, f"killed behind change {number}, {change}")
+
+
+def test_killed_behind_any_change_an_apply_ends_what_somebody_promoted() -> None:
+    story = STORIES["a promotion"]
+
+    for number, change in enumerate(changes(story), start=1):
+        many = Many()
+        story.before(many)
+        with many.killed_behind(number):
+            story.command(many)
+        many.roll(canary("two", 5))
+        with suppress(UsageInvalid):  # it was promoted, and is live
+            many.go_on()
+        assert_whole(many, story, f"killed behind change {number}, {change}")
+
+
+def test_killed_behind_any_change_of_a_release_that_waits_it_waits_on_all_hosts_alike() -> None:
+    undisturbed = Many()
+    one(undisturbed)
+    undisturbed.changes.clear()
+    undisturbed.roll(canary("two", 5))
+
+    for number, change in enumerate(undisturbed.changes, start=1):
+        many = Many()
+        one(many)
+        with many.killed_behind(number):
+            many.roll(canary("two", 5))
+        many.roll(canary("two", 5))
+        assert [(many.share(host), many.serves(host), many.runs(host)) for host in PAIR] == [((2, 5), 1, [1, 2])] * 2, change
 
 
 @pytest.mark.parametrize("name", ["the next release", "a release that is ill on the last host"])

@@ -13,7 +13,8 @@ from vitrify.core.diagnostic import TargetUnreachable, UsageInvalid
 from vitrify.lifecycle import holders, left_over
 from vitrify.lifecycle.audit import audit
 from vitrify.lifecycle.entering import Wish, into_instance
-from vitrify.lifecycle.status import logs, releases, status
+from vitrify.lifecycle.listing import logs, releases
+from vitrify.lifecycle.status import status
 
 ALL = (A, B, C)
 
@@ -45,6 +46,41 @@ def test_a_host_that_does_not_answer_is_told_with_what_is_remembered_of_it(many:
     assert [(one.host, one.live, one.problem) for one in row.places] == [("a", 2, ""), ("b", 2, "b does not answer"), ("c", 1, "")]
 
 
+def test_of_a_host_that_does_not_answer_the_server_says_so_too_and_that_it_is_away(many: Many) -> None:
+    many.down.add("b")
+
+    (row,) = many.tell(status([on(*ALL)], many.world))
+
+    assert [(one.host, one.why, one.unreachable) for one in row.problems] == [("b", "b does not answer", True)]
+    assert [one.unreachable for one in row.places] == [False, True, False]
+
+
+def test_releases_are_told_without_a_host_that_is_away_and_that_it_is(many: Many) -> None:
+    many.down.add("b")
+
+    found = many.tell(releases(["web"], many.world))
+
+    assert [(one.number, one.running, one.live_on) for one in found.rows] == [(2, 1, ("a", "b")), (1, 2, ("c",))]
+    assert [(one.server, one.host, one.unreachable) for one in found.problems] == [("web", "b", True)]
+
+
+def test_logs_are_told_without_a_host_that_is_away_and_that_it_is(many: Many) -> None:
+    many.down.add("b")
+
+    found = many.tell(logs("web", many.world, lines=5))
+
+    assert found.text.count("==>") == 3
+    assert [(one.host, one.unreachable) for one in found.problems] == [("b", True)]
+    assert many.tell(logs(many.live_on(C), many.world, lines=5)).problems == (), "it was found: nobody else has it"
+
+
+def test_the_logs_of_what_no_host_knows_may_be_on_the_one_that_is_away(many: Many) -> None:
+    many.down.add("b")
+
+    with pytest.raises(TargetUnreachable):
+        many.tell(logs("web-r9-0", many.world, lines=5))
+
+
 def test_a_server_on_one_host_is_shown_as_it_always_was() -> None:
     many = Many()
     many.roll(on(A))
@@ -61,7 +97,7 @@ def test_a_host_that_is_declared_no_more_is_shown_as_abandoned(many: Many) -> No
 
 
 def test_releases_say_on_which_hosts_they_are_live(many: Many) -> None:
-    found = many.tell(releases(["web"], many.world))
+    found = many.tell(releases(["web"], many.world)).rows
 
     assert [(one.number, one.state, one.slot, one.running, one.live_on) for one in found] == [
         (2, "live", "live", 2, ("a", "b")),
@@ -93,7 +129,7 @@ def test_an_audit_goes_on_without_a_host_that_is_away_and_says_so(many: Many) ->
 
 
 def test_logs_are_those_of_every_host(many: Many) -> None:
-    assert many.tell(logs("web", many.world, lines=5)).count("==>") == 5
+    assert many.tell(logs("web", many.world, lines=5)).text.count("==>") == 5
 
 
 def test_a_command_is_run_in_the_named_instance_on_whichever_host_that_is(many: Many) -> None:

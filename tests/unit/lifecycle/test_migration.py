@@ -13,8 +13,8 @@ from vitrify.core.diagnostic import Denied, PreviousStillServing, TargetFailed, 
 from vitrify.core.hook import CONTRACT, EXPAND, NEXT, Hook
 from vitrify.core.migrated import Contracted
 from vitrify.lifecycle import hooks, migration
+from vitrify.lifecycle.listing import releases
 from vitrify.lifecycle.settings import known_secrets
-from vitrify.lifecycle.status import releases
 from vitrify.ports import Operation
 
 POINTS = ("expand.intent", "hook.intent", "hook.act", "hook.outcome", "expand.act", "expand.outcome")
@@ -268,4 +268,4 @@ def test_releases_tell_how_far_their_migration_is(bench: Bench) -> None:
     bench.apply(expanding())
     contract(bench, now=True)
 
-    assert [row.notes for row in do(releases(("web",), bench.world))] == [("expanded", "contracting", "contracted"), ()]
+    assert [row.notes for row in do(releases(("web",), bench.world)).rows] == [("expanded", "contracting", "contracted"), ()]

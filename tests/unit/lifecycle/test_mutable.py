@@ -16,7 +16,7 @@ from vitrify.core.digest import JSON, JSONObject
 from vitrify.core.plan import HostPlan
 from vitrify.core.report import Converged
 from vitrify.core.resource import MISSING, Observation
-from vitrify.lifecycle import mutable
+from vitrify.lifecycle import mutable, undoing
 from vitrify.testing.engine import quick_folder
 
 MOTD = ("/etc/motd", "hello\n")
@@ -43,7 +43,7 @@ def apply(bench: Bench, server: Server, planned: HostPlan | None = None) -> Conv
 
 
 def undo(bench: Bench, server: Server, *, run: str = "", force: bool = False) -> Converged:
-    return do(mutable.undo(server, server.hosts[0], bench.world, run=run, force=force))
+    return do(undoing.undo(server, server.hosts[0], bench.world, run=run, force=force))
 
 
 def unrecorded(bench: Bench, server: Server) -> bool:

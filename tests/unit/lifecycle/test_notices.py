@@ -191,3 +191,40 @@ def test_every_event_has_words_of_its_own_or_plain_ones(bench: Bench) -> None:
 
     assert post.events == list(EVENTS)
     assert all(str(body["text"]).startswith("shop: ") for body in post.bodies)
+
+
+def test_every_kind_of_entry_can_be_asked_for_and_steps_are_told_with_the_outcome_in_order(bench: Bench) -> None:
+    post, asked = Post(), list[str]()
+
+    def receivers() -> tuple[Notice, ...]:
+        asked.append("who?")
+        return (Notice(url="http://a", on=("switch.*", "accept.*", "canary.*", "rollback.done")),)
+
+    found = Telling(bench.ledger, receivers, project=lambda: "shop", ways=Ways(post, lambda _: None))
+    for kind in ("rollback.intended", "switch.intended", "canary.5", "switch.done"):
+        found.append(kind, {"server": "web"})
+    assert asked == [], "a rollback is in a hurry until its requests have moved"
+    for kind in ("rollback.done", "accept.intended", "accept.done"):
+        found.append(kind, {"server": "web", "host": "local"})
+    found.settle()
+
+    assert asked == ["who?"]
+    assert post.events == ["switch.intended", "canary.5", "switch.done", "rollback.done", "accept.intended", "accept.done"]
+
+
+def test_steps_alone_are_told_at_the_end_and_at_once_where_it_was_asked_beforehand(bench: Bench) -> None:
+    post = Post()
+    first = Telling(
+        bench.ledger, lambda: (Notice(url="http://a", on=("audit.done",)),), project=lambda: "shop", ways=Ways(post, lambda _: None)
+    )
+    first.append("audit.done", {"server": "web"})
+    assert post.events == []
+    first.settle()
+    assert post.events == ["audit.done"]
+
+    first.prepare()
+    first.append("audit.done", {"server": "web"})
+    until = time.monotonic() + 30
+    while len(post.events) < 2 and time.monotonic() < until:
+        time.sleep(0.01)
+    assert post.events == ["audit.done"] * 2

@@ -11,7 +11,7 @@ import pytest
 from bench import Bench, do, in_place
 from looking import converge, folder_of, look
 
-from vitrify.lifecycle import mutable
+from vitrify.lifecycle import mutable, undoing
 from vitrify.lifecycle.sealed import sealed
 from vitrify.onhost.fingerprint import Taken, seen
 from vitrify.onhost.records import Record, read_records, split, with_digests
@@ -115,7 +115,7 @@ def test_applies_and_undos_move_the_sealed_baseline_on(bench: Bench, root: Path)
         converge(bench, folder_of(in_place(root, ("/srv/app", text)), "/srv"))
         assert not look(bench, folder_of(in_place(root, ("/srv/app", text)), "/srv")).findings
     server = folder_of(in_place(root, ("/srv/app", "one\n")), "/srv")
-    do(mutable.undo(server, server.hosts[0], bench.world))
+    do(undoing.undo(server, server.hosts[0], bench.world))
 
     assert not look(bench, server).findings
 

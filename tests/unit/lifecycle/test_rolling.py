@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from bench import ROLLOUT, Bench, a_server
+from bench import ROLLOUT, Bench, a_server, with_rollout
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,7 +14,7 @@ from vitrify.core.declaration import Server
 from vitrify.core.diagnostic import PreviousStillServing, TargetFailed
 from vitrify.core.instance import Instance
 from vitrify.core.strategy import Manner
-from vitrify.lifecycle.strategy.rolling import next_turn
+from vitrify.lifecycle.strategy.turn import next_turn
 
 
 def rolling(greeting: str, *, replicas: int = 3, surge: int = 1, unavailable: int = 0, **more: object) -> Server:
@@ -124,6 +124,72 @@ def test_one_that_falls_ill_midway_brings_back_what_had_left(bench: Bench) -> No
     assert len(set(old) & set(bench.serving())) == 2, "one was stopped, and started again as another"
     assert bench.instances(release=2) == ()
     assert bench.plan(rolling("one")).kind == "none"
+
+
+def observed(bench: Bench) -> list[tuple[int, int]]:
+    """How many run, and how many of these get requests and are well, behind each change from now on."""
+    seen: list[tuple[int, int]] = []
+
+    def note() -> None:
+        seen.append((len(bench.running()), sum(not bench.ill(one) for one in bench.serving())))
+
+    bench.happens_behind = note
+    return seen
+
+
+@pytest.mark.parametrize(("surge", "unavailable", "after"), [(1, 0, 3), (2, 0, 1), (0, 1, 3), (1, 1, 1)])
+def test_it_goes_back_as_it_came_with_no_more_running_and_no_fewer_serving_than_was_promised(
+    surge: int, unavailable: int, after: int
+) -> None:
+    bench = Bench()
+    bench.apply(rolling("one", replicas=4))
+    declared = rolling("two", replicas=4, surge=surge, unavailable=unavailable)
+    turns = [bench.image_of(declared)] * after
+
+    def turned() -> None:
+        """So many turns go well; whoever is launched then is ill, and those that serve stay well."""
+        image = turns.pop()
+        if turns:
+            bench.happens_at["roll.outcome"] = turned
+        else:
+            bench.runtime.ill[image] = "says 500"
+
+    bench.happens_at["roll.outcome"] = turned
+    seen = observed(bench)
+
+    with pytest.raises(PreviousStillServing):
+        bench.apply(declared)
+
+    assert max(running for running, _ in seen) <= 4 + surge
+    assert min(serving for _, serving in seen) >= 4 - unavailable
+    assert set(bench.serving()) == set(bench.running(release=1))
+    assert len(bench.serving()) == 4
+
+
+def test_what_is_ill_after_all_have_left_goes_first_on_the_way_back(bench: Bench) -> None:
+    declared = rolling("two")
+    bench.happens_at["probation.intent"] = lambda: bench.runtime.fall_ill(bench.serving()[0], reason="says 500")
+    seen = observed(bench)
+
+    with pytest.raises(PreviousStillServing):
+        bench.apply(with_rollout(declared, probation=5.0))
+
+    assert max(running for running, _ in seen) <= 4
+    assert min(serving for _, serving in seen) >= 2, "one of the three is ill, and no other leaves before it is replaced"
+    assert bench.told("release.failed") == ["release.failed"]
+    assert len(bench.serving()) == 3
+
+
+def test_an_abort_goes_back_turn_by_turn(bench: Bench) -> None:
+    with bench.killed_at("probation.intent"):
+        bench.apply(rolling("two"))
+    before = len(bench.router.switches)
+    seen = observed(bench)
+
+    bench.abort()
+
+    assert [len(to.addresses) for _, to in bench.router.switches[before:]] == [3, 3, 3]
+    assert (max(running for running, _ in seen), min(serving for _, serving in seen)) == (4, 3)
 
 
 def test_what_does_not_start_again_is_told_plainly(bench: Bench) -> None:

@@ -2,83 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from shutil import rmtree
 
 import pytest
-from bench import ROLLOUT, Bench, Killed, a_server, do, in_place
+from bench import Bench, Killed, a_server, do, in_place
+from watched import PAIR, Watched, pair, turns
 
-from vitrify.core.declaration import Content, Health, Host, Server
+from vitrify.core.declaration import Health, Host, Server
 from vitrify.core.diagnostic import PreviousStillServing
-from vitrify.core.digest import JSONObject
-from vitrify.core.event import Emit, silence
+from vitrify.core.healing import Healing
 from vitrify.core.report import LeaseView
 from vitrify.core.schedule import Schedule
-from vitrify.core.served import BUSY, DONE, FAILED, UNREACHABLE, Turn
+from vitrify.core.served import BUSY, DONE, FAILED, UNREACHABLE
 from vitrify.lifecycle import fleet
 from vitrify.lifecycle.duties import audit, health, keep, retention
 from vitrify.lifecycle.duty import Charge, Duty
 from vitrify.lifecycle.serve import once, turn
 from vitrify.lifecycle.serve_board import Board
-from vitrify.lifecycle.world import Site
 from vitrify.onhost.lease import Wish
 
 KEEP, HEALTH, RETENTION, AUDIT = keep.Keep(), health.Health(), retention.Retention(), audit.Audits()
-PAIR = replace(ROLLOUT, probation=0.0)
-
-
-class Answers:
-    """A session that answers at once, with what a router's home knows."""
-
-    def __init__(self, lost: list[str]) -> None:
-        self._lost = lost
-
-    async def call(
-        self, name: str, arguments: JSONObject, *, contents: Mapping[str, Content] | None = None, emit: Emit = silence
-    ) -> JSONObject:
-        """Routers that are gone, and those that came back."""
-        if name == "lease.show":
-            return {"last": None, "standing": False}
-        found = list(self._lost)
-        if name == "router.revive":
-            self._lost.clear()
-        return {"routers": [*found]}
-
-    async def close(self) -> None:
-        """Nothing to end."""
-
-
-class Watched(Bench):
-    """A bench whose routers may be gone."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.lost: list[str] = []
-
-    @asynccontextmanager
-    async def _site(self, host: Host) -> AsyncIterator[Site]:
-        async with super()._site(host) as site:
-            yield replace(site, session=Answers(self.lost))
 
 
 @pytest.fixture
 def bench() -> Watched:
     return Watched()
-
-
-def pair(bench: Bench) -> Server:
-    server = a_server("one", replicas=2, rollout=PAIR)
-    bench.apply(server)
-    return server
-
-
-def turns(bench: Bench, server: Server, *duties: Duty) -> tuple[Turn, ...]:
-    """One turn of each, by a process that has just begun."""
-    board = Board(bench.clock.now())
-    return do(once(duties, Charge((server,), Schedule(), bench.world, board), parallel=2)).turns
 
 
 def outcomes(bench: Bench, server: Server, *duties: Duty) -> list[str]:
@@ -337,3 +289,23 @@ def test_a_host_that_cannot_be_asked_is_ill_and_the_others_are_asked(three: Serv
 
     assert board.ill["web", "two"]["two"]
     assert set(board.ill) == {("web", "one"), ("web", "two"), ("web", "three")}
+
+
+def test_of_one_whose_health_comes_and_goes_that_is_told_once_until_it_stays_as_it_is(bench: Watched) -> None:
+    server = replace(pair(bench), healing=Healing(limit=0))
+    ill = bench.running()[0]
+    charge = Charge((server,), Schedule(), bench.world, Board(0.0))
+    bench.events.clear()
+
+    def looks(*reasons: str) -> list[str]:
+        bench.events.clear()
+        for reason in reasons:
+            bench.clock.let_pass(30.0)
+            bench.runtime.fall_ill(ill, reason=reason)
+            do(once([HEALTH], charge, parallel=1))
+        return [event.detail for event in bench.events if event.what == "health"]
+
+    told = looks(*["says 500", ""] * 50)
+    assert told[:5] == ["says 500", "passes again"] * 2 + ["says 500"]
+    assert [one.partition(",")[0] for one in told[5:]] == ["comes and goes"]
+    assert looks("says 500", *["says 500"] * 40, "") == ["passes again"]

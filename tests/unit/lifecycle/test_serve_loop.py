@@ -186,6 +186,7 @@ def test_what_is_never_to_be_done_is_never_done(bench: Bench) -> None:
     noting = Noting(bench, every=NEVER)
 
     served(bench, noting, seconds=1000)
+    do(once([noting], Charge((), Schedule(), bench.world, Board(0.0)), parallel=1))
 
     assert noting.at == []
 
@@ -259,3 +260,28 @@ def test_what_was_tried_more_than_an_hour_ago_or_elsewhere_is_forgotten(bench: B
 
     assert found.count == 1
     assert found.last == pytest.approx(bench.clock.now(), abs=0.01)
+
+
+def said(bench: Bench) -> list[str]:
+    return [event.detail for event in bench.events if event.what == "serve.note"]
+
+
+def test_what_stays_the_same_is_told_once_and_so_is_its_end(bench: Bench) -> None:
+    noting = Noting(bench, every=10.0, fails=(*[TargetFailed("no")] * 4, TargetFailed("other"), None, None, TargetFailed("no"), None))
+
+    served(bench, noting, seconds=1000)
+
+    assert said(bench) == ["no", "other", "in order again", "no", "in order again"]
+
+
+def test_the_board_holds_how_the_last_turn_of_each_duty_ended_and_how_long_it_took(bench: Bench) -> None:
+    class Slow(Noting):
+        async def _act(self, server: str) -> str:
+            self.bench.clock.let_pass(3.0)
+            return await super()._act(server)
+
+    board = served(bench, Slow(bench, every=100.0, fails=(TargetFailed("no"),)), seconds=2, servers=[a_server()])
+
+    ((turn, at, seconds),) = board.last_turns()
+    assert (turn.duty, turn.server, turn.outcome, turn.told, seconds) == ("note", "web", FAILED, "no", 3.0)
+    assert at == pytest.approx(bench.clock.now(), abs=10)

@@ -12,8 +12,9 @@ from bench import Bench, a_server, do, in_place
 from vitrify.core.declaration import Server
 from vitrify.core.diagnostic import UsageInvalid
 from vitrify.core.report import ReleaseStatus, ServerStatus
-from vitrify.lifecycle import mutable
-from vitrify.lifecycle.status import logs, releases, status
+from vitrify.lifecycle import mutable, undoing
+from vitrify.lifecycle.listing import logs, releases
+from vitrify.lifecycle.status import status
 from vitrify.testing.engine import quick_folder
 
 
@@ -35,11 +36,11 @@ def row(bench: Bench, server: Server) -> ServerStatus:
 
 
 def rows(bench: Bench) -> tuple[ReleaseStatus, ...]:
-    return do(releases(["web"], bench.world))
+    return do(releases(["web"], bench.world)).rows
 
 
 def read(bench: Bench, name: str) -> str:
-    return do(logs(name, bench.world, lines=10))
+    return do(logs(name, bench.world, lines=10)).text
 
 
 def converge(bench: Bench, server: Server) -> str:
@@ -60,7 +61,7 @@ def test_a_mutable_server_tells_what_it_owns_and_its_newest_run_that_stands(benc
     found = row(bench, in_place(root))
     assert (found.owned, found.last_run, found.last_by, found.last_at) == (2, second, "ada@laptop", bench.clock.now())
 
-    do(mutable.undo(in_place(root), in_place(root).hosts[0], bench.world))
+    do(undoing.undo(in_place(root), in_place(root).hosts[0], bench.world))
     assert row(bench, in_place(root)).last_run == first
 
 
@@ -168,6 +169,18 @@ def test_a_host_that_cannot_be_asked_is_a_problem_of_its_row_alone(bench: Bench,
     found = do(status([gone, a_server()], bench.world))
 
     assert ["is no" in one.problem or "no folder" in one.problem for one in found] == [True, False]
+
+
+def test_of_a_mutable_server_one_host_that_is_ill_keeps_no_other_from_telling(bench: Bench, root: Path) -> None:
+    server = in_place(root, ("/etc/motd", "one\n"))
+    run = converge(bench, server)
+    other = in_place(root / "nowhere").hosts[0]
+
+    found = row(bench, replace(server, hosts=(replace(other, name="gone"), server.hosts[0])))
+
+    assert (found.owned, found.last_run) == (1, run)
+    assert [(one.host, one.unreachable) for one in found.problems] == [("gone", False)]
+    assert found.problem
 
 
 def test_releases_are_listed_newest_first_with_what_runs_of_them(bench: Bench) -> None:

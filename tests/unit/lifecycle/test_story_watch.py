@@ -3,108 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from bench import Bench, a_server, do, in_place
+from bench import Bench, Killed, a_server, do, in_place
+from watching import watching
 
-from vitrify.core.declaration import Content, Host, Server
+from vitrify.core.declaration import Server
 from vitrify.core.diagnostic import TargetUnreachable, UsageInvalid
 from vitrify.core.digest import JSONObject
 from vitrify.core.drift import Class
-from vitrify.core.event import Emit, Event, Stage, silence
+from vitrify.core.event import Event, Stage
 from vitrify.core.resource import Address, Resource
 from vitrify.core.watched import Seen
 from vitrify.lifecycle import mutable
 from vitrify.lifecycle.audit import audit
 from vitrify.lifecycle.watch import watch
-from vitrify.lifecycle.world import World
-from vitrify.onhost.watching import AUDIT, GAP, RUNG, TOUCHED
-from vitrify.ports import Session
+from vitrify.onhost.watching import AUDIT, GAP
 from vitrify.testing.engine import quick_folder
-
-WHO: JSONObject = {"pid": 91, "exe": "/usr/bin/dash", "command": "sh -c 'secret'", "uid": 0, "login": 1000, "at": 5.0}
-
-
-@dataclass
-class Listener:
-    """Answers the call `watch` with what a test says; every other call is the payload's own."""
-
-    below: Session
-    begun: asyncio.Event
-    emits: list[Emit] = field(default_factory=list)
-    asked: list[JSONObject] = field(default_factory=list)
-    ended: asyncio.Event = field(default_factory=asyncio.Event)
-    closed: int = 0
-
-    async def call(
-        self, name: str, arguments: JSONObject, *, contents: Mapping[str, Content] | None = None, emit: Emit = silence
-    ) -> JSONObject:
-        if name == "lease.show":
-            return {"last": None, "standing": False}
-        if name != "watch":
-            return await self.below.call(name, arguments, contents=contents, emit=emit)
-        self.asked.append(arguments)
-        self.emits.append(emit)
-        emit(Event(RUNG, Stage.NOTICE, AUDIT, "as told"))
-        self.begun.set()
-        await self.ended.wait()
-        if not self.closed:
-            raise TargetUnreachable("the host went away")
-        return {}
-
-    async def close(self) -> None:
-        self.closed += 1
-        self.ended.set()
-
-    def touched(self, *paths: str) -> None:
-        self.emits[0](Event(TOUCHED, Stage.PROGRESS, data={"touches": [{**WHO, "path": path, "what": "written"} for path in paths]}))
-
-
-@dataclass
-class Watching:
-    """A watch that goes on, and what it told."""
-
-    listener: Listener
-    told: list[Seen]
-    more: asyncio.Event
-
-    async def findings(self, count: int) -> list[Seen]:
-        async with asyncio.timeout(10):
-            while len(self.told) < count:
-                await self.more.wait()
-                self.more.clear()
-        return self.told
-
-
-@asynccontextmanager
-async def watching(server: Server, bench: Bench) -> AsyncIterator[Watching]:
-    listeners: list[Listener] = []
-    begun, more = asyncio.Event(), asyncio.Event()
-
-    @asynccontextmanager
-    async def session(host: Host) -> AsyncIterator[Session]:
-        async with bench.world.session(host) as below:
-            listeners.append(Listener(below, begun))
-            yield listeners[-1]
-
-    world: World = replace(bench.world, session=session)
-    told: list[Seen] = []
-
-    def tell(seen: Seen) -> None:
-        told.append(seen)
-        more.set()
-
-    task = asyncio.create_task(watch([server], world, tell=tell))
-    await asyncio.wait_for(begun.wait(), 10)
-    try:
-        yield Watching(listeners[0], told, more)
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
 
 
 @pytest.fixture
@@ -237,3 +155,85 @@ def test_its_listener_is_closed_and_not_cut_off_when_it_ends(server: Server, ben
 def test_a_server_of_instances_alone_is_refused_with_what_to_do(bench: Bench) -> None:
     with pytest.raises(UsageInvalid, match="nothing to watch"):
         do(watch([a_server()], bench.world, tell=lambda _: None))
+
+
+def test_what_is_written_into_an_instance_is_told_with_the_instance_it_came_through(bench: Bench) -> None:
+    server = a_server()
+    bench.apply(server)
+    (instance,) = bench.running()
+
+    async def story() -> list[Seen]:
+        async with watching(server, bench) as now:
+            await asyncio.sleep(0.2)
+            bench.runtime.alter(instance, "/srv/backdoor")
+            now.listener.touched("/srv/backdoor", where=instance)
+            return await now.findings(1)
+
+    ((seen),) = do(story())
+
+    finding = seen.finding
+    assert (finding.where, finding.path, finding.evidence, seen.before) == (instance, "/srv/backdoor", AUDIT, False)
+    assert finding.actor is not None
+    assert (finding.actor.pid, finding.actor.inside) == (91, instance)
+    assert f"inside of {instance}" in finding.who
+    assert isinstance(bench.bodies("finding")[0]["actor"], dict)
+
+
+def test_a_path_of_an_instance_is_not_the_same_path_of_another_one(bench: Bench) -> None:
+    server = a_server(replicas=2)
+    bench.apply(server)
+    first, second = bench.running()
+
+    async def story() -> list[Seen]:
+        async with watching(server, bench) as now:
+            await asyncio.sleep(0.2)
+            bench.runtime.alter(first, "/srv/backdoor")
+            now.listener.touched("/srv/backdoor", where=second)
+            return await now.findings(1)
+
+    ((seen),) = do(story())
+
+    assert (seen.finding.where, seen.finding.actor) == (first, None)
+
+
+def test_a_host_that_is_lost_is_told_and_ends_the_watch_with_its_error(server: Server, bench: Bench) -> None:
+    async def story() -> None:
+        async with watching(server, bench) as now:
+            now.listener.ended.set()
+            await now.task
+
+    with pytest.raises(TargetUnreachable, match="went away"):
+        do(story())
+
+    assert any("is watched no more" in event.detail for event in bench.events)
+
+
+@pytest.mark.parametrize("point", ["before the entry", "behind the entry"])
+def test_a_watcher_that_is_killed_anywhere_loses_nothing_in_silence(server: Server, root: Path, bench: Bench, point: str) -> None:
+    async def killed() -> list[Seen]:
+        async with watching(server, bench) as now:
+            await asyncio.sleep(0.2)
+            (root / "srv" / "intruder").write_text("x")
+            if point == "before the entry":
+                return []  # the process ends before it hears of it
+            bench.die_behind = len(bench.changes) + 1
+            now.listener.touched("/srv/intruder")
+            await asyncio.wait({now.task}, timeout=10)
+            assert now.task.done()
+            return now.told
+
+    async def next_one() -> list[Seen]:
+        async with watching(server, bench) as now:
+            return await now.findings(1)
+
+    try:
+        told = do(killed())
+    except Killed:
+        told = []
+    bench.die_behind = 0
+
+    ((seen),) = do(next_one())
+
+    assert told == []
+    assert (seen.finding.path, seen.before) == ("/srv/intruder", True)
+    assert [body["path"] for body in bench.bodies("finding")] == ["/srv/intruder"]

@@ -9,8 +9,9 @@ from bench import ROLLOUT, Bench, a_server, do
 
 from vitrify.core.diagnostic import Denied, UsageInvalid
 from vitrify.core.rollout_report import WayBack
+from vitrify.lifecycle.listing import releases
 from vitrify.lifecycle.pausing import pause, resume
-from vitrify.lifecycle.status import releases, status
+from vitrify.lifecycle.status import status
 from vitrify.lifecycle.tiers import way_back
 
 FEW = replace(ROLLOUT, probation=0.0, retain=2)
@@ -26,7 +27,7 @@ def bench() -> Bench:
 
 
 def tiers(bench: Bench) -> list[tuple[int, str]]:
-    return [(row.number, row.tier) for row in do(releases(("web",), bench.world))]
+    return [(row.number, row.tier) for row in do(releases(("web",), bench.world)).rows]
 
 
 def told(bench: Bench, to: int | None = None) -> WayBack:
@@ -109,9 +110,9 @@ def test_requests_are_held_until_they_are_let_through(bench: Bench) -> None:
     (seen,) = do(status((a_server("four", replicas=2, rollout=FEW),), bench.world))
     assert seen.paused
 
-    assert do(resume("web", bench.world)) is True
+    assert do(resume("web", bench.world))[0] is True
     assert bench.router.held("web") is None
-    assert do(resume("web", bench.world)) is False
+    assert do(resume("web", bench.world))[0] is False
     assert bench.told("pause.intended", "pause.done", "resume.done") == ["pause.intended", "pause.done", "resume.done"]
 
 

@@ -12,7 +12,7 @@ from vitrify.onhost.child import application
 from vitrify.onhost.identity import Identity, alive, identify
 from vitrify.onhost.keeping import Ask, ask, own_command, state
 from vitrify.onhost.logfile import LogFile, tail
-from vitrify.onhost.record import read_record, write_record
+from vitrify.onhost.record import read_record, write_record, write_together
 from vitrify.onhost.shim import Control
 
 
@@ -23,6 +23,17 @@ def test_a_record_comes_back_and_is_nobody_elses_to_read(tmp_path: Path) -> None
     assert read_record(path) == {"status": "running"}
     assert Path(path).stat().st_mode & 0o777 == 0o600
     assert [entry.name for entry in tmp_path.iterdir()] == ["state.json"]
+
+
+def test_files_that_are_written_together_are_whole_and_what_says_it_already_is_left_alone(tmp_path: Path) -> None:
+    write_together(str(tmp_path), {"a": b"one", "b": b"two"})
+    kept = (tmp_path / "a").stat().st_ino
+
+    write_together(str(tmp_path), {"a": b"one", "b": b"three"})
+
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"a": b"one", "b": b"three"}
+    assert (tmp_path / "a").stat().st_ino == kept
+    assert (tmp_path / "b").stat().st_mode & 0o777 == 0o600
 
 
 def test_no_record_and_a_broken_one_are_none(tmp_path: Path) -> None:

@@ -59,6 +59,16 @@ def test_a_switch_is_one_rename_of_one_link(home: Path) -> None:
     assert (home / "traffic/web/current").is_symlink()
 
 
+def test_what_a_killed_switch_left_ready_is_never_put_in_place_by_another(home: Path) -> None:
+    switch(home, "r1", "127.0.0.1:1")
+    (home / "traffic/web/.current").symlink_to("sets/none")
+
+    switch(home, "r1", "127.0.0.1:1")
+
+    assert set(slots(home)) == {"127.0.0.1:1"}
+    assert not (home / "traffic/web/.current").is_symlink()
+
+
 def test_going_back_writes_no_file(home: Path) -> None:
     switch(home, "r1", "127.0.0.1:1")
     switch(home, "r2", "127.0.0.1:2")
@@ -81,6 +91,17 @@ def test_going_back_by_another_operation_writes_what_is_its_own_and_links_to_the
     assert new == {"set.json"}
     assert slots(home)[:3] == ["127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:1"]
     assert call("live", home)["set"] == "r1-again"
+
+
+def test_another_share_of_the_same_sets_writes_what_is_its_own_and_links_to_the_rest(home: Path) -> None:
+    green: JSONObject = {"set": "green", "addresses": ["127.0.0.1:2"]}
+    call("switch", home, set="blue", addresses=["127.0.0.1:1"], beside={**green, "percent": 5})
+    before = {path.stat().st_ino for path in written(home)}
+
+    call("switch", home, set="blue", addresses=["127.0.0.1:1"], beside={**green, "percent": 25})
+
+    assert {path.name for path in written(home) if path.stat().st_ino not in before} == {"set.json"}
+    assert slots(home).count("127.0.0.1:2") == 5
 
 
 def written(home: Path) -> dict[Path, int]:

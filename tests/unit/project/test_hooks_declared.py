@@ -93,6 +93,15 @@ def test_a_notice_has_its_secrets_filled_in_and_is_called_by_nothing_but_its_hos
 
 
 @pytest.mark.parametrize(
+    "kind", ["accept.*", "accept.done", "audit.done", "health.left", "canary.5", "canary.*", "key.rotated", "*.intended"]
+)
+def test_any_kind_of_entry_can_be_asked_for(project: Project, kind: str) -> None:
+    (notice,) = project.load(with_notice(f"{{webhook: 'http://a', on: ['{kind}']}}"), environ={"TOKEN": "t"}).notices
+
+    assert notice.on == (kind,)
+
+
+@pytest.mark.parametrize(
     ("notice", "expected", "rest"),
     [
         ("{on: [finding]}", "5:5 a notice goes one way", "webhook:"),
@@ -100,6 +109,7 @@ def test_a_notice_has_its_secrets_filled_in_and_is_called_by_nothing_but_its_hos
         ("{webhook: 'http://u:p@a/'}", "5:15 a password has no place in a declaration", "secret:NAME"),
         ("{webhook: 'http://a', on: [release.dne]}", "5:32 there is no event `release.dne`", "did you mean `release.done`?"),
         ("{webhook: 'http://a', on: ['relase.*']}", "5:32 there is no event `relase.*`", ""),
+        ("{webhook: 'http://a', on: [accept.don]}", "5:32 there is no event `accept.don`", "did you mean `accept.done`?"),
         ("{webhook: 'http://a', timeout: 1h}", "5:36 nobody waits that long for a notice", "30s"),
         ("{command: [a], headers: {A: b}}", "5:5 only a webhook has headers", "env"),
         ("{webhook: 'http://a', env: {A: b}}", "5:5 only a command has an environment", "headers"),

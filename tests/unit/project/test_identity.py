@@ -5,11 +5,13 @@ from pathlib import Path
 import pytest
 
 from vitrify.core.diagnostic import DeclarationInvalid, Location, UsageInvalid
+from vitrify.ledger.checkpoint import Verifier
+from vitrify.ledger.cosignature import WitnessKey
 from vitrify.project.identity import Identity, add_author, create, ensure, read, write
 
 ID = "0123456789abcdef"
-ANNA = "anna@laptop+deadbeef+AXNpeHRlZW4="
-BERT = "bert@desk+00112233+AXNpeHRlZW4="
+ANNA = str(Verifier("anna@laptop", b"a" * 32))
+BERT = str(Verifier("bert@desk", b"b" * 32))
 
 
 def test_what_was_written_is_read_again(tmp_path: Path) -> None:
@@ -83,7 +85,7 @@ def test_a_folder_that_cannot_be_written_is_a_usage_error(tmp_path: Path) -> Non
 
 
 FORMER = "ann@desk+00000007+AAAA"
-WITNESS = "w1.example+645deb83+BI3z"
+WITNESS = str(WitnessKey("w1.example", b"w" * 32))
 
 
 def test_former_keys_days_witnesses_and_the_quorum_are_read_back_as_they_were_written(tmp_path: Path) -> None:
@@ -108,6 +110,11 @@ def test_former_keys_days_witnesses_and_the_quorum_are_read_back_as_they_were_wr
         f"witness {WITNESS}",
         f"witness {WITNESS} ftp://w1",
         "quorum none",
+        f"witness {WITNESS[:-2]}A= https://w1",
+        f"witness {ANNA} https://w1",
+        f"witness w2.example+00000000+{WITNESS.split('+')[2]} https://w1",
+        f"author {WITNESS}",
+        "author ann@desk+00000007+AAAA",
         f"author {FORMER}",
     ],
 )

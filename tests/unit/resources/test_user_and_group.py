@@ -264,3 +264,24 @@ def test_a_group_goes_after_whoever_had_it_went_or_goes_to_another(engine: Engin
     assert outcomes(answer)[0] == "done"
     assert "ada" not in (engine.root / "etc/group").read_text()
     assert changes(engine, *wishes) == []
+
+
+def test_a_group_that_went_comes_back_to_its_very_line(engine: Engine) -> None:
+    before = GROUP.replace("adm:x:4:\n", "adm:x:4:root,ada\n")
+    (engine.root / "etc/group").write_text(before)
+    engine.apply(wish("group", name="adm", absent=True), run="r1")
+    assert "adm" not in (engine.root / "etc/group").read_text()
+
+    engine.call("undo", run="r1", force=False, by="ada")
+
+    assert (engine.root / "etc/group").read_text() == before
+
+
+def test_a_group_whose_neighbour_went_since_comes_back_at_the_end(engine: Engine) -> None:
+    (engine.root / "etc/group").write_text("root:x:0:\nadm:x:4:\nlp:x:7:\nada:x:1000:\n")
+    engine.apply(wish("group", name="lp", absent=True), run="r1")
+    engine.apply(wish("group", name="lp", absent=True), wish("group", name="adm", absent=True), run="r2")
+
+    engine.call("undo", run="r1", force=True, by="ada")
+
+    assert (engine.root / "etc/group").read_text() == "root:x:0:\nada:x:1000:\nlp:x:7:\n"

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
-from vitrify.lifecycle.duties import audit, health, keep, retention
+from vitrify.lifecycle.duties import audit, contract, health, keep, respond, retention, watch
 from vitrify.lifecycle.duty import Duty
 
-ALL: tuple[Duty, ...] = (keep.Keep(), health.Health(), retention.Retention(), audit.Audits())
+ALL: tuple[Duty, ...] = (
+    keep.Keep(),
+    health.Health(),
+    contract.Contract(),
+    retention.Retention(),
+    audit.Audits(),
+    respond.Respond(),
+    watch.Watching(),
+)
 """Every duty, in the order in which those of one server have their turn at the beginning."""

@@ -1,20 +1,24 @@
-"""The duty `health`: whether what runs serves, and who is changing it. Only told: what is ill is still there to be looked at."""
+"""The duty `health`: whether what runs serves, and who is changing it. An instance that does not is replaced; of a host it is only told."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 
 from vitrify.core.declaration import Host, Lifecycle, Server
 from vitrify.core.diagnostic import VitrifyError
 from vitrify.core.digest import JSONObject
 from vitrify.core.event import Stage
-from vitrify.lifecycle import holders
+from vitrify.lifecycle import healing, holders
 from vitrify.lifecycle.duty import Charge, Job
+from vitrify.lifecycle.healing import Ward
 from vitrify.lifecycle.lodging import lodged
 from vitrify.lifecycle.mutable import scope
-from vitrify.lifecycle.settings import from_json
+from vitrify.lifecycle.serve_board import Place
 from vitrify.lifecycle.world import World
+
+OFTEN, OF_LATE = 6, 900.0
+"""So many changes within so many seconds are no news any more."""
 
 
 class Health:
@@ -26,8 +30,8 @@ class Health:
             every, immutable = server.schedule.health, server.lifecycle is Lifecycle.IMMUTABLE
             yield Job("health", server.name, every, partial(_leases, server, charge))
             for host in lodged(server.name, charge.world) if immutable else server.hosts if server.health else ():
-                look = partial(_instances if immutable else _process, server, host, charge.world)
-                yield Job("health", server.name, every, partial(_looked, server.name, host, look, charge), host=host.name)
+                act = partial(_instances if immutable else _process, server, host, charge)
+                yield Job("health", server.name, every, act, host=host.name)
 
 
 async def _leases(server: Server, charge: Charge) -> str:
@@ -35,34 +39,45 @@ async def _leases(server: Server, charge: Charge) -> str:
     return ""
 
 
-Look = Callable[[], Awaitable[dict[str, str]]]
-
-
-async def _looked(server: str, host: Host, look: Look, charge: Charge) -> str:
-    """Note how it is, and tell of what is not as it was."""
-    now, world, place = await look(), charge.world, (server, host.name)
-    before, charge.board.ill[place] = charge.board.ill.get(place, {}), now
+def _noted(server: Server, host: Host, now: Mapping[str, str], charge: Charge) -> bool:
+    """Note how it is, and tell of what is not as it was; whether all was well before, as far as this process knows."""
+    place = (server.name, host.name)
+    before, charge.board.ill[place] = charge.board.ill.get(place), {**now}
     for name, reason in now.items():
-        if reason and not before.get(name):
-            world.say("health", name, reason, stage=Stage.FAILED)
-        elif before.get(name) and not reason:
-            world.say("health", name, "passes again", stage=Stage.DONE)
+        if bool(reason) is not bool((before or {}).get(name)):
+            _told(name, reason, place, charge)
+    return before is not None and not any(before.values())
+
+
+def _told(name: str, reason: str, place: Place, charge: Charge) -> None:
+    """Each time, but of one that comes and goes once: whoever reads that line knows the rest."""
+    at, key = charge.world.clock.now(), (place, name)
+    of_late = charge.board.changed[key] = (*(one for one in charge.board.changed.get(key, ()) if at - one < OF_LATE), at)
+    if len(of_late) == OFTEN:
+        told = f"comes and goes, {OFTEN} times within {OF_LATE / 60:.0f} minutes: not told again before it stays as it is"
+        charge.world.say("health", name, f"{told}{f'; now {reason}' if reason else ''}", stage=Stage.FAILED)
+    elif len(of_late) < OFTEN:
+        charge.world.say("health", name, reason or "passes again", stage=Stage.FAILED if reason else Stage.DONE)
+
+
+async def _instances(server: Server, host: Host, charge: Charge) -> str:
+    ward = Ward(server, host, charge.world)
+    async with charge.world.site(host) as site:
+        seen = await healing.look(ward, site)
+    well_before = _noted(server, host, seen.reasons, charge)
+    if seen.ill:
+        return await healing.heal(ward, seen)
+    if seen.well and not well_before and not any(seen.reasons.values()):
+        healing.passed(ward)
     return ""
 
 
-async def _instances(server: Server, host: Host, world: World) -> dict[str, str]:
-    """Id -> why it does not pass."""
-    checks = {str(one.number): from_json(one.settings).health for one in world.state.releases(server.name) if not one.over}
-    found: dict[str, str] = {}
-    async with world.site(host) as site:
-        for instance in await site.runtime.instances(world.labels(server.name)):
-            check = checks.get(instance.labels.get("release", ""))
-            if check is not None and not instance.gone:
-                found[instance.id] = await site.runtime.healthy(instance.id, check)
-    return found
+async def _process(server: Server, host: Host, charge: Charge) -> str:
+    _noted(server, host, await _asked(server, host, charge.world), charge)
+    return ""
 
 
-async def _process(server: Server, host: Host, world: World) -> dict[str, str]:
+async def _asked(server: Server, host: Host, world: World) -> dict[str, str]:
     """The host's name -> why what runs there does not pass. One that does not answer is ill as well."""
     assert server.health is not None  # noqa: S101  asked before
     arguments: JSONObject = {

@@ -8,6 +8,7 @@ from functools import partial
 from vitrify.core.declaration import Host
 from vitrify.core.diagnostic import TargetFailed
 from vitrify.core.instance import Instance
+from vitrify.core.readable import many
 from vitrify.lifecycle.audit import altered_findings, record_new, unauthorised
 from vitrify.lifecycle.collection import collect
 from vitrify.lifecycle.duty import Charge, Job
@@ -62,4 +63,4 @@ async def _collected(world: World) -> str:
     if problems:
         raise TargetFailed("; ".join(problems))
     images, size = sum(len(one.images) + len(one.roots) for one in found), sum(one.size for one in found)
-    return f"{images} images that no release needs are gone, {size:,} bytes" if images else ""
+    return f"taken away, being needed by no release: {many(images, 'image')}, {size:,} bytes" if images else ""

@@ -17,5 +17,4 @@ async def bring(rollout: Rollout) -> Forward:
 
 def must_be_promoted(rollout: Rollout) -> bool:
     """Whether somebody is to say that it may have requests at all, and nobody's requests were moved yet."""
-    manual = rollout.settings.rollout.manner.manual and rollout.operation.kind == "release"
-    return manual and rollout.standing.phase not in TRAFFIC
+    return rollout.settings.rollout.manner.manual and rollout.untried and rollout.standing.phase not in TRAFFIC

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from vitrify.core.event import Stage
 from vitrify.core.instance import Instance
-from vitrify.core.phase import Phase
+from vitrify.core.phase import Phase, Standing
 from vitrify.core.strategy import Weight
 from vitrify.lifecycle.fitness import Unfit, watch
 from vitrify.lifecycle.launching import addresses
@@ -22,6 +22,8 @@ async def bring(rollout: Rollout) -> Forward:
     instances = await gated(rollout)
     if rollout.progress.stage < 0 and must_be_promoted(rollout) and not await promoted(rollout):
         return waiting(rollout, instances)
+    if rollout.standing == Standing(Phase.PROMOTED, begun=True):
+        await promoted(rollout)  # to its end, perhaps: then no step that is left writes it down
     if not _all_have_it(rollout):
         for stage, step in list(enumerate(rollout.settings.rollout.manner.steps))[max(0, rollout.progress.stage) :]:
             if not await _stage(rollout, instances, stage, step):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from vitrify.core.diagnostic import VitrifyError
+from vitrify.core.event import Stage
 from vitrify.core.instance import Instance
 from vitrify.core.phase import Phase
 from vitrify.lifecycle import preview
@@ -62,6 +63,15 @@ async def promoted(rollout: Rollout) -> bool:
     async with rollout.step("wait"):
         pass
     return False
+
+
+async def let_go_on(rollout: Rollout, *, everything: bool) -> None:
+    """Somebody said that it may go on from where it stands; durable from here on: whoever goes on with it need not ask again."""
+    progress, steps = replace(rollout.progress, promoted=True), len(rollout.settings.rollout.manner.steps)
+    rollout.note(f"promote.{progress.stage + 1}", everything=everything)
+    async with rollout.step("promote", progress=replace(progress, stage=steps) if everything else progress):
+        pass
+    rollout.world.say("promote", rollout.server, f"release {rollout.release.number} goes on", stage=Stage.DONE)
 
 
 def waiting(rollout: Rollout, instances: tuple[Instance, ...]) -> Forward:

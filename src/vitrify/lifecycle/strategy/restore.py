@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
+from typing import Final
 
 from vitrify.core.diagnostic import Busy, TargetFailed, TargetUnreachable, VitrifyError
 from vitrify.core.instance import Instance
-from vitrify.core.strategy import RECREATE
 from vitrify.lifecycle.fitness import gate
 from vitrify.lifecycle.launching import GRACE, addresses, own_of, spec_of
 from vitrify.lifecycle.operation import Rollout
 from vitrify.lifecycle.settings import from_json
 from vitrify.ports import Backends
 
-_AGAIN = ".again"
+AGAIN: Final = ".again"
 """Behind the id of the operation that stopped them: an instance that was started again is no part of that operation."""
 
 
@@ -26,34 +28,42 @@ async def survivors(rollout: Rollout) -> tuple[Instance, ...]:
 
 
 async def restored(rollout: Rollout) -> Backends:
-    """As many as served before, healthy; nobody where nothing did. TargetFailed where they do not start any more: nothing serves then."""
+    """One that must never run twice, healthy again; nobody where nothing served. TargetFailed where it does not start any more: nothing
+    serves then.
+    """  # noqa: D205  one thought
     live = rollout.intended.live
     former = rollout.world.state.release(rollout.server, live) if live else None
     if former is None:
         return Backends("", ())
-    if rollout.strategy == RECREATE:
-        await _make_room(rollout)
+    await _make_room(rollout)
     before = replace(rollout, release=former, settings=from_json(former.settings))
-    try:
-        there = await survivors(rollout)
-        again = [await _launch(before, index) for index in range(before.settings.replicas - len(_first(there, rollout)))]
-        instances = (*_first(there, rollout), *again)
+    async with or_told(rollout):
+        instances = await as_many(before, before.settings.replicas)
         await gate(before, instances)
+    return Backends(f"{rollout.set}{AGAIN}", addresses(instances))
+
+
+@asynccontextmanager
+async def or_told(rollout: Rollout) -> AsyncIterator[None]:
+    """Whatever is raised within, as what it means: that there is no way back for now."""
+    try:
+        yield
     except (TargetUnreachable, Busy):
         raise
     except VitrifyError as error:
-        first = error.diagnostics[0]
         raise TargetFailed(
-            f"release {rollout.release.number} of {rollout.server} failed, and release {live} does not start again",
-            why=first.summary,
+            f"release {rollout.release.number} of {rollout.server} failed, and release {rollout.intended.live} does not start again",
+            why=error.diagnostics[0].summary,
             hint="the same command tries again; `vitrify logs` shows what they wrote",
         ) from None
-    return Backends(f"{rollout.set}{_AGAIN}", addresses(instances))
 
 
-def _first(there: tuple[Instance, ...], rollout: Rollout) -> tuple[Instance, ...]:
-    """Those that never stopped: what was started again is adopted by its id."""
-    return tuple(one for one in there if one.labels.get("operation") != f"{rollout.operation.id}{_AGAIN}")
+async def as_many(before: Rollout, count: int) -> tuple[Instance, ...]:
+    """So many instances of what served before: those that never stopped, and others that are started again. Adopts those of an earlier
+    attempt; stops none.
+    """  # noqa: D205  one thought
+    first = tuple(one for one in await survivors(before) if one.labels.get("operation") != f"{before.operation.id}{AGAIN}")
+    return (*first, *[await _launch(before, index) for index in range(count - len(first))])
 
 
 async def _make_room(rollout: Rollout) -> None:
@@ -67,5 +77,5 @@ async def _make_room(rollout: Rollout) -> None:
 
 async def _launch(before: Rollout, index: int) -> Instance:
     identity = f"{before.server}-r{before.release.number}-{before.operation.id[-8:]}-again-{index}"
-    labels = {**before.labels(), "operation": f"{before.operation.id}{_AGAIN}", "instance": identity}
+    labels = {**before.labels(), "operation": f"{before.operation.id}{AGAIN}", "instance": identity}
     return await before.site.runtime.launch(spec_of(before, before.release, before.settings, labels=labels))

@@ -5,30 +5,18 @@ Each turn is one step, and may be repeated from wherever it was broken off: what
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-
 from vitrify.core.diagnostic import VitrifyError
 from vitrify.core.event import Stage
-from vitrify.core.instance import Instance
 from vitrify.core.phase import Phase, Standing
 from vitrify.lifecycle.fitness import gate
 from vitrify.lifecycle.launching import GRACE, addresses, launch_some, own_of
 from vitrify.lifecycle.operation import Progress, Rollout
 from vitrify.lifecycle.strategy.forward import Forward, switched
 from vitrify.lifecycle.strategy.restore import survivors
+from vitrify.lifecycle.strategy.turn import Turn, next_turn
 from vitrify.lifecycle.switching import drain
 from vitrify.lifecycle.taking_back import or_back
 from vitrify.ports import Backends
-
-
-@dataclass(frozen=True)
-class Turn:
-    """What the next turn does: how many of the new ones run behind it, and which of the old ones leave."""
-
-    new: int
-    leaving: tuple[Instance, ...]
-    staying: tuple[Instance, ...]
 
 
 async def bring(rollout: Rollout) -> Forward:
@@ -50,15 +38,6 @@ async def _next(rollout: Rollout) -> Turn | None:
     turn = next_turn(len(running), old, replicas, surge=manner.surge(replicas), lacking=manner.lacking(replicas))
     announced = rollout.standing == Standing(Phase.ROLLING, begun=True)
     return Turn(replicas, (), ()) if turn is None and announced else turn
-
-
-def next_turn(new: int, old: Sequence[Instance], replicas: int, *, surge: int, lacking: int) -> Turn | None:
-    """The next turn, where so many new ones and these old ones run; None where nothing is left to do."""
-    if new >= replicas and not old:
-        return None
-    then = min(replicas, new + max(0, replicas + surge - len(old) - new))
-    stay = 0 if then >= replicas else min(len(old), max(0, replicas - lacking - then))
-    return Turn(then, tuple(old[: len(old) - stay]), tuple(old[len(old) - stay :]))
 
 
 async def _carry_out(rollout: Rollout, turn: Turn) -> None:
