@@ -306,6 +306,7 @@ def server(
     replicas: int = ...,
     writable: Sequence[str] = ...,
     allow_secrets: Sequence[_AllowedSecret] = ...,
+    write_once: str = ...,
     volumes: Mapping[str, str] = ...,
     capabilities: Sequence[str] = ...,
     limits: _Limits = ...,

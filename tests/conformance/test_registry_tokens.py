@@ -64,7 +64,9 @@ class Guard:
             return False
         self.lives = 10**6
         scope = f"repository:{repository}:{action}"
-        return handler.answer(401, WWW_Authenticate=f'Bearer realm="http://{self.shelves.address}/token",service="shop",scope="{scope}"')
+        return handler.answer(
+            401, WWW_Authenticate=f'Bearer realm="{self.shelves.scheme}://{self.shelves.address}/token",service="shop",scope="{scope}"'
+        )
 
 
 def logged_in(home: Path, address: str, entry: dict[str, str]) -> None:

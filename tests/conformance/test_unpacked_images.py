@@ -200,3 +200,35 @@ def test_a_repair_removes_what_can_be_made_again(place: Place) -> None:
     assert used.exists()
     assert not stray.exists()
     assert place.bad().keys() == {str(used.parent)}
+
+
+class Host(Place):
+    """A machine to which images were sent: its store lies beneath its instances."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder, home=folder)
+
+    def check(self) -> dict[str, tuple[str, list[str]]]:
+        call = find_call("image.check")
+        assert call is not None
+        context = Context(silence, lambda _: b"", lambda _: None, all_kinds(), lambda: NOW)
+        found = call(context, {"home": str(self.home)})["bad"]
+        assert isinstance(found, list)
+        return {str(row[0]): (str(row[1]), list(map(str, row[2]))) for row in found if isinstance(row, list) and isinstance(row[2], list)}
+
+
+def test_what_a_host_keeps_is_read_there_and_nothing_is_touched(tmp_path: Path) -> None:
+    host = Host(tmp_path)
+    one, two = host.image(1), host.image(2)
+    roots = [host.unpacked(digest) for digest in (one, two)]
+    host.instance(two)
+    assert host.check() == {}
+    before = sorted(path.name for path in (tmp_path / "images").iterdir())
+
+    (roots[1] / "srv/app").unlink()
+    (roots[1] / "srv/app").write_bytes(b"altered")
+    layer = str(_layers(host, one)[1]["digest"])
+    blob_path(host.store.layout, layer).write_bytes(b"X")
+
+    assert host.check() == {layer: ("its sha256 differs", []), str(roots[1].parent): ("/srv/app has another content", ["instance web-1"])}
+    assert sorted(path.name for path in (tmp_path / "images").iterdir()) == before

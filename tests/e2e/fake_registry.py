@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import ssl
 import threading
 import time
 import urllib.parse
@@ -35,6 +36,7 @@ class Shelves:
     ranges: list[str] = field(default_factory=list)
     """The parts of blobs that were asked for."""
     address: str = ""
+    scheme: str = "http"
     released: threading.Event = field(default_factory=threading.Event)
     """Set at the end, for answers that are kept waiting."""
 
@@ -147,12 +149,14 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def lying_registry() -> Iterator[Shelves]:
-    """Such a registry on this machine's loopback; it ends with this block."""
-    shelves = Shelves()
+def lying_registry(*, tls: ssl.SSLContext | None = None) -> Iterator[Shelves]:
+    """Such a registry on this machine's loopback, with encryption or without; it ends with this block."""
+    shelves = Shelves(scheme="https" if tls else "http")
     handler = type("Bound", (Handler,), {"shelves": shelves})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
+    if tls:
+        server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     shelves.address = f"127.0.0.1:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()

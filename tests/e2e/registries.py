@@ -28,6 +28,8 @@ class Served:
     folder: Path
     port: int
     auth: str = ""
+    tls: tuple[Path, Path] | None = None
+    """Its certificate, and the key to it."""
     running: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     @property
@@ -43,10 +45,11 @@ class Served:
         settings = self.folder / "config.yml"
         data = self.folder / "data"
         data.mkdir(parents=True, exist_ok=True)
+        tls = f", tls: {{certificate: {self.tls[0]}, key: {self.tls[1]}}}" if self.tls else ""
         settings.write_text(
             "version: 0.1\nlog: {level: error, accesslog: {disabled: true}}\n"
             f"storage: {{filesystem: {{rootdirectory: {data}}}, delete: {{enabled: true}}}}\n"
-            f"http: {{addr: '{self.address}', secret: of-this-test}}\n{self.auth}"
+            f"http: {{addr: '{self.address}', secret: of-this-test{tls}}}\n{self.auth}"
         )
         log = (self.folder / "log").open("ab")
         with log:
@@ -77,10 +80,10 @@ class Served:
 
 
 @contextmanager
-def registry(folder: Path, *, auth: str = "") -> Iterator[Served]:
+def registry(folder: Path, *, auth: str = "", tls: tuple[Path, Path] | None = None) -> Iterator[Served]:
     """A registry that ends with this block."""
     port = free_port()
-    served = Served(folder, port, auth)
+    served = Served(folder, port, auth, tls)
     try:
         served.start()
         yield served

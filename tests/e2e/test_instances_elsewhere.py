@@ -51,6 +51,14 @@ def test_what_runs_there_is_seen_from_here_and_what_was_altered_is_replaced(stag
     assert server["url"] == stage.url()
     assert stage.control.run("logs", "web").stdout.count("==>") >= 2
 
+    checked = json.loads(stage.control.run("store", "check", "--hosts", "-o", "json").stdout)
+    assert checked["holds"] is True
+    assert checked["roots"] >= 1  # there, for nothing is unpacked here
+    kept = "for file in /var/lib/vitrify-run/*/images/*/root/srv/site/answers; do mv"
+    stage.machines[0].machine.run("sh", "-c", f"{kept} $file $file.kept; cp $file.kept $file; echo >> $file; done")
+    assert "/srv/site/answers has another content" in stage.control.run("store", "check", "--hosts", expect=8).stdout
+    stage.machines[0].machine.run("sh", "-c", f"{kept} $file.kept $file; done")
+
     uppers = f"/var/lib/vitrify-run/*/instances/*-r{server['live']}-*/layer0/upper"
     altering = f"for place in {uppers}; do echo was here > $place/intruder; break; done"
     stage.machines[0].machine.run("sh", "-c", altering)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+import anybody
 import debs
 from debs import Archive, Deb
 from live_host import lacking, tree
@@ -60,15 +61,15 @@ class Place:
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Iterator[Place]:
+def place() -> Iterator[Place]:
     if reason := lacking() or debs.lacking():
         pytest.skip(reason)
-    root = tmp_path / "root"
-    subprocess.run(["cp", "--archive", "--reflink=auto", str(tree()), str(root)], check=True)
-    (root / "etc/apt/sources.list").unlink(missing_ok=True)
-    archive = Archive.make(root / "srv/repository", tmp_path / "keys", *FOUND, SERVICE)
-    yield Place(tmp_path / "project", root, archive.key())
-    shutil.rmtree(root)
+    with anybody.place() as folder:
+        root = folder / "root"
+        subprocess.run(["cp", "--archive", "--reflink=auto", str(tree()), str(root)], check=True)
+        (root / "etc/apt/sources.list").unlink(missing_ok=True)
+        archive = Archive.make(root / "srv/repository", folder / "keys", *FOUND, SERVICE)
+        yield Place(folder / "project", root, archive.key())
 
 
 def status(root: Path) -> dict[str, str]:
@@ -114,12 +115,11 @@ def test_an_image_holds_its_packages_and_its_base_stays_as_it_was(place: Place) 
 
 def test_whoever_is_not_root_is_told_what_to_add(place: Place) -> None:
     place.declare("immutable", {"package": "foo"}, {"process": {"name": "web", "command": ["/usr/bin/true"]}})
-    for path in (place.project, place.root, *place.project.parents[:4]):
-        path.chmod(0o755)
     subprocess.run(["chmod", "--recursive", "a+rX", str(place.root)], check=True)
-    os.chown(place.project, 65534, 65534)
+    os.chown(place.project, anybody.UID, anybody.UID)
 
-    said = place.vitrify("bake", "web", expect=65, user=65534)
+    said = place.vitrify("bake", "web", expect=65, user=anybody.UID)
 
     assert "packages cannot be installed into this image" in said
     assert "run the same command as root" in said
+    assert ("usermod --add-subuids" if shutil.which("newuidmap") else "apt install uidmap") in said

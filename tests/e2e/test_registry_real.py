@@ -20,6 +20,7 @@ from pathlib import Path
 
 import pytest
 
+from authorities import Authority
 from registries import Served, lacking, registry
 from vitrify.builders.oci import Means, OciBuilder
 from vitrify.core.diagnostic import Denied
@@ -250,6 +251,23 @@ def test_a_registry_with_logins_lets_in_whom_it_knows(tmp_path: Path) -> None:
         assert "wrong" not in str(told.value)
         with pytest.raises(Denied, match="wants a login"):
             machine(tmp_path / "others", home=homes["nobody"]).client.pull(to)
+
+
+def test_a_registry_with_encryption_is_pushed_to_by_the_authority_that_is_named_for_it(tmp_path: Path) -> None:
+    if reason := lacking():
+        pytest.skip(reason)
+    authority = Authority.make(tmp_path / "authority")
+    with registry(tmp_path / "registry", tls=authority.sign("registry")) as served:
+        place = tmp_path / "home/.config/containers/certs.d" / served.address
+        place.mkdir(parents=True)
+        shutil.copy(authority.folder / "ca.crt", place)
+        to, image = fresh(served), noisy(tmp_path / "mine", 8, size=1000)
+
+        machine(tmp_path / "mine", home=tmp_path / "home").client.push(image, to)
+
+        assert machine(tmp_path / "theirs", home=tmp_path / "home").client.pull(to).image.digest == image
+        told = run(program("skopeo"), "inspect", f"--cert-dir={place}", f"docker://{to}")
+        assert json.loads(told)["Digest"]
 
 
 def test_strangers_read_what_was_pushed_and_exported(served: Served, tmp_path: Path) -> None:

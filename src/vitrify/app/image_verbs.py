@@ -103,11 +103,12 @@ class ImageVerbs(Command):
 
         return collection.pins(self._wiring.world)
 
-    def check_store(self, *, repair: bool = False) -> StoreChecked:
-        """Read every byte of the store, and of what was unpacked from it on this machine for this project."""
+    def check_store(self, *, repair: bool = False, hosts: bool = False) -> StoreChecked:
+        """Read every byte of the store, and of what was unpacked from it for this project: here, and on its other hosts."""
         from vitrify.lifecycle import collection
 
-        return collection.check(self._wiring.world, repair=repair, home=self._wiring.run_home(LOCAL))
+        found = collection.check(self._wiring.world, repair=repair, home=self._wiring.run_home(LOCAL))
+        return found.and_also(self._run(collection.check_hosts(self._wiring.world))) if hosts else found
 
     def _image(self, what: str) -> str:
         """The digest of an image that is here: by a digest, the first digits of one, or a server."""

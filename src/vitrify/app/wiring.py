@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 from vitrify.core.asked import Scope
 from vitrify.core.declaration import Declaration, Host
-from vitrify.core.digest import PLAIN
 from vitrify.core.event import Emit
 from vitrify.onhost.failpoint import from_environment
 
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from vitrify.app.warehouse import Warehouse
     from vitrify.builders.oci import OciBuilder
     from vitrify.core.digest import JSONObject
-    from vitrify.core.image_report import ImageVerified, Verdict
+    from vitrify.core.image_report import ImageVerified
     from vitrify.core.resource import Kinds
     from vitrify.evidence.oci import OciEvidence
     from vitrify.ledger.checkpoint import Signer, Verifier
@@ -278,13 +277,18 @@ class Wiring:
     @asynccontextmanager
     async def _site(self, host: Host, *lease: JSONObject) -> AsyncIterator[Site]:
         """Where instances run: only looked at, or with the lease of a server that is asked for (`Wiring._leased`)."""
+        from vitrify.app.spacious import spacious
         from vitrify.transports.lazy import LazySession
         from vitrify.transports.leased import leased
 
         # What finds everything done starts no program.
-        async with LazySession(lambda: self._session(LOCAL)) as here, LazySession(lambda: self._session(host, whole=True)) as there:
+        async with (
+            LazySession(lambda: self._session(LOCAL)) as here,
+            LazySession(lambda: self._session(host, whole=True)) as there,
+            LazySession(lambda: spacious(self._transport)) as wide,
+        ):
             session = there if host.is_remote else here
-            over = partial(self._elsewhere, host, here=here) if host.is_remote else partial(self._nearby, host)
+            over = partial(self._elsewhere, host, here=here, wide=wide) if host.is_remote else partial(self._nearby, host, wide=wide)
             if not lease:
                 yield over(session)
                 return
@@ -298,7 +302,7 @@ class Wiring:
         """The folder that holds the instances of this project there."""
         return f"{ELSEWHERE}/{self.world.project_id}" if host.is_remote else str(self.home / "projects" / self.world.project_id / "run")
 
-    def _nearby(self, host: Host, session: Session) -> Site:
+    def _nearby(self, host: Host, session: Session, wide: Session) -> Site:
         from vitrify.app.routers import Means, router
         from vitrify.app.runtimes import PODMAN_STORAGE, Programs, runtime
         from vitrify.lifecycle.world import Site
@@ -310,14 +314,14 @@ class Wiring:
         return Site(
             host=host,
             session=session,
-            builder=self._builder(session),
+            builder=self._builder(session, wide),
             runtime=runtime(session, programs, home=home, images=NearbyCarrier(self.warehouse.store), emit=self._emit),
             router=router(session, Means(), lambda: self.declaration, home=home, emit=self._emit),
             evidence=self.evidence,
             home=home,
         )
 
-    def _elsewhere(self, host: Host, session: Session, here: Session) -> Site:
+    def _elsewhere(self, host: Host, session: Session, here: Session, wide: Session) -> Site:
         """Images are baked on this machine, and brought to the host on which they run."""
         from vitrify.app.routers import Means, router
         from vitrify.app.runtimes import Programs, runtime
@@ -330,18 +334,17 @@ class Wiring:
         return Site(
             host=host,
             session=session,
-            builder=self._builder(here),
+            builder=self._builder(here, wide),
             runtime=runtime(session, Programs(tools.bubblewrap), home=home, images=carrier, emit=self._emit),
             router=router(session, Means.there(tools, host.address), lambda: self.declaration, home=home, emit=self._emit),
             evidence=self.evidence,
             home=home,
         )
 
-    def _builder(self, session: Session) -> OciBuilder:
-        from vitrify.builders.oci import Means, OciBuilder
+    def _builder(self, session: Session, wide: Session) -> OciBuilder:
+        from vitrify.app.spacious import builder
 
-        means = Means(payload=self._transport.payload, bwrap=self._bubblewrap)
-        return OciBuilder(session, self.warehouse.store, means=means, sources=self.warehouse.sources())
+        return builder(session, wide, self.warehouse, payload=self._transport.payload, bwrap=self._bubblewrap)
 
     @property
     def emit(self) -> Emit:
@@ -369,24 +372,6 @@ class Wiring:
 
     def verify_image(self, name: str, *, keys: Sequence[str]) -> ImageVerified:
         """Check an image: of a server, by its digest, or in an OCI layout that came from elsewhere."""
-        from vitrify.core.image_report import ImageVerified
-        from vitrify.evidence.verify import only_image, verify
-        from vitrify.ledger.checkpoint import Verifier
-        from vitrify.lifecycle.lodging import live_image
+        from vitrify.app.verifying import verify_image
 
-        trusted = tuple(Verifier.parse(key) for key in keys)
-        if "/" in name or name in (".", ".."):
-            image = only_image(name)
-            return ImageVerified(image, verify(name, image, trusted=trusted or self._trusted()))
-        image = name if name.startswith(PLAIN) else live_image(name, self.world)
-        evidence = replace(self.evidence, trusted=lambda: trusted) if trusted else self.evidence
-        return ImageVerified(image, (*evidence.verify(image), self._entered(image)))
-
-    def _entered(self, image: str) -> Verdict:
-        """Whether the ledger says that this image was baked."""
-        from vitrify.core.image_report import Verdict
-
-        for entry in self.world.ledger.entries():
-            if entry.kind == "bake.done" and entry.body.get("image") == image:
-                return Verdict("ledger", holds=True, found=f"baked in entry {entry.sequence}, by {entry.author}")
-        return Verdict("ledger", holds=False, found="no entry of this project's ledger says that it was baked")
+        return verify_image(name, keys, evidence=self.evidence, world=lambda: self.world)

@@ -21,6 +21,7 @@ from vitrify.core.locked import Deb, Inputs
 from vitrify.core.simulation import Step, for_security, origins
 from vitrify.onhost.debfile import control, entry
 from vitrify.ports import Chosen
+from vitrify.project.subordinate import Ids
 
 _LONGEST: Final = 3600.0
 _OF_THIS_MACHINE: Final = ("etc/resolv.conf", "etc/hostname", "etc/apt/sources.list")
@@ -68,27 +69,28 @@ def _taken(folder: Path, supplies: Supplies, *, only: set[str] | None = None) ->
     return tuple(found)
 
 
-def build(inputs: Inputs, supplies: Supplies, making: Path) -> None:
-    """Make `making/root` out of these files alone; nobody else is asked for anything."""
-    _refuse_unable()
+def build(inputs: Inputs, supplies: Supplies, making: Path, *, ids: Ids) -> None:
+    """Make `making/root` out of these files alone; nobody else is asked for anything. Whoever is not root needs `ids`."""
+    _refuse_unable(ids)
     repository = making / "repository"
     repository.mkdir()
     stanzas = [_placed(deb, supplies, repository) for deb in inputs.debs]
     (repository / "Packages").write_text("\n".join(stanzas), encoding="utf-8")
-    _run(making, repository, [deb.name for deb in inputs.debs])
+    _run(making, repository, [deb.name for deb in inputs.debs], ids)
     root = making / "root"
     for name in _OF_THIS_MACHINE:
         (root / name).unlink(missing_ok=True)
 
 
-def _refuse_unable() -> None:
+def _refuse_unable(ids: Ids) -> None:
     """DeclarationInvalid, with what to add, where no root of packages can be made on this machine, or by whoever asks."""
     why, hint = "", ""
     if not shutil.which("mmdebstrap"):
         why, hint = "there is no mmdebstrap on this machine", "install it: `apt install mmdebstrap`"
-    elif os.geteuid() != 0:
-        why = "its files belong to several users, and only root can give files to others"
-        hint = "run the same command as root (`sudo vitrify …`), or bake upon a root that is here already: `base: rootfs:DIR`"
+    elif os.geteuid() != 0 and not ids.granted:
+        why = "; ".join(filter(None, ("its files belong to several users, and only root can give files to others", ids.why)))
+        by_hand = "run the same command as root (`sudo vitrify …`), or bake upon a root that is here already: `base: rootfs:DIR`"
+        hint = "; or ".join(filter(None, (ids.hint, by_hand)))
     if why:
         raise DeclarationInvalid([Diagnostic("a base of Debian packages cannot be made here", why=why, hint=hint)])
 
@@ -107,8 +109,9 @@ def _placed(deb: Deb, supplies: Supplies, repository: Path) -> str:
     return entry(told, file=deb.file, size=deb.size, sha256=deb.sha256)
 
 
-def _run(making: Path, repository: Path, names: Sequence[str]) -> None:
-    command = ["mmdebstrap", "--quiet", "--mode=root", "--variant=apt", "--format=directory", f"--include={','.join(names)}"]
+def _run(making: Path, repository: Path, names: Sequence[str], ids: Ids) -> None:
+    program = shutil.which("mmdebstrap") or "mmdebstrap"
+    command = [*ids.argv, program, "--quiet", "--mode=root", "--variant=apt", "--format=directory", f"--include={','.join(names)}"]
     command += ["--skip=check/qemu,check/signed-by", "", str(making / "root"), "-"]
     environment = {**os.environ, "SOURCE_DATE_EPOCH": "0", "LC_ALL": "C.UTF-8", "TZ": "UTC", "TMPDIR": str(making)}
     source = f"deb [trusted=yes] copy:{quote(str(repository))} ./\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 from collections.abc import Sequence
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from vitrify.builders.tree import Tree, listed
+from vitrify.builders.tree import Tree, listed, stamps
 from vitrify.core.diagnostic import UsageInvalid
 from vitrify.core.digest import JSON, JSONObject, digest_bytes, digest_of
 from vitrify.core.elsewhere import BaseImage
@@ -47,6 +48,8 @@ class Base:
 
     kind: str
     folder: str = ""
+    owners: str = ""
+    """The file that says whose its files are, where whoever made it could not leave that on disk."""
 
     @classmethod
     def parse(cls, text: str, *, system: str = "/") -> Base:
@@ -66,9 +69,10 @@ class Base:
         return [self.folder] if self.folder else []
 
 
-def rootfs_tree(folder: str) -> Tree:
-    """A rootfs folder as a layer: its owners count where root owns the folder; an ordinary user's copy has none to tell."""
-    return Tree(folder, disk_owners=Path(folder).stat().st_uid == 0)
+def rootfs_tree(folder: str, owners: str = "") -> Tree:
+    """A rootfs folder as a layer: its owners count where root owns the folder; an ordinary user's copy has none to tell but in a table."""
+    table = stamps(json.loads(Path(owners).read_bytes())) if owners and Path(owners).is_file() else {}
+    return Tree(folder, table, disk_owners=Path(folder).stat().st_uid == 0)
 
 
 def stat_fingerprint(tree: Tree) -> tuple[str, int]:

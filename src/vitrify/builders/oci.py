@@ -9,6 +9,7 @@ import asyncio
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -25,6 +26,7 @@ from vitrify.builders.ground import (
     system_fingerprint,
     touched_fingerprint,
 )
+from vitrify.builders.ids import ALONE, Ids, Wide, write_owners
 from vitrify.builders.manifest import Documents, documents, process
 from vitrify.builders.shelf import Shelf
 from vitrify.builders.supplies import Supplies
@@ -36,6 +38,7 @@ from vitrify.core.locked import Inputs, architecture
 from vitrify.core.reference import Reference
 from vitrify.onhost.layout import LABEL_BASE, LABEL_FINGERPRINT, LABEL_PREFIX, LABEL_SECRETS, LAYER, Descriptor
 from vitrify.ports import BakeRequest, Chosen, Ground, Image, Offer, Session
+from vitrify.project.subordinate import Ids as Granted
 
 FORMAT: Final = 2
 """Counts up when equal inputs would give other bytes; part of every cache key."""
@@ -78,6 +81,7 @@ class _Ground:
     identity: str
     labels: Mapping[str, str]
     layers: tuple[Descriptor, ...] = ()
+    ids: Ids = ALONE
 
     def identity_for(self, resources: Sequence[JSONObject]) -> str:
         """The base as far as these resources can notice it: of the running system, what lies where they write, and its name."""
@@ -89,8 +93,11 @@ class _Ground:
 class OciBuilder:
     """The builder of OCI images. Equal requests over equal bases give equal digests; several may bake at once."""
 
-    def __init__(self, session: Session, store: Shelf, *, means: Means | None = None, sources: Sources | None = None) -> None:
+    def __init__(  # the two ways to a payload, and what a bake is made of and by
+        self, session: Session, store: Shelf, *, means: Means | None = None, sources: Sources | None = None, wide: Wide | None = None
+    ) -> None:
         self._session = session
+        self._wide = wide or Wide(session, look=Granted)
         self._store = store
         self._means = means or Means()
         self._sources = sources or Sources()
@@ -100,10 +107,9 @@ class OciBuilder:
         _refuse_secret_contents(request.resources)
         choice.refuse_another_base(request)
         emit(Event("bake.start", Stage.STARTED, request.server, data={"base": request.base}))
-        await self._make_root(request, emit)
-        ground = await asyncio.to_thread(self._look_at, request, emit)
-        key = self._key(request, ground)
-        image = self._known(key)
+        ground, key, image = await self._look_up(request, emit)
+        if image is None and await asyncio.to_thread(self._wide.settle):
+            ground, key, image = await self._look_up(request, emit)
         cached = image is not None
         if image is None:
             await self._have(request, ground, emit)
@@ -112,8 +118,16 @@ class OciBuilder:
         emit(Event("bake.done", Stage.DONE, request.server, data={"image": image.digest, "bytes": image.size, "cached": cached}))
         return image
 
+    async def _look_up(self, request: BakeRequest, emit: Emit) -> tuple[_Ground, str, Image | None]:
+        """The base, what the image is remembered by, and the image if it is known."""
+        await self._make_root(request, emit)
+        ground = await asyncio.to_thread(self._look_at, request, emit)
+        key = self._key(request, ground)
+        return ground, key, self._known(key)
+
     async def choose(self, request: BakeRequest, *, emit: Emit = silence) -> Chosen:
         """By a bake that is thrown away: only it knows what its resources install, and what is installed beneath them by then."""
+        await asyncio.to_thread(self._wide.settle)
         await self._make_root(request, emit)
         ground = await asyncio.to_thread(self._look_at, request, emit)
         return await self._choose(request, ground, emit, keep=False)
@@ -182,10 +196,13 @@ class OciBuilder:
             fetched = (inputs, suite, request.mirror, supplies, work)
             await asyncio.to_thread(debootstrap.have, *fetched, architecture=self._means.architecture)
         choice.refuse_lacking(inputs, supplies, subject=request.server)
+        await asyncio.to_thread(self._wide.settle)
+        ids = Ids(many=self._wide.found.granted)
         with supplies.making(_root_key(request)) as making:
-            await asyncio.to_thread(debootstrap.build, inputs, supplies, making)
+            await asyncio.to_thread(partial(debootstrap.build, inputs, supplies, making, ids=self._wide.found))
             scope: JSONObject = {**self._scope(request), "root": str(making / "root"), "lower": [], "target": "folder"}
-            await self._session.call("even", {"scope": scope}, emit=emit)
+            answer = await self._way(ids).call("even", {"scope": scope, **ids.told([])}, emit=emit)
+            write_owners(making, ids.owners(answer))
         emit(Event("bake.base", Stage.DONE, request.server, request.base))
 
     async def ground(self, base: str) -> Ground | None:
@@ -198,6 +215,10 @@ class OciBuilder:
         return Ground(seen, str(known["digest"]) if known else "")
 
     def _look_at(self, request: BakeRequest, emit: Emit) -> _Ground:
+        ground = self._seen(request, emit)
+        return replace(ground, ids=self._wide.ids_upon(ground.base))
+
+    def _seen(self, request: BakeRequest, emit: Emit) -> _Ground:
         base = Base.parse(request.base, system=self._means.system)
         if base.kind == HOST:
             system = system_fingerprint(base.folder)
@@ -207,23 +228,26 @@ class OciBuilder:
             return self._image_ground(request, emit)
         if base.kind in (ROOTFS, DEBOOTSTRAP):
             made = base.kind == DEBOOTSTRAP
-            base = Base(DEBOOTSTRAP, str(self._supplies.root(_root_key(request)))) if made else base
+            root_key = _root_key(request) if made else ""
+            base = Base(DEBOOTSTRAP, str(self._supplies.root(root_key)), str(self._supplies.owners(root_key))) if made else base
             layer = self._made_layer(base, request, emit) if made else self._base_layer(base, request, emit)
             return _Ground(base, layer.digest, {LABEL_BASE: base.kind, LABEL_FINGERPRINT: layer.digest}, (layer,))
         return _Ground(base, base.kind, {LABEL_BASE: base.kind})
 
     def _image_ground(self, request: BakeRequest, emit: Emit) -> _Ground:
         """An image of a registry: its own layers, byte for byte, and its root beneath what the resources write."""
+        from vitrify.onhost.unpack import ATTRIBUTES  # few images stand on one of a registry
+
         reference = Reference.parse(request.base.partition(":")[2])
         if not reference.digest:
             raise UsageInvalid(f"nobody chose yet what {reference} stands for", hint=f"`vitrify update {request.server}`")
         found = self._bases.have(reference, emit=emit)
         layers = tuple(Descriptor(LAYER, digest, size) for digest, size in found.layers)
         labels = {LABEL_BASE: IMAGE, LABEL_FINGERPRINT: reference.digest}
-        return _Ground(Base(IMAGE, found.root), found.image, labels, layers)
+        return _Ground(Base(IMAGE, found.root, str(Path(found.root).with_name(ATTRIBUTES))), found.image, labels, layers)
 
     def _base_layer(self, base: Base, request: BakeRequest, emit: Emit) -> Descriptor:
-        tree = rootfs_tree(base.folder)
+        tree = rootfs_tree(base.folder, base.owners)
         fingerprint, newest = stat_fingerprint(tree)
         known = self._store.recall("bases", fingerprint)
         if known is not None:
@@ -266,7 +290,12 @@ class OciBuilder:
 
     def _key(self, request: BakeRequest, ground: _Ground) -> str:
         labels: JSONObject = dict(_labels(request, ground))
-        made_of: JSONObject = {"made_by": self._made_by(), "base": ground.identity, "labels": labels, "resources": list(request.resources)}
+        made_of: JSONObject = {
+            "made_by": self._made_by(ground.ids),
+            "base": ground.identity,
+            "labels": labels,
+            "resources": list(request.resources),
+        }
         pinned: JSONObject = {"inputs": request.inputs.digest} if request.inputs else {}
         return digest_of({**made_of, **pinned, **_guests(request), **request.permits})
 
@@ -283,20 +312,25 @@ class OciBuilder:
             request=request,
             identity=ground.identity_for,
             lowers=tuple(str(folder) for folder in ground.base.lowers),
-            means=self._made_by(),
+            ids=ground.ids,
+            means=self._made_by(ground.ids),
             pinned=pinned,
             scope=self._scope(request),
             emit=emit,
         )
-        own = await layers(job, self._session, self._store)
+        own = await layers(job, self._way(ground.ids), self._store)
         labels = _labels(request, ground)
         if settings.secrets:
             labels[LABEL_SECRETS] = ",".join(settings.secrets)
         made: Documents = documents(settings, layers=(*ground.layers, *own), labels=labels, architecture=self._means.architecture)
         return self._store.publish(made.config, made.manifest)
 
-    def _made_by(self) -> JSON:
-        return [FORMAT, self._means.payload, self._means.architecture]
+    def _way(self, ids: Ids) -> Session:
+        return self._wide.session if ids.many else self._session
+
+    def _made_by(self, ids: Ids) -> JSON:
+        """Who has many ids notes other owners of what is on disk than who has one, though the image is the same."""
+        return [FORMAT, self._means.payload, self._means.architecture, *(["ids"] if ids.many else [])]
 
     async def _apply(self, request: BakeRequest, ground: _Ground, upper: Path, more: JSONObject, emit: Emit) -> JSONObject:
         """Make the resources true in an empty folder over the base."""
@@ -304,8 +338,9 @@ class OciBuilder:
 
         await asyncio.to_thread(upper.mkdir, mode=0o755)
         scope: JSONObject = {**self._scope(request), "root": str(upper), "lower": ground.base.lowers}
-        arguments: JSONObject = {"scope": scope, "resources": list(request.resources)}
-        answer = await self._session.call("bake", {**arguments, **_guests(request), **more}, contents=request.contents, emit=emit)
+        arguments: JSONObject = {"scope": scope, "resources": list(request.resources), **ground.ids.told([])}
+        way = self._way(ground.ids)
+        answer = await way.call("bake", {**arguments, **_guests(request), **more}, contents=request.contents, emit=emit)
         refuse_failures(answer)
         return answer
 

@@ -15,8 +15,9 @@ from vitrify.builders.cut import Cut, Slice, cut, whole
 from vitrify.builders.footprint import ancestors
 from vitrify.builders.gate import refuse_secrets
 from vitrify.builders.history import History, Parts, why
+from vitrify.builders.ids import Ids
 from vitrify.builders.layer import pack
-from vitrify.builders.lower import ROOT, TABLE, unpack_layer, write_table
+from vitrify.builders.lower import OWNERS, ROOT, TABLE, unpack_layer, write_tables
 from vitrify.builders.shelf import Shelf
 from vitrify.builders.tree import Tree, stamps
 from vitrify.core.diagnostic import TargetFailed, VitrifyError
@@ -38,13 +39,15 @@ _INSTALLS: Final = frozenset({"package", "repository", "venv"})
 class Job:
     """What one image is to be: the request, what it stands on, and by what means it is made.
 
-    `identity` names the base as far as these resources can notice it, `lowers` are its folders for a bake. `pinned` is the argument
+    `identity` names the base as far as these resources can notice it, `lowers` are its folders for a bake, `ids` what whoever bakes
+    may give away, with the tables of owners that the base has. `pinned` is the argument
     of a bake that installs from the lock, `scope` what the scopes of all layers have in common.
     """
 
     request: BakeRequest
     identity: Callable[[Sequence[JSONObject]], str]
     lowers: tuple[str, ...]
+    ids: Ids
     means: JSON
     pinned: JSONObject
     scope: JSONObject
@@ -175,6 +178,7 @@ class _Stack:
         declared: JSON = [name for one in earlier for resource in one.resources for name in _with_password(resource)]
         arguments: JSONObject = {"scope": scope, "resources": list(piece.resources), "keep": True, "declared": declared}
         arguments |= self._job.pinned if _installs(piece) else {}
+        arguments |= self._job.ids.told([str(folder / OWNERS) for folder in below])
         return {**arguments, "kinds": list(request.kinds)} if request.kinds else arguments
 
     def _raise(self) -> None:
@@ -191,7 +195,7 @@ class _Stack:
             with store.work() as work:
                 folder = work / "unpacked"
                 folder.mkdir()
-                unpack_layer(store.layout, made.layer, made.table, folder)
+                unpack_layer(store.layout, made.layer, made.table, folder, plain=self._job.ids.many)
                 store.roots.keep(folder, made.name)
             found = self._held.enter_context(store.roots.held(made.name))
         if found is None:
@@ -203,7 +207,8 @@ class _Stack:
         attributes, table = answer.get("attributes"), answer.get("table")
         told = stamps(attributes if isinstance(attributes, dict) else {})
         # What a program gave to somebody is theirs, where it could be given at all.
-        tree = Tree(str(work / "kept" / ROOT), told, disk_owners=os.geteuid() == 0, overlay=True)
+        owners = self._job.ids.owners(answer)
+        tree = Tree(str(work / "kept" / ROOT), {**stamps(owners), **told}, disk_owners=os.geteuid() == 0, overlay=True)
         archive = work / "layer.tar"
         with writable():
             with archive.open("xb") as file:
@@ -213,7 +218,7 @@ class _Stack:
                 remove_tree(tree.folder)  # before the layer is synced: what is gone need not be written to the disk
             self._store.adopt(archive, digest=layer.digest)
             if not last:
-                write_table(work / "kept", made.table)
+                write_tables(work / "kept", made.table, owners)
                 self._store.roots.keep(work / "kept", made.name)
         return made
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from vitrify.core.diagnostic import IntegrityFailed, VitrifyError
 from vitrify.core.digest import PLAIN
 from vitrify.core.locked import Deb, Inputs, Wheel
-from vitrify.onhost.removal import remove_tree
+from vitrify.project.subordinate import removed
 
 
 class Supplies:
@@ -60,21 +60,27 @@ class Supplies:
         place = self._roots / key.removeprefix(PLAIN)
         return place if place.is_dir() else None
 
+    def owners(self, key: str) -> Path:
+        """Where it says whose the files of `root(key)` are, if whoever made it could not leave that on disk."""
+        return self._roots / f"{key.removeprefix(PLAIN)}.owners.json"
+
     @contextmanager
     def making(self, key: str) -> Iterator[Path]:
-        """A folder to make a root in; at the end of the block it is `root(key)`, unless somebody else was faster."""
+        """A folder to make `root` in, and `owners.json` if need be; kept at the end of the block, unless somebody else was faster."""
         with told("the store of packages cannot be written"):
             self._roots.mkdir(parents=True, exist_ok=True)
             place = Path(tempfile.mkdtemp(dir=self._roots, prefix=".making-"))
         try:
             place.chmod(0o755)
             yield place
+            if (place / "owners.json").exists():
+                (place / "owners.json").rename(self.owners(key))
             (place / "root").rename(self._roots / key.removeprefix(PLAIN))
         except OSError as error:
             if self.root(key) is None:
                 raise VitrifyError("the store of packages cannot be written", why=str(error), hint="make room there") from error
         finally:
-            remove_tree(str(place))
+            removed(str(place))
 
 
 @contextmanager

@@ -204,8 +204,8 @@ class Application(LedgerApplication, AnswersApplication, Protocol):
     def pins(self) -> tuple[Pin, ...]:
         """Every pin on this machine."""
 
-    def check_store(self, *, repair: bool) -> StoreChecked:
-        """Read the whole store, and what was unpacked from it here."""
+    def check_store(self, *, repair: bool, hosts: bool) -> StoreChecked:
+        """Read the whole store, and what was unpacked from it here; with `hosts`, what the project's other hosts keep as well."""
 
     def doctor(self) -> tuple[Check, ...]:
         """What this machine has and lacks."""

@@ -92,17 +92,19 @@ def pins(invocation: Invocation) -> Exit:
     examples={
         "vitrify store check": "Read every byte of the store, and of what was unpacked from it here.",
         "vitrify store check --repair": "And remove what is bad where it can be made again.",
+        "vitrify store check --hosts": "And read what this project's hosts keep, each over its own connection.",
     },
-    exits=(Exit.BUSY, Exit.INTEGRITY),
+    exits=(Exit.UNREACHABLE, Exit.BUSY, Exit.INTEGRITY),
 )
+@flag("--hosts", is_flag=True, help="Also what this project's other hosts keep: read there, and nothing of it removed.")
 @flag("--repair", is_flag=True, help="Remove what is bad and can be made again: by a bake, a pull, or the next launch.")
 @shared("project")
-def check(invocation: Invocation, *, repair: bool) -> Exit:
+def check(invocation: Invocation, *, repair: bool, hosts: bool) -> Exit:
     """Compare every blob of the image store with its digest, the index with the blobs, and every unpacked image of this project on this
     machine with its layers. Exit 8 where something differs, naming it and what uses it. With --repair only what nothing that is pinned or
     kept needs, or what is a copy of something whole, is removed.
     """  # noqa: D205  the whole paragraph is the help
-    found = invocation.app.check_store(repair=repair)
+    found = invocation.app.check_store(repair=repair, hosts=hosts)
     invocation.screen.show(lambda: documents.store_checked(found), lambda _: checked_lines(found))
     if found.bad:
         first, *more = found.bad

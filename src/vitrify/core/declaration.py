@@ -246,6 +246,8 @@ class Server:
     replicas: int = 1
     writable: tuple[str, ...] = ()
     allowed_secrets: tuple[AllowedSecret, ...] = ()
+    write_once: float = 0.0
+    """Seconds, from its bake on, for which nobody may take an image of it away; 0 for none."""
     volumes: Mapping[str, str] = field(default_factory=dict)
     """Path inside -> the name of a volume: state that outlives releases."""
     capabilities: tuple[str, ...] = ()

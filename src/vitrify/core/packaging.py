@@ -285,11 +285,15 @@ def hindrance(system: System) -> str:
         return f"{error.diagnostics[0].summary} ({error.diagnostics[0].why})"
 
 
+class NoIds(DeclarationInvalid):
+    """An image is to hold packages, and whoever bakes has no ids to give their files to."""
+
+
 def refuse_without_root(system: System) -> None:
-    """Raise TargetFailed where packages cannot be installed into this root; of an image, that it cannot be declared so."""
+    """Raise TargetFailed where packages cannot be installed into this root; of an image, that it cannot be declared so (`NoIds`)."""
     why, hint = lacks_root(system), "run the same command as root: `sudo vitrify …`"
     if why and system.target is Target.IMAGE:
         baked = f"{hint}; or bake upon a base that has the packages already, as in `base: rootfs:DIR`"
-        raise DeclarationInvalid([Diagnostic("packages cannot be installed into this image", why=why, hint=baked)])
+        raise NoIds([Diagnostic("packages cannot be installed into this image", why=why, hint=baked)])
     if why:
         raise TargetFailed("packages cannot be installed into this root", why=why, hint=hint)

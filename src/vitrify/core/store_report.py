@@ -26,3 +26,7 @@ class StoreChecked:
     roots: int
     size: int
     bad: tuple[Bad, ...] = ()
+
+    def and_also(self, other: StoreChecked) -> StoreChecked:
+        """Both together: of another place, or of more."""
+        return StoreChecked(self.blobs + other.blobs, self.roots + other.roots, self.size + other.size, (*self.bad, *other.bad))

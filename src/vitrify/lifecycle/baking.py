@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from vitrify.core.declaration import Host, Server
 from vitrify.core.diagnostic import DeclarationInvalid, UsageInvalid
 from vitrify.core.digest import JSONObject
-from vitrify.lifecycle import hooks, record
+from vitrify.lifecycle import hooks, record, write_once
 from vitrify.lifecycle.pins import Pinned, is_tagged, standing_on
 from vitrify.lifecycle.settings import RunSettings, declared_digest, known_secrets, settings_of
 from vitrify.lifecycle.strangers import along
@@ -98,6 +98,7 @@ async def baked(wanted: Wanted, site: Site, world: World) -> Image:
             "declaration": wanted.server.digest,
         }
         world.ledger.append("bake.done", body)
+    write_once.keep(wanted.server, world)
     await hooks.run(replace(around, about={"image": image.digest}), ("bake",), before=False)
     return image
 

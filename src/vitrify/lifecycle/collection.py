@@ -11,12 +11,14 @@ from vitrify.core.diagnostic import Denied, UsageInvalid, VitrifyError
 from vitrify.core.digest import JSON, JSONObject
 from vitrify.core.event import Stage
 from vitrify.core.retention import Collected, Pin
-from vitrify.core.store_report import StoreChecked
+from vitrify.core.store_report import Bad, StoreChecked
 from vitrify.ledger.entry import timestamp
 from vitrify.lifecycle.lease import holding
 from vitrify.lifecycle.world import Site, World
 
 _UNNEEDED = "taken away, being needed by no release"
+WRITE_ONCE = "write_once of "
+"""What the reason of a pin begins with that a declaration asked for: those of people never end by themselves."""
 _AT_ONCE = 50
 """Images that are named to a host after a rollout: those before were named after earlier ones."""
 
@@ -27,12 +29,15 @@ async def collect(world: World, *, dry_run: bool = False, unreleased: bool = Fal
     A host that is busy or cannot be reached keeps what it has, which is told, and the rest goes on. `unreleased`: also what never
     had a release.
     """
+    if not dry_run:
+        _lapse(world)
     found = [await _on_host(server, host, images, world, dry_run=dry_run) for server, host, images in _places(world)]
     return (*(one for one in found if one.problem or not one.nothing), in_store(world, dry_run=dry_run, unreleased=unreleased))
 
 
 async def tidy(server: str, site: Site, world: World) -> None:
     """The same for one server whose lease we hold, after something ended. What fails is told, and tried the next time."""
+    _lapse(world)
     images = over(server, world)[:_AT_ONCE]
     if not images:
         return
@@ -92,15 +97,26 @@ def pin(image: str, world: World, *, reason: str, until: float = 0.0) -> Pin:
     """Keep an image whatever becomes of its releases. Kept first, then told: what the ledger calls pinned is safe."""
     if not reason.strip():
         raise UsageInvalid("an image is pinned for a reason", hint="vitrify store pin IMAGE --reason '...'")
+    new, _ = _kept(image, world, reason, until)
+    return new
+
+
+def keep(image: str, world: World, *, reason: str, until: float) -> bool:
+    """The same, until a date; whether its files are immutable from now on."""
+    _, frozen = _kept(image, world, reason, until)
+    return frozen
+
+
+def _kept(image: str, world: World, reason: str, until: float) -> tuple[Pin, bool]:
     known = _pinned(image, world)
     last = max(until, known.until if known else 0.0)
     new = Pin(image, reason.strip(), world.author, world.clock.now(), last, world.project_id)
     with world.storage.using():
         if not world.storage.has(image):
             raise UsageInvalid(f"the image {image} is not here", hint="`vitrify images` lists what is here")
-        world.storage.pin(new)
+        frozen = world.storage.pin(new)
     world.ledger.append("image.pinned", {"image": image, "reason": new.reason, **({"until": timestamp(last)} if last else {})})
-    return new
+    return new, frozen
 
 
 def unpin(image: str, world: World, *, reason: str) -> Pin:
@@ -131,6 +147,35 @@ def check(world: World, *, home: str, repair: bool = False) -> StoreChecked:
         removed: list[JSON] = [one.what for one in found.bad if one.removed]
         world.ledger.append("store.repaired", {"removed": removed, "bad": len(found.bad)})
     return found
+
+
+def _lapse(world: World) -> None:
+    """What was kept for a time by declaration alone, and is over, is like any other image again."""
+    now = world.clock.now()
+    for one in pins(world):
+        if one.project == world.project_id and one.reason.startswith(WRITE_ONCE) and one.until <= now:
+            unpin(one.image, world, reason=f"{one.reason}: over")
+
+
+async def check_hosts(world: World) -> StoreChecked:
+    """Read what other hosts keep of this project's images; nothing is changed. `TargetUnreachable` where one is not there."""
+    found = StoreChecked(0, 0, 0)
+    hosts = {host.name: host for server in world.state.servers() for host in world.state.hosts(server) if host.is_remote}
+    for host in hosts.values():
+        async with world.site(host) as site:
+            answer = await site.session.call("image.check", {"home": site.home}, emit=world.emit)
+        bad = tuple(_bad(row, host.name) for row in _rows(answer["bad"]))
+        found = found.and_also(StoreChecked(_number(answer["blobs"]), _number(answer["roots"]), _number(answer["bytes"]), bad))
+    return found
+
+
+def _bad(row: list[JSON], place: str) -> Bad:
+    what, why, uses = row
+    return Bad(f"{place}: {what}", str(why), _texts(uses))
+
+
+def _rows(value: JSON) -> list[list[JSON]]:
+    return [row for row in value if isinstance(row, list) and len(row) == 3] if isinstance(value, list) else []
 
 
 def _pinned(image: str, world: World) -> Pin | None:

@@ -9,7 +9,7 @@ from vitrify.core.diagnostic import Denied, PlanStale, UsageInvalid
 from vitrify.core.event import Stage
 from vitrify.core.plan import WAITING, ReleasePlan
 from vitrify.core.report import Released
-from vitrify.lifecycle import migration
+from vitrify.lifecycle import migration, write_once
 from vitrify.lifecycle.audit import altered_findings, record_new, unauthorised
 from vitrify.lifecycle.baking import Wanted, baked, wanted_of
 from vitrify.lifecycle.collection import tidy
@@ -140,6 +140,7 @@ def _live(server: str, site: Site, world: World) -> Release | None:
 
 async def unchanged(server: Server, site: Site, world: World) -> Released:
     """Nothing was left to do: what is live already."""
+    write_once.keep(server, world)
     live = _live(server.name, site, world)
     if live is None:
         raise PlanStale(f"{server.name} has no live release any more", hint="plan again")

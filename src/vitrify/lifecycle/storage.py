@@ -28,8 +28,8 @@ class Storage(Protocol):
     def check(self, *, repair: bool, home: str, emit: Emit) -> StoreChecked:
         """Read all of it again, and what was unpacked from it beneath `home`; `repair` removes what is bad and can be made again."""
 
-    def pin(self, pin: Pin) -> None:
-        """Have an image stay, in place of what its project said of it before."""
+    def pin(self, pin: Pin) -> bool:
+        """Have an image stay, in place of what its project said of it before; whether its files are immutable from now on."""
 
     def unpin(self, pin: Pin) -> None:
         """Take that back; harmless where it was done."""
@@ -58,8 +58,9 @@ class NoStorage:
         """There is nothing to read."""
         return StoreChecked(0, 0, 0)
 
-    def pin(self, pin: Pin) -> None:
+    def pin(self, pin: Pin) -> bool:
         """It stays anyhow."""
+        return False
 
     def unpin(self, pin: Pin) -> None:
         """It stays all the same."""

@@ -6,16 +6,18 @@ from dataclasses import replace
 from typing import FrozenSet, Iterator, List, Sequence, Tuple
 
 from vitrify.core import enrol
-from vitrify.core.diagnostic import DeclarationInvalid, Denied
+from vitrify.core.diagnostic import DeclarationInvalid, Denied, Diagnostic
 from vitrify.core.difference import difference
 from vitrify.core.digest import JSON, JSONObject
 from vitrify.core.event import Event, Stage
+from vitrify.core.packaging import NoIds
 from vitrify.core.passwd import PATHS, Table
 from vitrify.core.resource import Kind, Phase, Resource
 from vitrify.core.system import Attributes
 from vitrify.onhost.change import attempt, make_true
 from vitrify.onhost.context import Context
 from vitrify.onhost.observe import observed
+from vitrify.onhost.owners import flatten, given_back
 from vitrify.onhost.rooted import Rooted
 from vitrify.onhost.sameness import even
 from vitrify.onhost.scope import Here
@@ -29,10 +31,22 @@ def bake(context: Context, arguments: JSONObject) -> JSONObject:
     """Apply all resources in order, neighbours that go together in one act; the first failure skips the rest.
 
     Returns what each became, the attributes of what this layer holds, and with `keep` the table that a bake of the layer above
-    begins with. `declared` names the accounts that layers beneath gave a password. DeclarationInvalid where what is declared can
-    never be baked this way.
+    begins with. `declared` names the accounts that layers beneath gave a password. With `owners`, for whoever is root of a user
+    namespace alone, what was written is plain afterwards, and the answer's `owners` says what it was. DeclarationInvalid where what is
+    declared can never be baked this way.
     """
-    here = Here.at(context, arguments)
+    with given_back(arguments) as over:
+        here = Here.at(context, over)
+        try:
+            answer = _baked(here, over)
+        except NoIds as error:
+            raise DeclarationInvalid([_granting(error.diagnostics[0], arguments.get("grant"))]) from error
+        finally:
+            owners = flatten(here.scope.root) if "owners" in arguments else {}
+    return {**answer, "owners": owners} if "owners" in arguments else answer
+
+
+def _baked(here: Here, arguments: JSONObject) -> JSONObject:
     lay_out(here.system, arguments)
     results: List[JSON] = []
     failed = False
@@ -52,6 +66,14 @@ def bake(context: Context, arguments: JSONObject) -> JSONObject:
         even(here.system, declared=lambda path: path in written)
     answer: JSONObject = {"results": results, "attributes": here.system.attributes(), "chosen": {} if failed else chosen(here.system)}
     return {**answer, "table": here.system.table()} if arguments.get("keep") is True else answer
+
+
+def _granting(refusal: Diagnostic, grant: JSON) -> Diagnostic:
+    """The same, with what the machine that bakes lacks, and how to grant it."""
+    if not isinstance(grant, dict):
+        return refusal
+    why, hint = str(grant.get("why", "")), str(grant.get("hint", ""))
+    return replace(refusal, why="; ".join(filter(None, (refusal.why, why))), hint="; or ".join(filter(None, (hint, refusal.hint))))
 
 
 def _over_running(here: Here) -> bool:

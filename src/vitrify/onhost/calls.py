@@ -39,6 +39,7 @@ MODULES: Dict[str, Tuple[str, ...]] = {
     "leasing": ("lease.acquire", "lease.renew", "lease.release", "lease.show"),
     "outdated": ("outdated",),
     "quarantine": ("quarantine.take", "quarantine.put_back", "quarantine.discard", "quarantine.list"),
+    "rereading": ("image.check",),
     "reviving": ("router.lost", "router.revive"),
     "sameness": ("even",),
     "taking": ("image.lacking", "image.take"),

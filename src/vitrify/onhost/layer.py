@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import stat
 from dataclasses import replace
-from typing import Dict, Final, Iterator, Optional, Set, Tuple
+from pathlib import Path
+from typing import Dict, Final, Iterator, Optional, Sequence, Set, Tuple
 
 from vitrify.core.diagnostic import Denied
 from vitrify.core.digest import JSON, JSONObject
@@ -13,6 +14,7 @@ from vitrify.onhost import untar
 from vitrify.onhost.foreign import DEVICES, HARD, PIPE, ForeignArchive
 from vitrify.onhost.layout import OPAQUE, WHITEOUT, Checked
 from vitrify.onhost.removal import remove_tree
+from vitrify.onhost.sharing import Twins
 from vitrify.onhost.untar import Archive, Member
 
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -21,6 +23,9 @@ _OPAQUE_MARK: Final = "user.overlay.opaque"
 _MOST_ENTRIES: Final = 4_000_000
 _MOST_LINKS: Final = 40
 """Symbolic links that one path may lead through, as with the kernel."""
+_WHOLE: Final = 4 << 20
+"""Bytes up to which a file is compared before it is written; a larger one is written, and shared afterwards."""
+_UNOWNED: Final = 0o1777
 _MARKS: Final = ".wh..wh."
 """Names that begin so are notes of a file system that packed the layer, but for `OPAQUE`."""
 
@@ -31,10 +36,12 @@ class Root:
     """An image's root while layers are laid into it, the lowest first.
 
     With `beneath`, the image stands on files that are not in it: removals of those stay, as an overlay's whiteouts.
-    Folders keep mode 0700 until `finish`, so that a read-only one can still be filled.
+    Folders keep mode 0700 until `finish`, so that a read-only one can still be filled. `twins` are other roots, that nobody writes to:
+    a file that one of them has, equal in everything, is shared with it.
     """
 
-    def __init__(self, folder: str, *, beneath: bool) -> None:
+    def __init__(self, folder: str, *, beneath: bool, twins: Sequence[Path] = ()) -> None:
+        self._twins = Twins(twins)
         self._root = os.open(folder, _FOLDER)
         self._beneath = beneath
         self._own = os.geteuid() == 0
@@ -45,6 +52,7 @@ class Root:
     def close(self) -> None:
         """Give the descriptors back."""
         self._leave()
+        self._twins.close()
         os.close(self._root)
 
     def apply(self, blob: Checked, *, foreign: bool = False) -> None:
@@ -157,6 +165,12 @@ class Root:
             return None
 
     def _write(self, folder: int, member: Member, content: Iterator[bytes]) -> None:
+        if member.size <= _WHOLE:
+            data = b"".join(content)
+            looks = (member.mode, member.uid, member.gid) if self._own else (member.mode & _UNOWNED, os.geteuid(), os.getegid())
+            if self._twins.linked(member.path, data, looks, into=folder):
+                return
+            content = iter((data,))
         file = os.open(member.parts[-1], _NEW, 0o600, dir_fd=folder)
         try:
             for data in content:
@@ -172,7 +186,7 @@ class Root:
             os.chown(name, member.uid, member.gid, dir_fd=folder, follow_symlinks=False)
         if member.type != untar.LINK:
             # Without root the owner is the wrong one, and a program that runs as its owner must not lie about.
-            os.chmod(name, member.mode if self._own else member.mode & 0o1777, dir_fd=folder)
+            os.chmod(name, member.mode if self._own else member.mode & _UNOWNED, dir_fd=folder)
         os.utime(name, (0, 0), dir_fd=folder, follow_symlinks=False)
 
     def _hide(self, parts: Parts) -> None:

@@ -16,6 +16,7 @@ from vitrify.core.passwd import PATHS
 from vitrify.core.system import Attributes
 from vitrify.onhost.beneath import look
 from vitrify.onhost.context import Context
+from vitrify.onhost.owners import flatten
 from vitrify.onhost.rooted import Rooted
 from vitrify.onhost.rootview import OPAQUE
 from vitrify.onhost.scope import Here
@@ -124,9 +125,10 @@ def _undate(system: Rooted) -> None:
 
 
 def even_root(context: Context, arguments: JSONObject) -> JSONObject:
-    """The call `even`: a whole root that nobody declared anything in."""
-    even(Here.at(context, arguments).system, declared=lambda _: False)
-    return {}
+    """The call `even`: a whole root that nobody declared anything in; with `owners`, it is plain afterwards, as with `bake`."""
+    here = Here.at(context, arguments)
+    even(here.system, declared=lambda _: False)
+    return {"owners": flatten(here.scope.root)} if "owners" in arguments else {}
 
 
 CALLS = {"even": even_root}

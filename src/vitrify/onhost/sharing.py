@@ -9,14 +9,61 @@ import os
 import stat
 from contextlib import suppress
 from pathlib import Path
-from typing import Iterator, List, Tuple
+from typing import Iterator, List, Sequence, Tuple
 
 _CHUNK = 1 << 20
 _NEIGHBOURS = 3
 """Roots that are looked at, the newest first: a release has most in common with those just before it."""
 
+Looks = Tuple[int, int, int]
+"""Mode, uid and gid of a file on the disk."""
+
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NAME = ".vitrify-shared"
+
+
+class Twins:
+    """The files of other roots, for whoever unpacks one: an equal file is taken over by a link instead of being written."""
+
+    def __init__(self, roots: Sequence[Path]) -> None:
+        self._roots = tuple(str(root) for root in roots)
+        self._near: Tuple[str, Tuple[int, ...]] = ("", ())
+
+    def close(self) -> None:
+        """Give the descriptors back."""
+        for folder in self._near[1]:
+            os.close(folder)
+        self._near = ("", ())
+
+    def linked(self, name: str, data: bytes, looks: Looks, *, into: int) -> bool:
+        """Whether `name` of another root holds these bytes and looks so, and lies in the folder `into` from now on, as the same file."""
+        folder, _, last = name.rpartition("/")
+        for theirs in self._folders(folder):
+            with suppress(OSError):
+                if _is_twin(theirs, last, data, looks):
+                    os.link(last, last, src_dir_fd=theirs, dst_dir_fd=into, follow_symlinks=False)
+                    return True
+        return False
+
+    def _folders(self, folder: str) -> Tuple[int, ...]:
+        """This folder in each root that has it; good until another one is asked for."""
+        if self._near[0] != folder or not self._near[1]:
+            self.close()
+            opened: List[int] = []
+            for root in self._roots:
+                with suppress(OSError):
+                    opened.append(_beneath(root, folder))
+            self._near = (folder, tuple(opened))
+        return self._near[1]
+
+
+def _is_twin(folder: int, name: str, data: bytes, looks: Looks) -> bool:
+    status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+    found = (stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid)
+    if not stat.S_ISREG(status.st_mode) or (found, status.st_size, status.st_mtime_ns) != (looks, len(data), 0):
+        return False
+    with open(os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder), "rb") as file:  # noqa: PTH123  a descriptor
+        return not os.listxattr(file.fileno()) and file.read(len(data) + 1) == data
 
 
 def neighbours(place: Path) -> List[Path]:

@@ -120,7 +120,7 @@ def _fill(part: Path, layout: str, digest: str, sync: Settle) -> None:
     root = part / "root"
     root.mkdir()
     root.chmod(0o755)
-    place = Root(str(root), beneath=base == HOST)
+    place = Root(str(root), beneath=base == HOST, twins=neighbours(part))
     try:
         for layer in manifest.layers:
             _lay(place, Checked(layout, layer), foreign=base in FOREIGN)

@@ -123,6 +123,7 @@ def _confined(server: Server, part: ServerPart, noise: tuple[Noise, ...]) -> Ser
         replicas=part.replicas,
         writable=tuple(part.writable),
         allowed_secrets=tuple(AllowedSecret(one.path, one.rule, one.reason) for one in part.allow_secrets),
+        write_once=part.write_once,
         volumes=part.volumes,
         capabilities=tuple(part.capabilities),
         limits=settings.limits(part.limits),

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from vitrify.core.batch import ALL, Share
 from vitrify.project.healing import HealPart
+from vitrify.project.lasting import Lasting
 from vitrify.project.part import Part
 from vitrify.project.policy import PolicyPart
 from vitrify.project.responding import ResponsePart
@@ -226,6 +227,7 @@ class ServerPart(Part):
     replicas: int = Field(default=1, ge=1, le=20)
     writable: list[Writable] = Field(default_factory=list)
     allow_secrets: list[AllowedSecretPart] = Field(default_factory=list)
+    write_once: Lasting = 0.0
     volumes: dict[Writable, VolumeName] = Field(default_factory=dict)
     capabilities: list[Capability] = Field(default_factory=list)
     limits: LimitsPart = Field(default_factory=LimitsPart)

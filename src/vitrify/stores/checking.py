@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import filecmp
-import os
-import stat
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -20,6 +17,7 @@ from vitrify.onhost.collecting import clear_root, used
 from vitrify.onhost.dropping import names
 from vitrify.onhost.files import hash_of
 from vitrify.onhost.layout import blob_path
+from vitrify.onhost.likeness import differs
 from vitrify.onhost.unpack import unpack
 from vitrify.stores.layout import LayoutStore
 
@@ -123,11 +121,7 @@ class Check:
                 again = unpack(self.store.layout, image, str(work / "again"), sync=lambda _: None)
             except IntegrityFailed as error:
                 return error.diagnostics[0].summary
-            for name in ("root", "image.json", "attributes.json"):
-                differs = _unlike(Path(again.folder, name), root / name, name if name != "root" else "")
-                if differs:
-                    return differs
-        return ""
+            return differs(Path(again.folder), root)
 
     def _say(self, detail: str) -> None:
         self.emit(Event("store.check", Stage.PROGRESS, "store", detail))
@@ -152,39 +146,3 @@ def _differs(path: Path) -> str:
     except OSError as error:
         return f"cannot be read: {error.strerror}"
     return "" if found == path.name else "its sha256 differs"
-
-
-def _unlike(made: Path, found: Path, name: str) -> str:
-    """The first difference between what an image unpacks to and what lies there; "" where there is none."""
-    try:
-        old, new = _status(made), _status(found)
-    except OSError as error:
-        return f"/{name} cannot be looked at: {error.strerror}"
-    if old is None or new is None:
-        return "" if old is new else f"/{name} {'was added' if old is None else 'is missing'}"
-    if (old.st_mode, old.st_uid, old.st_gid) != (new.st_mode, new.st_uid, new.st_gid):
-        return f"/{name} has another type, mode or owner"
-    if stat.S_ISDIR(old.st_mode):
-        return next(filter(None, (_unlike(made / one, found / one, f"{name}/{one}".lstrip("/")) for one in _names(made, found))), "")
-    return "" if _same(made, found, old) else f"/{name} has another content"
-
-
-def _same(made: Path, found: Path, old: os.stat_result) -> bool:
-    """Whether two that are of one type lead to the same, or hold the same."""
-    if stat.S_ISLNK(old.st_mode):
-        return made.readlink() == found.readlink()
-    return not stat.S_ISREG(old.st_mode) or filecmp.cmp(made, found, shallow=False)
-
-
-def _status(path: Path) -> os.stat_result | None:
-    try:
-        return path.lstat()
-    except FileNotFoundError:
-        return None
-
-
-def _names(*folders: Path) -> tuple[str, ...]:
-    try:
-        return tuple(sorted({entry.name for folder in folders for entry in folder.iterdir()}))
-    except PermissionError:
-        return ()  # closed by its image to everybody but root, and so to instances

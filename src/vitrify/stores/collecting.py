@@ -51,13 +51,13 @@ class Storage:
         """Whether an image is here, whole."""
         return self.store.has(image)
 
-    def pin(self, pin: Pin) -> None:
-        """Have an image stay; the last word of its project on it."""
+    def pin(self, pin: Pin) -> bool:
+        """Have an image stay; the last word of its project on it. Whether its files are immutable from now on: with a date alone."""
         with self.using():
             self.pins.put(pin)
-            if pin.until:  # where this cannot be done, the pin alone protects it
-                for digest in names(self.store.layout, pin.image):
-                    freeze(self.store.blob(digest))
+            # Every one is tried. Where that cannot be done, the pin alone protects it.
+            frozen = [freeze(self.store.blob(digest)) for digest in names(self.store.layout, pin.image)] if pin.until else []
+            return bool(frozen) and all(frozen)
 
     def unpin(self, pin: Pin) -> None:
         """Take that back; harmless where it was done."""

@@ -15,8 +15,8 @@ from vitrify.core.diagnostic import IntegrityFailed, VitrifyError
 from vitrify.core.digest import JSON, PLAIN, JSONObject, canonical, digest_bytes
 from vitrify.onhost import shelving
 from vitrify.onhost.layout import LABEL_BASE, MANIFEST, Descriptor, blob_path, read_document, read_manifest
-from vitrify.onhost.removal import remove_tree
 from vitrify.ports import Image
+from vitrify.project.subordinate import removed
 from vitrify.stores.roots import Roots
 
 _NAME: Final = "org.opencontainers.image.ref.name"
@@ -92,7 +92,7 @@ class LayoutStore:
         try:
             yield place
         finally:
-            remove_tree(str(place))
+            removed(str(place))
             if held is not None:
                 os.close(held)
 
@@ -101,7 +101,7 @@ class LayoutStore:
         for place in (entry for entry in self._work.iterdir() if entry.is_dir()):
             held = _try_lock(place)
             if held is not None:
-                remove_tree(str(place))
+                removed(str(place))
                 os.close(held)
 
     @contextmanager

@@ -34,13 +34,13 @@ class LocalTransport:
         """The digest of the program that sessions run."""
         return self._packed.digest
 
-    async def connect(self, host: Host) -> FramedSession:
-        """A session; the first Python that runs the payload is taken."""
+    async def connect(self, host: Host, *, within: Sequence[str] = ()) -> FramedSession:
+        """A session; the first Python that runs the payload is taken. `within` are words that its own come after."""
         payload = unpacked(self._packed, self._folder)
         reasons: list[str] = []
         for python in self._pythons:
             try:
-                return await self._start((python, "-I", "-S", str(payload)))
+                return await self._start((*within, python, "-I", "-S", str(payload)))
             except TargetUnreachable as error:
                 reasons.append(f"{python}: {error.diagnostics[0].why}")
         raise TargetUnreachable(f"the payload does not run on {host.name}", why="; ".join(reasons), hint="install Python 3.9 or newer")

@@ -45,8 +45,8 @@ class ImageAnswers:
         self._called("pins")
         return (Pin(IMAGE, "an audit", "ada@laptop", 1_799_999_990.0),)
 
-    def check_store(self: _Noting, *, repair: bool) -> StoreChecked:
-        self._called("check_store", repair=repair)
+    def check_store(self: _Noting, *, repair: bool, hosts: bool) -> StoreChecked:
+        self._called("check_store", repair=repair, hosts=hosts)
         return self.checked_is
 
     def enter(self: _Noting, server: str, command: tuple[str, ...], *, instance: str, reason: str, terminal: bool) -> tuple[Entered, ...]:

@@ -30,7 +30,7 @@ class Kept(NoStorage):
         self._bench = bench
         self.here = set[str]()
         self.pinned: dict[str, Pin] = {}
-        self.busy = False
+        self.busy = self.freezes = False
         self.users = 0
 
     @contextmanager
@@ -54,8 +54,9 @@ class Kept(NoStorage):
         self.here -= frozenset() if dry_run else going
         return Collected("store", tuple(sorted(going)), blobs=len(going))
 
-    def pin(self, pin: Pin) -> None:
+    def pin(self, pin: Pin) -> bool:
         self.pinned[pin.image] = pin
+        return self.freezes
 
     def unpin(self, pin: Pin) -> None:
         self.pinned.pop(pin.image, None)
@@ -174,3 +175,84 @@ def test_a_pin_with_a_date_is_moved_on_and_never_back(bench: Bench, kept: Kept) 
         collection.unpin(image, bench.world, reason="")
     bench.clock.let_pass(101)
     assert collection.unpin(image, bench.world, reason="it is over").image == image
+
+
+def held(bench: Bench, kept: Kept, greeting: str, *, seconds: float) -> str:
+    """The same, of a server whose images are written once."""
+    server = replace(a_server(greeting, rollout=NARROW), write_once=seconds)
+    image = bench.image_of(server)
+    kept.here.add(image)
+    bench.apply(server)
+    return image
+
+
+def test_an_image_that_is_written_once_is_kept_from_its_bake_on_and_that_is_entered_once(bench: Bench, kept: Kept) -> None:
+    now = bench.clock.now()
+    image = held(bench, kept, "one", seconds=86_400)
+    held(bench, kept, "one", seconds=86_400)
+
+    assert [pin.reason for pin in kept.pinned.values()] == ["write_once of web"]
+    assert abs(kept.pinned[image].until - now - 86_400) < 60
+    assert [(body["image"], body["reason"]) for body in bench.bodies("image.pinned")] == [(image, "write_once of web")]
+    with pytest.raises(Denied, match="stays until"):
+        collection.unpin(image, bench.world, reason="I say so")
+
+
+@pytest.mark.parametrize(
+    ("freezes", "told"), [(True, "its files are immutable"), (False, "cannot be made immutable here: that takes root")]
+)
+def test_what_a_date_is_worth_on_this_disk_is_said(bench: Bench, kept: Kept, *, freezes: bool, told: str) -> None:
+    kept.freezes = freezes
+
+    held(bench, kept, "one", seconds=86_400)
+
+    assert any(told in event.detail for event in bench.events)
+
+
+def test_a_longer_time_moves_the_date_on_and_a_shorter_one_does_not_move_it_back(bench: Bench, kept: Kept) -> None:
+    image = held(bench, kept, "one", seconds=86_400)
+    first = kept.pinned[image].until
+    held(bench, kept, "one", seconds=2 * 86_400)
+    second = kept.pinned[image].until
+    held(bench, kept, "one", seconds=3600)
+
+    assert second == first + 86_400
+    assert kept.pinned[image].until == second
+
+
+def test_an_image_goes_with_its_release_once_its_time_is_over(bench: Bench, kept: Kept) -> None:
+    image = held(bench, kept, "one", seconds=86_400)
+    bench.retire()
+    assert image in kept.here
+
+    bench.clock.let_pass(86_401)
+    do(collection.collect(bench.world))
+
+    assert image not in kept.here
+    assert [body["reason"] for body in bench.bodies("image.unpinned")] == ["write_once of web: over"]
+
+
+def test_a_pin_of_somebody_is_still_theirs_when_that_time_is_over(bench: Bench, kept: Kept) -> None:
+    image = released(bench, kept, "one")
+    collection.pin(image, bench.world, reason="an audit")
+    held(bench, kept, "one", seconds=86_400)
+    bench.retire()
+
+    bench.clock.let_pass(86_401)
+    do(collection.collect(bench.world))
+
+    assert kept.pinned[image].reason == "an audit"
+    assert image in kept.here
+
+
+def test_a_process_that_died_before_the_entry_makes_it_the_next_time(bench: Bench, kept: Kept) -> None:
+    image = held(bench, kept, "one", seconds=86_400)
+    pinned = kept.pinned[image]
+    server = replace(a_server("two", rollout=NARROW), write_once=86_400.0)
+    other = bench.image_of(server)
+    kept.here.add(other)
+    kept.pinned[other] = replace(pinned, image=other, until=pinned.until + 10**6)
+
+    bench.apply(server)
+
+    assert [body["image"] for body in bench.bodies("image.pinned")] == [image, other]

@@ -107,6 +107,10 @@ def test_every_key_of_a_server_reaches_the_declaration(project: Project) -> None
         ("replicas: 3", "replicas: 0", "11:15 0 is too small", "at least 1"),
         ("replicas: 3", "replicas: 21", "11:15 21 is too large", "at most 20"),
         ("replicas: 3", "replicas: true", "11:15 expected a whole number, not true", ""),
+        ("replicas: 3", "write_once: 30", "11:17 a time has a unit", "30d"),
+        ("replicas: 3", "write_once: 30m", "11:17 this is not a time to keep something for", "30d or 7y"),
+        ("replicas: 3", "write_once: 0d", "11:17 this is not a time to keep something for", ""),
+        ("replicas: 3", "write_once: 101y", "11:17 nothing is kept for so long", "at most 100y"),
         ("writable: [/var/cache/app]", "writable: [var/cache]", "12:16 'var/cache' is not an absolute path", "start it with /"),
         ("writable: [/var/cache/app]", "writable: [/]", "12:16 `/` cannot be writable", ""),
         ("writable: [/var/cache/app]", "writable: /var", "12:15 expected a list, not text", ""),
@@ -277,3 +281,10 @@ def test_another_port_is_another_machine(project: Project) -> None:
     (server,) = project.load(MUTABLE.replace("HOSTS", "'ssh://web1:22', 'ssh://web1:2222'")).servers
 
     assert len(server.hosts) == 2
+
+
+@pytest.mark.parametrize(("written", "seconds"), [("12h", 43_200), ("30d", 2_592_000), ("7y", 220_752_000)])
+def test_how_long_images_are_kept_is_said_in_hours_days_or_years(project: Project, written: str, seconds: float) -> None:
+    (server,) = project.load(WHOLE.replace("replicas: 3", f"write_once: {written}")).servers
+
+    assert server.write_once == seconds

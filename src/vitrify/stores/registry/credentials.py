@@ -16,6 +16,7 @@ from typing import Final
 from vitrify.core.diagnostic import Denied
 from vitrify.core.digest import JSON
 from vitrify.core.reference import HUB
+from vitrify.stores.registry.trust import Trust
 
 _HUB_KEY: Final = "https://index.docker.io/v1/"
 _HELPER: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -38,6 +39,7 @@ class Credentials:
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
+        self.trust = Trust(environ)
 
     def login(self, registry: str, repository: str) -> Login | None:
         """What to show this registry; None where nobody logged in there. The most exact entry of the first file that has one."""

@@ -107,13 +107,16 @@ class Door:
         self._pace = pace or Pace()
         host = _HOSTS.get(registry, registry)
         near = self._near = is_loopback(urlsplit(f"//{host}").hostname or "")
-        self._plain = plain or near
+        trust = credentials.trust
+        self._plain = plain or (near and not trust.named(host))
         self.origin = f"{'http' if self._plain else 'https'}://{host}"
         self._tokens: dict[str, Tokens] = {}
         self._credentials = credentials
         timeout = httpx2.Timeout(self._pace.stall, connect=min(self._pace.stall, 15.0), pool=None)
         limits = httpx2.Limits(max_connections=None, max_keepalive_connections=8)
-        self._client = httpx2.Client(timeout=timeout, limits=limits, trust_env=not near, headers={"Accept-Encoding": "identity"})
+        verify = trust.context(host, httpx2.create_ssl_context())
+        headers = {"Accept-Encoding": "identity"}
+        self._client = httpx2.Client(timeout=timeout, limits=limits, trust_env=not near, headers=headers, verify=verify)
 
     def close(self) -> None:
         """End the connections."""
@@ -251,5 +254,8 @@ def _origin(url: str) -> str:
 
 def broken(name: str, error: Exception) -> TargetUnreachable:
     """What became of a connection, in words."""
+    if "CERTIFICATE_VERIFY_FAILED" in str(error):
+        hint = f"have its authority trusted by the system, or put it (PEM) into ~/.config/containers/certs.d/{name}/ca.crt"
+        return TargetUnreachable(f"{name} shows a certificate that nobody known vouches for", why=str(error), hint=hint)
     why = "it went silent" if isinstance(error, httpx2.TimeoutException) else str(error) or type(error).__name__
     return TargetUnreachable(f"{name} cannot be reached, or broke off", why=why, hint="the same command goes on where this one ended")
