@@ -116,7 +116,20 @@ def imported(path: Path) -> Iterator[str]:
                 yield name.removeprefix("vitrify.").replace(".", "/")
 
 
-IN_PLACE = ("accepting", "booted", "converge", "dead_man", "detached", "health", "hooks", "inspect", "leasing", "outdated", "telling")
+IN_PLACE = (
+    "accepting",
+    "booted",
+    "converge",
+    "dead_man",
+    "detached",
+    "health",
+    "hooks",
+    "inspect",
+    "leasing",
+    "outdated",
+    "quarantine",
+    "telling",
+)
 OVER_A_SESSION = (*IN_PLACE, "testimony", "watching")
 """Modules of the calls that the stories make over a plain session with a host, not at a site of instances."""
 
