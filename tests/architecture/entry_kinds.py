@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator, Mapping
 
 from source import Module, package
 
+_DOTTED = re.compile(r"[a-z]+(\.[a-z]+)+")
 _LEDGERS = ("ledger", "log", "_ledger", "_log")
 
 
@@ -43,6 +45,8 @@ def _kinds(node: ast.expr | None, known: Mapping[str, str]) -> Iterator[str]:
         yield from _kinds(node.orelse, known)
     elif node is not None and (name := ast.unparse(node).rpartition(".")[2]) in known:
         yield known[name]
+    elif isinstance(node, ast.Name):  # it was chosen before: one of those that have a name here
+        yield from (value for value in known.values() if _DOTTED.fullmatch(value))
 
 
 def _imported(tree: ast.Module, constants: Mapping[str, Mapping[str, str]]) -> dict[str, str]:

@@ -44,6 +44,7 @@ def test_systemd_starts_it_again_and_stops_it_without_what_it_started(live_host:
     assert "another `vitrify serve`" in live_host.vitrify("serve", "--once", expect=6, VITRIFY_HOME=HOME).stderr
     cgroup = f"/sys/fs/cgroup/{live_host.unit(name, 'ControlGroup')['ControlGroup']}/cgroup.procs"
     with live_host.started("sleep", "600") as keeper:
+        within(30, lambda: live_host.run("pidof", "sleep", expect=None).returncode == 0)
         started = int(live_host.run("pidof", "sleep").stdout)
         live_host.run("sh", "-c", f"echo {started} > $(ls {cgroup} /sys/fs/cgroup/systemd{cgroup[14:]} 2>/dev/null | head -1)")
 

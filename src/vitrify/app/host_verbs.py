@@ -55,7 +55,7 @@ class HostVerbs(KeyVerbs):
             hint = f"ask {', '.join(silent)} as well, once they can be reached" if silent else "another copy of the ledger may have them"
             raise IntegrityFailed("the ledger cannot be rebuilt", why=why, hint=hint)
         rebuild(log.store, found)
-        ledger = self._wiring.telling(log)
+        ledger = self._wiring.ledgers.telling(log, lambda: self._wiring.declaration)
         ledger.append(RECOVERED, {"size": found.head.size, "before": before, "from": [*heard]})
         ledger.settle()
         return Recovered(before, found.head.size, tuple(heard), silent)

@@ -53,7 +53,7 @@ class KeyVerbs(LedgerVerbs):
         log = ledgers.opened(replace(known, authors=(*known.authors, replacement)), old)
         log.recover()
         body: JSONObject = {"operation": f"rotate {identity.short(key)}", "key": key, "new": replacement}
-        told = self._wiring.telling(log)
+        told = ledgers.telling(log, lambda: self._wiring.declaration)
         entry = record.once(told, ROTATED, body, since=0)
         reached("key-rotate.intent")
         size = known.former.get(key, log.size)
@@ -94,7 +94,7 @@ class KeyVerbs(LedgerVerbs):
         if found == str(ledgers.signer.verifier):
             hint = "`vitrify key rotate` first makes you a new one; then revoke the old one by its id"
             raise UsageInvalid("that is the key you sign with", hint=hint)
-        told = self._wiring.telling(ledgers.log)
+        told = ledgers.telling(ledgers.log, lambda: self._wiring.declaration)
         body: JSONObject = {"operation": f"revoke {identity.short(found)} {why}", "key": found, "why": why, "since": since}
         entry = record.once(told, REVOKED, body, since=0)
         reached("key-revoke.intent")

@@ -15,6 +15,7 @@ from vitrify.core.event import Emit, Event, Stage
 from vitrify.onhost.failpoint import from_environment
 
 if TYPE_CHECKING:  # a command brings along what it needs and no more
+    from vitrify.core.declaration import Declaration
     from vitrify.core.ledger_report import Cosigned
     from vitrify.core.report import Verified
     from vitrify.ledger.checkpoint import Signer
@@ -22,6 +23,7 @@ if TYPE_CHECKING:  # a command brings along what it needs and no more
     from vitrify.ledger.mirror import Mirror
     from vitrify.ledger.verify import Policy
     from vitrify.ledger.verify.receipt import Receipt
+    from vitrify.lifecycle.notices import Telling
     from vitrify.project.identity import Identity
     from vitrify.stores.directory import DirectoryLedgerStore
 
@@ -104,6 +106,12 @@ class Ledgers:
         log = self.opened(self.identity, self.signer)
         log.recover()
         return log
+
+    def telling(self, log: Log, declaration: Callable[[], Declaration]) -> Telling:
+        """This ledger of the project's, which tells whoever is declared to be told."""
+        from vitrify.app.remembering import desk, telling
+
+        return telling(log, desk(self._folder, self._environ), declaration, emit=self._emit)
 
     @cached_property
     def mirror(self) -> Mirror:

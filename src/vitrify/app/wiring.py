@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from vitrify.core.resource import Kinds
     from vitrify.evidence.oci import OciEvidence
     from vitrify.ledger.checkpoint import Signer, Verifier
-    from vitrify.ledger.log import Log
-    from vitrify.lifecycle.notices import Telling
     from vitrify.lifecycle.world import Site, World
     from vitrify.ports import Session
     from vitrify.project.identity import Identity
@@ -146,7 +144,7 @@ class Wiring:
         return World(
             project_id=known.project_id,
             author=self._author,
-            ledger=self.telling(self.ledgers.log),
+            ledger=self.ledgers.telling(self.ledgers.log, lambda: self.declaration),
             state=SqliteStateStore(home / "state.db"),
             clock=clock,
             kinds=self._kinds,
@@ -170,12 +168,6 @@ class Wiring:
             wait=self._options.wait,
             desk=at,
         )
-
-    def telling(self, log: Log) -> Telling:
-        """This ledger, which tells whoever is declared to be told."""
-        from vitrify.app.remembering import desk, telling
-
-        return telling(log, desk(self.folder, self._environ), lambda: self.declaration, emit=self._emit)
 
     def see_told(self) -> None:
         """Wait a little for notices that are still on their way."""
@@ -208,20 +200,16 @@ class Wiring:
 
     @cached_property
     def _ssh(self) -> SshTransport:
-        from vitrify.transports.ssh import SshTransport
-
-        return self._reaching(SshTransport)
+        return self._reaching(whole=False)
 
     @cached_property
     def _ssh_whole(self) -> SshTransport:
         """For hosts of instances, which need more of our programs."""
-        from vitrify.transports.ssh import SiteTransport
+        return self._reaching(whole=True)
 
-        return self._reaching(SiteTransport)
-
-    def _reaching(self, way: type[SshTransport]) -> SshTransport:
+    def _reaching(self, *, whole: bool) -> SshTransport:
         from vitrify.project.sudo import SudoPassword
-        from vitrify.transports.ssh import Client, sockets
+        from vitrify.transports.ssh import Client, SiteTransport, SshTransport, sockets
 
         known = self._reach
         ssh = self.declaration.ssh if not known.servers else None
@@ -229,7 +217,7 @@ class Wiring:
         password = SudoPassword(lambda: self.declaration.ssh, self._environ, self._ask)
         client = Client(sockets(self.home, self._environ), config)
         answer = password.answer if asks or password.answers else None
-        return way(client, environ=self._environ, password=answer)
+        return (SiteTransport if whole else SshTransport)(client, environ=self._environ, password=answer)
 
     @cached_property
     def _reach(self) -> Reach:
@@ -243,8 +231,7 @@ class Wiring:
     async def calling(self) -> AsyncIterator[None]:
         """Connections are begun before the declaration is read, which takes longer than they do."""
         # What is left out may be a group or a host, which only the declaration knows: then nobody is called before it is read.
-        known = self._reach.hosts(self._options.limit, ()) if not self._options.exclude else ()
-        hosts = known[: self._options.parallel]
+        hosts = self._reach.hosts(self._options.limit, ())[: self._options.parallel] if not self._options.exclude else ()
         for host in hosts:
             await (self._ssh_whole if host.name in self._reach.bearing else self._ssh).begin(host)
         try:
@@ -285,9 +272,8 @@ class Wiring:
 
     async def hang_up(self) -> None:
         """End the sessions that were kept for what might come after."""
-        for name in ("_waiting", "_waiting_whole"):
-            if name in vars(self):
-                await getattr(self, name).close()
+        for waiting in [vars(self)[name] for name in ("_waiting", "_waiting_whole") if name in vars(self)]:
+            await waiting.close()
 
     @asynccontextmanager
     async def _site(self, host: Host, *lease: JSONObject) -> AsyncIterator[Site]:

@@ -43,6 +43,9 @@ EVENTS: Final = (
 )
 """Kinds of entries of the ledger that are told where nobody says which: what a person may want to know."""
 
+_STEPS: Final = ("intended", "timed")
+"""What is noted beside an outcome, of nearly everything: whoever asks for `release.*` means how it ended."""
+
 
 @dataclass(frozen=True)
 class Notice:
@@ -68,7 +71,13 @@ class Notice:
 
     def wants(self, kind: str, body: Mapping[str, JSON]) -> bool:
         """Whether it is to be told of an entry of this kind."""
-        if not any(fnmatchcase(kind, one) for one in self.on or EVENTS):
+        if not any(_asks(one, kind) for one in self.on or EVENTS):
             return False
         server = body.get("server")
         return not self.servers or any(fnmatchcase(str(server), one) for one in self.servers)
+
+
+def _asks(pattern: str, kind: str) -> bool:
+    step = kind.rpartition(".")[2]
+    named = step not in _STEPS or kind in EVENTS or pattern.endswith(step)
+    return named and fnmatchcase(kind, pattern)

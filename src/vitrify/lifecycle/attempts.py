@@ -15,6 +15,11 @@ FORGOTTEN = 3600.0
 _STRIDE = 256
 
 
+def grown(count: int, *, first: float, longest: float) -> float:
+    """Seconds of a pause that is doubled with each of so many attempts (1 at least), up to the longest."""
+    return min(longest, first * 2.0 ** min(count - 1, 16))
+
+
 @dataclass(frozen=True)
 class Attempts:
     """Acts of one kind on one host of a server within the last hour: how many were begun, and when the newest began or ended."""
@@ -28,7 +33,7 @@ class Attempts:
             return 0.0
         # By a clock that was set back the last one lies in the future: it is waited for once, and not until that time comes.
         ago = max(0.0, now - self.last)
-        return max(0.0, min(LONGEST, FIRST * 2.0 ** min(self.count - 1, 16)) - ago)
+        return max(0.0, grown(self.count, first=FIRST, longest=LONGEST) - ago)
 
 
 def recent(ledger: Ledger, kind: str, place: Place, *, now: float) -> Attempts:

@@ -70,7 +70,15 @@ def _promotable(server: str, world: World) -> tuple[tuple[Operation, ...], Relea
     left = unended(server, world)
     if not found and (left is None or left.kind != FAILED):
         raise _for_nobody(operations, release)
-    return found or operations, release
+    return _as_begun(server, found or operations, world), release
+
+
+def _as_begun(server: str, operations: Sequence[Operation], world: World) -> tuple[Operation, ...]:
+    """In the order in which its hosts were declared: the first is still the one that is risked first."""
+    began = record.last(world.ledger, server=server, kinds=(INTENDED,))
+    told = began.body.get("hosts") if began else None
+    hosts = [str(host) for host in told] if isinstance(told, list) else []
+    return tuple(sorted(operations, key=lambda one: hosts.index(one.host.name) if one.host.name in hosts else len(hosts)))
 
 
 def _for_nobody(operations: Sequence[Operation], release: Release) -> UsageInvalid:

@@ -60,8 +60,7 @@ class Board:
     def keep_to(self, known: AbstractSet[tuple[str, Place]]) -> None:
         """Forget what no job (its duty and place) is about any more: it left the declaration, or its host."""
         places = {place for _, place in known}
-        for told in [told for told in self.changed if told[0] not in places]:
-            del self.changed[told]
+        self.changed = {(place, name): at for (place, name), at in self.changed.items() if place in places}
         for seen in (self.instances, self.ill):
             for place in set(seen) - places:
                 del seen[place]

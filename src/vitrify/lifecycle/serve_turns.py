@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from math import inf
 
 from vitrify.core.served import BUSY, DONE
+from vitrify.lifecycle.attempts import grown
 from vitrify.lifecycle.duty import Job
 from vitrify.lifecycle.serve_board import Place
 
@@ -21,7 +22,7 @@ Key = tuple[str, Place]
 
 def pause(failures: int) -> float:
     """Seconds to wait after so many failures in a row."""
-    return min(LONGEST, FIRST * 2.0 ** min(failures - 1, 16))
+    return grown(failures, first=FIRST, longest=LONGEST)
 
 
 @dataclass(frozen=True)

@@ -198,7 +198,7 @@ def test_every_kind_of_entry_can_be_asked_for_and_steps_are_told_with_the_outcom
 
     def receivers() -> tuple[Notice, ...]:
         asked.append("who?")
-        return (Notice(url="http://a", on=("switch.*", "accept.*", "canary.*", "rollback.done")),)
+        return (Notice(url="http://a", on=("switch.*", "*.intended", "accept.*", "canary.*", "rollback.done")),)
 
     found = Telling(bench.ledger, receivers, project=lambda: "shop", ways=Ways(post, lambda _: None))
     for kind in ("rollback.intended", "switch.intended", "canary.5", "switch.done"):
@@ -209,7 +209,15 @@ def test_every_kind_of_entry_can_be_asked_for_and_steps_are_told_with_the_outcom
     found.settle()
 
     assert asked == ["who?"]
-    assert post.events == ["switch.intended", "canary.5", "switch.done", "rollback.done", "accept.intended", "accept.done"]
+    assert post.events == [
+        "rollback.intended",
+        "switch.intended",
+        "canary.5",
+        "switch.done",
+        "rollback.done",
+        "accept.intended",
+        "accept.done",
+    ]
 
 
 def test_steps_alone_are_told_at_the_end_and_at_once_where_it_was_asked_beforehand(bench: Bench) -> None:
@@ -228,3 +236,15 @@ def test_steps_alone_are_told_at_the_end_and_at_once_where_it_was_asked_beforeha
     while len(post.events) < 2 and time.monotonic() < until:
         time.sleep(0.01)
     assert post.events == ["audit.done"] * 2
+
+
+def test_a_pattern_is_about_how_things_ended_unless_it_says_otherwise() -> None:
+    def wanted(pattern: str, *kinds: str) -> list[str]:
+        return [kind for kind in kinds if Notice(url="http://a", on=(pattern,)).wants(kind, {})]
+
+    release = ("release.intended", "release.done", "release.failed", "release.timed")
+    assert wanted("release.*", *release) == ["release.done", "release.failed"]
+    assert wanted("*", *release) == ["release.done", "release.failed"]
+    assert wanted("*.intended", *release) == wanted("release.intended", *release) == ["release.intended"]
+    assert wanted("release.timed", *release) == ["release.timed"]
+    assert wanted("exec.*", "exec.intended", "exec.done") == ["exec.intended", "exec.done"], "told unasked, too"

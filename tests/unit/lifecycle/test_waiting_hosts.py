@@ -89,6 +89,12 @@ def test_a_canary_waits_at_each_of_its_steps_with_the_same_share_everywhere(many
     assert [body["stage"] for body in many.bodies("waves.promoted")] == [0, 1]
 
 
+def test_who_was_declared_first_is_risked_first_after_a_promotion_as_well(many: Many) -> None:
+    many.roll(waiting("two", C, A, B, pace=ONE_FIRST))
+
+    assert [one.host for one in many.go_on().releases] == ["c", "a", "b"]
+
+
 def test_without_the_steps_that_are_left(many: Many) -> None:
     many.roll(canary("two"))
     many.go_on(everything=True)

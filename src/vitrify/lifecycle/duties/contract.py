@@ -9,7 +9,7 @@ from vitrify.core.declaration import Lifecycle, Server
 from vitrify.core.diagnostic import TargetFailed
 from vitrify.core.migrated import Owed
 from vitrify.lifecycle import migration, record
-from vitrify.lifecycle.attempts import moment
+from vitrify.lifecycle.attempts import grown, moment
 from vitrify.lifecycle.duty import Charge, Job
 from vitrify.lifecycle.lodging import lodged, lodging
 from vitrify.lifecycle.settings import known_secrets
@@ -63,4 +63,4 @@ def _pause(owed: Owed, world: World) -> float:
     if not failed:
         return 0.0
     ago = max(0.0, world.clock.now() - moment(failed[-1].at))
-    return max(0.0, min(LONGEST, FIRST * 2.0 ** min(len(failed) - 1, 16)) - ago)
+    return max(0.0, grown(len(failed), first=FIRST, longest=LONGEST) - ago)
