@@ -11,8 +11,9 @@ from contextlib import contextmanager
 from vitrify.core.digest import JSONObject
 from vitrify.core.event import Event
 from vitrify.core.resource import Kinds
+from vitrify.onhost import watching, watching_inside
 from vitrify.onhost.context import Context
-from vitrify.onhost.watching import GAP, RUNG, TOUCHED, watch
+from vitrify.onhost.watching import GAP, RUNG, TOUCHED
 
 PATIENCE = 60.0
 
@@ -55,7 +56,7 @@ def listening(**arguments: object) -> Iterator[Listener]:
     """A listener that stands, until the end of the block: then its rules are gone."""
     found, (hears, ends) = Listener(), os.pipe()
     context = Context(found.take, lambda _: b"", lambda _: None, Kinds([]), time.time, channel=hears)
-    thread = threading.Thread(target=watch, args=(context, arguments))
+    thread = threading.Thread(target=watching_inside.watch if "home" in arguments else watching.watch, args=(context, arguments))
     thread.start()
     try:
         found.until(lambda: bool(found.rung) or not thread.is_alive())

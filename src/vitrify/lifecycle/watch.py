@@ -89,21 +89,22 @@ class Post:
         """Listen, look, and look again whenever there is a reason; ends by an error, or by being cancelled."""
         loop = asyncio.get_running_loop()
         async with AsyncExitStack() as stack:
-            session = await stack.enter_async_context(self.world.session(self.host))
             # A look follows a touch within the second: no process is started for it.
             if self._immutable:
+                session = (await stack.enter_async_context(self.world.site(self.host))).session
                 site = await stack.enter_async_context(self.world.site(self.host))
                 self.world = replace(self.world, site=lambda _: nullcontext(site))
-                home: JSONObject = {"home": site.home, "labels": dict(self.world.labels(self.server.name))}
+                call, asked = "watch.inside", self._inside(site.home)
             else:
+                session = await stack.enter_async_context(self.world.session(self.host))
                 looking = await stack.enter_async_context(self.world.session(self.host))
                 self.world = replace(self.world, session=lambda _: nullcontext(looking))
-                home = {}
+                call, asked = "watch", self._asked()
 
             def emit(event: Event) -> None:
                 loop.call_soon_threadsafe(self._hear, event)
 
-            listening = asyncio.create_task(session.call("watch", home or self._asked(), emit=emit))
+            listening = asyncio.create_task(session.call(call, asked, emit=emit))
             try:
                 await self._listen(listening)
             finally:
@@ -126,6 +127,9 @@ class Post:
             await asyncio.wait({waiting, listening}, timeout=at_most, return_when=asyncio.FIRST_COMPLETED)
         finally:
             waiting.cancel()
+
+    def _inside(self, home: str) -> JSONObject:
+        return {"home": home, "labels": {**self.world.labels(self.server.name)}}
 
     def _asked(self) -> JSONObject:
         wishes = [wish for wish in self.server.wishes(self.host) if not wish.absent]

@@ -46,6 +46,7 @@ MODULES: Dict[str, Tuple[str, ...]] = {
     "testimony": ("ledger.held", "ledger.keep"),
     "tools": ("tool.ensure",),
     "watching": ("watch",),
+    "watching_inside": ("watch.inside",),
     "traffic": (
         "router.ensure",
         "router.release",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import select
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,8 +10,6 @@ from typing import Callable, Dict, Iterator, List, Mapping, Sequence, Tuple
 from vitrify.core.digest import JSON, JSONObject
 from vitrify.core.event import Event, Stage
 from vitrify.onhost.context import Context
-from vitrify.onhost.insides import Insides
-from vitrify.onhost.launching import labels_of
 from vitrify.onhost.rungs import AUDIT, INOTIFY, LOOK, POLLING, SETTLED, Rung, highest
 from vitrify.onhost.scope import Scope
 
@@ -21,12 +18,10 @@ __all__ = ("AUDIT", "CALLS", "GAP", "HOST", "INOTIFY", "POLLING", "RUNG", "TOUCH
 TOUCHED, RUNG, GAP = "watch.touched", "watch.rung", "watch.gap"
 HOST = "host"
 """Whence somebody wrote into an instance who was not in it."""
-GLANCE = 0.5
-"""Seconds between two looks at whether instances came, went, or started again."""
 
 
 @dataclass(frozen=True)
-class _Watched:
+class Watched:
     """What is listened to, and what the touched paths are called by whoever asked."""
 
     folders: Tuple[str, ...]
@@ -49,44 +44,23 @@ class _Watched:
 
 
 def watch(context: Context, arguments: JSONObject) -> JSONObject:
-    """Tell on which rung we stand and why, then every touch; returns once the channel says that nobody listens any more.
-
-    Of instances (`home`, `labels`) those that run are listened to; one that comes is a gap: nobody listened to its first moment.
-    """
-    home = arguments.get("home")
-    insides = Insides(str(home), labels_of(arguments.get("labels"))) if home else None
-    name, ended = "", False
-    while not ended:
-        mark = insides.mark() if insides else ()
-        watched = _inside(insides) if insides else _on_host(arguments)
-        rung, why = highest(watched.folders, watched.files, watched.devices, root=watched.root)
-        try:
-            if rung.name != name:
-                context.emit(Event(RUNG, Stage.NOTICE, rung.name, why))
-            else:
-                context.emit(Event(GAP, Stage.NOTICE, "", "an instance came, went, or started again"))
-            name, ended = rung.name, True
-            for heard in _heard(rung, context.channel, every=GLANCE if insides else LOOK):
-                _tell(context, heard, watched)
-                if insides and insides.mark() != mark:
-                    ended = False
-                    break
-        finally:
-            rung.close()
-    return {"rung": name}
+    """Tell on which rung we stand and why, then every touch; returns once the channel says that nobody listens any more."""
+    watched = _on_host(arguments)
+    rung, why = highest(watched.folders, watched.files, watched.devices, root=watched.root)
+    try:
+        context.emit(Event(RUNG, Stage.NOTICE, rung.name, why))
+        for heard in hear(rung, context.channel, every=LOOK):
+            tell(context, heard, watched)
+    finally:
+        rung.close()
+    return {"rung": rung.name}
 
 
-def _on_host(arguments: JSONObject) -> _Watched:
+def _on_host(arguments: JSONObject) -> Watched:
     root = Scope.of(arguments).root.rstrip("/")
     folders, files = ([root + path for path in _paths(arguments, name)] for name in ("folders", "files"))
     there = tuple(path for path in folders if Path(path).is_dir())
-    return _Watched(there, tuple(path for path in files if Path(path).parent.is_dir()), root)
-
-
-def _inside(insides: Insides) -> _Watched:
-    found = insides.now()
-    uppers = {os.path.realpath(one.upper): (one.instance, one.at) for one in found if Path(one.upper).is_dir()}
-    return _Watched(tuple(uppers), uppers=uppers, devices={one.device: one.instance for one in found if one.device})
+    return Watched(there, tuple(path for path in files if Path(path).parent.is_dir()), root)
 
 
 def _paths(arguments: JSONObject, name: str) -> List[str]:
@@ -94,7 +68,8 @@ def _paths(arguments: JSONObject, name: str) -> List[str]:
     return [str(path) for path in given] if isinstance(given, list) else []
 
 
-def _heard(rung: Rung, channel: int, *, every: float) -> Iterator[Sequence[JSONObject]]:
+def hear(rung: Rung, channel: int, *, every: float) -> Iterator[Sequence[JSONObject]]:
+    """What is heard, again and again, at least after so many seconds; ends once nobody is at the other end of the channel."""
     waiting = [descriptor for descriptor in (*rung.descriptors, channel) if descriptor >= 0]
     while True:
         ready, _, _ = select.select(waiting, [], [], min(every, SETTLED) if rung.open else every)
@@ -103,7 +78,8 @@ def _heard(rung: Rung, channel: int, *, every: float) -> Iterator[Sequence[JSONO
             return
 
 
-def _tell(context: Context, heard: Sequence[JSONObject], watched: _Watched) -> None:
+def tell(context: Context, heard: Sequence[JSONObject], watched: Watched) -> None:
+    """Tell the other side, in its own words."""
     for found in heard:
         if "gap" in found:
             context.emit(Event(GAP, Stage.NOTICE, "", str(found["gap"])))

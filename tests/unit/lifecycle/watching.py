@@ -39,7 +39,7 @@ class Listener:
         """As the payload would."""
         if name == "lease.show":
             return {"last": None, "standing": False}
-        if name != "watch":
+        if name not in ("watch", "watch.inside"):
             return await self.below.call(name, arguments, contents=contents, emit=emit)
         self.asked.append(arguments)
         self.emits.append(emit)
@@ -92,7 +92,8 @@ def listened(bench: Bench, begun: asyncio.Event, listeners: list[Listener]) -> W
     @asynccontextmanager
     async def site(host: Host) -> AsyncIterator[Site]:
         async with bench.world.site(host) as found:
-            yield replace(found, session=Listener(found.session, begun))
+            listeners.append(Listener(found.session, begun))
+            yield replace(found, session=listeners[-1])
 
     return replace(bench.world, session=session, site=site)
 
