@@ -19,7 +19,7 @@ from vitrify.core.diagnostic import TargetUnreachable
 from vitrify.core.digest import JSONObject
 from vitrify.ports import Transport
 from vitrify.testing.transport_suite import TransportSuite, opened, run
-from vitrify.transports.ssh import Client, SshTransport
+from vitrify.transports.ssh import Client, SiteTransport, SshTransport
 
 pytestmark = [pytest.mark.e2e, pytest.mark.root]
 
@@ -47,7 +47,8 @@ def client(fleet: Fleet) -> Client:
 
 @pytest.fixture
 def transport(client: Client) -> Transport:
-    return SshTransport(client, environ=os.environ)
+    """The one with all of our programs: what is promised is shown by a call that only a host of instances has."""
+    return SiteTransport(client, environ=os.environ)
 
 
 @pytest.fixture

@@ -129,9 +129,9 @@ def test_a_name_that_cannot_be_declared_is_refused(site: Site, point: str) -> No
 
 
 def test_a_module_that_is_not_there_is_named(site: Site) -> None:
-    site.install("rotation", "logrotate = elsewhere:Logrotate")
+    site.install("rotation", "logrotate = not_there_at_all:Logrotate")
 
-    assert "rotation names the module elsewhere" in refused()
+    assert "rotation names the module not_there_at_all" in refused()
 
 
 @pytest.mark.parametrize(
