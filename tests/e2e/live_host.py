@@ -140,8 +140,13 @@ class LiveHost:
     def vitrify(self, *words: str, expect: int | None = 0, **environment: str) -> subprocess.CompletedProcess[str]:
         """The command line, run inside, as an administrator of the machine would."""
         result = commandline.run(words, cwd=PROJECT, environment={**CLEAN, **VITRIFY, **environment}, inside=self.init)
-        assert expect is None or result.returncode == expect, f"{words}: {result.returncode}\n{result.stdout}\n{result.stderr}"
+        said = f"{words}: {result.returncode}\n{result.stdout}\n{result.stderr}"
+        assert expect is None or result.returncode == expect, f"{said}{self._reports()}"
         return result
+
+    def _reports(self) -> str:
+        """What vitrify wrote down inside about a fault of its own, which goes with the machine."""
+        return "".join(path.read_text() for path in sorted(self.path("/root/.local/share/vitrify/reports").glob("*.txt")))
 
     def document(self, *words: str, expect: int = 0, **environment: str) -> dict[str, Any]:
         """The JSON document that a command prints."""
