@@ -17,6 +17,8 @@ PROGRAMS = {"newuidmap": "uidmap", "newgidmap": "uidmap", "setpriv": "util-linux
 _ENTER = """
 set -e
 for name in subuid subgid; do mount --bind "$1/$name" "/etc/$name"; done
+# Other tests mount things beneath it, and nobody without privileges may show a folder without what is mounted in it.
+mount -t tmpfs tmpfs /dev/shm
 shift
 exec setpriv --reuid=65534 --regid=65534 --clear-groups -- "$@"
 """

@@ -10,7 +10,7 @@ import json
 import os
 import pwd
 import signal
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import List, Mapping, Optional, Tuple
 
 from vitrify.onhost.identity import Identity, alive, children, identify, name
@@ -54,6 +54,8 @@ class Child:
     pid: int
     output: int
     status: Optional[int]
+    told: bytearray = field(default_factory=bytearray)
+    """What its sandbox has told so far: bubblewrap does so in pieces."""
 
     def descriptors(self) -> List[int]:
         """What is open of it."""
@@ -145,18 +147,19 @@ def die_with_parent() -> None:
         raise OSError(ctypes.get_errno(), "prctl")
 
 
-def first_process(keep: Keep, status: Optional[int]) -> Optional[Identity]:
+def first_process(keep: Keep, child: Child) -> Optional[Identity]:
     """The first process of what the child puts up, once it is told; None until then."""
     try:
-        pid = _written(keep.pid_file) if keep.pid_file else _told(status)
+        pid = _written(keep.pid_file) if keep.pid_file else _told(child)
     except (OSError, ValueError):
         return None
     return identify(pid) if pid is not None else None
 
 
-def _told(status: Optional[int]) -> Optional[int]:
-    told = os.read(status, 1 << 16) if status is not None else b""
-    pid = json.loads(told).get("child-pid") if told else None
+def _told(child: Child) -> Optional[int]:
+    if child.status is not None:
+        child.told.extend(os.read(child.status, 1 << 16))
+    pid = json.loads(child.told).get("child-pid") if child.told else None  # ValueError until the last piece is there
     return pid if isinstance(pid, int) else None
 
 

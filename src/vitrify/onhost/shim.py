@@ -196,7 +196,7 @@ class Shim:
 
     def _settle(self, child: children.Child) -> None:
         if self._first is None:
-            self._first = children.first_process(self._keep, child.status)
+            self._first = children.first_process(self._keep, child)
         if self._first is not None:
             application = children.application(self._first)
             if application:
