@@ -146,7 +146,8 @@ class LiveHost:
 
     def _reports(self) -> str:
         """What vitrify wrote down inside about a fault of its own, which goes with the machine."""
-        return "".join(path.read_text() for path in sorted(self.path("/root/.local/share/vitrify/reports").glob("*.txt")))
+        folder = self.path(f"{CLEAN['HOME']}/.local/share/vitrify/reports")
+        return "".join(path.read_text() for path in sorted(folder.glob("*.txt")))
 
     def document(self, *words: str, expect: int = 0, **environment: str) -> dict[str, Any]:
         """The JSON document that a command prints."""
