@@ -8,7 +8,7 @@ from vitrify.cli import documents
 from vitrify.cli.confirm import confirm
 from vitrify.cli.exits import Exit
 from vitrify.cli.invocation import Invocation
-from vitrify.cli.options import flag, shared
+from vitrify.cli.options import Decorated, flag, shared
 from vitrify.cli.render_answers import adoption_lines
 from vitrify.cli.render_audit import accepted_lines, known_lines
 from vitrify.cli.text import line
@@ -16,6 +16,12 @@ from vitrify.cli.verb import verb
 from vitrify.core.diagnostic import UsageInvalid
 
 _EXITS = (Exit.HOSTS_FAILED, Exit.UNREACHABLE, Exit.BUSY, Exit.INTEGRITY, Exit.DECLARATION)
+
+
+def _where(function: Decorated, /) -> Decorated:
+    """The flags that say of which server, and on which of its hosts, a path is meant."""
+    host = flag("--host", metavar="HOST", default="", help="Only this host, written as in the declaration.")
+    return flag("--server", metavar="SERVER", default="", help="Only this server.")(host(function))
 
 
 @verb(
@@ -27,8 +33,7 @@ _EXITS = (Exit.HOSTS_FAILED, Exit.UNREACHABLE, Exit.BUSY, Exit.INTEGRITY, Exit.D
     exits=_EXITS,
 )
 @click.argument("path")
-@flag("--server", metavar="SERVER", default="", help="Only this server.")
-@flag("--host", metavar="HOST", default="", help="Only this host, written as in the declaration.")
+@_where
 @shared("project", "limit", "exclude", "var")
 def explain(invocation: Invocation, path: str, server: str, host: str) -> Exit:
     """Tell all that is known of PATH: how it was in the baseline and is now, which package and which resource it belongs to, which
@@ -51,8 +56,7 @@ def explain(invocation: Invocation, path: str, server: str, host: str) -> Exit:
     exits=_EXITS,
 )
 @click.argument("paths", nargs=-1, required=True)
-@flag("--server", metavar="SERVER", default="", help="Only this server.")
-@flag("--host", metavar="HOST", default="", help="Only this host, written as in the declaration.")
+@_where
 @flag("--reason", metavar="TEXT", default="", help="Why; it is recorded in the ledger.")
 @shared("project", "limit", "exclude", "var", "wait", "yes")
 def accept(invocation: Invocation, paths: tuple[str, ...], server: str, host: str, reason: str) -> Exit:
@@ -78,8 +82,7 @@ def accept(invocation: Invocation, paths: tuple[str, ...], server: str, host: st
     exits=_EXITS,
 )
 @click.argument("path")
-@flag("--server", metavar="SERVER", default="", help="Only this server.")
-@flag("--host", metavar="HOST", default="", help="Only this host, written as in the declaration.")
+@_where
 @shared("project", "limit", "exclude", "var", "yes")
 def adopt(invocation: Invocation, path: str, server: str, host: str) -> Exit:
     """Write what is at PATH now, or of the resource of this address, into the declaration: as a patch that is shown first, and in which

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
+
 import click
 
 from vitrify.cli import documents
@@ -9,9 +11,11 @@ from vitrify.cli.confirm import confirm
 from vitrify.cli.exits import Exit
 from vitrify.cli.invocation import Invocation
 from vitrify.cli.options import shared
+from vitrify.cli.render import Look
 from vitrify.cli.render_answers import quarantine_lines
-from vitrify.cli.text import line
+from vitrify.cli.text import Line, line
 from vitrify.cli.verb import verb
+from vitrify.core.quarantined import Quarantined
 
 _EXITS = (Exit.HOSTS_FAILED, Exit.UNREACHABLE, Exit.BUSY, Exit.INTEGRITY, Exit.DECLARATION)
 
@@ -33,10 +37,7 @@ def quarantine() -> None:
 def list_(invocation: Invocation) -> Exit:
     """Tell what is in quarantine: what it was, where, since when, and the finding in the ledger. Changes nothing."""
     found = invocation.app.quarantined()
-    invocation.screen.show(
-        lambda: documents.document("quarantine", entries=[one.to_json() for one in found]), lambda look: quarantine_lines(found, look)
-    )
-    return Exit.DONE
+    return _told(invocation, found, lambda look: quarantine_lines(found, look))
 
 
 @verb(
@@ -56,9 +57,8 @@ def put_back(invocation: Invocation, name: str) -> Exit:
     invocation.screen.say(line(f"Put back what is in quarantine as {name}."))
     confirm(invocation, "Put it back?")
     found = invocation.app.put_back(name)
-    told = [line(f"Back where it was: {found.path} on {found.host}. `vitrify audit accept {found.path} --reason TEXT` lets it stay.")]
-    invocation.screen.show(lambda: documents.document("quarantine", entries=[found.to_json()]), lambda _: told)
-    return Exit.DONE
+    stays = f"`vitrify audit accept {found.path} --reason TEXT` lets it stay."
+    return _told(invocation, [found], lambda _: [line(f"Back where it was: {found.path} on {found.host}. {stays}")])
 
 
 @verb(
@@ -76,8 +76,11 @@ def discard(invocation: Invocation, name: str) -> Exit:
     invocation.screen.say(line(f"Remove for good what is in quarantine as {name}."))
     confirm(invocation, "Remove it?")
     found = invocation.app.discard_evidence(name)
-    told = [line(f"Gone: {found.path or found.id} of {found.server} on {found.host}.")]
-    invocation.screen.show(lambda: documents.document("quarantine", entries=[found.to_json()]), lambda _: told)
+    return _told(invocation, [found], lambda _: [line(f"Gone: {found.path or found.id} of {found.server} on {found.host}.")])
+
+
+def _told(invocation: Invocation, found: Sequence[Quarantined], lines: Callable[[Look], Iterable[Line]]) -> Exit:
+    invocation.screen.show(lambda: documents.document("quarantine", entries=[one.to_json() for one in found]), lines)
     return Exit.DONE
 
 

@@ -10,7 +10,9 @@ import ctypes
 import os
 import struct
 from contextlib import suppress
-from typing import Dict, Iterator, List, Sequence, Tuple
+from typing import Dict, Iterator, List, Sequence
+
+from vitrify.onhost.listener import Heard, Listener
 
 _CLOEXEC, _NONBLOCK, _UNLIMITED, _DFID_NAME = 0x1, 0x2, 0x10 | 0x20, 0xC00
 _ADD, _DONT_FOLLOW, _ONLYDIR = 0x1, 0x4, 0x8
@@ -23,11 +25,13 @@ _DFID, _HERE, _LARGEST = 2, -100, 128
 """The kind of record that names an entry by its folder, AT_FDCWD, and how long a handle can be."""
 
 
-class Fanotify:
-    """Listens from the start to `close`; OSError where it cannot, or may not."""
+class Fanotify(Listener):
+    """Tells of folders and all below them, by marks without limit."""
+
+    room = 1 << 18
 
     def __init__(self, folders: Sequence[str], files: Sequence[str]) -> None:
-        self._libc = ctypes.CDLL(None, use_errno=True)
+        super().__init__()
         self._below = tuple(f"{folder.rstrip('/')}/" for folder in folders)
         self._exactly = frozenset((*folders, *files))
         self._places: Dict[bytes, str] = {}
@@ -42,24 +46,14 @@ class Fanotify:
             self.close()
             raise
 
-    def hear(self) -> Iterator[Tuple[str, str]]:
-        """What waits: (path, what was done); ("", "lost") where the kernel dropped some."""
-        with suppress(BlockingIOError):
-            while True:
-                data = os.read(self.descriptor, 1 << 18)
-                at = 0
-                while at < len(data):
-                    length, _, _, skip, mask, _, _ = _METADATA.unpack_from(data, at)
-                    yield from self._told(data[at + skip : at + length], mask)
-                    at += length
+    def _apart(self, data: bytes) -> Iterator[Heard]:
+        at = 0
+        while at < len(data):
+            length, _, _, skip, mask, _, _ = _METADATA.unpack_from(data, at)
+            yield from self._told(data[at + skip : at + length], mask)
+            at += length
 
-    def close(self) -> None:
-        """Stop listening."""
-        descriptor, self.descriptor = self.descriptor, -1
-        if descriptor >= 0:
-            os.close(descriptor)
-
-    def _told(self, info: bytes, mask: int) -> Iterator[Tuple[str, str]]:
+    def _told(self, info: bytes, mask: int) -> Iterator[Heard]:
         if mask & _OVERFLOW:
             yield "", "lost"
         if len(info) < _INFO.size or info[0] != _DFID:
@@ -100,10 +94,3 @@ class Fanotify:
         self._checked(self._libc.name_to_handle_at(_HERE, name, handle, ctypes.byref(where), 0))
         size, _ = _HANDLE.unpack_from(handle.raw)
         self._places[handle.raw[: _HANDLE.size + size]] = folder
-
-    @staticmethod
-    def _checked(found: int) -> int:
-        if found < 0:
-            code = ctypes.get_errno()
-            raise OSError(code, os.strerror(code))
-        return found

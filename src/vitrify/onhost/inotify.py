@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import struct
 from contextlib import suppress
-from typing import Dict, Iterable, Iterator, List, Tuple
+from typing import Dict, Iterable, Iterator, List
+
+from vitrify.onhost.listener import Heard, Listener
 
 _ATTRIB, _CLOSE_WRITE, _MOVED_FROM, _MOVED_TO, _CREATE, _DELETE, _DELETE_SELF = 0x4, 0x8, 0x40, 0x80, 0x100, 0x200, 0x400
 _MODIFY, _OVERFLOW, _IGNORED, _ISDIR, _ONLYDIR, _DONT_FOLLOW = 0x2, 0x4000, 0x8000, 0x40000000, 0x01000000, 0x02000000
@@ -15,11 +16,11 @@ _EVENT = struct.Struct("=iIII")
 _WHAT = ((_CREATE | _MOVED_TO, "created"), (_DELETE | _MOVED_FROM | _DELETE_SELF, "removed"))
 
 
-class Inotify:
-    """Listens from the start to `close`; OSError where it cannot, or no more folders may be watched."""
+class Inotify(Listener):
+    """Tells of folders and all below them; OSError, too, where no more folders may be watched."""
 
     def __init__(self, folders: Iterable[str], files: Iterable[str]) -> None:
-        self._libc = ctypes.CDLL(None, use_errno=True)
+        super().__init__()
         self.descriptor = self._checked(self._libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC))
         self._places: Dict[int, str] = {}
         self._only: Dict[str, List[str]] = {}
@@ -37,25 +38,15 @@ class Inotify:
             self.close()
             raise
 
-    def hear(self) -> Iterator[Tuple[str, str]]:
-        """What waits: (path, what was done); ("", "lost") where the kernel dropped some."""
-        with suppress(BlockingIOError):
-            while True:
-                data = os.read(self.descriptor, 1 << 16)
-                at = 0
-                while at < len(data):
-                    watch, mask, _, length = _EVENT.unpack_from(data, at)
-                    name = data[at + _EVENT.size : at + _EVENT.size + length].rstrip(b"\0")
-                    at += _EVENT.size + length
-                    yield from self._told(watch, mask, os.fsdecode(name))
+    def _apart(self, data: bytes) -> Iterator[Heard]:
+        at = 0
+        while at < len(data):
+            watch, mask, _, length = _EVENT.unpack_from(data, at)
+            name = data[at + _EVENT.size : at + _EVENT.size + length].rstrip(b"\0")
+            at += _EVENT.size + length
+            yield from self._told(watch, mask, os.fsdecode(name))
 
-    def close(self) -> None:
-        """Stop listening."""
-        descriptor, self.descriptor = self.descriptor, -1
-        if descriptor >= 0:
-            os.close(descriptor)
-
-    def _told(self, watch: int, mask: int, name: str) -> Iterator[Tuple[str, str]]:
+    def _told(self, watch: int, mask: int, name: str) -> Iterator[Heard]:
         if mask & _OVERFLOW:
             yield "", "lost"
         folder = self._places.get(watch)
@@ -84,10 +75,3 @@ class Inotify:
         with suppress(FileNotFoundError, NotADirectoryError):
             mask = _ALL | _ONLYDIR | _DONT_FOLLOW
             self._places[self._checked(self._libc.inotify_add_watch(self.descriptor, os.fsencode(folder), mask))] = folder
-
-    @staticmethod
-    def _checked(found: int) -> int:
-        if found < 0:
-            code = ctypes.get_errno()
-            raise OSError(code, os.strerror(code))
-        return found

@@ -14,6 +14,7 @@ from vitrify.onhost.audit_link import AuditLink
 from vitrify.onhost.audit_records import Assembler, Item, Place, Record
 from vitrify.onhost.fanotify import Fanotify
 from vitrify.onhost.inotify import Inotify
+from vitrify.onhost.listener import Listener
 
 AUDIT, FANOTIFY, INOTIFY, POLLING = "audit", "fanotify", "inotify", "polling"
 _AT_ONCE = 2000
@@ -191,7 +192,7 @@ class Names(Rung):
 
     name = INOTIFY
 
-    def __init__(self, listener: Inotify | Fanotify, *, name: str) -> None:
+    def __init__(self, listener: Listener, *, name: str) -> None:
         self._listener, self.name = listener, name
         self.descriptors = (listener.descriptor,)
 
