@@ -10,6 +10,7 @@ import pytest
 
 from vitrify.core.system import Question
 from vitrify.onhost.asking import answered
+from vitrify.testing.this_machine import free_port
 
 pytestmark = pytest.mark.e2e
 
@@ -34,12 +35,6 @@ def port() -> Iterator[int]:
         yield server.server_port
         server.shutdown()
         thread.join()
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        found: int = listening.getsockname()[1]
-        return found
 
 
 def ask(question: Question, *, within: float = 0) -> str:

@@ -10,6 +10,7 @@ import pytest
 
 from vitrify.core.declaration import Health
 from vitrify.onhost.health import look
+from vitrify.testing.this_machine import free_port
 
 pytestmark = pytest.mark.e2e
 
@@ -39,12 +40,6 @@ def says(*parts: bytes) -> Callable[[socket.socket], None]:
             connection.sendall(part)
 
     return answer
-
-
-def closed_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def http(path: str = "/healthz", **more: object) -> dict[str, object]:
@@ -94,7 +89,7 @@ def test_a_server_that_drips_is_given_up_at_the_timeout() -> None:
 
 
 def test_a_port_that_nobody_listens_on_is_not_healthy() -> None:
-    port = closed_port()
+    port = free_port()
 
     assert look(Health(tcp=0).to_json(), port=port) == f"nothing listens on 127.0.0.1:{port} (Connection refused)"
     assert look(http(), port=port) == "GET /healthz: Connection refused"  # type: ignore[arg-type]

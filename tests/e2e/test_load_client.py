@@ -9,6 +9,7 @@ import pytest
 
 from vitrify.core.digest import JSONObject
 from vitrify.testing.load import Load, run
+from vitrify.testing.this_machine import free_port
 
 pytestmark = pytest.mark.e2e
 
@@ -102,11 +103,7 @@ def test_anything_else_is_lost_and_never_asked_for_again(serve: Serve, reason: s
 
 
 def test_a_refused_connection_is_a_lost_request() -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-
-    report = put_on(f"http://127.0.0.1:{port}/", pause=0.01)
+    report = put_on(f"http://127.0.0.1:{free_port()}/", pause=0.01)
 
     assert report["lost"] == report["requests"] != 0
 
