@@ -8,8 +8,9 @@ from vitrify.cli import documents
 from vitrify.cli.exits import Exit
 from vitrify.cli.invocation import Invocation
 from vitrify.cli.options import flag, shared
-from vitrify.cli.text import line, size
+from vitrify.cli.text import line
 from vitrify.cli.verb import verb
+from vitrify.core.amounts import size
 from vitrify.core.diagnostic import UsageInvalid
 
 EXAMPLES = {

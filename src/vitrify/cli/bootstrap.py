@@ -12,8 +12,9 @@ from vitrify.cli.confirm import confirm
 from vitrify.cli.exits import Exit
 from vitrify.cli.invocation import Invocation
 from vitrify.cli.options import shared
-from vitrify.cli.text import Line, Span, Style, faint, line, many, strong
+from vitrify.cli.text import Line, Span, Style, faint, line, strong
 from vitrify.cli.verb import verb
+from vitrify.core.amounts import many
 
 if TYPE_CHECKING:
     from vitrify.core.report import Bootstrapped

@@ -10,8 +10,9 @@ from vitrify.cli import documents
 from vitrify.cli.exits import Exit
 from vitrify.cli.invocation import Invocation
 from vitrify.cli.options import FORMATS, flag, shared
-from vitrify.cli.text import Span, Style, line, many
+from vitrify.cli.text import Span, Style, line
 from vitrify.cli.verb import verb
+from vitrify.core.amounts import many
 from vitrify.core.diagnostic import UsageInvalid
 
 FORMS = ("ansible-ini", "ansible-yaml", "ssh-config", "script")

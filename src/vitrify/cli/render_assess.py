@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from vitrify.cli.text import BLANK, Line, Span, Style, faint, line, many, prose, strong, table
+from vitrify.cli.text import BLANK, Line, Span, Style, faint, line, prose, strong, table
+from vitrify.core.amounts import many
 from vitrify.core.assess.advice import FLIP, Advice
 from vitrify.core.assess.assessment import Assessment
 from vitrify.core.assess.figure import Known

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from vitrify.cli.render_report import problem_lines
-from vitrify.cli.text import BLANK, Line, Span, Style, ago, faint, lasted, line, many, prose, size, strong, table
+from vitrify.cli.text import BLANK, Line, Span, Style, faint, line, prose, strong, table
+from vitrify.core.amounts import ago, lasted, many, size
 from vitrify.core.audit_report.grouped import Group, Place, Same, places
 from vitrify.core.audit_report.report import row
 from vitrify.core.drift import UNKNOWN, Accepted, Actor, Audit, Class, Finding, Known

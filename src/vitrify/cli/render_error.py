@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vitrify.cli.exits import exit_for
-from vitrify.cli.text import BLANK, Line, Span, Style, columns, faint, line, many, prose, strong
+from vitrify.cli.text import BLANK, Line, Span, Style, columns, faint, line, prose, strong
+from vitrify.core.amounts import many
 from vitrify.core.diagnostic import DeclarationInvalid, Diagnostic, Location, VitrifyError
 from vitrify.core.readable import neutral
 

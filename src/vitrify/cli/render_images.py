@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from vitrify.cli.text import Line, Span, Style, faint, line, size, table
+from vitrify.cli.text import Line, Span, Style, faint, line, table
+from vitrify.core.amounts import size
 from vitrify.core.image_report import ImageKept, ImageMoved
 
 if TYPE_CHECKING:

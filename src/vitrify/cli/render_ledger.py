@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from vitrify.cli.render_report import short
-from vitrify.cli.text import Line, Span, Style, begun, columns, faint, lasted, line, many, strong, table
+from vitrify.cli.text import Line, Span, Style, begun, columns, faint, line, strong, table
+from vitrify.core.amounts import lasted, many
 
 if TYPE_CHECKING:
     from vitrify.cli.render import Look

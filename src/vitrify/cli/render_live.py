@@ -11,7 +11,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from vitrify.cli.text import many
+from vitrify.core.amounts import many
 from vitrify.core.event import Event, Stage
 
 MOST_ROWS = 12

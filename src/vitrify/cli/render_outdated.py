@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from vitrify.cli.text import BLANK, Line, Span, Style, ago, faint, line, many, strong, table
+from vitrify.cli.text import BLANK, Line, Span, Style, faint, line, strong, table
+from vitrify.core.amounts import ago, many
 from vitrify.core.report import Behind, Outdated
 
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from vitrify.cli.render_report import problem_lines
 from vitrify.cli.render_rollout import course_lines
-from vitrify.cli.text import BLANK, Line, Span, Style, faint, lasted, line, many, prose, size, strong
+from vitrify.cli.text import BLANK, Line, Span, Style, faint, line, prose, strong
+from vitrify.core.amounts import lasted, many, size
 from vitrify.core.difference import Action, Change
 from vitrify.core.plan import WAITING, HostPlan, Plan, ReleasePlan, counts
 from vitrify.core.resource import Sureness

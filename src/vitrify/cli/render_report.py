@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from vitrify.cli.render_rollout import rollout_lines, waiting_lines, waiting_on_lines
-from vitrify.cli.text import BLANK, Line, Span, Style, ago, columns, faint, lasted, line, many, prose, strong, table
+from vitrify.cli.text import BLANK, Line, Span, Style, columns, faint, line, prose, strong, table
+from vitrify.core.amounts import ago, lasted, many
 from vitrify.core.entered import Entered
 from vitrify.core.image_report import ImageVerified
 from vitrify.core.plan import HostPlan, HostProblem, Plan

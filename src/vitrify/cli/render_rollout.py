@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from vitrify.cli.text import Line, Span, Style, faint, lasted, line, many
+from vitrify.cli.text import Line, Span, Style, faint, line
+from vitrify.core.amounts import lasted, many
 from vitrify.core.plan import WAITING, ReleasePlan
 from vitrify.core.report import PlaceStatus, Released, ServerStatus
 from vitrify.core.rollout_report import RolloutStatus, WayBack

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from vitrify.cli.text import Line, Span, Style, faint, line, size, table
+from vitrify.cli.text import Line, Span, Style, faint, line, table
+from vitrify.core.amounts import size
 
 if TYPE_CHECKING:
     from vitrify.cli.render import Look

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from vitrify.cli.text import Line, Span, Style, faint, line, many, strong, table
+from vitrify.cli.text import Line, Span, Style, faint, line, strong, table
+from vitrify.core.amounts import many
 from vitrify.core.image_report import Moved, Updated
 
 if TYPE_CHECKING:

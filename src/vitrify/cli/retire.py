@@ -13,8 +13,9 @@ from vitrify.cli.invocation import Invocation
 from vitrify.cli.options import flag, shared
 from vitrify.cli.render_plan import plan_lines
 from vitrify.cli.render_report import applied_lines
-from vitrify.cli.text import line, many
+from vitrify.cli.text import line
 from vitrify.cli.verb import verb
+from vitrify.core.amounts import many
 from vitrify.core.diagnostic import UsageInvalid
 from vitrify.core.plan import Plan
 from vitrify.core.report import Applied, Retired

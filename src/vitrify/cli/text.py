@@ -8,30 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from vitrify.core.amounts import ago, lasted, many, size
 from vitrify.core.readable import neutral
-
-__all__ = (
-    "BLANK",
-    "NARROWEST",
-    "Line",
-    "Span",
-    "Style",
-    "ago",
-    "begun",
-    "columns",
-    "faint",
-    "lasted",
-    "line",
-    "many",
-    "moment",
-    "painted",
-    "prose",
-    "shortened",
-    "size",
-    "strong",
-    "table",
-)
 
 
 class Style(Enum):

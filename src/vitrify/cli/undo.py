@@ -12,8 +12,9 @@ from vitrify.cli.exits import Exit, ended
 from vitrify.cli.invocation import Invocation
 from vitrify.cli.options import flag, shared
 from vitrify.cli.render_report import applied_lines
-from vitrify.cli.text import Line, ago, line
+from vitrify.cli.text import Line, line
 from vitrify.cli.verb import verb
+from vitrify.core.amounts import ago
 from vitrify.core.diagnostic import UsageInvalid
 from vitrify.core.report import Applied, ServerStatus, Which
 

@@ -12,7 +12,8 @@ from vitrify.cli.exits import Exit
 from vitrify.cli.invocation import Surroundings
 from vitrify.cli.main import run
 from vitrify.cli.render import Streams
-from vitrify.cli.text import Span, Style, ago, columns, lasted, line, many, painted, prose, shortened, size, table
+from vitrify.cli.text import Span, Style, columns, line, painted, prose, shortened, table
+from vitrify.core.amounts import ago, lasted, many, size
 from vitrify.core.diagnostic import UsageInvalid
 from vitrify.core.drift import Audit
 from vitrify.core.event import Event, Stage
